@@ -1,0 +1,1 @@
+"""The command: every process, the supervisor, the embedded servers, the staged cameras."""

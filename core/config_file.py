@@ -1,0 +1,191 @@
+"""Read the configuration file, and say of every mistake where it is and what was expected."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from core.config import Config, UnknownPlaces
+
+KeyPath = tuple[str | int, ...]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PASSWORD_IN_CLEAR = re.compile(r"://[^/@\s:]+:(?!\$\{)[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: its line (from 1), its key and what was expected."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: {self.message}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; ``problems`` says all that is wrong with it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Read and check a configuration file.
+
+    1. Parse YAML, remembering each key's line; a key written twice is an error.
+    2. Replace ``${NAME}`` from the environment; a password written in clear is an error.
+    3. Check it against :class:`core.config.Config`.
+
+    Raises :class:`ConfigError` with every problem found in the first step that fails.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError([Problem(str(path), 1, "file", "not found; write one with `bearwatch init`")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), 1, "file", f"cannot be read: {error}")]) from error
+    return parse_config(text, str(path), os.environ if environment is None else environment)
+
+
+def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
+    """As :func:`load_config`, for text that is already at hand."""
+    reader = _Reader(file, environment)
+    tree = reader.read(text)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, reader)) from error
+
+
+class _Reader:
+    """Turns YAML nodes into plain values while noting lines and problems."""
+
+    def __init__(self, file: str, environment: Mapping[str, str]) -> None:
+        self.file = file
+        self.environment = environment
+        self.lines: dict[KeyPath, int] = {(): 1}
+        self.problems: list[Problem] = []
+
+    def read(self, text: str) -> Any:
+        try:
+            root = yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            self.note((), f"not YAML: {getattr(error, 'problem', error)}", line)
+            return None
+        if root is None:
+            self.note((), "the file is empty; write one with `bearwatch init`")
+            return None
+        return self._value(root, ())
+
+    def note(self, path: KeyPath, message: str, line: int | None = None) -> None:
+        self.problems.append(Problem(self.file, line or self.line(path), dotted(path), message))
+
+    def line(self, path: KeyPath) -> int:
+        """The line of the nearest key that exists."""
+        while path not in self.lines:
+            path = path[:-1]
+        return self.lines[path]
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(child, (*path, index)) for index, child in enumerate(node.value)]
+        value = yaml.SafeLoader("").construct_object(node)
+        return self._substitute(value, path) if isinstance(value, str) else value
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            inner = (*path, key)
+            if key in found:
+                self.note(inner, "written twice; keep one", key_node.start_mark.line + 1)
+                continue
+            self.lines[inner] = key_node.start_mark.line + 1
+            found[key] = self._value(value_node, inner)
+        return found
+
+    def _substitute(self, value: str, path: KeyPath) -> str:
+        if _PASSWORD_IN_CLEAR.search(value):
+            self.note(path, "a password stands here in clear; write ${NAME} and set NAME in the environment")
+
+        def replace(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name not in self.environment:
+                self.note(path, f"the environment has no {name}; set it, or write the value here")
+                return ""
+            return self.environment[name]
+
+        return _VARIABLE.sub(replace, value)
+
+
+def dotted(path: KeyPath) -> str:
+    """A key as people write it: ``cameras.creek.masks[0]``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "file"
+
+
+def _explain(error: ValidationError, reader: _Reader) -> list[Problem]:
+    problems = []
+    for detail in error.errors(include_url=False):
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, UnknownPlaces):
+            problems += [Problem(reader.file, reader.line(p.key), dotted(p.key), p.message) for p in cause.problems]
+            continue
+        path = tuple(part for part in detail["loc"] if part != "[key]")
+        problems.append(Problem(reader.file, reader.line(path), dotted(path), _expected(detail, path)))
+    return sorted(problems, key=lambda problem: problem.line)
+
+
+def _expected(detail: Any, path: KeyPath) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        known = ", ".join(_known_keys(path[:-1]))
+        return f"unknown key; known here: {known}"
+    if kind == "missing":
+        return "missing; it must be set"
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    given = detail.get("input")
+    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{message[:1].lower()}{message[1:]}{shown}"
+
+
+def _known_keys(path: KeyPath) -> list[str]:
+    """The keys that the section at ``path`` may hold."""
+    model: Any = Config
+    for part in path:
+        if isinstance(part, int):
+            continue
+        fields = getattr(model, "model_fields", {})
+        if part in fields:
+            model = _section(fields[part].annotation)
+    return sorted(getattr(model, "model_fields", {}))
+
+
+def _section(annotation: Any) -> Any:
+    """The model inside ``Model``, ``dict[Name, Model]`` or ``Model | None``."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if hasattr(inner, "model_fields"):
+            return inner
+    return annotation

@@ -1,0 +1,229 @@
+"""What travels between the processes: a frame from a camera, and the same frame with its scores.
+
+A message is a frozen dataclass with ``pack`` and ``unpack``: a small JSON header ``h`` and the JPEG ``j``, two fields
+of one Redis Stream entry. Boxes are ``(x0, y0, x1, y1)`` in 0-1 coordinates of the frame, so that they survive any
+change of resolution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+Box = tuple[float, float, float, float]
+WHOLE_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
+
+
+class Reason(StrEnum):
+    """Why a frame was sent."""
+
+    MOTION = "motion"
+    """Something moved inside the boxes."""
+    KEEPALIVE = "keepalive"
+    """Nothing moved for a while: a bear that sits still must be found too."""
+    AUDIT = "audit"
+    """The thumbnail of the minute, for contact sheets."""
+
+
+class MalformedMessage(ValueError):
+    """A stream entry that is not a message: it goes to the dead letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One analysed picture of one camera.
+
+    ``captured_at`` is the moment of capture (stamped on arrival from the camera), never of processing.
+    ``sequence`` counts the frames of one camera since its reader started. ``digest`` is the hash of the JPEG.
+    """
+
+    camera: str
+    captured_at: float
+    sequence: int
+    digest: str
+    boxes: tuple[Box, ...]
+    reason: Reason
+    width: int
+    height: int
+    jpeg: bytes
+
+    @property
+    def key(self) -> str:
+        """Identity of the picture: the same key twice is the same picture delivered twice."""
+        return f"{self.camera}:{self.captured_at:.6f}:{self.sequence}"
+
+    def pack(self) -> dict[str, bytes]:
+        """As the fields of a stream entry."""
+        return {"h": _header(self), "j": self.jpeg}
+
+    @classmethod
+    def unpack(cls, fields: Mapping[bytes, bytes]) -> Self:
+        """From the fields of a stream entry; raises :class:`MalformedMessage`."""
+        header, jpeg = _read(fields)
+        try:
+            return cls(**_frame_fields(header), jpeg=jpeg)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedMessage(f"not a frame: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class CropScore:
+    """What the network said of one crop of a frame."""
+
+    box: Box
+    bear: float
+    """Probability that the crop shows a bear."""
+    label: str
+    label_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScores:
+    """A frame with what the network said of it. The picture travels on, so that the tracker alone decides what is kept."""
+
+    frame: Frame
+    crops: tuple[CropScore, ...]
+    model: str
+    scored_at: float
+
+    @property
+    def bear(self) -> float:
+        """The frame's bear score: that of its best crop."""
+        return max((crop.bear for crop in self.crops), default=0.0)
+
+    @property
+    def best(self) -> CropScore | None:
+        """The crop that decided."""
+        return max(self.crops, key=lambda crop: crop.bear, default=None)
+
+    def pack(self) -> dict[str, bytes]:
+        """As the fields of a stream entry."""
+        crops = [[list(c.box), c.bear, c.label, c.label_probability] for c in self.crops]
+        extra = {"crops": crops, "model": self.model, "scored_at": self.scored_at}
+        return {"h": _header(self.frame, extra), "j": self.frame.jpeg}
+
+    @classmethod
+    def unpack(cls, fields: Mapping[bytes, bytes]) -> Self:
+        """From the fields of a stream entry; raises :class:`MalformedMessage`."""
+        header, jpeg = _read(fields)
+        try:
+            crops = tuple(
+                CropScore(_box(box), float(bear), str(label), float(probability))
+                for box, bear, label, probability in header["crops"]
+            )
+            frame = Frame(**_frame_fields(header), jpeg=jpeg)
+            return cls(frame, crops, str(header["model"]), float(header["scored_at"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedMessage(f"not a frame with scores: {error}") from error
+
+
+class Sight(StrEnum):
+    """What a camera is worth right now."""
+
+    LIVE = "live"
+    STARTING = "starting"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """What the reader of one camera says about it, about once a second.
+
+    ``content_at`` is when the camera last showed something *new*: a frozen picture does not move it, however healthy
+    the connection looks. Readers of this status must also look at ``reported_at``: a reader that died says nothing.
+    """
+
+    camera: str
+    sight: Sight
+    detail: str
+    reported_at: float
+    content_at: float | None
+    width: int
+    height: int
+    source_fps: float
+    analysed_fps: float
+    reconnects: int
+    sent: Mapping[str, int]
+    dropped: Mapping[str, int]
+
+    def pack(self) -> bytes:
+        """As JSON."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def unpack(cls, raw: bytes) -> Self:
+        """From JSON; raises :class:`MalformedMessage`."""
+        try:
+            fields = json.loads(raw)
+            return cls(**{**fields, "sight": Sight(fields["sight"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedMessage(f"not a camera status: {error}") from error
+
+    def blind_reason(self, now: float, stale_after_s: float) -> str | None:
+        """Why nobody may trust this camera now, or None when it sees. Blind is never "no bear".
+
+        1. A reader that has not reported for ``stale_after_s`` seconds may be dead: blind.
+        2. A reader that says blind or starting is believed.
+        3. Content older than ``stale_after_s`` is blind, whatever the connection says.
+        """
+        if now - self.reported_at > stale_after_s:
+            return f"its reader has not reported for {now - self.reported_at:.0f} s"
+        if self.sight is not Sight.LIVE:
+            return self.detail
+        if self.content_at is None or now - self.content_at > stale_after_s:
+            return "no new content"
+        return None
+
+
+def content_digest(jpeg: bytes) -> str:
+    """Short hash of a picture's bytes (BLAKE2b, 128 bits)."""
+    return hashlib.blake2b(jpeg, digest_size=16).hexdigest()
+
+
+def _header(frame: Frame, extra: Mapping[str, Any] | None = None) -> bytes:
+    header = {
+        "camera": frame.camera,
+        "captured_at": frame.captured_at,
+        "sequence": frame.sequence,
+        "digest": frame.digest,
+        "boxes": frame.boxes,
+        "reason": frame.reason,
+        "width": frame.width,
+        "height": frame.height,
+        **(extra or {}),
+    }
+    return json.dumps(header, separators=(",", ":")).encode()
+
+
+def _read(fields: Mapping[bytes, bytes]) -> tuple[dict[str, Any], bytes]:
+    try:
+        header = json.loads(fields[b"h"])
+        jpeg = fields[b"j"]
+    except (KeyError, ValueError) as error:
+        raise MalformedMessage(f"not a message: {error!r}") from error
+    if not isinstance(header, dict):
+        raise MalformedMessage("not a message: its header is not an object")
+    return header, jpeg
+
+
+def _frame_fields(header: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "camera": str(header["camera"]),
+        "captured_at": float(header["captured_at"]),
+        "sequence": int(header["sequence"]),
+        "digest": str(header["digest"]),
+        "boxes": tuple(_box(box) for box in header["boxes"]),
+        "reason": Reason(header["reason"]),
+        "width": int(header["width"]),
+        "height": int(header["height"]),
+    }
+
+
+def _box(values: Any) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in values)
+    return (x0, y0, x1, y1)

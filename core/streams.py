@@ -1,0 +1,203 @@
+"""The frame road: Redis Streams with consumer groups.
+
+``frames:<shard>`` carries frames from the readers to the detectors, ``late:<shard>`` those that waited out an outage
+(taken only when nothing fresh waits), ``scores:<shard>`` carries scored frames to the tracker, ``dead:<shard>`` what
+could not be processed. An entry is acknowledged only after its result is published, in the same MULTI; so a worker
+that dies loses nothing, and a frame may come twice. Streams are bounded; whatever is dropped is counted by reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis
+
+from core.messages import Frame, FrameScores
+
+MAX_FRAMES = 500
+"""Bound of ``frames``: about 26 MB of pictures, more than ten seconds of eight busy cameras."""
+MAX_LATE = 4_000
+"""Bound of ``late``: a minute's outage of a dozen busy cameras."""
+MAX_SCORES = 2_000
+"""Bound of ``scores``; the tracker also re-reads its newest minute when it starts."""
+MAX_DEAD = 200
+
+DETECTORS = "detectors"
+TRACKER = "tracker"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stream entry as read by a consumer."""
+
+    stream: str
+    id: str
+    fields: Mapping[bytes, bytes]
+
+
+def frames_stream(shard: int) -> str:
+    """Stream of fresh frames."""
+    return f"frames:{shard}"
+
+
+def late_stream(shard: int) -> str:
+    """Stream of frames that waited out an outage."""
+    return f"late:{shard}"
+
+
+def scores_stream(shard: int) -> str:
+    """Stream of scored frames."""
+    return f"scores:{shard}"
+
+
+def dead_stream(shard: int) -> str:
+    """Stream of entries that could not be processed."""
+    return f"dead:{shard}"
+
+
+class FrameRoad:
+    """The streams of one shard. All methods raise redis-py's errors when the server is away."""
+
+    def __init__(self, client: redis.Redis, shard: int = 0) -> None:
+        self.client = client
+        self.shard = shard
+        self.frames = frames_stream(shard)
+        self.late = late_stream(shard)
+        self.scores = scores_stream(shard)
+        self.dead = dead_stream(shard)
+
+    # Readers -------------------------------------------------------------------------------------------------
+
+    def send_frames(self, frames: Sequence[Frame], *, late: bool = False) -> int:
+        """Append frames; returns how many old ones fell off the bounded stream's other end."""
+        stream, bound = (self.late, MAX_LATE) if late else (self.frames, MAX_FRAMES)
+        pipe = self.client.pipeline(transaction=False)
+        for frame in frames:
+            pipe.xadd(stream, cast(Any, frame.pack()))
+        pipe.xtrim(stream, maxlen=bound, approximate=False)
+        return int(pipe.execute()[-1])
+
+    # Detectors -----------------------------------------------------------------------------------------------
+
+    def ensure_group(self, stream: str, group: str) -> None:
+        """Create a consumer group at the stream's beginning if it is missing (a new or emptied server)."""
+        try:
+            self.client.xgroup_create(stream, group, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    def read(self, stream: str, group: str, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
+        """Take up to ``count`` new entries; wait up to ``block_ms`` for the first (None: do not wait)."""
+        try:
+            answer = self.client.xreadgroup(group, consumer, {stream: ">"}, count=count, block=block_ms)
+        except redis.ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self.ensure_group(stream, group)  # the server lost its memory: start over with the same road
+            return []
+        return _entries(answer)
+
+    def take_over(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[Entry, int]]:
+        """Take entries that another consumer has held for ``idle_ms`` without acknowledging.
+
+        Returns entries with how many times each has been delivered, this time included. Entries trimmed from the
+        stream while pending are acknowledged by the server itself.
+        """
+        try:
+            answer = self.client.xautoclaim(stream, group, consumer, idle_ms, start_id="0-0", count=count)
+        except redis.ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self.ensure_group(stream, group)
+            return []
+        claimed = [Entry(stream, _text(id_), fields) for id_, fields in cast(Any, answer)[1] if fields]
+        if not claimed:
+            return []
+        pending = cast(
+            Any,
+            self.client.xpending_range(
+                stream, group, min=claimed[0].id, max=claimed[-1].id, count=10 * count, consumername=consumer
+            ),
+        )
+        deliveries = {_text(row["message_id"]): int(row["times_delivered"]) for row in pending}
+        return [(entry, deliveries.get(entry.id, 1)) for entry in claimed]
+
+    def publish_scores(self, group: str, scored: Iterable[tuple[Entry, FrameScores]]) -> None:
+        """Publish scores and acknowledge their frames, all or nothing."""
+        pipe = self.client.pipeline(transaction=True)
+        for entry, scores in scored:
+            pipe.xadd(self.scores, cast(Any, scores.pack()), maxlen=MAX_SCORES, approximate=True)
+            _finish(pipe, entry, group)
+        pipe.execute()
+
+    def drop(self, group: str, entries: Sequence[Entry]) -> None:
+        """Acknowledge and delete entries that will not be processed; the caller counts them."""
+        pipe = self.client.pipeline(transaction=True)
+        for entry in entries:
+            _finish(pipe, entry, group)
+        pipe.execute()
+
+    def bury(self, group: str, entry: Entry, why: str) -> None:
+        """Move an entry to the dead letters, with the reason."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.xadd(
+            self.dead,
+            cast(Any, {**entry.fields, b"why": why.encode(), b"from": entry.stream.encode()}),
+            maxlen=MAX_DEAD,
+            approximate=True,
+        )
+        _finish(pipe, entry, group)
+        pipe.execute()
+
+    # Tracker -------------------------------------------------------------------------------------------------
+
+    def acknowledge(self, stream: str, group: str, ids: Sequence[str]) -> None:
+        """Say that these entries' effects are durable. They stay readable until the bound trims them."""
+        if ids:
+            self.client.xack(stream, group, *ids)
+
+    def newest(self, stream: str, count: int) -> list[Entry]:
+        """The newest ``count`` entries, oldest first, whoever has read them."""
+        answer = cast(Any, self.client.xrevrange(stream, count=count))
+        return [Entry(stream, _text(id_), fields) for id_, fields in reversed(answer)]
+
+    # Everyone ------------------------------------------------------------------------------------------------
+
+    def waiting(self, stream: str, group: str) -> tuple[int, int]:
+        """``(not yet read, read but not acknowledged)`` of a group; zeros when nothing exists yet."""
+        try:
+            groups = cast(Any, self.client.xinfo_groups(stream))
+        except redis.ResponseError:
+            return (0, 0)
+        for row in groups:
+            if _text(row["name"]) == group:
+                return (int(row["lag"] or 0), int(row["pending"]))
+        return (0, 0)
+
+
+def _finish(pipe: Any, entry: Entry, group: str) -> None:
+    pipe.xack(entry.stream, group, entry.id)
+    pipe.xdel(entry.stream, entry.id)
+
+
+def _entries(answer: Any) -> list[Entry]:
+    if not answer:
+        return []
+    streams = answer.items() if isinstance(answer, dict) else answer
+    found: list[Entry] = []
+    for name, rows in streams:
+        # RESP3 answers nest one list deeper than RESP2.
+        flat = (
+            rows[0]
+            if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], (list, tuple))
+            else rows
+        )
+        found.extend(Entry(_text(name), _text(id_), fields) for id_, fields in flat if fields)
+    return found
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

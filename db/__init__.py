@@ -1,0 +1,1 @@
+"""What is true: models, sessions, migrations, guarded status changes and the hash-chained ledger."""

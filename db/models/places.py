@@ -1,0 +1,44 @@
+"""Where cameras stand. Mirrors the configuration file, so that history outlives a camera's removal from it."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from db.models.base import Base
+
+
+class Region(Base):
+    """A county or park."""
+
+    __tablename__ = "regions"
+
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    timezone: Mapped[str] = mapped_column(String(64))
+
+
+class Campsite(Base):
+    """Where people sleep."""
+
+    __tablename__ = "campsites"
+
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    region_id: Mapped[str] = mapped_column(ForeignKey("regions.id"))
+    name: Mapped[str] = mapped_column(String(200))
+
+    region: Mapped[Region] = relationship()
+
+
+class Camera(Base):
+    """One camera. ``configured`` is false once the configuration no longer names it."""
+
+    __tablename__ = "cameras"
+
+    id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    campsite_id: Mapped[str] = mapped_column(ForeignKey("campsites.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    enabled: Mapped[bool]
+    configured: Mapped[bool]
+
+    campsite: Mapped[Campsite] = relationship()

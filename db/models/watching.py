@@ -1,0 +1,80 @@
+"""What the cameras saw: encounters with their frames, and what each camera did in each hour."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.messages import Box
+from db.models.base import Base
+from db.models.places import Camera
+
+
+class Encounter(Base):
+    """One visit of one animal to one camera, as the tracker saw it."""
+
+    __tablename__ = "encounters"
+    __table_args__ = (Index(None, "camera_id", "last_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))
+    first_at: Mapped[float]
+    """Capture time of the first agreeing frame."""
+    last_at: Mapped[float]
+    """Capture time of the last agreeing frame so far."""
+    decided_at: Mapped[float]
+    """Capture time of the frame that made them enough."""
+    closed_at: Mapped[float | None]
+    """Capture time at which a quiet gap ended it; None while it is open."""
+    hits: Mapped[int]
+    peak_score: Mapped[float]
+    peak_box: Mapped[Box]
+    cover: Mapped[str | None] = mapped_column(String(200))
+    """Media key of its best frame; None when the disk was full."""
+    label: Mapped[str] = mapped_column(String(40))
+    zones: Mapped[list[str]]
+    model: Mapped[str] = mapped_column(String(100))
+    late: Mapped[bool]
+    """Found in frames that waited out an outage."""
+
+    camera: Mapped[Camera] = relationship()
+    frames: Mapped[list[EncounterFrame]] = relationship(order_by="EncounterFrame.captured_at")
+
+
+class EncounterFrame(Base):
+    """One kept frame of an encounter: a few seconds of context before it, and what agreed."""
+
+    __tablename__ = "encounter_frames"
+    __table_args__ = (UniqueConstraint("encounter_id", "captured_at", "sequence"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encounter_id: Mapped[int] = mapped_column(ForeignKey("encounters.id"), index=True)
+    captured_at: Mapped[float]
+    sequence: Mapped[int]
+    media: Mapped[str | None] = mapped_column(String(200))
+    score: Mapped[float]
+    box: Mapped[Box]
+    """The crop that decided; the whole frame when nothing was found."""
+    agrees: Mapped[bool]
+    """True when the frame reached the threshold, false for context."""
+
+
+class CameraHour(Base):
+    """What one camera did in one UTC hour: what audits sample and drift is measured on."""
+
+    __tablename__ = "camera_hours"
+    __table_args__ = (UniqueConstraint("camera_id", "hour_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))
+    hour_at: Mapped[float]
+    frames: Mapped[dict[str, int]]
+    """Scored frames by reason."""
+    histogram: Mapped[list[int]]
+    """Frames by bear score, twenty equal bins from 0 to 1."""
+    max_score: Mapped[float]
+    seen_minutes: Mapped[int]
+    """Minutes in which at least one frame was scored; the rest of the hour nobody looked."""
+    last_minute: Mapped[int]
+    thumbnails: Mapped[list[str]]
+    """Media keys of the minute's audit frames, in order."""

@@ -1,0 +1,1 @@
+"""What may happen: authority, and the one door to the outside world."""
