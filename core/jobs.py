@@ -21,3 +21,7 @@ def enqueue(client: redis.Redis, queue: str, function: str, *arguments: Any, job
     Queue(queue, connection=client).enqueue(
         function, *arguments, job_id=job_id, result_ttl=3600, failure_ttl=7 * 86400, job_timeout=60
     )
+
+
+SWEEP_OUTBOX: Final = "bearwatch.housekeeping.sweep_outbox"
+"""Queued by whoever has just written to the outbox; cron queues it too, in case Redis was away then."""

@@ -83,7 +83,7 @@ class CropScore:
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """A frame with what the network said of it. The picture travels on, so that the tracker alone decides what is kept."""
+    """A frame with what the network said of it. The picture travels on: the tracker alone decides what is kept."""
 
     frame: Frame
     crops: tuple[CropScore, ...]

@@ -159,6 +159,10 @@ class FrameRoad:
         if ids:
             self.client.xack(stream, group, *ids)
 
+    def unfinished(self, stream: str, group: str, consumer: str) -> list[Entry]:
+        """Entries that this consumer has read and not acknowledged, oldest first."""
+        return _entries(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
+
     def newest(self, stream: str, count: int) -> list[Entry]:
         """The newest ``count`` entries, oldest first, whoever has read them."""
         answer = cast(Any, self.client.xrevrange(stream, count=count))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from db.models import LedgerEntry
 GENESIS = "0" * 64
 _POSTGRES_LOCK = 0x6265_6172
 """Advisory lock that lets one transaction at a time extend the chain; SQLite has only one writer anyway."""
+_IN_ORDER = select(LedgerEntry).order_by(LedgerEntry.seq).execution_options(yield_per=1000)
 
 
 def record(
@@ -33,8 +35,7 @@ def record(
     body: Mapping[str, Any] | None = None,
 ) -> LedgerEntry:
     """Append an entry. Call it last in a transaction: on PostgreSQL it waits for other writers until they commit."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
+    lock(session)
     last = session.execute(select(LedgerEntry.seq, LedgerEntry.hash).order_by(LedgerEntry.seq.desc()).limit(1)).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     entry = LedgerEntry(
@@ -52,6 +53,15 @@ def record(
     session.add(entry)
     session.flush()
     return entry
+
+
+def lock(session: Session) -> None:
+    """Be the only transaction that writes the ledger until this one ends.
+
+    Call it first where a decision depends on what others may be writing at this moment.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _POSTGRES_LOCK})
 
 
 def digest(entry: LedgerEntry) -> str:
@@ -82,22 +92,19 @@ class Verification:
 def verify(session: Session) -> Verification:
     """Walk the chain from its beginning; stop at the first entry that does not fit."""
     count, previous = 0, GENESIS
-    for entry in _entries(session):
-        count += 1
-        why = _misfit(entry, count, previous)
-        if why:
-            return Verification(count, previous, entry.seq, why)
-        previous = entry.hash
+    with closing(session.scalars(_IN_ORDER)) as entries:
+        for entry in entries:
+            count += 1
+            why = _misfit(entry, count, previous)
+            if why:
+                return Verification(count, previous, entry.seq, why)
+            previous = entry.hash
     return Verification(count, previous, None, None)
 
 
 def head_seq(session: Session) -> int:
     """The newest entry's number, 0 for an empty ledger."""
     return session.scalar(select(func.max(LedgerEntry.seq))) or 0
-
-
-def _entries(session: Session) -> Iterator[LedgerEntry]:
-    yield from session.scalars(select(LedgerEntry).order_by(LedgerEntry.seq).execution_options(yield_per=1000))
 
 
 def _misfit(entry: LedgerEntry, expected_seq: int, previous: str) -> str | None:

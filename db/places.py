@@ -10,7 +10,7 @@ from db.models import Camera, Campsite, Region
 
 
 def sync_places(session: Session, config: Config) -> None:
-    """Add and update regions, campsites and cameras. What the file no longer names is kept, marked as not configured."""
+    """Add and update regions, campsites and cameras. What the file no longer names is kept and marked."""
     for key, region in config.regions.items():
         session.merge(Region(id=key, name=region.name or key, timezone=region.timezone))
     session.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.messages import Box
@@ -73,8 +73,7 @@ class CameraHour(Base):
     histogram: Mapped[list[int]]
     """Frames by bear score, twenty equal bins from 0 to 1."""
     max_score: Mapped[float]
-    seen_minutes: Mapped[int]
-    """Minutes in which at least one frame was scored; the rest of the hour nobody looked."""
-    last_minute: Mapped[int]
+    minutes: Mapped[int] = mapped_column(BigInteger)
+    """Bit n is set when minute n had at least one scored frame; in the other minutes nobody looked."""
     thumbnails: Mapped[list[str]]
     """Media keys of the minute's audit frames, in order."""

@@ -1,0 +1,7 @@
+"""``python -m bearwatch``."""
+
+import sys
+
+from bearwatch.cli import main
+
+sys.exit(main())

@@ -1,0 +1,60 @@
+"""The command ``bearwatch``: one module a subcommand, imported only when it is called.
+
+A subcommand's module has ``add_arguments(parser)`` and ``run(arguments) -> exit status``. Importing late keeps torch
+out of the small box's ``bearwatch ingest`` and lets ``--help`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from core.config_file import ConfigError
+
+COMMANDS = {
+    "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
+    "init": "write a commented configuration file",
+    "check": "check the configuration and open every camera",
+    "up": "run everything on this machine",
+    "replay": "run recorded footage through the gate, the detector and the tracker",
+    "ingest": "process: cameras to frames",
+    "detector": "process: frames to scores",
+    "tracker": "process: scores to encounters and alerts",
+    "jobs": "process: deliveries and housekeeping",
+    "ui": "process: the ranger's page",
+    "migrate": "bring the database to the current schema",
+    "ledger": "verify the record of everything that happened",
+    "user": "add people and set passwords",
+    "camera-sim": "staged RTSP cameras with a known truth",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a subcommand; returns its exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if not words or words[0] in ("-h", "--help"):
+        _overview().print_help()
+        return 0 if words else 2
+    name = words[0]
+    if name not in COMMANDS:
+        _overview().error(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
+    module = import_module(f"bearwatch.cli.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"bearwatch {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    try:
+        return int(module.run(parser.parse_args(words[1:])))
+    except ConfigError as error:
+        print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
+        return 2
+
+
+def _overview() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
+    return argparse.ArgumentParser(
+        prog="bearwatch",
+        usage="bearwatch COMMAND [options]",
+        description=f"Cameras around a campsite, a bear detector, and a ranger who has the last word.\n\n{lines}",
+        epilog="`bearwatch COMMAND --help` tells more about each.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

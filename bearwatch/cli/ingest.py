@@ -1,0 +1,20 @@
+"""Read the configured cameras and put frames worth looking at on the stream (no database, no torch)."""
+
+from __future__ import annotations
+
+import argparse
+
+from bearwatch.processes import begin
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The environment says everything."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM."""
+    from ingest.worker import run as run_ingest
+
+    process = begin("ingest")
+    run_ingest(process.config, process.settings, process.stop)
+    return 0

@@ -1,0 +1,40 @@
+"""Turn scores into encounters and alerts. One works, others stand by."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+
+from bearwatch.processes import begin
+from core.media import MediaStore
+from core.redis_client import connect
+from db.migrate import upgrade
+from db.places import sync_places
+from db.session import Database
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The environment says everything."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM, one thread per shard."""
+    from detector.track_worker import TrackWorker
+
+    process = begin("tracker")
+    database = Database(process.settings.database)
+    upgrade(database)
+    with database.write() as session:
+        sync_places(session, process.config)
+    media = MediaStore(process.settings.media_dir)
+    workers = [
+        TrackWorker(process.config, database, connect(process.settings.redis), media, shard)
+        for shard in process.config.shards()
+    ]
+    threads = [threading.Thread(target=worker.run, args=(process.stop,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    return 0

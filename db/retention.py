@@ -1,0 +1,33 @@
+"""Which pictures may go. Pure questions to the database; the files themselves are somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.models import Encounter, EncounterFrame, LoginFailure, LoginSession
+
+
+def evidence_keys(session: Session, day: str) -> set[str]:
+    """Media keys of one day (``YYYY-MM-DD``) that encounters refer to."""
+    prefix = f"{day}/%"
+    frames = session.scalars(select(EncounterFrame.media).where(EncounterFrame.media.like(prefix)))
+    covers = session.scalars(select(Encounter.cover).where(Encounter.cover.like(prefix)))
+    return {key for key in (*frames, *covers) if key}
+
+
+def forget_pictures(session: Session, keys: Iterable[str]) -> None:
+    """Note that these pictures are gone. The encounters, their scores and the decisions stay."""
+    for key in keys:
+        session.execute(update(EncounterFrame).where(EncounterFrame.media == key).values(media=None))
+        session.execute(update(Encounter).where(Encounter.cover == key).values(cover=None))
+
+
+def forget_logins(session: Session, before: float) -> None:
+    """Remove sessions that ended and failures that are too old to matter."""
+    for row in session.scalars(select(LoginSession).where(LoginSession.expires_at < before)):
+        session.delete(row)
+    for failure in session.scalars(select(LoginFailure).where(LoginFailure.at < before)):
+        session.delete(failure)

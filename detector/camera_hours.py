@@ -1,0 +1,79 @@
+"""Count what each camera did in each hour: what audits sample from and drift is measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.clock import hour_start
+from core.messages import FrameScores, Reason
+from db.models import CameraHour
+
+BINS = 20
+
+
+@dataclass
+class HourTally:
+    """What has been counted for one camera-hour since the last write."""
+
+    frames: dict[str, int] = field(default_factory=dict)
+    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
+    max_score: float = 0.0
+    minutes: set[int] = field(default_factory=set)
+    thumbnails: list[str] = field(default_factory=list)
+
+    def add(self, scores: FrameScores, thumbnail: str | None) -> None:
+        """Count one scored frame."""
+        reason = scores.frame.reason
+        self.frames[reason] = self.frames.get(reason, 0) + 1
+        self.histogram[min(int(scores.bear * BINS), BINS - 1)] += 1
+        self.max_score = max(self.max_score, scores.bear)
+        self.minutes.add(int(scores.frame.captured_at // 60) % 60)
+        if thumbnail and reason is Reason.AUDIT:
+            self.thumbnails.append(thumbnail)
+
+
+class CameraHours:
+    """Tallies in memory, added to the database once in a while."""
+
+    def __init__(self) -> None:
+        self._tallies: dict[tuple[str, int], HourTally] = {}
+
+    def add(self, scores: FrameScores, thumbnail: str | None) -> None:
+        """Count one scored frame."""
+        key = (scores.frame.camera, hour_start(scores.frame.captured_at))
+        self._tallies.setdefault(key, HourTally()).add(scores, thumbnail)
+
+    def write(self, session: Session) -> None:
+        """Add the tallies to their rows."""
+        for (camera, hour_at), tally in sorted(self._tallies.items()):
+            row = session.scalar(
+                select(CameraHour).where(CameraHour.camera_id == camera, CameraHour.hour_at == hour_at)
+            )
+            if row is None:
+                row = CameraHour(
+                    camera_id=camera,
+                    hour_at=float(hour_at),
+                    frames={},
+                    histogram=[0] * BINS,
+                    max_score=0.0,
+                    minutes=0,
+                    thumbnails=[],
+                )
+                session.add(row)
+            _add(row, tally)
+
+    def clear(self) -> None:
+        """Forget the tallies, once they are durable."""
+        self._tallies = {}
+
+
+def _add(row: CameraHour, tally: HourTally) -> None:
+    # JSON columns notice a change only when they get a new value.
+    row.frames = {k: row.frames.get(k, 0) + tally.frames.get(k, 0) for k in {*row.frames, *tally.frames}}
+    row.histogram = [a + b for a, b in zip(row.histogram, tally.histogram, strict=True)]
+    row.max_score = max(row.max_score, tally.max_score)
+    row.minutes |= sum(1 << minute for minute in tally.minutes)
+    row.thumbnails = [*row.thumbnails, *(key for key in tally.thumbnails if key not in row.thumbnails)]

@@ -1,0 +1,211 @@
+"""The tracker process: scored frames in, encounters and alerts out.
+
+One tracker per shard works, others stand by (a lease). It reads the scores as one fixed consumer, so that whoever
+takes the lease over also gets what its predecessor had read and not finished. Entries are acknowledged after what
+follows from them is durable: a tracker killed at any instant loses no encounter, and makes none twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.clock import now_s
+from core.config import Config
+from core.lease import Lease
+from core.media import MediaFull, MediaStore
+from core.messages import FrameScores, MalformedMessage, Reason
+from core.redis_client import RedisDown
+from core.streams import TRACKER, Entry, FrameRoad
+from core.telemetry import Telemetry, counter
+from db.ledger import lock
+from db.session import Database
+from detector.camera_hours import CameraHours
+from detector.encounters import Scribe
+from detector.tracker import AlertRule, Track, Tracks, expire, observe
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 5.0
+RENEW_EVERY_S = 1.0
+READ_COUNT = 64
+BLOCK_MS = 500
+FLUSH_EVERY_S = 2.0
+"""Camera-hours are written, and their frames acknowledged, this often; an encounter is written at once."""
+PAUSE_AFTER_ERROR_S = 1.0
+CONSUMER = "tracker"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A stream entry with what it holds."""
+
+    entry: Entry
+    scores: FrameScores
+
+
+class TrackWorker:
+    """The loop of one shard."""
+
+    def __init__(self, config: Config, database: Database, client: redis.Redis, media: MediaStore, shard: int) -> None:
+        self.config = config
+        self.database = database
+        self.media = media
+        self.rule = AlertRule.of(config.detector)
+        self.scribe = Scribe(config, media, self.rule)
+        self.road = FrameRoad(client, shard)
+        self.telemetry = Telemetry(client)
+        self.lease = Lease(client, f"tracker:{shard}", LEASE_S)
+        self._start_over()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set. Errors of the servers end one round, never the loop."""
+        while not stop.is_set():
+            try:
+                self._round()
+            except RedisDown as error:
+                log.warning("Redis is away (%s); waiting for it", error)
+                self._start_over()
+                stop.wait(PAUSE_AFTER_ERROR_S)
+            except (SQLAlchemyError, OSError) as error:
+                # Nothing of this round was acknowledged: start over from what is durable, and read it again.
+                log.error("the round could not be written, trying again: %s", error)
+                self._start_over()
+                stop.wait(PAUSE_AFTER_ERROR_S)
+        self._leave()
+
+    def _start_over(self) -> None:
+        self.tracks = Tracks()
+        self.hours = CameraHours()
+        self.unacknowledged: list[str] = []
+        self.flushed_at = time.monotonic()
+        self.renew_at = 0.0
+        self.active = False
+
+    def _round(self) -> None:
+        if time.monotonic() >= self.renew_at and not self._hold_office():
+            time.sleep(RENEW_EVERY_S)
+            return
+        self._process(self.road.read(self.road.scores, TRACKER, CONSUMER, READ_COUNT, BLOCK_MS))
+
+    def _hold_office(self) -> bool:
+        """Take or renew the lease, and say that the tracker lives."""
+        if not self.lease.hold():
+            self._start_over()
+            return False
+        if not self.active:
+            self._take_office()
+        self._beat()
+        self.renew_at = time.monotonic() + RENEW_EVERY_S
+        return True
+
+    def _take_office(self) -> None:
+        """Remember what a tracker that had been here all along would remember.
+
+        1. Open encounters come from the database.
+        2. The recent frames that were already finished come from the stream, without any effect.
+        3. What the predecessor had read but not finished is processed first.
+        """
+        self.road.ensure_group(self.road.scores, TRACKER)
+        with self.database.read() as session:
+            for camera, visit in self.scribe.open_visits(session).items():
+                self.tracks.by_key[(camera, False)] = Track(visit=visit)
+        unfinished = self.road.unfinished(self.road.scores, TRACKER, CONSUMER)
+        pending = {entry.id for entry in unfinished}
+        for read in self._readable(self.road.newest(self.road.scores, READ_COUNT * 4)):
+            if read.entry.id not in pending:
+                self._recall(read.scores)
+        self.active = True
+        log.info("tracking %s, %d frames were left unfinished", self.road.scores, len(unfinished))
+        self._process(unfinished)
+
+    def _recall(self, scores: FrameScores) -> None:
+        key = self.tracks.key_for(scores, self.rule)
+        track = self.tracks.by_key.get(key, Track())
+        seen, _changes = observe(track, scores, self.rule)
+        self.tracks.by_key[key] = Track(seen.history, track.visit)
+
+    def _process(self, entries: list[Entry]) -> None:
+        reads = list(self._readable(entries))
+        begun = self._track(reads)
+        for read in reads:
+            self.hours.add(read.scores, self._thumbnail(read.scores))
+        self.unacknowledged += [read.entry.id for read in reads]
+        if begun:
+            self.telemetry.ring()
+            self.telemetry.count({counter("bearwatch_encounters_total"): begun})
+        if time.monotonic() - self.flushed_at >= FLUSH_EVERY_S:
+            self._flush()
+
+    def _track(self, reads: list[Read]) -> int:
+        """Run the frames through their tracks and write what changes; returns how many encounters have begun."""
+        trial = self.tracks.trial()
+        changes = []
+        for read in reads:
+            key = trial.key_for(read.scores, self.rule)
+            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, self.rule)
+            if found:
+                changes.append((key, found))
+        for key, track in list(trial.by_key.items()):
+            trial.by_key[key], found = expire(track, now_s(), self.rule)
+            if found:
+                changes.append((key, found))
+        begun = 0
+        if changes:
+            with self.database.write() as session:
+                lock(session)  # a predecessor that lost its lease may still be writing the same visit
+                for (camera, late), found in changes:
+                    begun += len(self.scribe.write(session, camera, late, found))
+        self.tracks.commit(trial)
+        return begun
+
+    def _flush(self) -> None:
+        if self.unacknowledged:
+            with self.database.write() as session:
+                self.hours.write(session)
+            self.hours.clear()
+            self.road.acknowledge(self.road.scores, TRACKER, self.unacknowledged)
+            self.unacknowledged = []
+        self.flushed_at = time.monotonic()
+
+    def _readable(self, entries: list[Entry]) -> Iterator[Read]:
+        for entry in entries:
+            try:
+                scores = FrameScores.unpack(entry.fields)
+            except MalformedMessage as error:
+                log.error("%s %s is unreadable: %s", entry.stream, entry.id, error)
+                self.road.bury(TRACKER, entry, str(error))
+                self.telemetry.count({counter("bearwatch_dead_letters_total", stream="scores"): 1})
+                continue
+            if scores.frame.camera not in self.config.cameras:
+                log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
+                self.road.acknowledge(self.road.scores, TRACKER, [entry.id])
+                continue
+            yield Read(entry, scores)
+
+    def _thumbnail(self, scores: FrameScores) -> str | None:
+        if scores.frame.reason is not Reason.AUDIT:
+            return None
+        try:
+            return self.media.put(scores.frame.camera, scores.frame.captured_at, scores.frame.jpeg)
+        except MediaFull as error:
+            log.error("camera %s: a thumbnail was not kept: %s", scores.frame.camera, error)
+            return None
+
+    def _beat(self) -> None:
+        lag, pending = self.road.waiting(self.road.scores, TRACKER)
+        self.telemetry.beat(f"tracker:{self.road.shard}", now_s(), {"lag": lag, "pending": pending})
+
+    def _leave(self) -> None:
+        try:
+            if self.active:
+                self._flush()
+            self.lease.give_back()
+        except (*RedisDown, SQLAlchemyError) as error:
+            log.warning("left without tidying up: %s; the next tracker reads those frames again", error)

@@ -1,0 +1,220 @@
+"""The detector process: frames in, scores out. Stateless: add workers and GPUs freely.
+
+1. Take over what a dead worker left, one frame at a time, so that a frame that kills workers is found out.
+2. Read whatever waits; when the detector is overloaded the newest frame of each camera wins.
+3. Decode, cut the crops of all frames, score them in one batch.
+4. Publish the scores and acknowledge the frames in one step.
+
+Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+
+import redis
+
+from core.clock import now_s
+from core.config import Detector
+from core.messages import CropScore, Frame, FrameScores, MalformedMessage
+from core.redis_client import RedisDown
+from core.streams import DETECTORS, Entry, FrameRoad
+from core.telemetry import Telemetry, counter
+from detector.batching import Waiting, choose
+from detector.classify import UndecodableFrame, classify, decode_jpeg
+from detector.engine import Engine
+
+log = logging.getLogger(__name__)
+
+TAKE_OVER_AFTER_MS = 3_000
+"""A frame that its worker has not finished by then is taken over: seen again well within 5 s."""
+TAKE_OVER_EVERY_S = 1.0
+TAKE_OVER_COUNT = 16
+MAX_TRIES = 3
+READ_COUNT = 64
+DRAIN_AT_MOST = 512
+BLOCK_MS = 500
+PAUSE_AFTER_ERROR_S = 1.0
+
+Token = tuple[Entry, Frame]
+
+
+class DetectorWorker:
+    """The loop of one worker on one or more shards."""
+
+    def __init__(self, engine: Engine, detector: Detector, client: redis.Redis, shards: Sequence[int]) -> None:
+        self.engine = engine
+        self.detector = detector
+        self.consumer = f"{socket.gethostname()}-{os.getpid()}"
+        self.telemetry = Telemetry(client)
+        self.roads = [FrameRoad(client, shard) for shard in shards]
+        self._start_over()
+        self.counts: Counter[str] = Counter()
+        self.recent: deque[tuple[float, int, float]] = deque(maxlen=200)
+        self.housekeeping_at = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set. An error ends one round, never the watch."""
+        while not stop.is_set():
+            try:
+                self._round()
+            except RedisDown as error:
+                log.warning("Redis is away (%s); waiting for it", error)
+                self._start_over()
+                stop.wait(PAUSE_AFTER_ERROR_S)
+            except Exception:  # the loop's edge: its frames stay pending and are taken over
+                log.exception("a batch failed; its frames will be tried again one by one")
+                self._start_over()
+                stop.wait(PAUSE_AFTER_ERROR_S)
+
+    def _start_over(self) -> None:
+        """Forget what was read and not finished: it is still pending on the server."""
+        self.waiting: dict[int, list[Waiting[Token]]] = {road.shard: [] for road in self.roads}
+        self.groups_ready = False
+
+    def _round(self) -> None:
+        if not self.groups_ready:
+            self._ensure_groups()
+        if time.monotonic() >= self.housekeeping_at:
+            self._housekeep()
+        fresh = sum(self._work(road) for road in self.roads)
+        late = 0 if fresh else sum(self._work_late(road) for road in self.roads)
+        if not fresh and not late:
+            self._wait()
+
+    def _ensure_groups(self) -> None:
+        for road in self.roads:
+            road.ensure_group(road.frames, DETECTORS)
+            road.ensure_group(road.late, DETECTORS)
+        self.groups_ready = True
+
+    def _work(self, road: FrameRoad) -> bool:
+        """Read, choose and score one batch of fresh frames of a shard; returns whether there was any."""
+        waiting = [*self.waiting[road.shard], *self._read_all(road)]
+        if not waiting:
+            return False
+        waiting = self._fill_up(road, waiting)
+        choice = choose(waiting, now_s(), self.detector.max_batch, self.detector.fresh_s)
+        self.waiting[road.shard] = choice.wait
+        if choice.drop:
+            road.drop(DETECTORS, [frame.token[0] for frame in choice.drop])
+            for frame in choice.drop:
+                self.counts[counter("bearwatch_frames_dropped_total", camera=frame.camera, reason="stale")] += 1
+        self._score(road, [frame.token for frame in choice.take])
+        return True
+
+    def _work_late(self, road: FrameRoad) -> bool:
+        entries = road.read(road.late, DETECTORS, self.consumer, self.detector.max_batch, None)
+        self._score(road, [token for token in map(self._unpack, entries) if token])
+        return bool(entries)
+
+    def _wait(self) -> None:
+        """Sleep until a fresh frame comes; with several shards, look at each in turn."""
+        block_ms = BLOCK_MS if len(self.roads) == 1 else max(5, BLOCK_MS // 20 // len(self.roads))
+        for road in self.roads:
+            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
+            self.waiting[road.shard] += self._queue(entries)
+
+    def _read_all(self, road: FrameRoad) -> list[Waiting[Token]]:
+        """Everything that waits on the server, so that an overload is seen for what it is."""
+        found: list[Waiting[Token]] = []
+        while len(found) < DRAIN_AT_MOST:
+            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, None)
+            found += self._queue(entries)
+            if len(entries) < READ_COUNT:
+                break
+        return found
+
+    def _fill_up(self, road: FrameRoad, waiting: list[Waiting[Token]]) -> list[Waiting[Token]]:
+        """Wait a little for a fuller batch, if the configuration says that this pays (it does on a GPU)."""
+        deadline = time.monotonic() + self.detector.max_wait_ms / 1000
+        while len(waiting) < self.detector.max_batch:
+            left_ms = int((deadline - time.monotonic()) * 1000)
+            if left_ms <= 0:
+                break
+            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, left_ms)
+            waiting = [*waiting, *self._queue(entries)]
+        return waiting
+
+    def _queue(self, entries: Sequence[Entry]) -> list[Waiting[Token]]:
+        tokens = [token for token in map(self._unpack, entries) if token]
+        return [Waiting(frame.camera, frame.captured_at, (entry, frame)) for entry, frame in tokens]
+
+    def _unpack(self, entry: Entry) -> Token | None:
+        try:
+            return entry, Frame.unpack(entry.fields)
+        except MalformedMessage as error:
+            self._bury(entry, str(error))
+            return None
+
+    def _score(self, road: FrameRoad, tokens: Sequence[Token]) -> None:
+        decoded = []
+        for entry, frame in tokens:
+            try:
+                decoded.append((entry, frame, decode_jpeg(frame.jpeg)))
+            except UndecodableFrame as error:
+                # Left pending on purpose: it is taken over, and buried after MAX_TRIES.
+                log.warning("camera %s, frame %s: %s", frame.camera, frame.key, error)
+                self.counts[counter("bearwatch_undecodable_frames_total", camera=frame.camera)] += 1
+        if not decoded:
+            return
+        began = time.perf_counter()
+        crops = classify(self.engine, [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded])
+        self._note(len(decoded), time.perf_counter() - began)
+        scored = [(e, self._scores(f, c)) for (e, f, _image), c in zip(decoded, crops, strict=True)]
+        road.publish_scores(DETECTORS, scored)
+
+    def _scores(self, frame: Frame, crops: Sequence[CropScore]) -> FrameScores:
+        self.counts[counter("bearwatch_frames_scored_total", camera=frame.camera)] += 1
+        self.counts["bearwatch_crops_scored_total"] += len(crops)
+        return FrameScores(frame, tuple(crops), self.engine.name, now_s())
+
+    def _housekeep(self) -> None:
+        """Once a second: take over abandoned frames, report counters and a heartbeat."""
+        self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
+        for road in self.roads:
+            for stream in (road.frames, road.late):
+                self._take_over(road, stream)
+        counts, self.counts = self.counts, Counter()
+        self.telemetry.count(counts)
+        self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
+
+    def _take_over(self, road: FrameRoad, stream: str) -> None:
+        mine = {frame.token[0].id for frame in self.waiting[road.shard]}
+        abandoned = road.take_over(stream, DETECTORS, self.consumer, TAKE_OVER_AFTER_MS, TAKE_OVER_COUNT)
+        for entry, deliveries in abandoned:
+            if entry.id in mine:
+                continue
+            if deliveries > MAX_TRIES:
+                self._bury(entry, f"not processed in {MAX_TRIES} tries")
+                continue
+            token = self._unpack(entry)
+            if token:
+                self._score(road, [token])
+
+    def _bury(self, entry: Entry, why: str) -> None:
+        log.error("%s %s goes to the dead letters: %s", entry.stream, entry.id, why)
+        road = next(road for road in self.roads if entry.stream in (road.frames, road.late))
+        road.bury(DETECTORS, entry, why)
+        self.counts[counter("bearwatch_dead_letters_total", stream="frames")] += 1
+
+    def _note(self, frames: int, seconds: float) -> None:
+        self.recent.append((time.monotonic(), frames, seconds))
+
+    def _facts(self) -> dict[str, object]:
+        since = time.monotonic() - 10
+        recent = [(frames, seconds) for at, frames, seconds in self.recent if at >= since]
+        frames = sum(count for count, _seconds in recent)
+        return {
+            "model": self.engine.name,
+            "device": self.engine.device,
+            "frames_per_s": round(frames / 10, 2),
+            "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
+            "busy": round(sum(seconds for _frames, seconds in recent) / 10, 3),
+        }

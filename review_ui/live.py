@@ -1,0 +1,283 @@
+"""Live events: one task per process follows the ledger and tells every open page.
+
+A ledger entry's number is the event's id, so that a browser that was away asks for everything after the last one it
+saw. The bell in Redis wakes the task at once; without Redis it looks every second, so that the page is never silent.
+An event says only what changed, never what the model thinks: pages fetch the rest, through the same rights as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+import redis
+import redis.asyncio
+from fastapi.sse import ServerSentEvent
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.telemetry import BELL_CHANNEL
+from db.ledger import head_seq
+from db.models import LedgerEntry
+from db.session import Database
+from review_ui.board import CameraBoard, ModeView
+from review_ui.modes import modes_now
+from review_ui.security import Account, valid_sessions
+from review_ui.visibility import hidden_by_user, hidden_campsites
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 1.0
+"""How often the ledger is looked at when no bell rings."""
+CAMERAS_EVERY_S: Final = 2.0
+BELL_RETRY_S: Final = 1.0
+READ_AT_ONCE: Final = 500
+MOST_MISSED: Final = 1000
+"""A browser that missed more than this reloads instead of catching up."""
+QUEUE_LENGTH: Final = 256
+"""A browser that lags this far behind is cut off; it comes back by itself and catches up."""
+KINDS: Final = ("alert.", "review.", "sighting.", "watch.")
+OWN_KINDS: Final = ("sighting.", "watch.")
+"""A person's own acts: these reach their other pages even while the campsite is hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One ledger entry, as far as a page may know it."""
+
+    seq: int
+    kind: str
+    subject: str
+    campsite: str | None
+    actor: str
+
+    def event(self) -> ServerSentEvent:
+        """As it goes over the wire."""
+        data = {"kind": self.kind, "subject": self.subject, "campsite": self.campsite}
+        return ServerSentEvent(event="ledger", id=str(self.seq), data=data)
+
+    def may_reach(self, user_id: int, hidden: Collection[str]) -> bool:
+        """Whether this user may hear of it now."""
+        if self.campsite not in hidden:
+            return True
+        return self.kind.startswith(OWN_KINDS) and self.actor == f"user:{user_id}"
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One open page."""
+
+    account: Account
+    sent: int
+    """Number of the newest ledger entry it has been given or has been found not to be for it."""
+    hidden: set[str]
+    queue: asyncio.Queue[ServerSentEvent | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+
+    def give(self, event: ServerSentEvent | None) -> None:
+        """Queue an event; a page that does not keep up is cut off (None ends its stream)."""
+        try:
+            self.queue.put_nowait(event)
+        except asyncio.QueueFull:
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            self.queue.put_nowait(None)
+
+
+class LiveHub:
+    """Follows the ledger, hears the bell, watches the cameras, and tells every listener."""
+
+    def __init__(self, database: Database, board: CameraBoard, redis_url: str, clock: Callable[[], float]) -> None:
+        self.database = database
+        self.board = board
+        self.redis_url = redis_url
+        self.clock = clock
+        self._listeners: set[Listener] = set()
+        self._woken = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._seq = 0
+        self._closed = False
+        # Its own threads: busy routes must not keep it from looking.
+        self._threads = anyio.CapacityLimiter(3)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._follow)
+            tasks.start_soon(self._hear_the_bell)
+            tasks.start_soon(self._watch_cameras)
+
+    async def start(self) -> None:
+        """Find the ledger's end and read the cameras once, before the first page is served."""
+        self._seq = await self._in_thread(self._head)
+        await self._in_thread(self.board.refresh)
+
+    def wake(self) -> None:
+        """Look at the ledger now. May be called from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    def close(self) -> None:
+        """End every stream: the server is stopping and waits for them."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.give(None)
+
+    @property
+    def listeners(self) -> int:
+        """How many pages are open."""
+        return len(self._listeners)
+
+    async def events(self, account: Account, after: int | None) -> AsyncIterator[ServerSentEvent]:
+        """What happens from now on; with ``after``, first everything since that ledger entry."""
+        listener = Listener(account, self._seq, set())
+        self._listeners.add(listener)
+        try:
+            async for event in self._catch_up(listener, after):
+                yield event
+            while not self._closed:
+                event_or_end = await listener.queue.get()
+                if event_or_end is None:
+                    return
+                yield event_or_end
+        finally:
+            self._listeners.discard(listener)
+
+    async def _catch_up(self, listener: Listener, after: int | None) -> AsyncIterator[ServerSentEvent]:
+        upto = listener.sent  # later entries reach the listener's queue
+        start = upto if after is None else after
+        yield ServerSentEvent(event="hello", id=str(upto), retry=2000, data={"at": self.clock()})
+        yield await self._in_thread(self._cameras_event)
+        listener.hidden = await self._in_thread(self._hidden_of, listener.account.id)
+        if start > upto or upto - start > MOST_MISSED:
+            yield ServerSentEvent(event="resync", id=str(upto), data={})
+            return
+        for happening in await self._in_thread(self._between, start, upto):
+            if happening.may_reach(listener.account.id, listener.hidden):
+                yield happening.event()
+
+    # Tasks ---------------------------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                while await self._step() == READ_AT_ONCE:
+                    pass
+            except SQLAlchemyError:
+                log.exception("live events: the ledger cannot be read; trying again")
+            with anyio.move_on_after(POLL_S):
+                await self._woken.wait()
+
+    async def _step(self) -> int:
+        happenings, seq, hidden = await self._in_thread(self._news, self._seq)
+        read = seq - self._seq
+        self._seq = seq
+        for listener in self._listeners:
+            for happening in happenings:
+                user = listener.account.id
+                if happening.seq > listener.sent and happening.may_reach(user, hidden.get(user, ())):
+                    listener.give(happening.event())
+            listener.sent = max(listener.sent, seq)
+        return read
+
+    async def _hear_the_bell(self) -> None:
+        while True:
+            client = redis.asyncio.Redis.from_url(self.redis_url, socket_connect_timeout=2.0, socket_timeout=None)
+            try:
+                async with client.pubsub(ignore_subscribe_messages=True) as bell:
+                    await bell.subscribe(BELL_CHANNEL)
+                    self._woken.set()  # something may have happened while nobody listened
+                    async for _ in bell.listen():
+                        self._woken.set()
+            except (redis.RedisError, OSError):
+                pass  # the ledger is looked at every second meanwhile; the cameras' reader says that Redis is away
+            finally:
+                await client.aclose()
+            await anyio.sleep(BELL_RETRY_S)
+
+    async def _watch_cameras(self) -> None:
+        while True:
+            await anyio.sleep(CAMERAS_EVERY_S / 2)
+            await self._in_thread(self.board.refresh)
+            await anyio.sleep(CAMERAS_EVERY_S / 2)
+            await self._in_thread(self.board.refresh)
+            try:
+                await self._tell_cameras()
+            except SQLAlchemyError:
+                log.exception("live events: the database cannot be read; trying again")
+
+    async def _tell_cameras(self) -> None:
+        event = await self._in_thread(self._cameras_event)
+        hidden, valid = await self._in_thread(self._visibility, {each.account.session for each in self._listeners})
+        for listener in list(self._listeners):
+            if listener.account.session not in valid:
+                listener.give(None)  # logged out, expired, or the account was switched off
+                continue
+            sees_less_or_more = hidden.get(listener.account.id, set())
+            if sees_less_or_more != listener.hidden:
+                listener.hidden = sees_less_or_more
+                listener.give(ServerSentEvent(event="resync", data={}))
+            listener.give(event)
+
+    # Reading, in threads -------------------------------------------------------------------------------------
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await anyio.to_thread.run_sync(
+            function, *arguments, limiter=self._threads, abandon_on_cancel=True
+        )
+
+    def _head(self) -> int:
+        with self.database.read() as session:
+            return head_seq(session)
+
+    def _news(self, after: int) -> tuple[list[Happening], int, dict[int, set[str]]]:
+        with self.database.read() as session:
+            rows = session.scalars(
+                select(LedgerEntry).where(LedgerEntry.seq > after).order_by(LedgerEntry.seq).limit(READ_AT_ONCE)
+            ).all()
+            hidden = hidden_by_user(session, self.clock()) if rows else {}
+        return _happenings(rows), rows[-1].seq if rows else after, hidden
+
+    def _between(self, after: int, upto: int) -> list[Happening]:
+        with self.database.read() as session:
+            entries = select(LedgerEntry).where(LedgerEntry.seq > after, LedgerEntry.seq <= upto)
+            return _happenings(session.scalars(entries.order_by(LedgerEntry.seq)).all())
+
+    def _hidden_of(self, user_id: int) -> set[str]:
+        with self.database.read() as session:
+            return hidden_campsites(session, user_id, self.clock())
+
+    def _visibility(self, sessions: set[str]) -> tuple[dict[int, set[str]], set[str]]:
+        with self.database.read() as session:
+            now = self.clock()
+            return hidden_by_user(session, now), valid_sessions(session, sessions, now)
+
+    def _cameras_event(self) -> ServerSentEvent:
+        now = self.clock()
+        with self.database.read() as session:
+            modes = modes_now(session, self.board, now)
+        cameras = [
+            {"id": view.id, "seeing": view.seeing, "why": view.why, "text": view.text}
+            for view in self.board.cameras(now)
+        ]
+        data = {"at": now, "redis_away": self.board.redis_away, "cameras": cameras, "shape": shape(modes)}
+        return ServerSentEvent(event="cameras", data={**data, "modes": {m.campsite_id: m.mode for m in modes}})
+
+
+def shape(modes: list[ModeView]) -> str:
+    """What a page's banner shows, in short: when it changes, the page fetches a new banner."""
+    return ";".join(f"{m.campsite_id}={m.slug}:{','.join(camera.id for camera in m.blind)}" for m in modes)
+
+
+def _happenings(rows: Collection[LedgerEntry]) -> list[Happening]:
+    return [
+        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor)
+        for row in rows
+        if row.kind.startswith(KINDS)
+    ]

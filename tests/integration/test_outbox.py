@@ -1,0 +1,132 @@
+"""What the one door has written arrives, every attempt is recorded, and nothing is forgotten."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from core.config import Config
+from core.media import MediaStore
+from db.models import Alert, Delivery, DeliveryStatus, Mode, Verdict
+from db.session import Database
+from rollout.alerts import Decision, decide
+from rollout.outbox import BACKOFF_S, LEASE_S, attempt, due, next_due
+from tests.factories import T0
+from tests.places import add_user, grant, open_encounter
+
+NOW = T0 + 5
+
+
+class Service(ThreadingHTTPServer):
+    """A web service that keeps what it is sent, and can be told to fail."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[dict[str, Any]] = []
+        self.status = 200
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Service
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.status == 200:
+            self.server.received.append(json.loads(body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    server = Service()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def delivery(database: Database, config: Config, tmp_path: Path, service: Service) -> int:
+    """A warning in the outbox, for the service."""
+    open_encounter(database, config, MediaStore(tmp_path / "media"))
+    with database.write() as session:
+        add_user(session)
+        grant(session, "upper-pines", Mode.ASSISTED)
+        alert = session.scalars(select(Alert)).one()
+        target = f"json://127.0.0.1:{service.server_address[1]}/bears"
+        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), [target], NOW, 10.0)
+        return session.scalars(select(Delivery.id)).one()
+
+
+def test_a_warning_arrives_with_the_place_and_the_local_time(
+    database: Database, delivery: int, service: Service
+) -> None:
+    assert attempt(database, delivery, NOW)
+    (message,) = service.received
+    assert message["title"] == "Bear at Upper Pines"
+    assert "Camera Creek, seen 15 January 00:00" in message["message"]
+    with database.read() as session:
+        row = session.get_one(Delivery, delivery)
+        assert (row.status, row.sent_at) == (DeliveryStatus.SENT, NOW)
+        assert [a.succeeded for a in row.attempts] == [True]
+
+
+def test_what_was_sent_is_not_sent_again(database: Database, delivery: int, service: Service) -> None:
+    attempt(database, delivery, NOW)
+    assert not attempt(database, delivery, NOW + 1000)
+    assert len(service.received) == 1
+
+
+def test_a_service_that_fails_is_tried_again_later_until_enough_is_enough(
+    database: Database, delivery: int, service: Service
+) -> None:
+    service.status = 500
+    now = NOW
+    for wait in BACKOFF_S:
+        assert not attempt(database, delivery, now)
+        with database.read() as session:
+            assert due(session, now + wait - 0.1) == []
+            assert due(session, now + wait) == [delivery]
+        now += wait
+    attempt(database, delivery, now)
+    with database.read() as session:
+        row = session.get_one(Delivery, delivery)
+        assert row.status == DeliveryStatus.FAILED
+        assert len(row.attempts) == len(BACKOFF_S) + 1
+        assert "500" in row.attempts[0].detail
+
+
+def test_two_workers_do_not_send_the_same_warning(database: Database, delivery: int, service: Service) -> None:
+    threads = [threading.Thread(target=attempt, args=(database, delivery, NOW)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(service.received) == 1
+
+
+def test_a_worker_that_dies_while_sending_leaves_the_duty_behind(database: Database, delivery: int) -> None:
+    from rollout.outbox import _claim
+
+    assert _claim(database, delivery, NOW) is not None
+    with database.read() as session:
+        assert due(session, NOW + 1) == []
+        assert due(session, NOW + LEASE_S) == [delivery]
+
+
+def test_waits_grow_and_end() -> None:
+    waits = [next_due(made, 0.0) for made in range(1, len(BACKOFF_S) + 2)]
+    assert waits == [*BACKOFF_S, None]
