@@ -163,6 +163,16 @@ class FrameRoad:
         """Entries that this consumer has read and not acknowledged, oldest first."""
         return _entries(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
 
+    def finished(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
+        """Those of the newest ``count`` entries that the group has read and acknowledged, oldest first."""
+        last = self._group(stream, group).get("last-delivered-id", b"0-0")
+        pending = {entry.id for entry in self.unfinished(stream, group, consumer)}
+        return [
+            entry
+            for entry in self.newest(stream, count)
+            if entry.id not in pending and _order(entry.id) <= _order(_text(last))
+        ]
+
     def newest(self, stream: str, count: int) -> list[Entry]:
         """The newest ``count`` entries, oldest first, whoever has read them."""
         answer = cast(Any, self.client.xrevrange(stream, count=count))
@@ -172,14 +182,15 @@ class FrameRoad:
 
     def waiting(self, stream: str, group: str) -> tuple[int, int]:
         """``(not yet read, read but not acknowledged)`` of a group; zeros when nothing exists yet."""
+        row = self._group(stream, group)
+        return (int(row.get("lag") or 0), int(row.get("pending", 0)))
+
+    def _group(self, stream: str, group: str) -> dict[str, Any]:
         try:
             groups = cast(Any, self.client.xinfo_groups(stream))
         except redis.ResponseError:
-            return (0, 0)
-        for row in groups:
-            if _text(row["name"]) == group:
-                return (int(row["lag"] or 0), int(row["pending"]))
-        return (0, 0)
+            return {}  # no such stream yet
+        return next((row for row in groups if _text(row["name"]) == group), {})
 
 
 def _finish(pipe: Any, entry: Entry, group: str) -> None:
@@ -201,6 +212,11 @@ def _entries(answer: Any) -> list[Entry]:
         )
         found.extend(Entry(_text(name), _text(id_), fields) for id_, fields in flat if fields)
     return found
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _text(value: bytes | str) -> str:

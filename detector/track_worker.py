@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import redis
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from core.clock import now_s
 from core.config import Config
@@ -116,11 +116,10 @@ class TrackWorker:
         with self.database.read() as session:
             for camera, visit in self.scribe.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
+        finished = self.road.finished(self.road.scores, TRACKER, CONSUMER, READ_COUNT * 4)
+        for read in self._readable(finished):
+            self._recall(read.scores)
         unfinished = self.road.unfinished(self.road.scores, TRACKER, CONSUMER)
-        pending = {entry.id for entry in unfinished}
-        for read in self._readable(self.road.newest(self.road.scores, READ_COUNT * 4)):
-            if read.entry.id not in pending:
-                self._recall(read.scores)
         self.active = True
         log.info("tracking %s, %d frames were left unfinished", self.road.scores, len(unfinished))
         self._process(unfinished)
@@ -133,7 +132,11 @@ class TrackWorker:
 
     def _process(self, entries: list[Entry]) -> None:
         reads = list(self._readable(entries))
-        begun = self._track(reads)
+        try:
+            begun = self._track(reads)
+        except (DataError, IntegrityError) as error:
+            log.error("something in %d frames cannot be written, looking for it: %s", len(reads), error)
+            begun, reads = self._track_one_by_one(reads)
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores))
         self.unacknowledged += [read.entry.id for read in reads]
@@ -165,6 +168,22 @@ class TrackWorker:
         self.tracks.commit(trial)
         return begun
 
+    def _track_one_by_one(self, reads: list[Read]) -> tuple[int, list[Read]]:
+        """Track frame by frame, and bury what the database refuses for ever; returns what was left."""
+        begun, good = 0, []
+        for read in reads:
+            try:
+                begun += self._track([read])
+                good.append(read)
+            except (DataError, IntegrityError) as error:
+                self._bury(read.entry, str(error.orig))
+        return begun, good
+
+    def _bury(self, entry: Entry, why: str) -> None:
+        log.error("%s %s goes to the dead letters: %s", entry.stream, entry.id, why)
+        self.road.bury(TRACKER, entry, why)
+        self.telemetry.count({counter("bearwatch_dead_letters_total", stream="scores"): 1})
+
     def _flush(self) -> None:
         if self.unacknowledged:
             with self.database.write() as session:
@@ -179,9 +198,7 @@ class TrackWorker:
             try:
                 scores = FrameScores.unpack(entry.fields)
             except MalformedMessage as error:
-                log.error("%s %s is unreadable: %s", entry.stream, entry.id, error)
-                self.road.bury(TRACKER, entry, str(error))
-                self.telemetry.count({counter("bearwatch_dead_letters_total", stream="scores"): 1})
+                self._bury(entry, str(error))
                 continue
             if scores.frame.camera not in self.config.cameras:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, TypeVar, TypeVarTuple
 
 import anyio
 import anyio.to_thread
@@ -31,6 +31,9 @@ from review_ui.security import Account, valid_sessions
 from review_ui.visibility import hidden_by_user, hidden_campsites
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 POLL_S: Final = 1.0
 """How often the ledger is looked at when no bell rings."""
@@ -151,7 +154,7 @@ class LiveHub:
     async def _catch_up(self, listener: Listener, after: int | None) -> AsyncIterator[ServerSentEvent]:
         upto = listener.sent  # later entries reach the listener's queue
         start = upto if after is None else after
-        yield ServerSentEvent(event="hello", id=str(upto), retry=2000, data={"at": self.clock()})
+        yield ServerSentEvent(event="hello", id=str(min(start, upto)), retry=2000, data={"at": self.clock()})
         yield await self._in_thread(self._cameras_event)
         listener.hidden = await self._in_thread(self._hidden_of, listener.account.id)
         if start > upto or upto - start > MOST_MISSED:
@@ -189,26 +192,29 @@ class LiveHub:
     async def _hear_the_bell(self) -> None:
         while True:
             client = redis.asyncio.Redis.from_url(self.redis_url, socket_connect_timeout=2.0, socket_timeout=None)
+            bell = client.pubsub(ignore_subscribe_messages=True)
             try:
-                async with client.pubsub(ignore_subscribe_messages=True) as bell:
-                    await bell.subscribe(BELL_CHANNEL)
-                    self._woken.set()  # something may have happened while nobody listened
-                    async for _ in bell.listen():
-                        self._woken.set()
+                await bell.subscribe(BELL_CHANNEL)
+                self._woken.set()  # something may have happened while nobody listened
+                async for _ in bell.listen():
+                    self._woken.set()
             except (redis.RedisError, OSError):
                 pass  # the ledger is looked at every second meanwhile; the cameras' reader says that Redis is away
             finally:
-                await client.aclose()
+                with anyio.move_on_after(1.0, shield=True):
+                    await bell.aclose()  # type: ignore[no-untyped-call]  # redis-py does not say
+                    await client.aclose()
             await anyio.sleep(BELL_RETRY_S)
 
     async def _watch_cameras(self) -> None:
         while True:
-            await anyio.sleep(CAMERAS_EVERY_S / 2)
-            await self._in_thread(self.board.refresh)
-            await anyio.sleep(CAMERAS_EVERY_S / 2)
-            await self._in_thread(self.board.refresh)
+            for _ in range(2):
+                await anyio.sleep(CAMERAS_EVERY_S / 2)
+                # Redis may take seconds to be given up on; a server that stops does not wait for that.
+                await anyio.to_thread.run_sync(self.board.refresh, limiter=self._threads, abandon_on_cancel=True)
             try:
-                await self._tell_cameras()
+                if self._listeners:
+                    await self._tell_cameras()
             except SQLAlchemyError:
                 log.exception("live events: the database cannot be read; trying again")
 
@@ -227,10 +233,8 @@ class LiveHub:
 
     # Reading, in threads -------------------------------------------------------------------------------------
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await anyio.to_thread.run_sync(
-            function, *arguments, limiter=self._threads, abandon_on_cancel=True
-        )
+    async def _in_thread(self, function: Callable[[*Arguments], Answer], *arguments: *Arguments) -> Answer:
+        return await anyio.to_thread.run_sync(function, *arguments, limiter=self._threads)
 
     def _head(self) -> int:
         with self.database.read() as session:

@@ -17,7 +17,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -188,7 +188,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _valid(now: float) -> tuple[object, ...]:
+def _valid(now: float) -> tuple[ColumnElement[bool], ...]:
     return (LoginSession.revoked_at.is_(None), LoginSession.expires_at > now, User.active.is_(True))
 
 

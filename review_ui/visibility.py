@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Camera, Mode, Sighting, Watch
@@ -64,7 +64,7 @@ def may_see_camera(session: Session, user_id: int, camera_id: str, now: float) -
     return camera is not None and camera.campsite_id not in hidden_campsites(session, user_id, now)
 
 
-def _open_watches(user_id: int | None):  # type: ignore[no-untyped-def]  # a Select of three columns
+def _open_watches(user_id: int | None) -> Select[Watch, AuthorityLease, float | None]:
     sealed = (
         select(func.max(Sighting.sealed_at))
         .where(

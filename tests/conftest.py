@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -65,19 +68,26 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str, config: Config) -> Iterator[Database]:
-    """A migrated database that knows the places of ``config``."""
-    database = Database(database_url)
-    upgrade(database)
-    with database.write() as session:
-        sync_places(session, config)
-    yield database
-    database.close()
+    """A migrated database that knows the places of ``config``, once SQLite and once PostgreSQL."""
+    yield from _migrated(database_url, config)
 
 
 @pytest.fixture
 def sqlite_database(tmp_path: Path, config: Config) -> Iterator[Database]:
     """As ``database``, on SQLite only."""
-    database = Database(f"sqlite:///{tmp_path / 'bearwatch.sqlite3'}")
+    yield from _migrated(f"sqlite:///{tmp_path / 'bearwatch.sqlite3'}", config)
+
+
+@pytest.fixture
+def postgresql_database(postgresql_address: str, config: Config) -> Iterator[Database]:
+    """As ``database``, on PostgreSQL only."""
+    name = next(_database_names)
+    yield from _migrated(create_database(postgresql_address, name), config)
+    drop_database(postgresql_address, name)
+
+
+def _migrated(url: str, config: Config) -> Iterator[Database]:
+    database = Database(url)
     upgrade(database)
     with database.write() as session:
         sync_places(session, config)
@@ -102,3 +112,20 @@ def config() -> Config:
             },
         }
     )
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Path]:
+    """A directory on a real file system with no space left: a tiny tmpfs."""
+    directory = Path(tempfile.mkdtemp(prefix="bw-full-"))
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", directory], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        directory.rmdir()
+        pytest.skip("a full disk needs the right to mount a small file system")
+    with suppress(OSError):
+        (directory / "filler").write_bytes(b"x" * 10_000_000)
+    yield directory
+    subprocess.run(["umount", directory], check=True)
+    directory.rmdir()

@@ -23,6 +23,7 @@ COMMANDS = {
     "tracker": "process: scores to encounters and alerts",
     "jobs": "process: deliveries and housekeeping",
     "ui": "process: the ranger's page",
+    "alive": "whether a kind of process has reported lately",
     "migrate": "bring the database to the current schema",
     "ledger": "verify the record of everything that happened",
     "user": "add people and set passwords",

@@ -13,8 +13,10 @@ from rq.timeouts import TimerDeathPenalty
 
 from bearwatch.housekeeping import RETENTION_EVERY_S, SWEEP_EVERY_S, keep_house, sweep_outbox
 from bearwatch.processes import Process, begin
+from core.clock import now_s
 from core.jobs import DELIVERIES, HOUSEKEEPING, QUEUES
 from core.redis_client import RedisDown, connect
+from core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _keep_time(process: Process) -> None:
     """Queue what is due. Several of these queue the same job twice, which does no harm: the jobs look what is due."""
-    scheduler = CronScheduler(connect(process.settings.redis), logging_level="WARNING")
+    client = connect(process.settings.redis)
+    telemetry = Telemetry(client)
+    scheduler = CronScheduler(client, logging_level="WARNING")
     scheduler.register(sweep_outbox, DELIVERIES, interval=SWEEP_EVERY_S, job_timeout=60, ttl=SWEEP_EVERY_S * 3)
     scheduler.register(keep_house, HOUSEKEEPING, interval=RETENTION_EVERY_S, job_timeout=600, ttl=RETENTION_EVERY_S)
     while not process.stop.wait(1):
         try:
             scheduler.enqueue_jobs()
+            telemetry.beat("jobs", now_s(), {})
         except RedisDown as error:
             log.warning("Redis is away (%s); nothing is queued until it is back", error)

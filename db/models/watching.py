@@ -50,7 +50,7 @@ class EncounterFrame(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     encounter_id: Mapped[int] = mapped_column(ForeignKey("encounters.id"), index=True)
     captured_at: Mapped[float]
-    sequence: Mapped[int]
+    sequence: Mapped[int] = mapped_column(BigInteger)
     media: Mapped[str | None] = mapped_column(String(200))
     score: Mapped[float]
     box: Mapped[Box]

@@ -212,7 +212,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("encounter_id", sa.Integer(), nullable=False),
         sa.Column("captured_at", sa.Double(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("media", sa.String(length=200), nullable=True),
         sa.Column("score", sa.Double(), nullable=False),
         sa.Column("box", sa.JSON(), nullable=False),

@@ -1,0 +1,24 @@
+# One image recipe for every service. SET picks the requirement set: ingest, site, detector or demo.
+FROM docker.io/library/python:3.11-slim-bookworm
+
+ARG SET=demo
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+RUN useradd --system --uid 10001 --create-home bearwatch \
+    && mkdir -p /data/media && chown -R bearwatch /data
+WORKDIR /app
+
+COPY requirements requirements
+RUN pip install -r requirements/${SET}.txt
+
+COPY core core
+COPY db db
+COPY rollout rollout
+COPY ingest ingest
+COPY detector detector
+COPY review_ui review_ui
+COPY bearwatch bearwatch
+
+USER bearwatch
+ENV BEARWATCH_DATA=/data BEARWATCH_CONFIG=/etc/bearwatch/bearwatch.yaml
+ENTRYPOINT ["python", "-m", "bearwatch"]

@@ -1,0 +1,72 @@
+# Every task of the project. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEVICE ?= auto
+PACKAGES := core db rollout ingest detector review_ui bearwatch bench tests docs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench chaos reference screenshots lock clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.demo ## set up, then staged cameras, a bear, and the ranger's page on http://127.0.0.1:8000
+	@exec $(BIN)/bearwatch demo --device $(DEVICE)
+
+test: $(VENV)/.dev ## set up, then pass the whole test suite
+	@scripts/ensure-chromium
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure on this machine, and print tables with ratios
+	@$(BIN)/python -m bench
+
+chaos: $(VENV)/.dev ## long fault-injection runs (kill, freeze, cut, fill the disk)
+	@$(BIN)/python -m pytest -m chaos --timeout 900
+
+reference: $(VENV)/.dev ## write docs/reference.md from the code
+	@$(BIN)/python -m docs.reference
+
+screenshots: $(VENV)/.dev ## make the pictures of the README from the demo
+	@scripts/ensure-chromium
+	@$(BIN)/python -m docs.screenshots
+
+lock: $(VENV)/.dev ## pin every requirement set anew
+	@for set in dev demo site detector ingest; do \
+	  printf 'Pinning %s …\n' $$set; \
+	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
+	    --no-emit-trusted-host --no-header $$([ $$set = dev ] || echo --constraint requirements/dev.txt) \
+	    --output-file requirements/$$set.txt requirements/$$set.in || exit 1; \
+	done
+
+clean: ## remove the virtual environment, caches and run-time data
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+# Set-up: a virtual environment, then one stamp for each requirement set that is installed.
+$(VENV)/.created:
+	@scripts/check-python $(PYTHON)
+	@printf 'Set-up 1/2: virtual environment …\n'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created requirements/demo.txt pyproject.toml
+	@printf 'Set-up 2/2: packages of the demo (the network brings several GB the first time) …\n'
+	@$(PIP) install --progress-bar on -r requirements/demo.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and are 8 GB of disk free?' >&2; exit 1; }
+	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
+	@printf 'Set-up: packages of the tests …\n'
+	@$(PIP) install --progress-bar on -r requirements/dev.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach?' >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,62 @@
+"""Run everything on this machine: readers, detector, tracker, jobs and the page, with an embedded Redis and SQLite
+unless REDIS_URL and DATABASE_URL say otherwise. Ctrl-C stops all of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from bearwatch.embedded import EmbeddedRedis
+from bearwatch.site import Account, embedded_redis, prepare_database, supervisor
+from core.config_file import load_config
+from core.logs import configure_logging
+from core.settings import Settings, settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, and what else differs from site to site."""
+    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    parser.add_argument("--data", type=Path, default=settings().bearwatch_data, help="where database and pictures go")
+    parser.add_argument("--host", default=settings().bearwatch_ui_host, help="address the page listens on")
+    parser.add_argument("--port", type=int, default=settings().bearwatch_ui_port, help="port the page listens on")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=settings().bearwatch_device)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until Ctrl-C."""
+    chosen = settings().model_copy(
+        update={
+            "bearwatch_data": arguments.data,
+            "bearwatch_ui_host": arguments.host,
+            "bearwatch_ui_port": arguments.port,
+            "bearwatch_device": arguments.device,
+        }
+    )
+    return run_site(chosen, arguments.config)
+
+
+def run_site(chosen: Settings, config_file: Path) -> int:
+    """Run everything of one machine until it is told to stop."""
+    configure_logging("bearwatch", chosen.bearwatch_log)
+    config = load_config(config_file)
+    account = prepare_database(chosen, config)
+    server = nullcontext(None) if chosen.redis_url else embedded_redis(chosen)
+    with server as embedded:
+        url = embedded.url if isinstance(embedded, EmbeddedRedis) else chosen.redis
+        watch = supervisor(chosen, config_file, url)
+        watch.stop_on_signals()
+        announce(chosen, account)
+        watch.run()
+    print("Everything has stopped.", file=sys.stderr)
+    return 0
+
+
+def announce(chosen: Settings, account: Account | None) -> None:
+    """Say where the page is and, the first time, how to get in."""
+    print(f"\n  Bearwatch: http://{chosen.bearwatch_ui_host}:{chosen.bearwatch_ui_port}", flush=True)
+    if account:
+        print(f"  Log in as {account.name!r} with the password {account.password}", flush=True)
+        print("  (shown this once; change it with `bearwatch user password`)", flush=True)
+    print("  Ctrl-C stops everything.\n", flush=True)

@@ -1,0 +1,70 @@
+"""Everything of one machine: which processes run, in which order, with which environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bearwatch.embedded import EmbeddedRedis
+from bearwatch.supervisor import Program, Supervisor
+from core.config import Config
+from core.settings import Settings
+from db.migrate import upgrade
+from db.places import sync_places
+from db.session import Database
+from review_ui.security import ensure_first_account
+
+SERVICES = ("tracker", "detector", "jobs", "ui", "ingest")
+"""In the order of starting: whoever consumes is there before whoever produces. compose.yaml runs the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The first account, as it was just made."""
+
+    name: str
+    password: str
+
+
+def prepare_database(settings: Settings, config: Config) -> Account | None:
+    """Migrate, bring the places in, and make the first account where there is none; returns it then."""
+    database = Database(settings.database)
+    try:
+        upgrade(database)
+        with database.write() as session:
+            sync_places(session, config)
+        given = settings.bearwatch_admin_password
+        made = ensure_first_account(database, given.get_secret_value() if given else None)
+        return Account(*made) if made else None
+    finally:
+        database.close()
+
+
+def environment(settings: Settings, config_file: Path, redis_url: str) -> dict[str, str]:
+    """What the processes are told; it is what compose.yaml tells its services."""
+    return {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": settings.database,
+        "BEARWATCH_DATA": str(settings.bearwatch_data.resolve()),
+        "BEARWATCH_CONFIG": str(config_file.resolve()),
+        "BEARWATCH_LOG": settings.bearwatch_log,
+        "BEARWATCH_UI_HOST": settings.bearwatch_ui_host,
+        "BEARWATCH_UI_PORT": str(settings.bearwatch_ui_port),
+        "BEARWATCH_DEVICE": settings.bearwatch_device,
+    }
+
+
+def programs(env: Mapping[str, str]) -> list[Program]:
+    """The processes of one machine."""
+    return [Program(name, [name], env) for name in SERVICES]
+
+
+def embedded_redis(settings: Settings) -> EmbeddedRedis:
+    """The embedded server in the data directory."""
+    return EmbeddedRedis(settings.bearwatch_data / "run")
+
+
+def supervisor(settings: Settings, config_file: Path, redis_url: str) -> Supervisor:
+    """A supervisor of all processes."""
+    return Supervisor(programs(environment(settings, config_file, redis_url)))

@@ -1,0 +1,57 @@
+"""One interface for everything that turns pictures into logits, and the choice of the engine at start-up."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.backbones import backbone
+
+DEFAULT_BACKBONE = "lite2@224"
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Engine(Protocol):
+    """Runs a network on pictures. An engine belongs to one thread."""
+
+    @property
+    def name(self) -> str:
+        """What saw: the short digest of the model, written beside every score."""
+        ...
+
+    @property
+    def input_px(self) -> int:
+        """Side of the square pictures that :meth:`infer` takes."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs now: ``"cpu"`` or ``"cuda"``. May change when a GPU fails."""
+        ...
+
+    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (n, 1000) of RGB pictures (n, input_px, input_px, 3); any n, also 0."""
+        ...
+
+
+def choose_engine(
+    device: Device = "auto", backbone_label: str = DEFAULT_BACKBONE, threads: int | None = None
+) -> Engine:
+    """The engine for this machine, warmed up.
+
+    ``device`` is ``auto`` (a usable GPU, else the CPU), ``cpu`` or ``cuda`` (the CPU with a warning if there is no
+    usable GPU). ``threads`` is the number of cores torch may use on the CPU.
+
+    Raises:
+        BackboneError: the backbone is unknown, or its weights are missing or damaged.
+    """
+    wanted = backbone(backbone_label)
+    # Imported here so that a machine with another engine needs no torch.
+    from detector.torch_engine import TorchEngine
+
+    engine = TorchEngine(wanted, device, threads)
+    engine.infer(np.zeros((1, engine.input_px, engine.input_px, 3), dtype=np.uint8))
+    return engine

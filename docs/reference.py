@@ -1,0 +1,115 @@
+"""Write docs/reference.md from the code: commands, settings, configuration keys, metrics."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from bearwatch.cli import COMMANDS
+from core.config import Camera, Campsite, Config, Detector, Motion, Region, Retention, Rollout
+from core.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "docs" / "reference.md"
+SECTIONS: dict[str, type[BaseModel]] = {
+    "regions.<name>": Region,
+    "campsites.<name>": Campsite,
+    "cameras.<name>": Camera,
+    "motion": Motion,
+    "detector": Detector,
+    "rollout": Rollout,
+    "retention": Retention,
+}
+METRICS = {
+    "bearwatch_frames_sent_total": "frames put on the stream, by camera and reason",
+    "bearwatch_frames_dropped_total": "frames that gave way, by camera and reason (stale, overflow, spool_full, …)",
+    "bearwatch_frames_scored_total": "frames scored by the network, by camera",
+    "bearwatch_crops_scored_total": "crops scored by the network",
+    "bearwatch_undecodable_frames_total": "tries at pictures that could not be decoded, by camera",
+    "bearwatch_dead_letters_total": "stream entries given up after three tries, by stream",
+    "bearwatch_encounters_total": "encounters that have begun",
+}
+
+
+def metrics_in_code() -> set[str]:
+    """Every metric name that stands in the code."""
+    rooms = ("core", "db", "rollout", "ingest", "detector", "review_ui", "bearwatch")
+    text = "\n".join(path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py"))
+    return set(re.findall(r"\"(bearwatch_[a-z_]*[a-z])[\"{]", text)) - _not_metrics()
+
+
+def _not_metrics() -> set[str]:
+    return set(Settings.model_fields)
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(
+        [
+            "# Reference",
+            "",
+            "Made from the code by `make reference`; a test fails when it is out of date.",
+            "",
+            *_commands(),
+            *_settings(),
+            *_configuration(),
+            *_metrics(),
+        ]
+    )
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    yield "`bearwatch COMMAND --help` says the same.\n"
+    for name, summary in COMMANDS.items():
+        yield f"### `bearwatch {name}`\n\n{summary[:1].upper()}{summary[1:]}.\n"
+        parser = argparse.ArgumentParser(prog=f"bearwatch {name}", add_help=False)
+        import_module(f"bearwatch.cli.{name.replace('-', '_')}").add_arguments(parser)
+        for action in parser._actions:
+            names = ", ".join(action.option_strings) or action.dest
+            choices = f" ({' | '.join(map(str, action.choices))})" if action.choices else ""
+            yield f"- `{names}`{choices}" + (f" {action.help}" if action.help else "")
+        if parser._actions:
+            yield ""
+
+
+def _settings() -> Iterator[str]:
+    yield "## Environment\n\n| variable | meaning | default |\n|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        yield f"| `{name.upper()}` | {field.description} | {default} |"
+    yield ""
+
+
+def _configuration() -> Iterator[str]:
+    yield "## Configuration file\n\n`bearwatch init` writes a commented example.\n\n| key | meaning | default |\n|---|---|---|"
+    for section, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            yield _row(f"{section}.{name}", field)
+    for name, field in Config.model_fields.items():
+        if name not in {section.split(".")[0] for section in SECTIONS}:
+            yield _row(name, field)
+    yield ""
+
+
+def _row(key: str, field: Any) -> str:
+    default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
+    return f"| `{key}` | {field.description} | {default} |"
+
+
+def _metrics() -> Iterator[str]:
+    yield "## Metrics\n\n`/metrics` speaks Prometheus.\n\n| name | meaning |\n|---|---|"
+    for name, meaning in METRICS.items():
+        yield f"| `{name}` | {meaning} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    FILE.write_text(page())
+    print(f"Wrote {FILE.relative_to(ROOT)}")

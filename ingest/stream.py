@@ -1,0 +1,89 @@
+"""Open a camera's address, and say in a sentence why that failed."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from core.config import without_credentials
+
+OPEN_TIMEOUT_S = 8.0
+"""Cameras need up to four seconds to answer everything that opening asks."""
+
+
+class StreamFailure(Exception):
+    """A stream cannot be opened, broke off or makes no sense; the message is for people and holds no credentials."""
+
+
+def is_file(url: str) -> bool:
+    """Whether an address is a file: it then plays as a camera, over and over."""
+    return urlsplit(url).scheme in ("", "file")
+
+
+def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TIMEOUT_S) -> InputContainer:
+    """Open an address for reading, every wait bounded. Raises :class:`StreamFailure`."""
+    timeouts = None if is_file(url) else (open_timeout_s, read_timeout_s)
+    try:
+        container = av.open(_path(url), mode="r", options=_options(url, read_timeout_s), timeout=timeouts)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise StreamFailure(explain(error, f"no answer within {open_timeout_s:.0f} s")) from error
+    if not container.streams.video:
+        container.close()
+        raise StreamFailure(f"{without_credentials(url)} carries no video")
+    return container
+
+
+def prepare(stream: VideoStream) -> None:
+    """Decode on the reader's own thread and as little as possible: more threads hold more frames back."""
+    context = stream.codec_context
+    context.thread_count = 1
+    context.thread_type = "NONE"  # type: ignore[assignment] # the property takes the name, too
+    context.options = {"skip_loop_filter": "all"}
+
+
+def explain(error: BaseException, when_interrupted: str) -> str:
+    """Why FFmpeg gave up, for people. Its own messages hold the address with its password: they are not used."""
+    for kind, sentence in _SENTENCES:
+        if isinstance(error, kind):
+            return sentence
+    if isinstance(error, (av.error.ExitError, TimeoutError)):
+        return when_interrupted
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, av.error.FFmpegError) and error.strerror:
+        return error.strerror.lower()
+    return type(error).__name__
+
+
+_SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+    (av.error.ConnectionRefusedError, "connection refused: is the camera on, and is this its port?"),
+    (av.error.HTTPUnauthorizedError, "the camera refused the user name or password (401)"),
+    (av.error.HTTPForbiddenError, "the camera forbids this (403): has this user the right to see the stream?"),
+    (av.error.HTTPNotFoundError, "the camera has no such stream (404): check the path of the address"),
+    (av.error.HTTPServerError, "the camera reports an error of its own (5xx)"),
+    (av.error.FileNotFoundError, "no such file"),
+    (av.error.EOFError, "the stream ended"),
+    (av.error.InvalidDataError, "what arrives is not video that can be read"),
+    (av.error.ProtocolNotFoundError, "this kind of address is not supported by the installed FFmpeg"),
+)
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.netloc}{parts.path}" if parts.scheme == "file" else url
+
+
+def _options(url: str, read_timeout_s: float) -> dict[str, str]:
+    """FFmpeg's options. Its own socket time-out also covers what PyAV's does not: the farewell when closing."""
+    microseconds = str(int(read_timeout_s * 1e6))
+    scheme = urlsplit(url).scheme
+    if scheme in ("rtsp", "rtsps"):
+        # The address says what the stream is; probing would cost seconds and hold pictures back.
+        return {"rtsp_transport": "tcp", "timeout": microseconds, "analyzeduration": "0", "probesize": "32"}
+    if scheme in ("http", "https"):
+        return {"timeout": microseconds, "rw_timeout": microseconds}
+    return {}

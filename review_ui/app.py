@@ -1,0 +1,111 @@
+"""The ranger's page as an application: `create_app` puts its parts together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio
+import redis
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from core.clock import now_s
+from core.config import Config
+from core.media import MediaStore
+from core.redis_client import connect
+from core.settings import Settings
+from core.telemetry import Telemetry
+from db.session import Database
+from review_ui.board import CameraBoard
+from review_ui.errors import install_error_pages
+from review_ui.live import LiveHub
+from review_ui.pages import STATIC_DIR, Pages
+from review_ui.protection import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
+from review_ui.routes import alerts, api, login, media, metrics, sightings, watch
+from review_ui.site import Site
+
+FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+def create_app(
+    settings: Settings,
+    config: Config,
+    database: Database | None = None,
+    redis_client: redis.Redis | None = None,
+    clock: Callable[[], float] = now_s,
+) -> FastAPI:
+    """The application. What it opens itself it closes itself; what it is given stays the caller's.
+
+    The database must be migrated and must know the places of ``config``. Serve it with
+    :class:`review_ui.server.Server`, which ends the live streams when it is told to stop.
+    """
+    site = _site(settings, config, database or Database(settings.database), redis_client or connect(settings.redis), clock)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await site.hub.start()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(site.hub.run)
+            yield
+            site.hub.close()
+            tasks.cancel_scope.cancel()
+        if redis_client is None:
+            site.telemetry.client.close()
+        if database is None:
+            site.database.close()
+
+    app = FastAPI(
+        title="Bearwatch",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(SecurityHeaders, secure=settings.bearwatch_secure_cookies),
+            Middleware(RefuseCrossSite),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        ],
+    )
+    app.state.site = site
+    for module in (watch, alerts, sightings, media, login, api, metrics):
+        app.include_router(module.router)
+    app.mount(f"/static/{site.pages.version}", KeptForEver(directory=STATIC_DIR), name="static")
+    install_error_pages(app)
+    return app
+
+
+class KeptForEver(StaticFiles):
+    """Static files under an address that changes with their content: browsers need never ask again."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        """As the base class, with the header."""
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed through as they came
+        response.headers["Cache-Control"] = FOR_EVER
+        return response
+
+
+def _site(
+    settings: Settings, config: Config, database: Database, client: redis.Redis, clock: Callable[[], float]
+) -> Site:
+    telemetry = Telemetry(client)
+    board = CameraBoard(config, telemetry, clock)
+    return Site(
+        settings=settings,
+        config=config,
+        database=database,
+        telemetry=telemetry,
+        media=MediaStore(settings.media_dir),
+        board=board,
+        hub=LiveHub(database, board, settings.redis, clock),
+        pages=Pages(clock),
+        clock=clock,
+    )

@@ -1,0 +1,118 @@
+"""A ranger's decision on its way through the one door, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.models import Alert, Review, Verdict
+from review_ui.security import Account
+from review_ui.site import Site
+from review_ui.views.cards import find_alert
+from review_ui.visibility import hidden_campsites
+from review_ui.words import VERDICT_WORDS
+from rollout.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the form or the API says."""
+
+    verdict: Verdict
+    seen_version: int
+    idempotency_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The decision stands."""
+
+    review_id: int
+    verdict: Verdict
+    status: str
+    version: int
+    effective_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Somebody else was first, or there is nothing to take back. ``message`` says who and what."""
+
+    message: str
+    version: int
+    status: str
+    who: str | None = None
+    verdict: Verdict | None = None
+    at: float | None = None
+
+
+def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done | Conflict | None:
+    """Apply an answer in one transaction, then tell all pages. None when there is no such alert for this person.
+
+    1. An alert that is hidden from this person does not exist for them.
+    2. The score was hidden from whoever gave the first answer, and from nobody after: that is written down.
+    3. A conflict leaves no trace.
+    """
+    now = site.clock()
+    try:
+        with site.database.write() as session:
+            alert = find_alert(session, alert_id, hidden_campsites(session, account.id, now))
+            if alert is None:
+                return None
+            try:
+                review = decide(
+                    session, _decision(session, account, alert, answer), site.config.rollout.notify, now,
+                    site.config.rollout.undo_s,
+                )  # fmt: skip
+            except SomebodyElseWasFirst as first:
+                raise _RolledBack(_conflict(first.alert, first.review)) from first
+            except NothingToUndo as nothing:
+                raise _RolledBack(_nothing(session, alert)) from nothing
+            done = _done(session, review)
+    except _RolledBack as rolled_back:
+        return rolled_back.conflict
+    site.ring()
+    return done
+
+
+class _RolledBack(Exception):
+    """Carries a conflict out of the transaction that it undoes."""
+
+    def __init__(self, conflict: Conflict) -> None:
+        super().__init__(conflict.message)
+        self.conflict = conflict
+
+
+def _decision(session: Session, account: Account, alert: Alert, answer: Answer) -> Decision:
+    answered = session.scalar(select(func.count(Review.id)).where(Review.alert_id == alert.id))
+    return Decision(
+        alert_id=alert.id,
+        user_id=account.id,
+        verdict=answer.verdict,
+        seen_version=answer.seen_version,
+        idempotency_key=answer.idempotency_key,
+        score_hidden=not answered,
+    )
+
+
+def _done(session: Session, review: Review) -> Done:
+    alert = session.get_one(Alert, review.alert_id)
+    return Done(review.id, Verdict(review.verdict), alert.status, alert.version, review.effective_at)
+
+
+def _conflict(alert: Alert, review: Review | None) -> Conflict:
+    if review is None:
+        return Conflict("The alert has changed since you opened it.", alert.version, alert.status)
+    verdict = Verdict(review.verdict)
+    deed = "took the decision back" if verdict is Verdict.UNDO else f"decided “{VERDICT_WORDS[verdict]}”"
+    return Conflict(
+        f"{review.user.name} {deed} before you.", alert.version, alert.status, review.user.name, verdict,
+        review.created_at,
+    )  # fmt: skip
+
+
+def _nothing(session: Session, alert: Alert) -> Conflict:
+    session.refresh(alert)
+    return Conflict("There is no decision to take back.", alert.version, alert.status)

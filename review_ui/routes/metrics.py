@@ -1,0 +1,127 @@
+"""``/metrics`` for Prometheus and ``/healthz`` for whoever restarts us: counts, never names of people or alerts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import redis
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from db.models import Alert, AlertStatus, Delivery, DeliveryStatus, Encounter
+from review_ui.board import Seeing
+from review_ui.health import database_answers
+from review_ui.site import Site, SiteDep
+
+router = APIRouter()
+
+LATENCY_BUCKETS_S: Final = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+
+METRICS: Final = {
+    "bearwatch_redis_up": "Whether Redis answers.",
+    "bearwatch_camera_blind": "1 when nobody may trust the camera now.",
+    "bearwatch_camera_content_age_seconds": "Age of what the camera last showed.",
+    "bearwatch_open_alerts": "Alerts that nobody has decided about.",
+    "bearwatch_oldest_open_alert_seconds": "How long the oldest of them has waited.",
+    "bearwatch_pending_deliveries": "Messages to the outside that are not sent yet.",
+    "bearwatch_open_pages": "Pages that listen to this process.",
+    "bearwatch_process_heartbeat_age_seconds": "Time since a process last said that it lives.",
+    "bearwatch_capture_to_alert_seconds": "From the capture of the deciding frame to the alert.",
+}
+"""Metrics that this route makes itself; counters of other processes come through as they are named."""
+
+
+@router.get("/healthz")
+def healthz(site: SiteDep) -> Response:
+    """200 while the page can do its work: the database answers. Without Redis it still can, and says so."""
+    answers = database_answers(site)
+    facts = {"database": answers, "redis": not site.board.redis_away}
+    return JSONResponse(facts, status_code=200 if answers else 503)
+
+
+@router.get("/metrics")
+def metrics(site: SiteDep) -> Response:
+    """Everything in Prometheus' text format."""
+    lines = [*_telemetry(site), *_cameras(site), *_pages(site)]
+    with site.database.read() as session:
+        lines += [*_alerts(session, site.clock()), *_latency(session)]
+    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _telemetry(site: Site) -> Iterator[str]:
+    try:
+        counters = site.telemetry.counters()
+        beats = site.telemetry.heartbeats()
+    except redis.RedisError:
+        yield from _gauge("bearwatch_redis_up", {"": 0})
+        return
+    yield from _gauge("bearwatch_redis_up", {"": 1})
+    family = ""
+    for name, value in sorted(counters.items()):
+        if name.split("{")[0] != family:
+            family = name.split("{")[0]
+            yield f"# TYPE {family} counter"
+        yield f"{name} {value}"
+    now = site.clock()
+    ages = {_label("process", name): now - float(facts.get("at", 0.0)) for name, facts in beats.items()}
+    yield from _gauge("bearwatch_process_heartbeat_age_seconds", ages)
+
+
+def _cameras(site: Site) -> Iterator[str]:
+    views = [view for view in site.board.cameras(site.clock()) if view.seeing is not Seeing.OFF]
+    blind = {_label("camera_name", view.id): int(view.seeing is Seeing.BLIND) for view in views}
+    ages = {_label("camera_name", v.id): v.content_age_s for v in views if v.content_age_s is not None}
+    yield from _gauge("bearwatch_camera_blind", blind)
+    yield from _gauge("bearwatch_camera_content_age_seconds", ages)
+
+
+def _pages(site: Site) -> Iterator[str]:
+    yield from _gauge("bearwatch_open_pages", {"": site.hub.listeners})
+
+
+def _alerts(session: Session, now: float) -> Iterator[str]:
+    count, oldest = session.execute(
+        select(func.count(Alert.id), func.min(Alert.captured_at)).where(Alert.status == AlertStatus.OPEN)
+    ).one()
+    pending = session.scalar(select(func.count(Delivery.id)).where(Delivery.status == DeliveryStatus.PENDING))
+    yield from _gauge("bearwatch_open_alerts", {"": count})
+    yield from _gauge("bearwatch_oldest_open_alert_seconds", {"": now - oldest if oldest is not None else 0})
+    yield from _gauge("bearwatch_pending_deliveries", {"": pending or 0})
+
+
+def _latency(session: Session) -> Iterator[str]:
+    """A histogram over all alerts but those found in frames that had waited out an outage."""
+    waited = Alert.created_at - Alert.captured_at
+    within = [func.coalesce(func.sum(case((waited <= bound, 1), else_=0)), 0) for bound in LATENCY_BUCKETS_S]
+    row = session.execute(
+        select(func.count(Alert.id), func.coalesce(func.sum(waited), 0.0), *within)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Encounter.late.is_(False))
+    ).one()
+    count, total, *buckets = row
+    name = "bearwatch_capture_to_alert_seconds"
+    yield from _head(name, "histogram")
+    for bound, amount in zip(LATENCY_BUCKETS_S, buckets, strict=True):
+        yield f'{name}_bucket{{le="{bound}"}} {amount}'
+    yield f'{name}_bucket{{le="+Inf"}} {count}'
+    yield f"{name}_sum {total}"
+    yield f"{name}_count {count}"
+
+
+def _gauge(name: str, values: Mapping[str, float]) -> Iterator[str]:
+    yield from _head(name, "gauge")
+    for labels, value in values.items():
+        yield f"{name}{labels} {value}"
+
+
+def _head(name: str, kind: str) -> Iterator[str]:
+    yield f"# HELP {name} {METRICS[name]}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _label(name: str, value: str) -> str:
+    return f"{{{name}={json.dumps(value)}}}"

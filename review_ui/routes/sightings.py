@@ -1,0 +1,123 @@
+"""``/sightings``: what a ranger saw with their own eyes, sealed before the model's opinion is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from db.models import Camera, Sighting
+from review_ui.forms import SightingForm
+from review_ui.security import Account
+from review_ui.sightings import MATCH_AFTER_S, Entered, intact, log_sighting, match, recent
+from review_ui.site import Reviewer, Site, SiteDep, Viewer
+from review_ui.views.frame import frame
+from review_ui.watches import open_watches
+from review_ui.words import ANIMALS
+
+router = APIRouter()
+SHOWN = 50
+
+
+@router.get("/sightings")
+def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response:
+    """The newest sightings."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        rows = recent(session, SHOWN, account.id, set(around.hidden))
+        context = {"frame": around, "sightings": rows, "animals": ANIMALS}
+        return site.pages.render(request, "sightings.html", context)
+
+
+@router.get("/sightings/new")
+def new_sighting(request: Request, site: SiteDep, account: Reviewer, campsite: str = "") -> Response:
+    """The empty form, at the campsite that is being watched."""
+    with site.database.read() as session:
+        watched = [watch.campsite_id for watch in open_watches(session, account.id)]
+    first = campsite if campsite in site.config.campsites else next(iter(watched or site.config.campsites))
+    return form_page(request, site, account, SightingForm(campsite=first), {})
+
+
+@router.post("/sightings")
+async def log_by_form(request: Request, site: SiteDep, account: Reviewer) -> Response:
+    """Seal a sighting, by form. With mistakes, the form comes back with all that was typed."""
+    typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    return await run_in_threadpool(_log, request, site, account, SightingForm.typed(typed))
+
+
+@router.get("/sightings/{sighting_id:int}")
+def sighting_page(request: Request, site: SiteDep, account: Viewer, sighting_id: int) -> Response:
+    """One sighting, and whether the model saw it."""
+    with site.database.read() as session:
+        return site.pages.render(request, "sighting.html", _context(session, site, account, sighting_id))
+
+
+@router.get("/sightings/{sighting_id:int}/match")
+def sighting_match(request: Request, site: SiteDep, account: Viewer, sighting_id: int) -> Response:
+    """The part of the sighting's page that changes: whether the model has seen it by now."""
+    with site.database.read() as session:
+        return site.pages.render(request, "_match.html", _context(session, site, account, sighting_id))
+
+
+def form_page(
+    request: Request, site: Site, account: Account, form: SightingForm, errors: dict[str, str], notice: str = ""
+) -> Response:
+    """The form with what was typed, and what is wrong with it."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+    context = {"frame": around, "form": form, "errors": errors, "notice": notice, "animals": ANIMALS, "config": site.config}
+    return site.pages.render(request, "sighting_form.html", context, status=422 if errors else 200)
+
+
+def seal(site: Site, account: Account, entered: Entered, key: str) -> int:
+    """Seal a sighting and tell all pages; returns its number. The same key twice is one sighting."""
+    try:
+        sighting_id = _seal_once(site, account, entered, key)
+    except IntegrityError:
+        sighting_id = _seal_once(site, account, entered, key)  # its twin was faster by a moment
+    site.ring()
+    return sighting_id
+
+
+def _seal_once(site: Site, account: Account, entered: Entered, key: str) -> int:
+    with site.database.write() as session:
+        return log_sighting(session, account, entered, key, site.clock()).id
+
+
+def _log(request: Request, site: Site, account: Account, form: SightingForm) -> Response:
+    entered, errors = form.entered(site.config, site.clock())
+    if entered is None:
+        return form_page(request, site, account, form, errors)
+    return RedirectResponse(f"/sightings/{seal(site, account, entered, form.idempotency_key)}", status_code=303)
+
+
+def _context(session: Session, site: Site, account: Account, sighting_id: int) -> dict[str, Any]:
+    now = site.clock()
+    around = frame(session, site, account, now)
+    sighting = find_sighting(session, sighting_id, account, set(around.hidden))
+    if sighting is None:
+        raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
+    hidden = sighting.campsite_id in around.hidden
+    return {
+        "frame": around,
+        "sighting": sighting,
+        "camera": session.get(Camera, sighting.camera_id) if sighting.camera_id else None,
+        "timezone": sighting.campsite.region.timezone,
+        "animals": ANIMALS,
+        "intact": intact(sighting),
+        "hidden": hidden,
+        "match": None if hidden else match(session, sighting),
+        "looking_until": sighting.seen_at + MATCH_AFTER_S,
+    }
+
+
+def find_sighting(session: Session, sighting_id: int, account: Account, hidden: set[str]) -> Sighting | None:
+    """A sighting that this person may read: their own, or one at a campsite that is not hidden from them."""
+    sighting = session.get(Sighting, sighting_id) if sighting_id < 2**31 else None
+    if sighting is None or (sighting.user_id != account.id and sighting.campsite_id in hidden):
+        return None
+    return sighting

@@ -1,0 +1,77 @@
+"""``/``: what waits, what was decided, which cameras see; and going on watch."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from review_ui.security import Account
+from review_ui.site import Reviewer, Site, SiteDep, Viewer
+from review_ui.views.cards import queue
+from review_ui.views.frame import frame
+from review_ui.watches import UnknownCampsite, end_watch, open_watches, start_watch
+
+router = APIRouter()
+
+
+@router.get("/")
+def watch_page(request: Request, site: SiteDep, account: Viewer) -> Response:
+    """The watch page."""
+    with site.database.read() as session:
+        return site.pages.render(request, "watch.html", _context(session, site, account))
+
+
+@router.get("/fragments/watch")
+def watch_fragment(request: Request, site: SiteDep, account: Viewer) -> Response:
+    """The part of the watch page that changes; fetched when something has happened."""
+    with site.database.read() as session:
+        return site.pages.render(request, "_watch.html", _context(session, site, account))
+
+
+@router.get("/fragments/banner")
+def banner_fragment(request: Request, site: SiteDep, account: Viewer) -> Response:
+    """The banner above every page."""
+    with site.database.read() as session:
+        context = {"frame": frame(session, site, account, site.clock())}
+        return site.pages.render(request, "_banner.html", context)
+
+
+@router.post("/watches")
+def go_on_watch(site: SiteDep, account: Reviewer, campsite: Annotated[str, Form(max_length=63)]) -> Response:
+    """Go on watch."""
+    try:
+        with site.database.write() as session:
+            start_watch(session, account, campsite, site.clock())
+    except UnknownCampsite:
+        return RedirectResponse("/", status_code=303)
+    site.ring()
+    return RedirectResponse("/", status_code=303)
+
+
+@router.post("/watches/{watch_id:int}/end")
+def go_off_watch(site: SiteDep, account: Reviewer, watch_id: int) -> Response:
+    """End one's watch."""
+    with site.database.write() as session:
+        end_watch(session, account, watch_id, site.clock())
+    site.ring()
+    return RedirectResponse("/", status_code=303)
+
+
+def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
+    now = site.clock()
+    around = frame(session, site, account, now)
+    watches = open_watches(session, account.id)
+    watched = {watch.campsite_id for watch in watches}
+    return {
+        "frame": around,
+        "queue": queue(session, site.media, around.hidden, now),
+        "cameras": site.board.cameras(now),
+        "watches": watches,
+        "hidden": around.hidden,
+        "free_campsites": [(key, c.name or key) for key, c in site.config.campsites.items() if key not in watched],
+        "undo_keys": uuid.uuid4,
+    }

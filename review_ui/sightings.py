@@ -1,0 +1,129 @@
+"""What a ranger saw with their own eyes, sealed before the model's opinion is shown; and whether the model saw it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from db.ledger import record
+from db.models import Alert, Camera, Campsite, Encounter, Sighting
+from review_ui.security import Account
+from review_ui.visibility import blindfolds
+from review_ui.watches import open_watches
+
+MATCH_BEFORE_S: Final = 120.0
+MATCH_AFTER_S: Final = 600.0
+"""An encounter of the campsite from two minutes before to ten minutes after a sighting is the same visit."""
+LONGEST_NOTE: Final = 2000
+MOST_ANIMALS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What was entered: exactly what the seal covers, with who sealed it and when."""
+
+    campsite: str
+    camera: str | None
+    animal: str
+    number: int
+    note: str
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The encounter that is nearest to a sighting. ``lead_s`` is positive when the model was first."""
+
+    encounter_id: int
+    alert_id: int | None
+    camera: str
+    lead_s: float
+
+
+def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
+    """SHA-256 over the canonical JSON of everything entered, by whom and when."""
+    fields = {**asdict(entered), "user": user_id, "sealed_at": sealed_at}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def intact(sighting: Sighting) -> bool:
+    """Whether a sighting still says what was sealed."""
+    entered = Entered(
+        sighting.campsite_id, sighting.camera_id, sighting.animal, sighting.number, sighting.note, sighting.seen_at
+    )
+    return seal_of(entered, sighting.user_id, sighting.sealed_at) == sighting.seal
+
+
+def log_sighting(session: Session, account: Account, entered: Entered, key: str, now: float) -> Sighting:
+    """Seal a sighting. The same idempotency key again returns the one already sealed.
+
+    It counts as blind when the model's view of the campsite was hidden from the observer all the time from the
+    moment they saw the animal until now.
+    """
+    known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
+    if known is not None:
+        return known
+    hidden_since = blindfolds(session, now, account.id).get((account.id, entered.campsite))
+    watch = next((w for w in open_watches(session, account.id) if w.campsite_id == entered.campsite), None)
+    sighting = Sighting(
+        campsite_id=entered.campsite,
+        camera_id=entered.camera,
+        user_id=account.id,
+        watch_id=watch.id if watch else None,
+        animal=entered.animal,
+        number=entered.number,
+        note=entered.note,
+        seen_at=entered.seen_at,
+        sealed_at=now,
+        seal=seal_of(entered, account.id, now),
+        blind=hidden_since is not None and hidden_since <= entered.seen_at,
+        idempotency_key=key,
+    )
+    session.add(sighting)
+    session.flush()
+    record(
+        session,
+        at=now,
+        kind="sighting.sealed",
+        subject=f"sighting:{sighting.id}",
+        actor=f"user:{account.id}",
+        campsite=sighting.campsite_id,
+        body={"sighting": sighting.id, "seal": sighting.seal, "blind": sighting.blind},
+    )
+    return sighting
+
+
+def match(session: Session, sighting: Sighting) -> Match | None:
+    """Whether the model saw it: the encounter of the same campsite whose beginning is nearest."""
+    row = session.execute(
+        select(Encounter, Alert.id, Camera.name)
+        .join(Camera, Camera.id == Encounter.camera_id)
+        .outerjoin(Alert, Alert.encounter_id == Encounter.id)
+        .where(
+            Camera.campsite_id == sighting.campsite_id,
+            Encounter.first_at <= sighting.seen_at + MATCH_AFTER_S,
+            Encounter.last_at >= sighting.seen_at - MATCH_BEFORE_S,
+        )
+    ).all()
+    if not row:
+        return None
+    encounter, alert_id, camera = min(row, key=lambda found: abs(found[0].first_at - sighting.seen_at))
+    return Match(encounter.id, alert_id, camera, sighting.seen_at - encounter.first_at)
+
+
+def recent(session: Session, limit: int, own: int, hidden: set[str]) -> Sequence[Sighting]:
+    """The newest sightings: one's own, and those of others at campsites that one may see (watchers stay independent)."""
+    return session.scalars(
+        select(Sighting)
+        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(hidden))
+        .options(joinedload(Sighting.user), joinedload(Sighting.campsite).joinedload(Campsite.region))
+        .order_by(Sighting.sealed_at.desc())
+        .limit(limit)
+    ).all()

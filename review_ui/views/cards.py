@@ -1,0 +1,176 @@
+"""Alerts as cards: what waits, what wants a second look, what was decided lately."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from core.media import MediaStore
+from core.messages import Box
+from db.models import Alert, AlertStatus, Campsite, Review, Verdict
+from review_ui.pictures import Crop, Picture, crop, picture
+from rollout.decisions import PastReview, standing
+
+QUEUE_SHOWN: Final = 30
+DECIDED_SHOWN: Final = 8
+DECIDED_FOR_S: Final = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert, without anything that would give the model's certainty away."""
+
+    id: int
+    version: int
+    status: AlertStatus
+    campsite_id: str
+    campsite: str
+    camera_id: str
+    camera: str
+    timezone: str
+    captured_at: float
+    first_at: float
+    last_at: float
+    hits: int
+    zones: tuple[str, ...]
+    late: bool
+    mode: str
+    box: Box
+    picture: Picture | None
+    crop: Crop | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCard:
+    """An alert with the decision that stands."""
+
+    card: AlertCard
+    verdict: Verdict
+    user_id: int
+    by: str
+    at: float
+    effective_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the watch page shows of the alerts."""
+
+    waiting: tuple[AlertCard, ...]
+    waiting_count: int
+    unsure: tuple[DecidedCard, ...]
+    decided: tuple[DecidedCard, ...]
+
+
+def queue(session: Session, media: MediaStore, hidden: Collection[str], now: float) -> Queue:
+    """Alerts that this viewer may see: oldest unreviewed first, then unsure ones, then what was decided lately."""
+    waiting = open_alerts(session, hidden, QUEUE_SHOWN)
+    decided = _decided(session, hidden, now)
+    cards = [DecidedCard(card_of(a, media), Verdict(r.verdict), r.user_id, r.user.name, r.created_at, r.effective_at)
+             for a, r in decided]  # fmt: skip
+    return Queue(
+        waiting=tuple(card_of(alert, media) for alert in waiting),
+        waiting_count=count_open(session, hidden),
+        unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
+        decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
+    )
+
+
+def open_alerts(session: Session, hidden: Collection[str], limit: int) -> Sequence[Alert]:
+    """Unreviewed alerts, oldest first."""
+    return session.scalars(
+        select(Alert)
+        .where(Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden))
+        .order_by(Alert.captured_at, Alert.id)
+        .options(*_FULL)
+        .limit(limit)
+    ).all()
+
+
+def count_open(session: Session, hidden: Collection[str]) -> int:
+    """How many unreviewed alerts there are."""
+    visible = select(func.count(Alert.id)).where(
+        Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden)
+    )
+    return session.scalar(visible) or 0
+
+
+def find_alert(session: Session, alert_id: int, hidden: Collection[str]) -> Alert | None:
+    """An alert by its number; None both when there is none and when it is hidden, so that nobody can tell which."""
+    if not 0 < alert_id < 2**31:
+        return None
+    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, Alert.campsite_id.not_in(hidden))))
+
+
+def card_of(alert: Alert, media: MediaStore) -> AlertCard:
+    """An alert as a card."""
+    encounter = alert.encounter
+    cover = picture(media, encounter.cover)
+    x0, y0, x1, y1 = encounter.peak_box
+    box: Box = (x0, y0, x1, y1)
+    return AlertCard(
+        id=alert.id,
+        version=alert.version,
+        status=AlertStatus(alert.status),
+        campsite_id=alert.campsite_id,
+        campsite=alert.campsite.name,
+        camera_id=alert.camera_id,
+        camera=alert.camera.name,
+        timezone=alert.campsite.region.timezone,
+        captured_at=alert.captured_at,
+        first_at=encounter.first_at,
+        last_at=encounter.last_at,
+        hits=encounter.hits,
+        zones=tuple(encounter.zones),
+        late=encounter.late,
+        mode=alert.mode,
+        box=box,
+        picture=cover,
+        crop=crop(cover, box) if cover else None,
+    )
+
+
+def standing_review(reviews: Sequence[Review]) -> Review | None:
+    """The decision that counts among all reviews of one alert."""
+    last = standing([PastReview(r.id, Verdict(r.verdict), r.undoes_id) for r in reviews])
+    return next((review for review in reviews if last and review.id == last.id), None)
+
+
+def _decided(session: Session, hidden: Collection[str], now: float) -> list[tuple[Alert, Review]]:
+    """Alerts with their standing decisions, newest decision first."""
+    alerts = session.scalars(
+        _full(
+            select(Alert)
+            .where(
+                Alert.status != AlertStatus.OPEN,
+                Alert.campsite_id.not_in(hidden),
+                Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
+            )
+            .order_by(Alert.id.desc())
+            .limit(4 * DECIDED_SHOWN)
+        )
+    ).all()
+    reviews = session.scalars(
+        select(Review)
+        .where(Review.alert_id.in_([alert.id for alert in alerts]))
+        .options(joinedload(Review.user))
+        .order_by(Review.id)
+    ).all()
+    pairs = [(alert, standing_review([r for r in reviews if r.alert_id == alert.id])) for alert in alerts]
+    made = [(alert, review) for alert, review in pairs if review is not None]
+    return sorted(made, key=lambda pair: pair[1].id, reverse=True)
+
+
+_FULL = (
+    joinedload(Alert.encounter),
+    joinedload(Alert.camera),
+    joinedload(Alert.campsite).joinedload(Campsite.region),
+)
+
+
+def _full(query: Select[Alert]) -> Select[Alert]:
+    return query.options(*_FULL)

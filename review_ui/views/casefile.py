@@ -1,0 +1,181 @@
+"""One alert in full: its frames, what the rule saw, what people decided, and what left the building."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from core.config import Config, Point
+from core.media import MediaStore
+from core.messages import WHOLE_FRAME, Box
+from db.models import Alert, AlertStatus, Delivery, EncounterFrame, Review, Verdict
+from review_ui.pictures import Picture, picture
+from review_ui.views.cards import AlertCard, DecidedCard, card_of, find_alert, standing_review
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """One kept frame. ``box`` is None when nothing was found in it."""
+
+    number: int
+    captured_at: float
+    picture: Picture
+    box: Box | None
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One thing that happened to the alert."""
+
+    at: float
+    who: str
+    what: str
+    undone: bool = False
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the model thinks. Only shown after the first answer."""
+
+    score: float
+    label: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A named area of the camera's view, corners in 0-1 coordinates."""
+
+    name: str
+    corners: tuple[Point, ...]
+    entered: bool
+
+    @property
+    def points(self) -> str:
+        """The corners as an SVG polygon in a 100 by 100 view box."""
+        return " ".join(f"{100 * x:.2f},{100 * y:.2f}" for x, y in self.corners)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """All that the alert page shows."""
+
+    card: AlertCard
+    frames: tuple[FrameView, ...]
+    lost_frames: int
+    zones: tuple[Zone, ...]
+    decided: DecidedCard | None
+    history: tuple[HistoryLine, ...]
+    opinion: Opinion | None
+    previous_id: int | None
+    next_id: int | None
+
+    @property
+    def cover_number(self) -> int:
+        """Which frame to show first: the cover, else the last one."""
+        cover = self.card.picture.key if self.card.picture else None
+        return next((f.number for f in self.frames if f.picture.key == cover), len(self.frames))
+
+    @property
+    def span_s(self) -> float:
+        """How long the agreeing frames lasted."""
+        return max(0.0, self.card.last_at - self.card.first_at)
+
+
+def casefile(
+    session: Session, media: MediaStore, config: Config, alert_id: int, hidden: Collection[str]
+) -> CaseFile | None:
+    """The file of an alert; None when there is none or it is hidden."""
+    alert = find_alert(session, alert_id, hidden)
+    if alert is None:
+        return None
+    reviews = session.scalars(
+        select(Review).where(Review.alert_id == alert.id).options(joinedload(Review.user)).order_by(Review.id)
+    ).all()
+    card = card_of(alert, media)
+    stands = standing_review(reviews)
+    rows = list(alert.encounter.frames)
+    frames = _frames(rows, media)
+    previous_id, next_id = _neighbours(session, alert, hidden)
+    return CaseFile(
+        card=card,
+        frames=frames,
+        lost_frames=len(rows) - len(frames),
+        zones=_zones(config, card),
+        decided=DecidedCard(
+            card, Verdict(stands.verdict), stands.user_id, stands.user.name, stands.created_at, stands.effective_at
+        )
+        if stands
+        else None,
+        history=_history(session, alert, list(reviews)),
+        opinion=opinion(alert, bool(reviews)),
+        previous_id=previous_id,
+        next_id=next_id,
+    )
+
+
+def opinion(alert: Alert, answered: bool) -> Opinion | None:
+    """The model's score and label, once somebody has answered; until then nobody sees them."""
+    if not answered:
+        return None
+    encounter = alert.encounter
+    return Opinion(encounter.peak_score, encounter.label, encounter.model)
+
+
+def _frames(rows: list[EncounterFrame], media: MediaStore) -> tuple[FrameView, ...]:
+    found: list[FrameView] = []
+    for row in rows:
+        image = picture(media, row.media)
+        if image is None:
+            continue
+        x0, y0, x1, y1 = row.box
+        box: Box | None = None if (x0, y0, x1, y1) == WHOLE_FRAME else (x0, y0, x1, y1)
+        found.append(FrameView(len(found) + 1, row.captured_at, image, box, row.agrees))
+    return tuple(found)
+
+
+def _zones(config: Config, card: AlertCard) -> tuple[Zone, ...]:
+    camera = config.cameras.get(card.camera_id)
+    if camera is None:
+        return ()
+    return tuple(Zone(name, tuple(corners), name in card.zones) for name, corners in camera.zones.items())
+
+
+def _neighbours(session: Session, alert: Alert, hidden: Collection[str]) -> tuple[int | None, int | None]:
+    """The waiting alerts before and after this one, by time."""
+    waiting = select(Alert.id).where(
+        Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden), Alert.id != alert.id
+    )
+    here = (alert.captured_at, alert.id)
+    older = (Alert.captured_at < here[0]) | ((Alert.captured_at == here[0]) & (Alert.id < here[1]))
+    previous = session.scalar(waiting.where(older).order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(1))
+    following = session.scalar(waiting.where(~older).order_by(Alert.captured_at, Alert.id).limit(1))
+    return previous, following
+
+
+def _history(session: Session, alert: Alert, reviews: list[Review]) -> tuple[HistoryLine, ...]:
+    undone = {review.undoes_id for review in reviews}
+    waited = max(0.0, alert.created_at - alert.captured_at)
+    lines = [HistoryLine(alert.created_at, "Tracker", f"raised the alert {waited:.1f} s after the frame")]
+    for review in reviews:
+        verdict = Verdict(review.verdict)
+        lines.append(
+            HistoryLine(
+                review.created_at,
+                review.user.name,
+                "took the decision back" if verdict is Verdict.UNDO else f"decided: {_SAID[verdict]}",
+                undone=review.id in undone,
+                blind=review.score_hidden and verdict is not Verdict.UNDO,
+            )
+        )
+    deliveries = session.scalars(select(Delivery).where(Delivery.alert_id == alert.id).order_by(Delivery.id))
+    lines += [HistoryLine(d.created_at, "Outbox", f"{d.kind}: {d.status}") for d in deliveries]
+    return tuple(sorted(lines, key=lambda line: line.at))
+
+
+_SAID = {Verdict.BEAR: "bear", Verdict.NOT_A_BEAR: "not a bear", Verdict.UNSURE: "unsure"}

@@ -1,0 +1,77 @@
+"""compose.yaml is valid, runs what `bearwatch up` runs, and gives nobody more than they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from bearwatch.cli import COMMANDS
+from bearwatch.site import SERVICES
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "compose.yaml").read_text()
+APPLICATION = ("migrate", "tracker", "detector", "detector-gpu", "jobs", "ui", "ingest")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """The services with their anchors resolved."""
+    found: dict[str, Any] = yaml.safe_load(TEXT)["services"]
+    return found
+
+
+def test_it_follows_the_compose_specification() -> None:
+    plain = yaml.safe_dump({k: v for k, v in yaml.safe_load(TEXT).items() if not k.startswith("x-")})
+    PyCompose.from_yaml(plain).validate()
+
+
+def test_the_check_of_the_specification_can_fail() -> None:
+    with pytest.raises(Exception, match="servcies|unknown|invalid|services"):
+        PyCompose.from_yaml("servcies: {a: {image: b}}").validate()
+
+
+def test_it_runs_the_same_processes_as_one_machine_does(services: dict[str, Any]) -> None:
+    assert set(SERVICES) <= set(services)
+    for name in APPLICATION:
+        assert services[name]["command"][0] in COMMANDS
+
+
+def test_no_service_is_privileged_and_all_run_read_only(services: dict[str, Any]) -> None:
+    for name in APPLICATION:
+        assert services[name]["read_only"] is True
+        assert services[name]["cap_drop"] == ["ALL"]
+    assert all(not service.get("privileged") for service in services.values())
+
+
+def test_every_service_that_stays_has_a_health_check(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if "healthcheck" not in service] == ["migrate"]
+
+
+def test_there_is_no_default_password(services: dict[str, Any]) -> None:
+    secrets = [
+        str(value)
+        for service in services.values()
+        for key, value in service.get("environment", {}).items()
+        if "PASSWORD" in key or "AUTH" in key or "URL" in key
+    ]
+    assert len(secrets) > 4
+    assert all(":?write" in secret for secret in secrets)
+
+
+def test_the_page_is_published_on_loopback_only(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published == ["127.0.0.1:8000:8000"]
+
+
+def test_ingest_never_meets_the_database(services: dict[str, Any]) -> None:
+    assert "postgres" not in services["ingest"]["depends_on"]
+
+
+def test_redis_appends_and_never_evicts(services: dict[str, Any]) -> None:
+    command = services["redis"]["command"][-1]
+    assert "--appendonly yes" in command
+    assert "noeviction" in command

@@ -1,0 +1,60 @@
+"""From ImageNet classes to a ranger's words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from detector.labels import Label, bear_scores, predictions, probabilities
+
+
+def sure_of(*classes: int) -> NDArray[np.float32]:
+    logits = np.zeros((1, 1000), dtype=np.float32)
+    logits[0, list(classes)] = 20.0
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("imagenet_class", "label"),
+    [
+        (294, Label.BEAR),
+        (297, Label.BEAR),
+        (293, Label.OTHER_ANIMAL),
+        (298, Label.OTHER_ANIMAL),
+        (388, Label.OTHER_ANIMAL),
+        (151, Label.DOG),
+        (268, Label.DOG),
+        (269, Label.OTHER_ANIMAL),
+        (342, Label.OTHER_ANIMAL),
+        (850, Label.TEDDY),
+        (397, Label.OTHER_ANIMAL),
+        (398, Label.OTHER),
+        (999, Label.OTHER),
+    ],
+)
+def test_each_class_has_the_label_a_ranger_expects(imagenet_class: int, label: Label) -> None:
+    (said,) = predictions(sure_of(imagenet_class))
+    assert said.label is label
+    assert said.label_probability > 0.99
+
+
+def test_a_bear_of_unsure_kind_is_surely_a_bear() -> None:
+    (said,) = predictions(sure_of(294, 295))
+    assert said.label is Label.BEAR
+    assert said.bear == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_teddy_is_no_bear() -> None:
+    assert bear_scores(sure_of(850))[0] < 1e-3
+
+
+def test_probabilities_sum_to_one_even_for_huge_logits() -> None:
+    logits = np.random.default_rng(1).normal(0, 300, (5, 1000)).astype(np.float32)
+    shares = probabilities(logits)
+    assert np.isfinite(shares).all()
+    assert shares.sum(axis=1) == pytest.approx(np.ones(5), abs=1e-4)
+
+
+def test_no_pictures_give_no_predictions() -> None:
+    assert predictions(np.empty((0, 1000), dtype=np.float32)) == []

@@ -1,0 +1,32 @@
+"""Nothing that a user can set, call or watch is undocumented."""
+
+from __future__ import annotations
+
+import yaml
+
+from bearwatch.cli.init import EXAMPLE
+from core.config_file import load_config
+from docs.reference import FILE, METRICS, SECTIONS, metrics_in_code, page
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert FILE.read_text() == page(), "run `make reference` and commit what it writes"
+
+
+def test_every_metric_is_documented() -> None:
+    assert metrics_in_code() == set(METRICS)
+
+
+def test_every_field_has_a_description() -> None:
+    for section, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            assert field.description, f"{section}.{name} has no description"
+
+
+def test_the_example_is_valid_and_shows_every_section() -> None:
+    config = load_config(EXAMPLE, {"CREEK_PASSWORD": "x"})
+    assert config.rollout.mode == "shadow"
+    shown = yaml.safe_load(EXAMPLE.read_text())
+    assert {section.split(".")[0] for section in SECTIONS} <= set(shown)
+    for section in ("motion", "detector", "rollout", "retention"):
+        assert set(shown[section]) == set(SECTIONS[section].model_fields)
