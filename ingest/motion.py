@@ -30,8 +30,12 @@ NOISE_TAU_S = 8.0
 NOISE_FACTOR = 3.0
 """A pixel must change by this many times its usual noise."""
 RESTLESS_TAU_S = 12.0
-RESTLESS_STEP = 0.34
+RESTLESS_START = 0.34
 """A pixel that starts to move three times in about twelve seconds is a branch."""
+RESTLESS_JUMP = 0.025
+"""So is one that jumps about without a pause for that long; an animal busy in one place has been sent often by then."""
+LEAST_JUMP = 14.0
+"""Grey levels from one picture to the next."""
 STRENGTH_SHARE = 0.25
 LIGHT_STEP = 0.45
 """Logarithm of the change of light over most of the picture that is a switch (day to infra-red), not a cloud."""
@@ -137,6 +141,7 @@ class _Memory:
         self._strength = np.zeros_like(background)
         self._strange_s = np.zeros_like(background)
         self._was_changed = np.zeros(background.shape, np.bool_)
+        self._before = background
         self._at = at
         self._age_s = 0.0 if at is not None else WARM_UP_S
 
@@ -178,8 +183,10 @@ class _Memory:
         _approach(self._noise, np.float32(1.25) * difference, _share(step_s, NOISE_TAU_S), ~changed)
         _approach(self._strength, np.float32(1.2) * difference, STRENGTH_SHARE, changed)
         self._restless *= np.float32(exp(-step_s / RESTLESS_TAU_S))
-        self._restless[changed & ~self._was_changed] += np.float32(RESTLESS_STEP)
+        self._restless[changed & ~self._was_changed] += np.float32(RESTLESS_START)
+        self._restless[changed & (np.abs(image - self._before) > LEAST_JUMP)] += np.float32(RESTLESS_JUMP)
         self._was_changed = changed
+        self._before = image
 
     def _learn_background(self, image: Plane, predicted: Plane, strange: Mask, step_s: float) -> None:
         self._strange_s -= np.float32(2.0 * step_s)

@@ -37,11 +37,11 @@ def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TI
     return container
 
 
-def prepare(stream: VideoStream) -> None:
-    """Decode on the reader's own thread and as little as possible: more threads hold more frames back."""
+def prepare(stream: VideoStream, threads: int = 1) -> None:
+    """Decode as little as possible. A live camera gets one thread: more threads hold more pictures back (0: all)."""
     context = stream.codec_context
-    context.thread_count = 1
-    context.thread_type = "NONE"  # type: ignore[assignment] # the property takes the name, too
+    context.thread_count = threads
+    context.thread_type = "NONE" if threads == 1 else "AUTO"
     context.options = {"skip_loop_filter": "all"}
 
 
@@ -74,7 +74,9 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
 
 def _path(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.netloc}{parts.path}" if parts.scheme == "file" else url
+    if parts.scheme == "file":
+        return f"file:{parts.netloc}{parts.path}"
+    return f"file:{url}" if is_file(url) else url
 
 
 def _options(url: str, read_timeout_s: float) -> dict[str, str]:

@@ -31,8 +31,8 @@ class VideoPicture:
         if frame.format.name not in _LUMA_FIRST:
             frame = self._scaler.reformat(frame, format="gray", threads=1)
         plane = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8)[: plane.line_size * frame.height].reshape(frame.height, plane.line_size)
-        return rows[:, : frame.width]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        return rows[: frame.height, : frame.width]
 
     @cached_property
     def small(self) -> Luma:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import Alert, Review, Verdict
+from db.models import Alert, Delivery, DeliveryStatus, Review, Verdict
 from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.views.cards import find_alert
@@ -71,9 +71,12 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
             except NothingToUndo as nothing:
                 raise _RolledBack(_nothing(session, alert)) from nothing
             done = _done(session, review)
+            messages = _unsent(session, alert_id)
     except _RolledBack as rolled_back:
         return rolled_back.conflict
     site.ring()
+    if messages:
+        site.hurry_outbox()
     return done
 
 
@@ -100,6 +103,13 @@ def _decision(session: Session, account: Account, alert: Alert, answer: Answer) 
 def _done(session: Session, review: Review) -> Done:
     alert = session.get_one(Alert, review.alert_id)
     return Done(review.id, Verdict(review.verdict), alert.status, alert.version, review.effective_at)
+
+
+def _unsent(session: Session, alert_id: int) -> int:
+    unsent = select(func.count(Delivery.id)).where(
+        Delivery.alert_id == alert_id, Delivery.status == DeliveryStatus.PENDING
+    )
+    return session.scalar(unsent) or 0
 
 
 def _conflict(alert: Alert, review: Review | None) -> Conflict:

@@ -103,7 +103,7 @@ def create_account(session: Session, name: str, password: str, role: Role, now: 
     user = User(name=name, password_hash=hash_password(password), role=role, active=True, created_at=now)
     session.add(user)
     session.flush()
-    record(session, at=now, kind="account.created", subject=f"user:{user.id}", actor="system", body={"role": role})
+    record(session, at=now, kind="user.add", subject=f"user:{user.id}", actor="system", body={"role": role})
     return user
 
 
@@ -116,7 +116,7 @@ def ensure_first_account(database: Database, password: str | None) -> tuple[str,
     with database.read() as session:
         if session.scalar(select(func.count(User.id))):
             return None
-    chosen = password or generate_password()
+    chosen = password or new_password()
     try:
         with database.write() as session:
             if session.scalar(select(func.count(User.id))):
@@ -127,7 +127,7 @@ def ensure_first_account(database: Database, password: str | None) -> tuple[str,
     return FIRST_ACCOUNT, chosen
 
 
-def generate_password() -> str:
+def new_password() -> str:
     """A random password of 79 bits in four groups."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
@@ -149,7 +149,18 @@ def sign_in(database: Database, name: str, password: str, address: str, now: flo
             session.execute(delete(LoginFailure).where(LoginFailure.at < now - REMEMBER_FAILURES_S))
             session.add(LoginFailure(name=name[:80], address=address[:64], at=now))
         raise WrongLogin
-    return _open_session(database, user, password, address, now)
+    with database.write() as session:
+        session.execute(delete(LoginFailure).where(LoginFailure.name == name, LoginFailure.address == address))
+        if _hasher.check_needs_rehash(user.password_hash):
+            session.execute(update(User).where(User.id == user.id).values(password_hash=_hasher.hash(password)))
+        return open_session(session, user, now)
+
+
+def open_session(session: Session, user: User, now: float) -> SignedIn:
+    """Open a session for somebody who has proved who they are."""
+    token = secrets.token_urlsafe(32)
+    session.add(LoginSession(token_hash=digest(token), user_id=user.id, created_at=now, expires_at=now + SESSION_S))
+    return SignedIn(token, Account(user.id, user.name, Role(user.role), digest(token)))
 
 
 def account_of(session: Session, token: str | None, now: float) -> Account | None:
@@ -209,18 +220,6 @@ def _throttle(session: Session, name: str, address: str, now: float) -> None:
         )
         if oldest is not None:
             raise TooManyLogins(oldest + WINDOW_S - now)
-
-
-def _open_session(database: Database, user: User, password: str, address: str, now: float) -> SignedIn:
-    token = secrets.token_urlsafe(32)
-    with database.write() as session:
-        session.execute(delete(LoginFailure).where(LoginFailure.name == user.name, LoginFailure.address == address))
-        if _hasher.check_needs_rehash(user.password_hash):
-            session.execute(update(User).where(User.id == user.id).values(password_hash=_hasher.hash(password)))
-        session.add(
-            LoginSession(token_hash=digest(token), user_id=user.id, created_at=now, expires_at=now + SESSION_S)
-        )
-    return SignedIn(token, Account(user.id, user.name, Role(user.role), digest(token)))
 
 
 def _verify(hashed: str, password: str) -> bool:

@@ -66,4 +66,4 @@ def _context(session: Session, site: Site, account: Account, alert_id: int) -> d
     file = casefile(session, site.media, site.config, alert_id, around.hidden)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
-    return {"frame": around, "file": file, "card": file.card, "key": str(uuid.uuid4()), "undo_s": site.config.rollout.undo_s}
+    return {"frame": around.about(file.card.campsite_id), "file": file, "card": file.card, "key": str(uuid.uuid4())}

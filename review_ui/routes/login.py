@@ -47,7 +47,7 @@ def login(
     name: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=LONGEST_PASSWORD)] = "",
     next: Annotated[str, Form(max_length=2000)] = "/",
-    kept: Annotated[str, Form(max_length=32_000)] = "",
+    kept: Annotated[str, Form(max_length=60_000)] = "",
 ) -> Response:
     """Log in. What had been typed when a session ended comes back, to be sent by the person, not by us."""
     form = unpack(kept)

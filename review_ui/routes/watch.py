@@ -33,10 +33,11 @@ def watch_fragment(request: Request, site: SiteDep, account: Viewer) -> Response
 
 
 @router.get("/fragments/banner")
-def banner_fragment(request: Request, site: SiteDep, account: Viewer) -> Response:
-    """The banner above every page."""
+def banner_fragment(request: Request, site: SiteDep, account: Viewer, campsite: str = "") -> Response:
+    """The banner above every page; above a page about one campsite, what holds there."""
     with site.database.read() as session:
-        context = {"frame": frame(session, site, account, site.clock())}
+        around = frame(session, site, account, site.clock())
+        context = {"frame": around.about(campsite) if campsite in site.config.campsites else around}
         return site.pages.render(request, "_banner.html", context)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.views.cards import count_open
 from review_ui.visibility import hidden_campsites
+from review_ui.words import MANUAL_WATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,35 @@ class Frame:
     seq: int
     hidden: frozenset[str]
     timezone: str
-    redis_away: bool
+    focus: str | None = None
+    """The campsite that the page is about; None for all of them."""
+
+    def about(self, campsite_id: str) -> Frame:
+        """The same frame around a page that is about one campsite."""
+        return replace(self, focus=campsite_id)
 
     @property
-    def mode_groups(self) -> list[tuple[ModeView, list[str]]]:
-        """Campsites that share a mode, in one line."""
-        groups: dict[str, tuple[ModeView, list[str]]] = {}
-        for view in self.modes:
-            groups.setdefault(view.mode, (view, []))[1].append(view.campsite)
+    def shown_modes(self) -> list[ModeView]:
+        """Modes that the banner shows."""
+        return [view for view in self.modes if self.focus in (None, view.campsite_id)]
+
+    @property
+    def mode_groups(self) -> list[list[ModeView]]:
+        """Campsites that share a mode share a line."""
+        groups: dict[str, list[ModeView]] = {}
+        for view in self.shown_modes:
+            groups.setdefault(view.mode, []).append(view)
         return list(groups.values())
 
     @property
     def blind(self) -> list[CameraView]:
-        """Cameras that see nothing."""
+        """Cameras that see nothing, wherever they stand."""
         return [camera for view in self.modes for camera in view.blind]
+
+    @property
+    def partly_blind(self) -> list[CameraView]:
+        """Blind cameras of campsites where others still see; where none sees, the mode itself says so."""
+        return [camera for view in self.shown_modes if view.mode != MANUAL_WATCH for camera in view.blind]
 
 
 def frame(session: Session, site: Site, account: Account, now: float) -> Frame:
@@ -54,5 +70,4 @@ def frame(session: Session, site: Site, account: Account, now: float) -> Frame:
         seq=seq,
         hidden=hidden,
         timezone=next(iter(site.config.regions.values())).timezone,
-        redis_away=site.board.redis_away,
     )

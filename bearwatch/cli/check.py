@@ -1,0 +1,105 @@
+"""Check the configuration, then open every camera and say what it shows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from core.config import Config
+from core.config_file import ConfigError, load_config
+from core.settings import settings
+
+AT_ONCE = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which file, and how patient to be."""
+    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    parser.add_argument("--no-cameras", action="store_true", help="check the file only")
+    parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a camera")
+    parser.add_argument(
+        "--snapshots",
+        type=Path,
+        default=settings().bearwatch_data / "check",
+        help="folder for a picture of each camera",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when everything is well, 1 when a camera cannot be used, 2 when the file cannot."""
+    try:
+        config = load_config(arguments.config)
+    except ConfigError as error:
+        if arguments.json:
+            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": []}))
+            return 2
+        raise
+    cameras = [] if arguments.no_cameras else _probe_all(config, arguments.timeout, arguments.snapshots)
+    ok = all(row["ok"] for row in cameras)
+    if arguments.json:
+        print(json.dumps({"ok": ok, "problems": [], "cameras": cameras}))
+    else:
+        _print(arguments.config, config, cameras)
+    return 0 if ok else 1
+
+
+def _probe_all(config: Config, timeout_s: float, snapshots: Path) -> list[dict[str, Any]]:
+    """Open all cameras, several at a time, with a progress bar on standard error."""
+    from ingest.probe import ProbeResult, probe
+
+    enabled = config.enabled_cameras()
+    with Progress(console=Console(stderr=True), transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
+        task = progress.add_task("opening cameras", total=len(enabled))
+
+        def look(item: tuple[str, Any]) -> ProbeResult:
+            result = probe(item[0], item[1], timeout_s)
+            progress.advance(task)
+            return result
+
+        return [_camera(result, snapshots) for result in pool.map(look, enabled.items())]
+
+
+def _camera(result: Any, snapshots: Path) -> dict[str, Any]:
+    snapshot = None
+    if result.snapshot_jpeg:
+        snapshots.mkdir(parents=True, exist_ok=True)
+        snapshot = snapshots / f"{result.camera}.jpg"
+        snapshot.write_bytes(result.snapshot_jpeg)
+    return {
+        "camera": result.camera,
+        "ok": result.ok,
+        "codec": result.codec,
+        "width": result.width,
+        "height": result.height,
+        "fps": result.fps,
+        "snapshot": str(snapshot) if snapshot else None,
+        "error": result.error or None,
+    }
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    return {"file": problem.file, "line": problem.line, "key": problem.key, "message": problem.message}
+
+
+def _print(file: Path, config: Config, cameras: list[dict[str, Any]]) -> None:
+    print(f"{file}: good. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+    if not cameras:
+        return
+    table = Table("camera", "codec", "size", "frames/s", "snapshot or problem")
+    for row in cameras:
+        size = f"{row['width']}x{row['height']}" if row["ok"] else ""
+        rate = f"{row['fps']:.1f}" if row["ok"] else ""
+        table.add_row(row["camera"], row["codec"], size, rate, row["snapshot"] or f"[bold]{row['error']}[/bold]")
+    Console().print(table)
+    broken = [row["camera"] for row in cameras if not row["ok"]]
+    if broken:
+        print(f"Cannot be used now: {', '.join(broken)}. `bearwatch up` would show them as BLIND.", file=sys.stderr)

@@ -1,0 +1,198 @@
+"""Reads one camera for ever: opens it, picks pictures, survives whatever it does, and opens it again.
+
+A frame's road begins here. One thread runs one reader; every wait is bounded, because a camera that freezes must not
+freeze its reader.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Event
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from core.clock import now_s
+from core.config import Camera, without_credentials
+from ingest.backoff import Backoff
+from ingest.lag import Lag
+from ingest.pace import Pacer, RateMeter, Stamper
+from ingest.playback import Playback
+from ingest.stream import StreamFailure, explain, is_file, open_stream, prepare
+from ingest.video import VideoPicture
+
+log = logging.getLogger(__name__)
+
+PROVEN_S = 5.0
+"""A connection that has shown pictures for so long is good: the next failure is retried fast again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture and the moment at which it arrived."""
+
+    picture: VideoPicture
+    captured_at: float
+
+
+@dataclass(slots=True)
+class ReaderFacts:
+    """What a reader knows of its camera; written by its thread alone."""
+
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    reconnects: int = 0
+    undecodable: int = 0
+    behind: int = 0
+    arrivals: RateMeter = field(default_factory=RateMeter)
+
+
+class CameraReader:
+    """Reads one camera until ``stop`` is set.
+
+    ``lost`` is called with a sentence whenever the connection breaks or cannot be made.
+    """
+
+    def __init__(
+        self, name: str, camera: Camera, read_timeout_s: float, stop: Event, lost: Callable[[str], None]
+    ) -> None:
+        self.name = name
+        self.facts = ReaderFacts()
+        self._camera = camera
+        self._read_timeout_s = read_timeout_s
+        self._stop = stop
+        self._lost = lost
+        self._stamper = Stamper()
+        self._scaler = VideoReformatter()
+
+    def shots(self) -> Iterator[Shot]:
+        """Pictures, about ``camera.fps`` a second, for ever.
+
+        1. Open the camera and read until it ends, breaks or says nothing for too long.
+        2. Say what happened; wait, longer after each failure in a row; begin again.
+        """
+        backoff = Backoff()
+        while not self._stop.is_set():
+            opened_at = time.monotonic()
+            shown_at: float | None = None
+            try:
+                for shot in self._connection():
+                    shown_at = time.monotonic()
+                    yield shot
+                failure = "the stream ended" if shown_at is not None else "the stream ended without a picture"
+                if shown_at is not None and is_file(self._camera.url):
+                    continue
+            except StreamFailure as error:
+                failure = str(error)
+            if self._stop.is_set():
+                return
+            if shown_at is not None and shown_at - opened_at > PROVEN_S:
+                backoff.reset()
+            self._wait_after(failure, backoff.next_s())
+
+    def _wait_after(self, failure: str, wait_s: float) -> None:
+        self.facts.reconnects += 1
+        self._lost(failure)
+        address = without_credentials(self._camera.url)
+        log.warning("camera %s: %s (%s); trying again in %.1f s", self.name, failure, address, wait_s)
+        self._stop.wait(wait_s)
+
+    def _connection(self) -> Iterator[Shot]:
+        container = open_stream(self._camera.url, self._read_timeout_s)
+        try:
+            stream = container.streams.video[0]
+            prepare(stream)
+            self.facts.codec = stream.codec_context.name
+            log.info("camera %s: connected, %s", self.name, self.facts.codec)
+            yield from self._pictures(container, stream)
+        finally:
+            container.close()
+
+    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[Shot]:
+        """Decode a connection's packets and pick the pictures that are due.
+
+        1. Pictures that are not due are decoded only if others need them.
+        2. While the reader is behind, nothing is decoded; it resumes at the next key frame.
+        3. Broken data is counted; a stream that shows nothing else for the read time-out is given up.
+        """
+        pacer = Pacer(self._camera.fps)
+        skipper = _Skipper()
+        context = stream.codec_context
+        good_at = time.monotonic()
+        for packet, at, waited_s, step_s in self._packets(container, stream):
+            due = pacer.due(at)
+            if skipper.skip(packet, at, waited_s, step_s):
+                self.facts.behind += due
+                continue
+            if not due and context.codec.intra_only:
+                continue
+            context.skip_frame = "DEFAULT" if due else "NONREF"
+            frames = self._decoded(packet)
+            if frames:
+                good_at = at
+            elif at - good_at > self._read_timeout_s:
+                raise StreamFailure(f"nothing that it sent for {at - good_at:.0f} s can be decoded")
+            if frames and due:
+                pacer.took(at)
+                yield self._shot(frames[-1])
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[tuple[Packet[VideoStream], float, float, float]]:
+        """Packets with their arrival, how long it was waited for, and the time since the one before (seconds)."""
+        playback = Playback(self._stop) if is_file(self._camera.url) else None
+        packets = container.demux(stream)
+        last_at = time.monotonic()
+        while not self._stop.is_set():
+            asked_at = time.monotonic()
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, OSError) as error:
+                raise StreamFailure(explain(error, f"no data for {self._read_timeout_s:.0f} s")) from error
+            if playback is not None:
+                playback.wait_for(packet)
+            at = time.monotonic()
+            self.facts.arrivals.tick(at)
+            yield packet, at, at - asked_at, at - last_at
+            last_at = at
+
+    def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self.facts.undecodable += 1
+            return []
+        good = [frame for frame in frames if not frame.is_corrupt]
+        self.facts.undecodable += len(frames) - len(good)
+        return good
+
+    def _shot(self, frame: VideoFrame) -> Shot:
+        self.facts.width, self.facts.height = frame.width, frame.height
+        picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height)
+        return Shot(picture, self._stamper.stamp(now_s()))
+
+
+class _Skipper:
+    """Skips packets of a connection while its reader is behind, and then up to the next key frame."""
+
+    def __init__(self) -> None:
+        self._lag = Lag()
+        self._skipping = False
+
+    def skip(self, packet: Packet[VideoStream], at: float, waited_s: float, step_s: float) -> bool:
+        stream_s = None if packet.dts is None else float(packet.dts * packet.time_base)
+        if self._lag.behind(at, stream_s, waited_s, step_s):
+            self._skipping = True
+        elif self._skipping and packet.is_keyframe:
+            self._skipping = False
+        return self._skipping

@@ -1,0 +1,107 @@
+"""One camera under watch: its thread, from the reader to the spool, and what to report of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from threading import Event, Lock, Thread
+
+from core.clock import now_s
+from core.config import Config
+from core.messages import CameraStatus
+from ingest.camera import CameraReader
+from ingest.frames import FrameMaker
+from ingest.liveness import REMEMBERED, Liveness, content_of
+from ingest.pace import RateMeter
+from ingest.spool import Spool
+from ingest.stream import is_file
+from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, Tally
+
+log = logging.getLogger(__name__)
+
+SHORTEST_READ_TIMEOUT_S = 2.0
+LONGEST_READ_TIMEOUT_S = 10.0
+RESTART_AFTER_S = 1.0
+
+
+def read_timeout_s(blind_after_s: float) -> float:
+    """How long to wait for a silent camera before opening it anew: it may then be back before it counts as blind."""
+    return min(LONGEST_READ_TIMEOUT_S, max(SHORTEST_READ_TIMEOUT_S, blind_after_s / 2))
+
+
+class CameraWatch:
+    """Watches one camera on a thread of its own until ``stop`` is set."""
+
+    def __init__(self, name: str, config: Config, spool: Spool, tally: Tally, stop: Event) -> None:
+        camera = config.cameras[name]
+        self.name = name
+        self._spool = spool
+        self._tally = tally
+        self._stop = stop
+        self._lock = Lock()
+        self._liveness = Liveness(
+            config.blind_after_s,
+            now_s(),
+            # A file that plays in a loop shows every picture again; only one that stands still is frozen.
+            remembered=1 if is_file(camera.url) else REMEMBERED,
+        )
+        self._analysed = RateMeter()
+        self._reader = CameraReader(name, camera, read_timeout_s(config.blind_after_s), stop, self._lost)
+        self._maker = FrameMaker(name, camera, config.motion)
+        self._counted = {UNDECODABLE: 0, BEHIND: 0}
+        self.thread = Thread(target=self._run, name=f"camera {name}", daemon=True)
+
+    def status(self, now: float) -> CameraStatus:
+        """What to report of the camera now."""
+        with self._lock:
+            verdict = self._liveness.verdict(now)
+        sent, dropped = self._tally.of(self.name)
+        facts = self._reader.facts
+        steady = time.monotonic()
+        return CameraStatus(
+            camera=self.name,
+            sight=verdict.sight,
+            detail=verdict.detail,
+            reported_at=now,
+            content_at=verdict.content_at,
+            width=facts.width,
+            height=facts.height,
+            source_fps=round(facts.arrivals.per_second(steady), 2),
+            analysed_fps=round(self._analysed.per_second(steady), 2),
+            reconnects=facts.reconnects,
+            sent=sent,
+            dropped=dropped,
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._watch()
+            except Exception:
+                # The loop's edge: whatever a camera sends, its reader comes back.
+                log.exception("camera %s: its reader crashed and starts again", self.name)
+                self._lost("its reader crashed, see the log")
+                self._stop.wait(RESTART_AFTER_S)
+
+    def _watch(self) -> None:
+        for shot in self._reader.shots():
+            content = content_of(shot.picture)
+            with self._lock:
+                self._liveness.saw(content, shot.captured_at)
+            self._analysed.tick(time.monotonic())
+            for frame in self._maker.frames_of(shot.picture, shot.captured_at):
+                for lost in self._spool.put(frame):
+                    self._tally.dropped(lost.camera, SPOOL_FULL)
+            self._count_reader_drops()
+
+    def _lost(self, failure: str) -> None:
+        with self._lock:
+            self._liveness.lost(failure)
+        self._count_reader_drops()
+
+    def _count_reader_drops(self) -> None:
+        facts = self._reader.facts
+        for reason, total in ((UNDECODABLE, facts.undecodable), (BEHIND, facts.behind)):
+            if total > self._counted[reason]:
+                self._tally.dropped(self.name, reason, total - self._counted[reason])
+                self._counted[reason] = total

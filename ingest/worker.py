@@ -1,0 +1,103 @@
+"""The ingest process: a thread for each camera, one that sends, one that reports."""
+
+from __future__ import annotations
+
+import logging
+import time
+from threading import Event, Thread
+
+import redis
+
+from core.clock import now_s
+from core.config import Config
+from core.messages import Sight
+from core.redis_client import connect
+from core.settings import Settings
+from core.telemetry import Telemetry
+from ingest.sender import Sender
+from ingest.spool import Spool
+from ingest.tally import Tally, counter_names
+from ingest.watch import CameraWatch
+
+log = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 1.0
+STOP_WITHIN_S = 2.5
+"""A thread that is inside a wait for a silent camera is left to end with its time-out."""
+
+
+def run(config: Config, settings: Settings, stop: Event) -> None:
+    """Watch all enabled cameras until ``stop`` is set; returns within about three seconds of that."""
+    Ingest(config, settings.redis, stop).run()
+
+
+class Ingest:
+    """Everything that one ingest process holds."""
+
+    def __init__(self, config: Config, redis_url: str, stop: Event, spool: Spool | None = None) -> None:
+        self._config = config
+        self._stop = stop
+        self._client = connect(redis_url)
+        self._telemetry = Telemetry(self._client)
+        self._tally = Tally()
+        self.spool = spool or Spool()
+        self._watches = [CameraWatch(name, config, self.spool, self._tally, stop) for name in config.enabled_cameras()]
+        self._cameras_done = Event()
+        self._sender = Sender(self._client, config.shard_of, self.spool, self._tally, self._cameras_done)
+        self._reporting = False
+
+    def run(self) -> None:
+        """Start all threads, wait for ``stop``, and see them end.
+
+        The sender stops last: it takes along what the cameras still had.
+        """
+        cameras = [watch.thread for watch in self._watches]
+        helpers = [
+            Thread(target=self._sender.run, name="frame sender", daemon=True),
+            Thread(target=self._report_for_ever, name="status reporter", daemon=True),
+        ]
+        log.info("watching %d cameras", len(cameras))
+        for thread in (*cameras, *helpers):
+            thread.start()
+        self._stop.wait()
+        deadline = time.monotonic() + STOP_WITHIN_S
+        _join(cameras, deadline - 1.0)
+        self._cameras_done.set()
+        _join(helpers, deadline)
+        left = [thread.name for thread in (*cameras, *helpers) if thread.is_alive()]
+        if left:
+            log.warning("still waiting inside a time-out: %s; left behind", ", ".join(left))
+        self._client.close()
+
+    def _report_for_ever(self) -> None:
+        while not self._stop.wait(REPORT_EVERY_S):
+            try:
+                self._report(now_s())
+            except redis.RedisError as error:
+                if self._reporting:
+                    log.warning("Redis takes no status (%s)", error)
+                self._reporting = False
+            except Exception:
+                log.exception("a status report failed")  # the loop's edge: silence would make every camera blind
+
+    def _report(self, now: float) -> None:
+        """Tell Redis what every camera is worth, what was counted, and that this process lives."""
+        if not self._reporting:
+            for name, camera in self._config.cameras.items():
+                if not camera.enabled:
+                    self._telemetry.forget_camera(name)
+        statuses = [watch.status(now) for watch in self._watches]
+        self._telemetry.report_cameras(statuses)
+        untold = self._tally.untold()
+        self._telemetry.count(counter_names(untold))
+        self._tally.tell(untold)
+        frames, size = self.spool.load()
+        live = sum(status.sight is Sight.LIVE for status in statuses)
+        facts = {"cameras": len(statuses), "live": live, "spooled_frames": frames, "spooled_bytes": size}
+        self._telemetry.beat("ingest", now, facts)
+        self._reporting = True
+
+
+def _join(threads: list[Thread], deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))

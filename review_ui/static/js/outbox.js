@@ -1,0 +1,88 @@
+// Decisions on their way: kept on the device until the server has them, whatever the network does meanwhile.
+// The same decision sent twice is one decision: each carries its own key.
+import { age, serverNow } from "./time.js";
+
+const STORE = "bearwatch.outbox";
+const RETRY_MS = 3000;
+const GIVE_UP_MS = 8000; // one attempt; the decision itself is never given up
+const bar = document.getElementById("outbox");
+const user = document.body.dataset.user;
+const words = { bear: "Bear", not_a_bear: "Not a bear", unsure: "Unsure", undo: "Undo" };
+let sending = false;
+let signedOut = false;
+
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(STORE)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function write(entries) {
+  localStorage.setItem(STORE, JSON.stringify(entries));
+  show();
+}
+
+/** Keep a decision and send it. `decision`: {alert, name, verdict, seen_version, key}. */
+export function submit(decision) {
+  write([...read(), { ...decision, user, at: serverNow() }]);
+  return flush();
+}
+
+export async function flush() {
+  if (sending) return;
+  sending = true;
+  try {
+    for (const entry of read().filter((each) => each.user === user)) {
+      if (!(await send(entry))) break; // in order: an undo never overtakes what it takes back
+    }
+  } finally {
+    sending = false;
+    show();
+  }
+}
+
+async function send(entry) {
+  let response;
+  try {
+    response = await fetch(`/api/v1/alerts/${entry.alert}/decisions`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ verdict: entry.verdict, seen_version: entry.seen_version, idempotency_key: entry.key }),
+      signal: AbortSignal.timeout(GIVE_UP_MS),
+    });
+  } catch {
+    return false;
+  }
+  signedOut = response.status === 401;
+  if (signedOut || response.status === 429 || response.status >= 500) return false;
+  const answer = await response.json().catch(() => ({}));
+  write(read().filter((each) => each.key !== entry.key));
+  const outcome = response.ok ? "done" : response.status === 409 ? "conflict" : "refused";
+  document.dispatchEvent(new CustomEvent("decision", { detail: { entry, outcome, answer } }));
+  return true;
+}
+
+function show() {
+  if (!bar) return;
+  const waiting = read();
+  const mine = waiting.filter((each) => each.user === user);
+  bar.hidden = waiting.length === 0 || (sending && mine.every((each) => serverNow() - each.at < 1.5));
+  if (bar.hidden) return;
+  bar.textContent = mine.length ? "Not sent yet: " : "Somebody else’s decisions on this device are not sent yet. ";
+  bar.append(mine.map((each) => `${words[each.verdict]} for ${each.name} (${age(serverNow() - each.at)})`).join("; "));
+  if (!signedOut) return mine.length && bar.append(". Trying again.");
+  const link = document.createElement("a");
+  link.href = `/login?next=${encodeURIComponent(location.pathname)}`;
+  link.textContent = "Sign in again to send";
+  bar.append(". ", link);
+}
+
+setInterval(() => {
+  if (read().length) flush();
+}, RETRY_MS);
+setInterval(show, 1000);
+window.addEventListener("online", flush);
+window.addEventListener("storage", show);
+flush();

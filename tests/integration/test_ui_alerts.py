@@ -1,0 +1,228 @@
+"""Looking at an alert, deciding about it, and taking it back."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select, update
+
+from core.config import Config
+from db.ledger import verify
+from db.models import Alert, Campsite, Delivery, Encounter, EncounterFrame, Mode, Review, Role
+from db.session import Database
+from tests.factories import T0
+from tests.places import grant
+from tests.ui_cast import Stage, stage
+
+
+@pytest.fixture
+def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+def _decide(browser: TestClient, alert: int, verdict: str, version: int = 1, key: str = "") -> int:
+    answer = {"verdict": verdict, "seen_version": version, "idempotency_key": key or f"{verdict}-of-version-{version}"}
+    return browser.post(f"/alerts/{alert}/decision", data=answer).status_code
+
+
+def _state(browser: TestClient, alert: int) -> tuple[str, int]:
+    said = browser.get(f"/api/v1/alerts/{alert}").json()
+    return said["status"], said["version"]
+
+
+def test_the_queue_shows_what_has_waited_longest_first(page: Stage) -> None:
+    newer, older = page.alert("upper-creek", T0 + 30), page.alert("upper-trail", T0)
+    html = page.person().get("/").text
+    assert html.index(f"/alerts/{older}") < html.index(f"/alerts/{newer}")
+    assert "(2) Watch" in html
+
+
+def test_an_empty_queue_with_blind_cameras_does_not_say_that_all_is_well(page: Stage) -> None:
+    html = page.person().get("/").text
+    assert "3 cameras are blind" in re.sub(r"</?strong>", "", html)
+    assert "not the same as no bear" in html
+
+
+def test_the_score_is_hidden_until_the_first_answer_and_that_is_written_down(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    assert "hidden until the first answer" in ada.get(f"/alerts/{alert}").text
+    assert ada.get(f"/api/v1/alerts/{alert}").json()["opinion"] is None
+    assert "0.9" not in ada.get("/").text
+    assert _decide(ada, alert, "unsure") == 303
+    assert "<b>0.90</b>" in ada.get(f"/alerts/{alert}").text
+    assert ada.get(f"/api/v1/alerts/{alert}").json()["opinion"]["score"] == pytest.approx(0.9)
+    assert _decide(ada, alert, "bear", 2) == 303
+    with page.database.read() as session:
+        assert list(session.scalars(select(Review.score_hidden).order_by(Review.id))) == [True, False]
+
+
+def test_a_bear_is_confirmed_and_taken_back(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    assert _decide(ada, alert, "bear") == 303
+    assert _state(ada, alert) == ("confirmed", 2)
+    assert f"/alerts/{alert}" in ada.get("/").text  # under "decided lately", with its undo
+    assert _decide(ada, alert, "undo", 2) == 303
+    assert _state(ada, alert) == ("open", 3)
+    with page.database.read() as session:
+        assert verify(session).broken_at is None
+        assert session.scalar(select(func.count(Review.id))) == 2
+
+
+def test_not_a_bear_says_when_it_will_count(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    _decide(ada, alert, "not_a_bear")
+    assert "Counts in" in ada.get(f"/alerts/{alert}").text
+    page.clock.now += page.config.rollout.undo_s + 1
+    assert "Counts in" not in ada.get(f"/alerts/{alert}").text
+
+
+def test_a_decision_sent_twice_is_one_decision(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    assert _decide(ada, alert, "bear", key="the-same-click") == 303
+    assert _decide(ada, alert, "bear", key="the-same-click") == 303
+    assert _state(ada, alert) == ("confirmed", 2)
+
+
+def test_ten_clicks_at_once_are_one_decision(page: Stage) -> None:
+    alert = page.alert()
+    browsers = [page.person() for _ in range(10)]
+    codes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda b=b: codes.append(_decide(b, alert, "bear", key="one-click")))  # type: ignore[misc]  # a default binds the loop's value
+        for b in browsers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [303] * 10
+    assert _state(browsers[0], alert) == ("confirmed", 2)
+
+
+def test_whoever_comes_second_is_told_who_was_first_and_what_they_said(page: Stage) -> None:
+    alert = page.alert()
+    ada, ben = page.person("ada"), page.person("ben")
+    _decide(ada, alert, "bear")
+    answer = ben.post(
+        f"/alerts/{alert}/decision",
+        data={"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "bens-key"},
+    )
+    assert answer.status_code == 409
+    assert "ada decided “Bear” before you." in answer.text
+    body = {"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "bens-other-key"}
+    conflict = ben.post(f"/api/v1/alerts/{alert}/decisions", json=body)
+    assert conflict.status_code == 409
+    assert conflict.json()["who"] == "ada"
+    assert conflict.json()["verdict"] == "bear"
+    assert _state(ben, alert) == ("confirmed", 2)
+
+
+def test_there_is_nothing_to_take_back_before_anybody_has_decided(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    answer = ada.post(
+        f"/alerts/{alert}/decision", data={"verdict": "undo", "seen_version": 1, "idempotency_key": "a-long-key"}
+    )
+    assert answer.status_code == 409
+    assert "no decision to take back" in answer.text
+    assert _state(ada, alert) == ("open", 1)
+
+
+def test_in_assisted_mode_a_confirmed_bear_goes_to_the_outbox_and_the_history_says_so(page: Stage) -> None:
+    alert = page.alert()
+    with page.database.write() as session:
+        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 1, page.clock.now + 100)
+    site = page.app.state.site
+    notify = page.config.model_copy(update={"rollout": page.config.rollout.model_copy(update={"notify": ["json://h"]})})
+    page.app.state.site = type(site)(**{f: getattr(site, f) for f in site.__slots__} | {"config": notify})
+    ada = page.person()
+    assert "campers are warned" in ada.get("/").text
+    _decide(ada, alert, "bear")
+    with page.database.read() as session:
+        assert [d.kind for d in session.scalars(select(Delivery))] == ["warning"]
+    assert "warning: pending" in ada.get(f"/alerts/{alert}").text
+    assert site.telemetry.client.llen("rq:queue:deliveries") == 1
+
+
+def test_an_auditor_may_look_but_not_decide(page: Stage) -> None:
+    alert = page.alert()
+    auditor = page.person("ida", Role.AUDITOR)
+    html = auditor.get(f"/alerts/{alert}").text
+    assert "may look, not decide" in html
+    assert 'value="bear"' not in html
+    assert _decide(auditor, alert, "bear") == 403
+    assert _state(auditor, alert) == ("open", 1)
+
+
+def test_an_unsure_answer_asks_for_a_second_look(page: Stage) -> None:
+    alert = page.alert()
+    _decide(page.person("ada"), alert, "unsure")
+    html = page.person("ben").get("/").text
+    assert "a second look" in html
+    assert "ada was unsure" in html
+
+
+def test_an_alert_whose_pictures_are_gone_can_still_be_decided(page: Stage) -> None:
+    alert = page.alert()
+    for day in page.media.days():
+        for key in page.media.keys(day):
+            page.media.remove(key)
+    with page.database.write() as session:
+        session.execute(update(EncounterFrame).values(media=None))
+    ada = page.person()
+    assert "No picture" in ada.get("/").text
+    assert "3 frames have no picture" in ada.get(f"/alerts/{alert}").text
+    assert _decide(ada, alert, "bear") == 303
+
+
+def test_markup_in_names_is_shown_not_obeyed(page: Stage) -> None:
+    nasty = '<script>alert("x")</script>'
+    with page.database.write() as session:
+        session.execute(update(Campsite).values(name=nasty))
+        session.execute(update(Encounter).values(label=nasty))
+    alert = page.alert()
+    ada = page.person(nasty)
+    _decide(ada, alert, "bear")
+    for path in ("/", f"/alerts/{alert}", "/sightings"):
+        assert nasty not in ada.get(path).text
+    assert "&lt;script&gt;" in ada.get(f"/alerts/{alert}").text
+
+
+def test_the_api_lists_alerts_page_by_page(page: Stage) -> None:
+    numbers = [page.alert("upper-creek", T0 + 100 * step) for step in range(3)]
+    ada = page.person()
+    first = ada.get("/api/v1/alerts?limit=2").json()
+    assert [a["id"] for a in first["alerts"]] == numbers[:2]
+    rest = ada.get(f"/api/v1/alerts?limit=2&after={first['next_after']}").json()
+    assert ([a["id"] for a in rest["alerts"]], rest["next_after"]) == (numbers[2:], None)
+    _decide(ada, numbers[0], "bear")
+    assert [a["id"] for a in ada.get("/api/v1/alerts?status=confirmed").json()["alerts"]] == numbers[:1]
+
+
+def test_the_api_describes_itself(page: Stage) -> None:
+    described = page.stranger().get("/api/v1/openapi.json").json()
+    assert "/api/v1/alerts/{alert_id}/decisions" in described["paths"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/alerts/0", "/api/v1/alerts/99999999999999999999", "/api/v1/sightings/0"])
+def test_a_number_that_is_no_alert_is_not_found(page: Stage, path: str) -> None:
+    assert page.person().get(path).status_code == 404
+
+
+def test_every_alert_keeps_its_version_count(page: Stage) -> None:
+    alert = page.alert()
+    ada = page.person()
+    for version, verdict in enumerate(("bear", "undo", "not_a_bear", "undo", "unsure"), start=1):
+        assert _decide(ada, alert, verdict, version) == 303
+    with page.database.read() as session:
+        assert session.get_one(Alert, alert).version == 6

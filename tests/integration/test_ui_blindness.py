@@ -1,0 +1,201 @@
+"""On watch in a shadow stage, nothing that the model says about the campsite reaches the ranger, whichever way they try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from core.config import Config
+from db.models import Encounter, Mode, Sighting
+from db.session import Database
+from review_ui.visibility import REVEAL_S, blindfolds, hidden_by_user, hidden_campsites
+from tests.factories import T0
+from tests.places import grant
+from tests.ui_cast import Stage, stage
+
+
+@pytest.fixture
+def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+def _watch(browser: TestClient, campsite: str = "upper-pines") -> None:
+    assert browser.post("/watches", data={"campsite": campsite}).status_code == 303
+
+
+def _see(browser: TestClient, campsite: str = "upper-pines", key: str = "a-sighting-key", minutes: str = "0") -> str:
+    answer = browser.post(
+        "/sightings",
+        data={"campsite": campsite, "animal": "bear", "number": "1", "when": "minutes", "minutes": minutes,
+              "idempotency_key": key},
+    )  # fmt: skip
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def _cover(page: Stage, alert: int) -> str:
+    browser = page.person("somebody-off-watch")
+    return str(browser.get(f"/api/v1/alerts/{alert}").json()["cover"])
+
+
+def _ways_in(browser: TestClient, alert: int, cover: str) -> dict[str, bool]:
+    """Each way to the alert, and whether it shows anything of it."""
+    decision = {"verdict": "bear", "seen_version": 999, "idempotency_key": "a-decision-key"}
+    return {
+        "queue": f"/alerts/{alert}" in browser.get("/").text,
+        "queue fragment": f"/alerts/{alert}" in browser.get("/fragments/watch").text,
+        "count": 'data-waiting-now="0"' not in browser.get("/fragments/banner").text,
+        "page": browser.get(f"/alerts/{alert}").status_code != 404,
+        "panel": browser.get(f"/alerts/{alert}/panel").status_code != 404,
+        "form": browser.post(f"/alerts/{alert}/decision", data=decision).status_code != 404,
+        "picture": browser.get(cover).status_code != 404,
+        "API list": bool(browser.get("/api/v1/alerts").json()["alerts"]),
+        "API detail": browser.get(f"/api/v1/alerts/{alert}").status_code != 404,
+        "API decision": browser.post(f"/api/v1/alerts/{alert}/decisions", json=decision).status_code != 404,
+    }
+
+
+def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(page: Stage) -> None:
+    alert = page.alert("upper-creek")
+    cover = _cover(page, alert)
+    ada = page.person("ada")
+    _watch(ada)
+    assert not any(_ways_in(ada, alert, cover).values()), _ways_in(ada, alert, cover)
+    assert "hidden from you" in ada.get("/").text
+    assert ada.post("/watches/1/end").status_code == 303
+    assert all(_ways_in(ada, alert, cover).values()), _ways_in(ada, alert, cover)
+
+
+def test_what_is_hidden_cannot_be_told_from_what_does_not_exist(page: Stage) -> None:
+    alert = page.alert("upper-creek")
+    ada = page.person("ada")
+    _watch(ada)
+    hidden, nothing = ada.get(f"/alerts/{alert}"), ada.get("/alerts/987654")
+    assert hidden.status_code == nothing.status_code == 404
+    assert hidden.text.replace(str(alert), "N") == nothing.text.replace("987654", "N").replace(str(alert), "N")
+
+
+def test_only_the_watched_campsite_is_hidden_and_only_from_its_watcher(page: Stage) -> None:
+    upper, lower = page.alert("upper-creek"), page.alert("lower-meadow")
+    ada, ben = page.person("ada"), page.person("ben")
+    _watch(ada)
+    assert [a["id"] for a in ada.get("/api/v1/alerts").json()["alerts"]] == [lower]
+    assert [a["id"] for a in ben.get("/api/v1/alerts").json()["alerts"]] == [upper, lower]
+
+
+def test_a_sealed_sighting_opens_the_view_for_ten_minutes(page: Stage) -> None:
+    alert = page.alert("upper-creek", at=T0)
+    cover = _cover(page, alert)
+    ada = page.person("ada")
+    _watch(ada)
+    _see(ada)
+    assert all(_ways_in(ada, alert, cover).values())
+    page.clock.now += REVEAL_S - 1
+    assert all(_ways_in(ada, alert, cover).values())
+    page.clock.now += 2
+    assert not any(_ways_in(ada, alert, cover).values())
+
+
+def test_a_sighting_elsewhere_or_before_the_watch_opens_nothing(page: Stage) -> None:
+    alert = page.alert("upper-creek")
+    cover = _cover(page, alert)
+    ada = page.person("ada")
+    _see(ada, "upper-pines", key="before-the-watch")
+    page.clock.now += 1
+    _watch(ada)
+    _see(ada, "lower-pines", key="at-the-other-one")
+    assert not any(_ways_in(ada, alert, cover).values())
+
+
+def test_where_people_act_on_the_model_nobody_is_blind(page: Stage) -> None:
+    alert = page.alert("upper-creek")
+    ada = page.person("ada")
+    _watch(ada)
+    with page.database.write() as session:
+        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 10, page.clock.now + 50)
+    assert ada.get(f"/alerts/{alert}").status_code == 200
+    page.clock.now += 60  # the lease runs out: shadow again, blind again
+    assert ada.get(f"/alerts/{alert}").status_code == 404
+
+
+def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(page: Stage) -> None:
+    ada = page.person("ada")
+    _see(ada, key="not on watch")
+    page.clock.now += 60
+    _watch(ada)
+    page.clock.now += 120
+    _see(ada, key="seen before the watch began", minutes="3")
+    with page.database.read() as session:
+        assert [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))] == [False, False]
+    page.clock.now += REVEAL_S + 60
+    _see(ada, key="on watch, blind", minutes="0")
+    _see(ada, key="while the view is open", minutes="0")
+    page.clock.now += REVEAL_S + 60
+    _see(ada, key="seen while it was open", minutes="2")
+    with page.database.read() as session:
+        blind = [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))]
+    assert blind == [False, False, True, False, False]
+
+
+def test_whether_the_model_saw_it_is_hidden_again_when_the_view_closes(page: Stage) -> None:
+    page.alert("upper-creek", at=T0)
+    ada = page.person("ada")
+    _watch(ada)
+    sighting = _see(ada)
+    assert "The model saw it" in ada.get(sighting).text
+    assert ada.get(f"/api/v1{sighting}").json()["match"] is not None
+    page.clock.now += REVEAL_S + 1
+    assert "The model saw it" not in ada.get(sighting).text
+    assert ada.get(f"/api/v1{sighting}").json()["match"] is None
+
+
+def test_watchers_do_not_read_one_anothers_sightings(page: Stage) -> None:
+    ben = page.person("ben")
+    sighting = _see(ben)
+    ada = page.person("ada")
+    assert sighting in ada.get("/sightings").text
+    _watch(ada)
+    assert sighting not in ada.get("/sightings").text
+    assert ada.get(sighting).status_code == 404
+    assert ada.get(f"/api/v1{sighting}").status_code == 404
+    assert ben.get(sighting).status_code == 200
+
+
+def test_a_doubled_click_is_one_watch_and_nobody_ends_somebody_elses(page: Stage) -> None:
+    ada, ben = page.person("ada"), page.person("ben")
+    _watch(ada)
+    _watch(ada)
+    assert ada.get("/").text.count("End watch") == 1
+    ben.post("/watches/1/end")
+    assert "End watch" in ada.get("/").text
+    assert ada.post("/watches", data={"campsite": "no-such-campsite"}).status_code == 303
+
+
+def test_one_rule_answers_for_one_and_for_all(page: Stage) -> None:
+    ada, ben = page.person("ada"), page.person("ben")
+    _watch(ada, "upper-pines")
+    _watch(ben, "lower-pines")
+    now = page.clock.now
+    with page.database.read() as session:
+        assert hidden_by_user(session, now) == {
+            page.user_id("ada"): {"upper-pines"},
+            page.user_id("ben"): {"lower-pines"},
+        }
+        assert hidden_campsites(session, page.user_id("ada"), now) == {"upper-pines"}
+        assert blindfolds(session, now)[(page.user_id("ada"), "upper-pines")] == now
+
+
+def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:
+    """The picture of an encounter is the model's choice, whether or not an alert came of it."""
+    page.alert("upper-trail")
+    with page.database.read() as session:
+        cover = session.scalars(select(Encounter.cover)).one()
+    ada = page.person("ada")
+    assert ada.get(f"/media/{cover}").status_code == 200
+    _watch(ada)
+    assert ada.get(f"/media/{cover}").status_code == 404

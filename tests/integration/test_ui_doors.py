@@ -1,0 +1,220 @@
+"""Every way in: each route asks who is there, other sites cannot write, and bad requests get a clear answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from core.config import Config
+from db.models import Role
+from db.session import Database
+from review_ui.pages import STATIC_DIR
+from review_ui.protection import MAX_BODY_BYTES
+from review_ui.rights import RIGHTS, Right
+from tests.factories import T0, jpeg
+from tests.ui_cast import Stage, stage
+
+FOR_EVERYBODY = {
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("POST", "/logout"),
+    ("POST", "/theme"),
+    ("GET", "/healthz"),
+    ("GET", "/metrics"),
+    ("GET", "/api/v1/openapi.json"),
+}
+"""Routes that need no login. A new route that needs none has to be written down here."""
+
+FOR_REVIEWERS = {
+    ("POST", "/watches"),
+    ("POST", "/watches/{watch_id:int}/end"),
+    ("POST", "/alerts/{alert_id:int}/decision"),
+    ("GET", "/sightings/new"),
+    ("POST", "/sightings"),
+    ("POST", "/api/v1/alerts/{alert_id}/decisions"),
+    ("POST", "/api/v1/sightings"),
+}
+"""Routes that change something, or lead there. All others may be seen by whoever may look."""
+
+
+@pytest.fixture
+def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(sqlite_database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+def _routes(page: Stage) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    routers = [page.app.router]
+    while routers:
+        for route in routers.pop().routes:
+            if isinstance(route, Route):
+                found |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
+            elif hasattr(route, "original_router"):
+                routers.append(route.original_router)
+    return found
+
+
+def _address(path: str) -> str:
+    return re.sub(r"\{key:path\}", "2027-01-15/upper-creek/" + "0" * 32 + ".jpg", re.sub(r"\{\w+_id(:int)?\}", "1", path))
+
+
+def test_the_walk_over_all_routes_finds_them(page: Stage) -> None:
+    routes = _routes(page)
+    assert FOR_EVERYBODY | FOR_REVIEWERS <= routes
+    assert len(routes) > 20
+
+
+def test_no_route_answers_a_stranger_that_is_not_meant_for_everybody(page: Stage) -> None:
+    stranger = page.stranger()
+    for method, path in sorted(_routes(page) - FOR_EVERYBODY):
+        answer = stranger.request(method, _address(path))
+        assert answer.status_code in (401, 303), f"{method} {path} answered {answer.status_code}"
+        if answer.status_code == 303:
+            assert answer.headers["location"].startswith("/login")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_gets_exactly_what_its_rights_say(page: Stage, role: Role) -> None:
+    person = page.person(str(role), role)
+    for method, path in sorted(_routes(page) - FOR_EVERYBODY - {("GET", "/api/v1/events")}):
+        needed = Right.REVIEW if (method, path) in FOR_REVIEWERS else Right.VIEW
+        refused = person.request(method, _address(path)).status_code == 403
+        assert refused is (needed not in RIGHTS[role]), f"{role} at {method} {path}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"}, False),
+        ({"Origin": "http://testserver"}, True),
+        ({"Origin": "https://testserver.elsewhere.example"}, False),
+        ({"Origin": "null"}, False),
+        ({}, True),
+    ],
+)
+def test_another_sites_page_cannot_write_with_a_rangers_browser(
+    page: Stage, headers: dict[str, str], allowed: bool
+) -> None:
+    ada = page.person("ada")
+    del ada.headers["Sec-Fetch-Site"]
+    answer = ada.post("/watches", data={"campsite": "upper-pines"}, headers=headers)
+    assert (answer.status_code == 303) is allowed
+    assert (answer.status_code == 403) is not allowed
+    assert ada.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/", "/alerts/1", "/media/x", "/api/v1/alerts", "/metrics", "/nowhere"])
+def test_every_answer_carries_the_security_headers(page: Stage, path: str) -> None:
+    for browser in (page.stranger(), page.person("ada")):
+        headers = browser.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "base-uri 'none'" in policy
+        assert "form-action 'self'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["cache-control"] in ("no-store", "private, no-cache")
+
+
+def test_no_template_has_a_script_or_a_style_inside() -> None:
+    for template in (STATIC_DIR.parent / "templates").glob("*.html"):
+        text = template.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), template.name
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|\|\s*safe\b", text), template.name
+
+
+def test_the_vendored_script_is_the_published_one() -> None:
+    script = STATIC_DIR / "vendor" / "htmx-4.0.1.min.js"
+    published = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
+    assert hashlib.sha256(script.read_bytes()).hexdigest() == published
+    assert "Zero-Clause BSD" in script.with_name("htmx-4.0.1.LICENSE.txt").read_text()
+
+
+def test_static_files_may_be_kept_for_ever_because_their_address_changes_with_them(page: Stage) -> None:
+    html = page.stranger().get("/login").text
+    address = re.search(r'href="(/static/[0-9a-f]{12}/css/tokens\.css)"', html)
+    assert address is not None
+    answer = page.stranger().get(address.group(1))
+    assert answer.status_code == 200
+    assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/alerts/999", "/alerts/99999999999999999999", "/alerts/abc", "/alerts/-1", "/x"])
+def test_what_does_not_exist_gets_a_page_that_says_so(page: Stage, path: str) -> None:
+    answer = page.person("ada").get(path)
+    assert answer.status_code == 404
+    assert "Nothing here" in answer.text
+    assert "Back to watch" in answer.text
+
+
+def test_the_api_answers_with_json_where_a_page_answers_with_words(page: Stage) -> None:
+    ada = page.person("ada")
+    assert ada.get("/api/v1/alerts/999").json()["detail"].startswith("There is no such alert")
+    assert page.stranger().get("/api/v1/alerts").json() == {"detail": "Sign in first."}
+    assert ada.get("/api/v1/alerts?limit=many").status_code == 422
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(page: Stage) -> None:
+    ada = page.person("ada")
+    answer = ada.post("/sightings", data={"note": "x" * (MAX_BODY_BYTES + 1)})
+    assert answer.status_code == 413
+    assert "content-security-policy" in answer.headers
+    chunks = (b"x" * 8192 for _ in range(MAX_BODY_BYTES // 8192 + 2))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert ada.post("/sightings", content=chunks, headers=form).status_code == 413
+    assert page.stranger().post("/login", data={"name": "x" * (MAX_BODY_BYTES + 1)}).status_code == 413
+
+
+def test_an_incomplete_form_is_a_page_not_a_crash(page: Stage) -> None:
+    answer = page.person("ada").post("/alerts/1/decision", data={"verdict": "maybe"})
+    assert answer.status_code == 422
+    assert "not complete" in answer.text
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../bearwatch.sqlite3",
+        "2027-01-15/upper-creek/../../bearwatch.sqlite3",
+        "2027-01-15/upper-creek/%2e%2e/x.jpg",
+        "/etc/passwd",
+        "2027-01-15/upper-creek/short.jpg",
+        "2027-01-15/upper-creek/" + "0" * 32 + ".png",
+        "2027-01-15/nobodys-camera/" + "0" * 32 + ".jpg",
+        "2027-01-15/upper-creek/" + "0" * 32 + ".jpg",
+    ],
+)
+def test_a_wrong_media_key_finds_nothing(page: Stage, key: str) -> None:
+    assert page.person("ada").get(f"/media/{key}").status_code == 404
+
+
+def test_a_picture_of_a_camera_that_is_not_in_the_database_is_not_served(page: Stage) -> None:
+    key = page.media.put("nobodys-camera", T0, jpeg())
+    assert page.person("ada").get(f"/media/{key}").status_code == 404
+
+
+def test_a_picture_is_served_to_those_who_may_see_it_and_asked_for_again_each_time(page: Stage) -> None:
+    key = page.media.put("upper-creek", T0, jpeg())
+    ada = page.person("ada")
+    answer = ada.get(f"/media/{key}")
+    assert (answer.status_code, answer.content) == (200, jpeg())
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    again = ada.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    ada.post("/logout")
+    assert ada.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 401
+
+
