@@ -72,6 +72,8 @@ class CameraReader:
         self._lost = lost
         self._stamper = Stamper()
         self._scaler = VideoReformatter()
+        self._told: str | None = None
+        """What the log last said of the connection: a night without a camera is two lines, not a thousand."""
 
     def shots(self) -> Iterator[Shot]:
         """Pictures, about ``camera.fps`` a second, for ever.
@@ -101,8 +103,10 @@ class CameraReader:
     def _wait_after(self, failure: str, wait_s: float) -> None:
         self.facts.reconnects += 1
         self._lost(failure)
+        level = logging.DEBUG if failure == self._told else logging.WARNING
         address = without_credentials(self._camera.url)
-        log.warning("camera %s: %s (%s); trying again in %.1f s", self.name, failure, address, wait_s)
+        log.log(level, "camera %s: %s (%s); it is tried again for ever", self.name, failure, address)
+        self._told = failure
         self._stop.wait(wait_s)
 
     def _connection(self) -> Iterator[Shot]:
@@ -111,7 +115,9 @@ class CameraReader:
             stream = container.streams.video[0]
             prepare(stream)
             self.facts.codec = stream.codec_context.name
-            log.info("camera %s: connected, %s", self.name, self.facts.codec)
+            level = logging.DEBUG if self._told == "" else logging.INFO
+            log.log(level, "camera %s: connected, %s", self.name, self.facts.codec)
+            self._told = ""
             yield from self._pictures(container, stream)
         finally:
             container.close()

@@ -1,7 +1,7 @@
 """The motion gate: where something moved in a fixed camera's picture.
 
 It saves computing and finds the crop; the detector is the judge. So it would rather see a branch too much than miss a
-bear. docs say how it compares with the usual background subtractors on staged and on real footage.
+bear. ``python -m bench.gate`` compares it with the usual background subtractors.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ RESTLESS_START = 0.34
 """A pixel that starts to move three times in about twelve seconds is a branch."""
 RESTLESS_JUMP = 0.025
 """So is one that jumps about without a pause for that long; an animal busy in one place has been sent often by then."""
+FORGOTTEN = 0.01
+"""Below this it is nothing: numbers that shrink for ever become so small that arithmetic slows down."""
 LEAST_JUMP = 14.0
 """Grey levels from one picture to the next."""
 STRENGTH_SHARE = 0.25
@@ -183,6 +185,7 @@ class _Memory:
         _approach(self._noise, np.float32(1.25) * difference, _share(step_s, NOISE_TAU_S), ~changed)
         _approach(self._strength, np.float32(1.2) * difference, STRENGTH_SHARE, changed)
         self._restless *= np.float32(exp(-step_s / RESTLESS_TAU_S))
+        cv2.threshold(self._restless, FORGOTTEN, 0.0, cv2.THRESH_TOZERO, dst=self._restless)
         self._restless[changed & ~self._was_changed] += np.float32(RESTLESS_START)
         self._restless[changed & (np.abs(image - self._before) > LEAST_JUMP)] += np.float32(RESTLESS_JUMP)
         self._was_changed = changed

@@ -64,6 +64,8 @@ class Ingest:
         _join(cameras, deadline - 1.0)
         self._cameras_done.set()
         _join(helpers, deadline)
+        if self._reporting:
+            self._last_report()
         left = [thread.name for thread in (*cameras, *helpers) if thread.is_alive()]
         if left:
             log.warning("still waiting inside a time-out: %s; left behind", ", ".join(left))
@@ -79,6 +81,13 @@ class Ingest:
                 self._reporting = False
             except Exception:
                 log.exception("a status report failed")  # the loop's edge: silence would make every camera blind
+
+    def _last_report(self) -> None:
+        """What was counted since the last report is not lost with the process."""
+        try:
+            self._report(now_s())
+        except redis.RedisError as error:
+            log.warning("the last counts did not reach Redis (%s)", error)
 
     def _report(self, now: float) -> None:
         """Tell Redis what every camera is worth, what was counted, and that this process lives."""

@@ -14,7 +14,6 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from core.clock import now_s
 from core.config import Config
@@ -46,7 +45,9 @@ def create_app(
     The database must be migrated and must know the places of ``config``. Serve it with
     :class:`review_ui.server.Server`, which ends the live streams when it is told to stop.
     """
-    site = _site(settings, config, database or Database(settings.database), redis_client or connect(settings.redis), clock)
+    site = _site(
+        settings, config, database or Database(settings.database), redis_client or connect(settings.redis), clock
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

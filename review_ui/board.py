@@ -19,7 +19,7 @@ from core.config import Config
 from core.messages import CameraStatus
 from core.telemetry import Telemetry
 from db.models import Mode
-from review_ui.words import MANUAL_WATCH, MODE_MEANINGS, MODE_NAMES, age
+from review_ui.words import MODE_MEANINGS, MODE_NAMES, age
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,14 @@ class CameraView:
 
 @dataclass(frozen=True, slots=True)
 class ModeView:
-    """What holds at one campsite: a mode that was granted, or manual watch because no camera sees."""
+    """What holds at one campsite: the mode that was granted, and whether any camera still sees."""
 
     campsite_id: str
     campsite: str
-    mode: str
+    mode: Mode
     blind: tuple[CameraView, ...]
+    manual_watch: bool
+    """No camera sees: whatever was granted, only people watch."""
 
     @property
     def name(self) -> str:
@@ -78,11 +80,6 @@ class ModeView:
     def meaning(self) -> str:
         """What the mode means for the person who reads it."""
         return MODE_MEANINGS[self.mode]
-
-    @property
-    def slug(self) -> str:
-        """The mode as a style sheet spells it."""
-        return self.mode.replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,9 @@ class CameraBoard:
         """What holds at each campsite that has cameras, given the authority that was granted there."""
         cameras = self.cameras(now)
         return [
-            _mode(key, site.name or key, authorities.get(key, Mode.SHADOW), [c for c in cameras if c.campsite_id == key])
+            _mode(
+                key, site.name or key, authorities.get(key, Mode.SHADOW), [c for c in cameras if c.campsite_id == key]
+            )
             for key, site in self.config.campsites.items()
             if any(camera.campsite_id == key for camera in cameras)
         ]
@@ -164,4 +163,4 @@ class CameraBoard:
 def _mode(campsite_id: str, name: str, granted: Mode, cameras: list[CameraView]) -> ModeView:
     blind = tuple(camera for camera in cameras if camera.seeing is Seeing.BLIND)
     nobody_sees = not any(camera.seeing is Seeing.SEES for camera in cameras)
-    return ModeView(campsite_id, name, MANUAL_WATCH if nobody_sees else granted, blind)
+    return ModeView(campsite_id, name, granted, blind, nobody_sees)

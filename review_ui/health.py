@@ -49,5 +49,7 @@ def health(site: Site) -> Health:
         open_pages=site.hub.listeners,
         cameras_seeing=seeing.count(Seeing.SEES),
         cameras_blind=seeing.count(Seeing.BLIND),
-        processes={name: {**facts, "age_s": round(now - float(facts.get("at", 0)), 1)} for name, facts in beats.items()},
+        processes={
+            name: {**facts, "age_s": round(now - float(facts.get("at", 0)), 1)} for name, facts in beats.items()
+        },
     )

@@ -276,12 +276,10 @@ class LiveHub:
 
 def shape(modes: list[ModeView]) -> str:
     """What a page's banner shows, in short: when it changes, the page fetches a new banner."""
-    return ";".join(f"{m.campsite_id}={m.slug}:{','.join(camera.id for camera in m.blind)}" for m in modes)
+    return ";".join(f"{m.campsite_id}={m.mode}{'!' * m.manual_watch}:{','.join(c.id for c in m.blind)}" for m in modes)
 
 
 def _happenings(rows: Collection[LedgerEntry]) -> list[Happening]:
     return [
-        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor)
-        for row in rows
-        if row.kind.startswith(KINDS)
+        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor) for row in rows if row.kind.startswith(KINDS)
     ]

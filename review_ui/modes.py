@@ -9,6 +9,6 @@ from rollout.authority import authority
 
 
 def modes_now(session: Session, board: CameraBoard, now: float) -> list[ModeView]:
-    """What holds at each campsite: the authority granted there, or manual watch where no camera sees."""
+    """What holds at each campsite: the authority granted there, and whether any camera sees."""
     granted = {campsite: authority(session, campsite, now) for campsite in board.config.campsites}
     return board.modes(granted, now)

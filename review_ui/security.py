@@ -189,9 +189,7 @@ def valid_sessions(session: Session, hashes: Iterable[str], now: float) -> set[s
 def sign_out(database: Database, account: Account, now: float) -> None:
     """End the session."""
     with database.write() as session:
-        session.execute(
-            update(LoginSession).where(LoginSession.token_hash == account.session).values(revoked_at=now)
-        )
+        session.execute(update(LoginSession).where(LoginSession.token_hash == account.session).values(revoked_at=now))
 
 
 def digest(token: str) -> str:

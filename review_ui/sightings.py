@@ -119,7 +119,7 @@ def match(session: Session, sighting: Sighting) -> Match | None:
 
 
 def recent(session: Session, limit: int, own: int, hidden: set[str]) -> Sequence[Sighting]:
-    """The newest sightings: one's own, and those of others at campsites that one may see (watchers stay independent)."""
+    """The newest sightings: one's own, and others' at campsites that one may see, so that watchers stay independent."""
     return session.scalars(
         select(Sighting)
         .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(hidden))

@@ -6,21 +6,16 @@ from typing import Final
 
 from db.models import AlertStatus, Mode, Verdict
 
-MANUAL_WATCH: Final = "manual watch"
-"""Not a mode that anybody grants: no camera of the campsite sees, so only people watch."""
-
 MODE_NAMES: Final = {
     Mode.SHADOW: "Shadow",
     Mode.ASSISTED: "Assisted",
     Mode.AUTOMATIC: "Automatic",
-    MANUAL_WATCH: "Manual watch",
 }
 
 MODE_MEANINGS: Final = {
     Mode.SHADOW: "The model watches beside you. It warns nobody.",
     Mode.ASSISTED: "When you confirm a bear, campers are warned.",
     Mode.AUTOMATIC: "Campers are warned without you. Take back what is wrong.",
-    MANUAL_WATCH: "The cameras are not watching for you.",
 }
 
 VERDICT_WORDS: Final = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 
 from core.messages import Box
 from ingest.picture import Bgr, Luma
@@ -83,7 +85,7 @@ def write_video(path: Path, pictures: list[Luma], fps: int = 15, codec: str = "l
     """Encode pictures; the container follows from the path's suffix."""
     height, width = pictures[0].shape
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = cast(VideoStream, container.add_stream(codec, rate=fps))
         stream.width, stream.height = width, height
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec == "libx264":

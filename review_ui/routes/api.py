@@ -9,20 +9,19 @@ from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.models import Alert, AlertStatus, Review, Verdict
+from db.models import Alert, AlertStatus, Verdict
 from review_ui.decisions import Answer, Conflict, apply
 from review_ui.forms import SightingForm
 from review_ui.health import Health, health
 from review_ui.routes.alerts import NO_SUCH_ALERT
 from review_ui.routes.sightings import find_sighting, seal
 from review_ui.sightings import LONGEST_NOTE, MOST_ANIMALS, match
-from review_ui.site import Reviewer, Site, SiteDep, Viewer
+from review_ui.site import Reviewer, SiteDep, Viewer
 from review_ui.views.cards import AlertCard, card_of, find_alert
 from review_ui.views.casefile import CaseFile, casefile
-from review_ui.views.frame import frame
 from review_ui.visibility import hidden_campsites
 
 router = APIRouter(prefix="/api/v1")

@@ -69,7 +69,14 @@ def form_page(
     """The form with what was typed, and what is wrong with it."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-    context = {"frame": around, "form": form, "errors": errors, "notice": notice, "animals": ANIMALS, "config": site.config}
+    context = {
+        "frame": around,
+        "form": form,
+        "errors": errors,
+        "notice": notice,
+        "animals": ANIMALS,
+        "config": site.config,
+    }
     return site.pages.render(request, "sighting_form.html", context, status=422 if errors else 200)
 
 

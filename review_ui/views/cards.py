@@ -93,9 +93,7 @@ def open_alerts(session: Session, hidden: Collection[str], limit: int) -> Sequen
 
 def count_open(session: Session, hidden: Collection[str]) -> int:
     """How many unreviewed alerts there are."""
-    visible = select(func.count(Alert.id)).where(
-        Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden)
-    )
+    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden))
     return session.scalar(visible) or 0
 
 

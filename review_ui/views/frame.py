@@ -14,7 +14,6 @@ from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.views.cards import count_open
 from review_ui.visibility import hidden_campsites
-from review_ui.words import MANUAL_WATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,19 @@ class Frame:
         return list(groups.values())
 
     @property
+    def unwatched(self) -> list[ModeView]:
+        """Campsites where no camera sees."""
+        return [view for view in self.shown_modes if view.manual_watch]
+
+    @property
     def blind(self) -> list[CameraView]:
         """Cameras that see nothing, wherever they stand."""
         return [camera for view in self.modes for camera in view.blind]
 
     @property
     def partly_blind(self) -> list[CameraView]:
-        """Blind cameras of campsites where others still see; where none sees, the mode itself says so."""
-        return [camera for view in self.shown_modes if view.mode != MANUAL_WATCH for camera in view.blind]
+        """Blind cameras of campsites where others still see."""
+        return [camera for view in self.shown_modes if not view.manual_watch for camera in view.blind]
 
 
 def frame(session: Session, site: Site, account: Account, now: float) -> Frame:

@@ -18,7 +18,7 @@ from detector.classify import classify
 from detector.engine import choose_engine
 from detector.labels import Label, bear_scores
 from detector.network import load_network
-from detector.torch_engine import TorchEngine, cpu_chunk
+from detector.torch_engine import TorchEngine, cpu_chunk, cpu_step
 
 ASSETS = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets"
 
@@ -127,6 +127,37 @@ def test_asking_for_a_gpu_that_is_not_there_watches_on_the_cpu_and_says_so(caplo
         engine = choose_engine("cuda", "lite0")
     assert engine.device == "cpu"
     assert "no CUDA device is usable" in caplog.text
+
+
+def test_several_threads_say_what_one_says(engine: TorchEngine) -> None:
+    pictures = noise(9, engine.input_px)
+    for threads in (1, 3):
+        found = TorchEngine(engine.backbone, "cpu", threads).infer(pictures)
+        np.testing.assert_allclose(found, engine.infer(pictures), atol=1e-4)
+
+
+@pytest.mark.parametrize(("images", "threads"), [(0, 2), (1, 2), (2, 2), (7, 2), (13, 2), (14, 4), (100, 3)])
+def test_threads_share_the_work_evenly_in_small_chunks(images: int, threads: int) -> None:
+    step = cpu_step(images, threads, chunk=6)
+    chunks = [min(step, images - start) for start in range(0, images, step)]
+    busiest = max((sum(chunks[thread::threads]) for thread in range(threads)), default=0)
+    assert sum(chunks) == images
+    assert max(chunks, default=0) <= 6
+    assert busiest <= -(-images // threads) + step
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a machine with a GPU it would not fail")
+def test_a_gpu_that_fails_at_work_hands_over_to_the_cpu_and_loses_no_picture(
+    engine: TorchEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = TorchEngine(engine.backbone, "cpu")
+    failing.device, failing._on_cuda = "cuda", True
+    pictures = noise(3, engine.input_px)
+    with caplog.at_level(logging.WARNING):
+        found = failing.infer(pictures)
+    np.testing.assert_allclose(found, engine.infer(pictures), atol=1e-4)
+    assert failing.device == "cpu"
+    assert "continues on the CPU" in caplog.text
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

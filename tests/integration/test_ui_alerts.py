@@ -21,7 +21,14 @@ from tests.ui_cast import Stage, stage
 
 
 @pytest.fixture
-def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(sqlite_database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The page, once on SQLite and once on PostgreSQL."""
     with stage(database, config, redis_url, tmp_path) as made:
         yield made
 
@@ -36,9 +43,9 @@ def _state(browser: TestClient, alert: int) -> tuple[str, int]:
     return said["status"], said["version"]
 
 
-def test_the_queue_shows_what_has_waited_longest_first(page: Stage) -> None:
-    newer, older = page.alert("upper-creek", T0 + 30), page.alert("upper-trail", T0)
-    html = page.person().get("/").text
+def test_the_queue_shows_what_has_waited_longest_first(either: Stage) -> None:
+    newer, older = either.alert("upper-creek", T0 + 30), either.alert("upper-trail", T0)
+    html = either.person().get("/").text
     assert html.index(f"/alerts/{older}") < html.index(f"/alerts/{newer}")
     assert "(2) Watch" in html
 
@@ -63,15 +70,15 @@ def test_the_score_is_hidden_until_the_first_answer_and_that_is_written_down(pag
         assert list(session.scalars(select(Review.score_hidden).order_by(Review.id))) == [True, False]
 
 
-def test_a_bear_is_confirmed_and_taken_back(page: Stage) -> None:
-    alert = page.alert()
-    ada = page.person()
+def test_a_bear_is_confirmed_and_taken_back(either: Stage) -> None:
+    alert = either.alert()
+    ada = either.person()
     assert _decide(ada, alert, "bear") == 303
     assert _state(ada, alert) == ("confirmed", 2)
     assert f"/alerts/{alert}" in ada.get("/").text  # under "decided lately", with its undo
     assert _decide(ada, alert, "undo", 2) == 303
     assert _state(ada, alert) == ("open", 3)
-    with page.database.read() as session:
+    with either.database.read() as session:
         assert verify(session).broken_at is None
         assert session.scalar(select(func.count(Review.id))) == 2
 
@@ -93,14 +100,15 @@ def test_a_decision_sent_twice_is_one_decision(page: Stage) -> None:
     assert _state(ada, alert) == ("confirmed", 2)
 
 
-def test_ten_clicks_at_once_are_one_decision(page: Stage) -> None:
-    alert = page.alert()
-    browsers = [page.person() for _ in range(10)]
+def test_ten_clicks_at_once_are_one_decision(either: Stage) -> None:
+    alert = either.alert()
+    browsers = [either.person() for _ in range(10)]
     codes: list[int] = []
-    threads = [
-        threading.Thread(target=lambda b=b: codes.append(_decide(b, alert, "bear", key="one-click")))  # type: ignore[misc]  # a default binds the loop's value
-        for b in browsers
-    ]
+
+    def click(browser: TestClient) -> None:
+        codes.append(_decide(browser, alert, "bear", key="one-click"))
+
+    threads = [threading.Thread(target=click, args=(browser,)) for browser in browsers]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -109,9 +117,9 @@ def test_ten_clicks_at_once_are_one_decision(page: Stage) -> None:
     assert _state(browsers[0], alert) == ("confirmed", 2)
 
 
-def test_whoever_comes_second_is_told_who_was_first_and_what_they_said(page: Stage) -> None:
-    alert = page.alert()
-    ada, ben = page.person("ada"), page.person("ben")
+def test_whoever_comes_second_is_told_who_was_first_and_what_they_said(either: Stage) -> None:
+    alert = either.alert()
+    ada, ben = either.person("ada"), either.person("ben")
     _decide(ada, alert, "bear")
     answer = ben.post(
         f"/alerts/{alert}/decision",
@@ -138,17 +146,19 @@ def test_there_is_nothing_to_take_back_before_anybody_has_decided(page: Stage) -
     assert _state(ada, alert) == ("open", 1)
 
 
-def test_in_assisted_mode_a_confirmed_bear_goes_to_the_outbox_and_the_history_says_so(page: Stage) -> None:
-    alert = page.alert()
-    with page.database.write() as session:
-        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 1, page.clock.now + 100)
-    site = page.app.state.site
-    notify = page.config.model_copy(update={"rollout": page.config.rollout.model_copy(update={"notify": ["json://h"]})})
-    page.app.state.site = type(site)(**{f: getattr(site, f) for f in site.__slots__} | {"config": notify})
-    ada = page.person()
+def test_in_assisted_mode_a_confirmed_bear_goes_to_the_outbox_and_the_history_says_so(either: Stage) -> None:
+    alert = either.alert()
+    with either.database.write() as session:
+        grant(session, "upper-pines", Mode.ASSISTED, either.clock.now - 1, either.clock.now + 100)
+    site = either.app.state.site
+    notify = either.config.model_copy(
+        update={"rollout": either.config.rollout.model_copy(update={"notify": ["json://h"]})}
+    )
+    either.app.state.site = type(site)(**{f: getattr(site, f) for f in site.__slots__} | {"config": notify})
+    ada = either.person()
     assert "campers are warned" in ada.get("/").text
     _decide(ada, alert, "bear")
-    with page.database.read() as session:
+    with either.database.read() as session:
         assert [d.kind for d in session.scalars(select(Delivery))] == ["warning"]
     assert "warning: pending" in ada.get(f"/alerts/{alert}").text
     assert site.telemetry.client.llen("rq:queue:deliveries") == 1
@@ -198,9 +208,9 @@ def test_markup_in_names_is_shown_not_obeyed(page: Stage) -> None:
     assert "&lt;script&gt;" in ada.get(f"/alerts/{alert}").text
 
 
-def test_the_api_lists_alerts_page_by_page(page: Stage) -> None:
-    numbers = [page.alert("upper-creek", T0 + 100 * step) for step in range(3)]
-    ada = page.person()
+def test_the_api_lists_alerts_page_by_page(either: Stage) -> None:
+    numbers = [either.alert("upper-creek", T0 + 100 * step) for step in range(3)]
+    ada = either.person()
     first = ada.get("/api/v1/alerts?limit=2").json()
     assert [a["id"] for a in first["alerts"]] == numbers[:2]
     rest = ada.get(f"/api/v1/alerts?limit=2&after={first['next_after']}").json()

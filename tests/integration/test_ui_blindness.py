@@ -1,4 +1,4 @@
-"""On watch in a shadow stage, nothing that the model says about the campsite reaches the ranger, whichever way they try."""
+"""On watch in a shadow stage, nothing that the model says about the campsite reaches the ranger, whatever they try."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from tests.ui_cast import Stage, stage
 
 
 @pytest.fixture
-def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(sqlite_database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The page, once on SQLite and once on PostgreSQL."""
     with stage(database, config, redis_url, tmp_path) as made:
         yield made
 
@@ -60,10 +67,10 @@ def _ways_in(browser: TestClient, alert: int, cover: str) -> dict[str, bool]:
     }
 
 
-def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(page: Stage) -> None:
-    alert = page.alert("upper-creek")
-    cover = _cover(page, alert)
-    ada = page.person("ada")
+def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(either: Stage) -> None:
+    alert = either.alert("upper-creek")
+    cover = _cover(either, alert)
+    ada = either.person("ada")
     _watch(ada)
     assert not any(_ways_in(ada, alert, cover).values()), _ways_in(ada, alert, cover)
     assert "hidden from you" in ada.get("/").text
@@ -88,16 +95,16 @@ def test_only_the_watched_campsite_is_hidden_and_only_from_its_watcher(page: Sta
     assert [a["id"] for a in ben.get("/api/v1/alerts").json()["alerts"]] == [upper, lower]
 
 
-def test_a_sealed_sighting_opens_the_view_for_ten_minutes(page: Stage) -> None:
-    alert = page.alert("upper-creek", at=T0)
-    cover = _cover(page, alert)
-    ada = page.person("ada")
+def test_a_sealed_sighting_opens_the_view_for_ten_minutes(either: Stage) -> None:
+    alert = either.alert("upper-creek", at=T0)
+    cover = _cover(either, alert)
+    ada = either.person("ada")
     _watch(ada)
     _see(ada)
     assert all(_ways_in(ada, alert, cover).values())
-    page.clock.now += REVEAL_S - 1
+    either.clock.now += REVEAL_S - 1
     assert all(_ways_in(ada, alert, cover).values())
-    page.clock.now += 2
+    either.clock.now += 2
     assert not any(_ways_in(ada, alert, cover).values())
 
 
@@ -123,21 +130,21 @@ def test_where_people_act_on_the_model_nobody_is_blind(page: Stage) -> None:
     assert ada.get(f"/alerts/{alert}").status_code == 404
 
 
-def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(page: Stage) -> None:
-    ada = page.person("ada")
+def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(either: Stage) -> None:
+    ada = either.person("ada")
     _see(ada, key="not on watch")
-    page.clock.now += 60
+    either.clock.now += 60
     _watch(ada)
-    page.clock.now += 120
+    either.clock.now += 120
     _see(ada, key="seen before the watch began", minutes="3")
-    with page.database.read() as session:
+    with either.database.read() as session:
         assert [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))] == [False, False]
-    page.clock.now += REVEAL_S + 60
+    either.clock.now += REVEAL_S + 60
     _see(ada, key="on watch, blind", minutes="0")
     _see(ada, key="while the view is open", minutes="0")
-    page.clock.now += REVEAL_S + 60
+    either.clock.now += REVEAL_S + 60
     _see(ada, key="seen while it was open", minutes="2")
-    with page.database.read() as session:
+    with either.database.read() as session:
         blind = [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))]
     assert blind == [False, False, True, False, False]
 
@@ -166,8 +173,8 @@ def test_watchers_do_not_read_one_anothers_sightings(page: Stage) -> None:
     assert ben.get(sighting).status_code == 200
 
 
-def test_a_doubled_click_is_one_watch_and_nobody_ends_somebody_elses(page: Stage) -> None:
-    ada, ben = page.person("ada"), page.person("ben")
+def test_a_doubled_click_is_one_watch_and_nobody_ends_somebody_elses(either: Stage) -> None:
+    ada, ben = either.person("ada"), either.person("ben")
     _watch(ada)
     _watch(ada)
     assert ada.get("/").text.count("End watch") == 1
@@ -176,18 +183,18 @@ def test_a_doubled_click_is_one_watch_and_nobody_ends_somebody_elses(page: Stage
     assert ada.post("/watches", data={"campsite": "no-such-campsite"}).status_code == 303
 
 
-def test_one_rule_answers_for_one_and_for_all(page: Stage) -> None:
-    ada, ben = page.person("ada"), page.person("ben")
+def test_one_rule_answers_for_one_and_for_all(either: Stage) -> None:
+    ada, ben = either.person("ada"), either.person("ben")
     _watch(ada, "upper-pines")
     _watch(ben, "lower-pines")
-    now = page.clock.now
-    with page.database.read() as session:
+    now = either.clock.now
+    with either.database.read() as session:
         assert hidden_by_user(session, now) == {
-            page.user_id("ada"): {"upper-pines"},
-            page.user_id("ben"): {"lower-pines"},
+            either.user_id("ada"): {"upper-pines"},
+            either.user_id("ben"): {"lower-pines"},
         }
-        assert hidden_campsites(session, page.user_id("ada"), now) == {"upper-pines"}
-        assert blindfolds(session, now)[(page.user_id("ada"), "upper-pines")] == now
+        assert hidden_campsites(session, either.user_id("ada"), now) == {"upper-pines"}
+        assert blindfolds(session, now)[(either.user_id("ada"), "upper-pines")] == now
 
 
 def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:

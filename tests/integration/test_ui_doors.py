@@ -61,12 +61,14 @@ def _routes(page: Stage) -> set[tuple[str, str]]:
 
 
 def _address(path: str) -> str:
-    return re.sub(r"\{key:path\}", "2027-01-15/upper-creek/" + "0" * 32 + ".jpg", re.sub(r"\{\w+_id(:int)?\}", "1", path))
+    return re.sub(
+        r"\{key:path\}", "2027-01-15/upper-creek/" + "0" * 32 + ".jpg", re.sub(r"\{\w+_id(:int)?\}", "1", path)
+    )
 
 
 def test_the_walk_over_all_routes_finds_them(page: Stage) -> None:
     routes = _routes(page)
-    assert FOR_EVERYBODY | FOR_REVIEWERS <= routes
+    assert routes >= FOR_EVERYBODY | FOR_REVIEWERS
     assert len(routes) > 20
 
 
@@ -216,5 +218,3 @@ def test_a_picture_is_served_to_those_who_may_see_it_and_asked_for_again_each_ti
     assert (again.status_code, again.content) == (304, b"")
     ada.post("/logout")
     assert ada.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 401
-
-

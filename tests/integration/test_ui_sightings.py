@@ -22,7 +22,14 @@ TYPED = {"campsite": "upper-pines", "animal": "bear", "number": "1", "when": "no
 
 
 @pytest.fixture
-def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    with stage(sqlite_database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The page, once on SQLite and once on PostgreSQL."""
     with stage(database, config, redis_url, tmp_path) as made:
         yield made
 
@@ -33,12 +40,14 @@ def _see(browser: TestClient, **typed: str) -> str:
     return answer.headers["location"]
 
 
-def test_a_sighting_is_sealed_over_exactly_what_was_typed(page: Stage) -> None:
-    where = _see(page.person(), number="2", note="  a sow & a cub  ", camera="upper-creek", when="minutes", minutes="5")
-    with page.database.read() as session:
+def test_a_sighting_is_sealed_over_exactly_what_was_typed(either: Stage) -> None:
+    where = _see(
+        either.person(), number="2", note="  a sow & a cub  ", camera="upper-creek", when="minutes", minutes="5"
+    )
+    with either.database.read() as session:
         row = session.scalars(select(Sighting)).one()
-    entered = Entered("upper-pines", "upper-creek", "bear", 2, "a sow & a cub", page.clock.now - 300)
-    assert row.seal == seal_of(entered, row.user_id, page.clock.now)
+    entered = Entered("upper-pines", "upper-creek", "bear", 2, "a sow & a cub", either.clock.now - 300)
+    assert row.seal == seal_of(entered, row.user_id, either.clock.now)
     assert f"/sightings/{row.id}" == where
 
 
@@ -51,8 +60,8 @@ def test_a_sighting_that_was_changed_after_it_was_sealed_says_so(page: Stage) ->
     assert "was changed after it was sealed" in ada.get(where).text
 
 
-def test_the_same_form_sent_twice_is_one_sighting(page: Stage) -> None:
-    ada = page.person()
+def test_the_same_form_sent_twice_is_one_sighting(either: Stage) -> None:
+    ada = either.person()
     assert _see(ada) == _see(ada)
 
 
@@ -91,10 +100,10 @@ def test_a_mistake_is_named_and_what_was_typed_stays(page: Stage, wrong: dict[st
     [("0.25", "The model saw it 15 s before you"), ("-0.25", "The model saw it 15 s after you"),
      ("0", "The model saw it at the same moment")],
 )  # fmt: skip
-def test_afterwards_it_says_who_saw_it_first(page: Stage, minutes_after_the_encounter: str, said: str) -> None:
-    seen_at = page.clock.now
-    page.alert("upper-trail", seen_at - 60 * float(minutes_after_the_encounter))
-    html = " ".join(page.person().get(_at(page, seen_at)).text.replace("<b>", "").replace("</b>", "").split())
+def test_afterwards_it_says_who_saw_it_first(either: Stage, minutes_after_the_encounter: str, said: str) -> None:
+    seen_at = either.clock.now
+    either.alert("upper-trail", seen_at - 60 * float(minutes_after_the_encounter))
+    html = " ".join(either.person().get(_at(either, seen_at)).text.replace("<b>", "").replace("</b>", "").split())
     assert said in html
 
 

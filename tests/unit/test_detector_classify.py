@@ -44,7 +44,7 @@ def test_all_cameras_share_one_batch() -> None:
 
 def test_each_frame_gets_the_scores_of_its_own_crops() -> None:
     image = grey(0)
-    image[:30, 120:] = 255
+    image[:45, 80:] = 255
     dark, half_bright = classify(
         BrightnessEngine(), [(grey(0), [SMALL], Reason.MOTION), (image, [SMALL, ELSEWHERE], Reason.MOTION)]
     )

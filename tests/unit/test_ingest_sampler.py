@@ -1,0 +1,111 @@
+"""What is sent, and why."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from core.config import Motion
+from core.messages import Box, Reason
+from ingest.motion import STILL, MotionResult
+from ingest.sampler import KEEPALIVE_FRAMES, Sampler, Sending
+
+BOX: Box = (0.2, 0.4, 0.4, 0.7)
+MOVING = MotionResult((BOX,), True, False)
+GLOBAL = MotionResult((), False, True)
+STEP_S = 0.2
+
+
+@pytest.fixture
+def sampler() -> Sampler:
+    """The usual settings: keepalive every 10 s, audit every 60 s."""
+    return Sampler(Motion())
+
+
+def run(sampler: Sampler, results: list[MotionResult], start: float = 100.0) -> list[tuple[float, Sending]]:
+    """Everything sent of a row of pictures, with its time since the start."""
+    sent = []
+    for number, result in enumerate(results):
+        since = number * STEP_S
+        sent += [(round(since, 1), sending) for sending in sampler.decide(result, start + since)]
+    return sent
+
+
+def times(sent: list[tuple[float, Sending]], reason: Reason) -> list[float]:
+    """When something was sent for this reason."""
+    return [at for at, sending in sent if sending.reason is reason]
+
+
+def test_the_very_first_pictures_are_sent_whole(sampler: Sampler) -> None:
+    sent = run(sampler, [STILL] * 10)
+    assert times(sent, Reason.KEEPALIVE) == [0.0, 0.2, 0.4][:KEEPALIVE_FRAMES]
+
+
+def test_a_still_camera_sends_a_few_whole_pictures_every_ten_seconds(sampler: Sampler) -> None:
+    sent = run(sampler, [STILL] * 155)
+    starts = [at for at in times(sent, Reason.KEEPALIVE) if at % 10 == 0]
+    assert starts == [0.0, 10.0, 20.0, 30.0]
+    assert len(times(sent, Reason.KEEPALIVE)) == 4 * KEEPALIVE_FRAMES
+    assert not times(sent, Reason.MOTION)
+
+
+def test_every_moving_picture_is_sent_with_its_boxes(sampler: Sampler) -> None:
+    run(sampler, [STILL] * 5)
+    sent = run(sampler, [MOVING] * 20, start=101.0)
+    assert [sending.boxes for _, sending in sent] == [(BOX,)] * 20
+    assert all(sending.reason is Reason.MOTION for _, sending in sent)
+
+
+def test_a_subject_that_halts_is_sent_for_a_second_more_where_it_was(sampler: Sampler) -> None:
+    run(sampler, [STILL] * 5)
+    sent = run(sampler, [MOVING, MOVING, *[STILL] * 20], start=101.0)
+    motion = [(at, sending.boxes) for at, sending in sent if sending.reason is Reason.MOTION]
+    assert [at for at, _ in motion] == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2]
+    assert all(boxes == (BOX,) for _, boxes in motion)
+
+
+def test_a_sitting_bear_is_looked_for_even_while_branches_move(sampler: Sampler) -> None:
+    sent = run(sampler, [MOVING] * 150)
+    keepalives = [sending for at, sending in sent if sending.reason is Reason.KEEPALIVE and at > 1.0]
+    assert len(keepalives) >= 2 * KEEPALIVE_FRAMES
+    assert all(sending.boxes == (BOX,) for sending in keepalives)
+
+
+def test_a_keepalive_does_not_take_the_first_seconds_of_a_visit(sampler: Sampler) -> None:
+    run(sampler, [STILL] * 49)  # the next keepalive would be due with the first motion
+    sent = run(sampler, [MOVING] * 20, start=110.0)
+    assert [sending.reason for _, sending in sent[:10]] == [Reason.MOTION] * 10
+    assert Reason.KEEPALIVE in [sending.reason for _, sending in sent[10:]]
+
+
+def test_a_change_of_the_whole_picture_is_sent_whole_at_once(sampler: Sampler) -> None:
+    run(sampler, [STILL] * 20)
+    sent = run(sampler, [GLOBAL, STILL, STILL, STILL], start=104.0)
+    assert times(sent, Reason.KEEPALIVE) == [0.0, 0.2, 0.4]
+    assert all(sending.boxes == () for _, sending in sent)
+
+
+def test_boxes_from_before_a_global_change_are_forgotten(sampler: Sampler) -> None:
+    run(sampler, [MOVING] * 10)
+    sent = run(sampler, [GLOBAL, STILL, STILL], start=102.0)
+    assert all(sending.boxes == () for _, sending in sent)
+
+
+def test_a_flickering_lamp_does_not_flood(sampler: Sampler) -> None:
+    sent = run(sampler, [GLOBAL] * 50)
+    assert len(sent) - 1 <= 10 * KEEPALIVE_FRAMES  # one audit besides
+
+
+def test_an_audit_thumbnail_goes_out_every_minute_besides_everything_else(sampler: Sampler) -> None:
+    sent = run(sampler, [MOVING] * 605)
+    audits = [(at, sending) for at, sending in sent if sending.reason is Reason.AUDIT]
+    assert [at for at, _ in audits] == [0.0, 60.0, 120.0]
+    assert all(sending.thumbnail and sending.boxes == () for _, sending in audits)
+    others = [at for at, sending in sent if sending.reason is not Reason.AUDIT]
+    assert all(round(later - earlier, 1) == STEP_S for earlier, later in pairwise(others))
+
+
+def test_only_audits_are_thumbnails(sampler: Sampler) -> None:
+    sent = run(sampler, [*[STILL] * 60, *[MOVING] * 60])
+    assert all(sending.thumbnail == (sending.reason is Reason.AUDIT) for _, sending in sent)
