@@ -49,8 +49,9 @@ class PlainTorch:
 
     device = "cpu"
 
-    def __init__(self, wanted: Backbone) -> None:
+    def __init__(self, wanted: Backbone, threads: int) -> None:
         self.wanted = wanted
+        self.threads = threads
         self.name = f"{wanted.label} plain torch"
         self.input_px = wanted.input_px
         self.network = load_network(wanted)
@@ -58,6 +59,7 @@ class PlainTorch:
     @torch.inference_mode()
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As :meth:`detector.engine.Engine.infer`."""
+        torch.set_num_threads(self.threads)
         normalised = (torch.from_numpy(images).permute(0, 3, 1, 2).float() - self.wanted.mean) / self.wanted.std
         return np.asarray(self.network(normalised).numpy(), dtype=np.float32)
 
@@ -100,12 +102,11 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def print_speed(labels: Sequence[str], rounds: int) -> None:
     """Table 1."""
-    plain = PlainTorch(backbone(labels[0]))
     print("\nspeed            threads batch   images/s  CPU-ms/image  against plain torch")
     for threads in THREADS:
+        plain = PlainTorch(backbone(labels[0]), threads)
         engines: dict[str, Engine] = {plain.name: plain}
         engines |= {label: TorchEngine(backbone(label), "cpu", threads) for label in labels}
-        torch.set_num_threads(threads)  # of plain torch; the engine has set its own
         for batch in BATCHES:
             speeds = measure_speed(engines, batch, rounds)
             base = speeds[plain.name].images_per_s
@@ -209,7 +210,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.rounds:
         print_speed(options.backbones, options.rounds)
     if options.manifest:
-        torch.set_num_threads(1)
         pictures = read_manifest(options.manifest, options.root or options.manifest.parent, options.slice)
         print_whole(options.backbones, pictures)
         print_staged(options.backbones, pictures, options.margins)

@@ -91,8 +91,12 @@ class Motion(Strict):
 class Detector(Strict):
     """How frames become encounters."""
 
-    backbone: Literal["lite0", "lite2"] = Field(default="lite0", description="which pretrained network")
-    threshold: Unit = Field(default=0.5, description="bear score from which a frame agrees")
+    backbone: Annotated[str, Field(pattern=r"^[a-z0-9_]+@[1-9][0-9]{1,3}$")] = Field(
+        default="lite2@224", description="which pretrained network, at which input size in pixels"
+    )
+    threshold: Unit = Field(
+        default=0.3, description="bear score from which a frame agrees; it belongs to one backbone and size"
+    )
     min_hits: int = Field(default=3, ge=1, le=50, description="agreeing frames that open an encounter")
     window_s: float = Field(default=3.0, gt=0.0, le=60.0, description="within so many seconds")
     quiet_gap_s: float = Field(default=60.0, ge=1.0, le=3600.0, description="silence that closes an encounter")

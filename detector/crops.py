@@ -32,7 +32,7 @@ class CropPolicy:
     """
 
     margin: float = 0.1
-    smallest_px: int = 80
+    smallest_px: int = 64
     join_gap: float = 0.02
     most_per_frame: int = 3
     tile_rows: int = 2

@@ -42,7 +42,7 @@ class TorchEngine:
 
     ``name`` is the model's short digest, ``input_px`` the side of the pictures, ``device`` ``"cpu"`` or ``"cuda"``;
     the device changes to ``"cpu"`` when CUDA fails. ``threads`` is how many chunks run side by side on the CPU (None:
-    as many as this process has cores). It makes torch itself single-threaded in this process.
+    as many as this process has cores).
     """
 
     def __init__(self, backbone: Backbone, device: Device = "auto", threads: int | None = None) -> None:
@@ -53,8 +53,7 @@ class TorchEngine:
         if device == "cuda" and self.device != "cuda":
             log.warning("no CUDA device is usable; %s runs on the CPU", backbone.label)
         self.threads = threads or len(os.sched_getaffinity(0))
-        torch.set_num_threads(1)
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="torch-engine")
+        self._pool = ThreadPoolExecutor(self.threads, "torch-engine", initializer=torch.set_num_threads, initargs=(1,))
         try:
             self._build()
         except RuntimeError as error:
@@ -74,7 +73,7 @@ class TorchEngine:
     def _infer_on_cpu(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         step = cpu_step(len(images), self.threads, cpu_chunk(self.input_px))
         chunks = [images[start : start + step] for start in range(0, len(images), step)]
-        done = map(self._forward, chunks) if len(chunks) < 2 else self._pool.map(self._forward, chunks)
+        done = self._pool.map(self._forward, chunks)
         return np.concatenate([np.empty((0, IMAGENET_CLASSES), dtype=np.float32), *done])
 
     def _infer_on_cuda(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

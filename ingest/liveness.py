@@ -69,10 +69,10 @@ class Liveness:
         self._covered_since: float | None = None
         self._failure: str | None = None
 
-    def saw(self, content: Content, at: float) -> None:
-        """A picture has arrived.
+    def saw(self, content: Content, at: float) -> bool:
+        """A picture has arrived; returns whether it differs from the last ones: only then is it worth a look.
 
-        1. It is new when none of the last pictures was the same, and it shows something (contrast).
+        1. It is new content when none of the last pictures was the same, and it shows something (contrast).
         2. A camera that sees stays so with every new picture; one that does not must convince with several in a row.
         """
         self._failure = None
@@ -84,10 +84,11 @@ class Liveness:
         self._covered_since = (self._covered_since or at) if covered else None
         if repeated or covered:
             self._new_in_a_row = 0
-            return
+            return not repeated
         self._new_in_a_row += 1
         if self._sees(at) or self._new_in_a_row >= CONVINCING:
             self._content_at = at
+        return True
 
     def lost(self, failure: str) -> None:
         """The connection broke or could not be made, and why."""

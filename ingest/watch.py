@@ -84,14 +84,21 @@ class CameraWatch:
                 self._stop.wait(RESTART_AFTER_S)
 
     def _watch(self) -> None:
+        """Look at every picture that the reader picks.
+
+        1. Its content says whether the camera sees.
+        2. A picture that was there before is not sent again: a frozen bear would look like many agreeing frames.
+        3. Any other goes through the gate, and what is worth sending into the spool.
+        """
         for shot in self._reader.shots():
             content = content_of(shot.picture)
             with self._lock:
-                self._liveness.saw(content, shot.captured_at)
+                is_new = self._liveness.saw(content, shot.captured_at)
             self._analysed.tick(time.monotonic())
-            for frame in self._maker.frames_of(shot.picture, shot.captured_at):
-                for lost in self._spool.put(frame):
-                    self._tally.dropped(lost.camera, SPOOL_FULL)
+            if is_new:
+                for frame in self._maker.frames_of(shot.picture, shot.captured_at):
+                    for lost in self._spool.put(frame):
+                        self._tally.dropped(lost.camera, SPOOL_FULL)
             self._count_reader_drops()
 
     def _lost(self, failure: str) -> None:

@@ -14,6 +14,7 @@ from core.messages import Sight
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
+from ingest.allocator import keep_freed_memory
 from ingest.sender import Sender
 from ingest.spool import Spool
 from ingest.tally import Tally, counter_names
@@ -28,6 +29,7 @@ STOP_WITHIN_S = 2.5
 
 def run(config: Config, settings: Settings, stop: Event) -> None:
     """Watch all enabled cameras until ``stop`` is set; returns within about three seconds of that."""
+    keep_freed_memory()
     Ingest(config, settings.redis, stop).run()
 
 

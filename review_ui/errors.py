@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from review_ui.protection import HEADERS
 from review_ui.resume import keep
 from review_ui.site import NotAllowed, SignInFirst, site_of
 
+log = logging.getLogger(__name__)
+
 SIGN_IN_FIRST = "Sign in first."
 NOT_ALLOWED = "Your role does not include this."
+DATABASE_AWAY = "The database does not answer. What you sent was not written down; try again in a moment."
+OUR_FAULT = "That was our mistake, not yours, and it is in the log. Go back and try again."
 NOT_UNDERSTOOD = "The form was not complete. Go back, reload the page, and try again."
 
 
@@ -25,6 +33,8 @@ def install_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(NotAllowed, _not_allowed)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(OperationalError, _database_away)
+    app.add_exception_handler(Exception, _our_fault)
 
 
 def for_a_program(request: Request) -> bool:
@@ -67,8 +77,23 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if for_a_program(request):
-        return await request_validation_exception_handler(request, error)
+        # Without what was sent: it may hold what no JSON can carry, half a surrogate pair or a NaN.
+        problems = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+        return Response(json.dumps({"detail": problems}), status_code=422, media_type="application/json")
     return await _http_error(request, HTTPException(422, NOT_UNDERSTOOD))
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    """The database does not answer: say so, and that trying again is right. Scripts keep what they could not send."""
+    log.error("%s %s: the database does not answer: %s", request.method, request.url.path, error)
+    return await _http_error(request, HTTPException(503, DATABASE_AWAY, {"Retry-After": "5"}))
+
+
+async def _our_fault(request: Request, _error: Exception) -> Response:
+    """A mistake of ours. It is raised again behind this page, and so reaches the log."""
+    response = await _http_error(request, HTTPException(500, OUR_FAULT))
+    response.headers.update(HEADERS)  # this answer is given outside of all middleware
+    return response
 
 
 _TITLES = {
@@ -77,4 +102,6 @@ _TITLES = {
     405: "That does not work here",
     413: "Too large",
     422: "Not understood",
+    500: "Something broke",
+    503: "Not now",
 }

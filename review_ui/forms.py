@@ -12,6 +12,15 @@ from review_ui.moments import BadMoment, When, check, when_seen
 from review_ui.sightings import LONGEST_NOTE, MOST_ANIMALS, Entered
 from review_ui.words import ANIMALS
 
+KEY_PATTERN = r"^[A-Za-z0-9_-]{8,64}$"
+"""Idempotency keys: the browser's are UUIDs."""
+
+
+def _storable(text: str) -> str:
+    """The text as every database takes it: PostgreSQL knows no NUL, UTF-8 no half of a pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode().strip()
+
+
 _MOMENT = re.compile(r"\d{1,10}(\.\d{1,20})?")
 
 
@@ -35,7 +44,7 @@ class SightingForm:
         """From a form's fields; whatever is missing counts as empty."""
         known = {name: str(fields.get(name, "")) for name in cls.__dataclass_fields__}
         key = known["idempotency_key"]
-        known["idempotency_key"] = key if 8 <= len(key) <= 64 else str(uuid.uuid4())
+        known["idempotency_key"] = key if re.fullmatch(KEY_PATTERN, key) else str(uuid.uuid4())
         if not _MOMENT.fullmatch(known["at"]):
             known["at"] = ""
         if known["when"] == "at" and not known["at"]:
@@ -71,7 +80,7 @@ class SightingForm:
         if errors:
             return None, errors
         return (
-            Entered(self.campsite, self.camera or None, self.animal, int(self.number), self.note.strip(), seen_at),
+            Entered(self.campsite, self.camera or None, self.animal, int(self.number), _storable(self.note), seen_at),
             {},
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from review_ui.words import STATUS_WORDS, VERDICT_WORDS, age, count
 
 HERE: Final = Path(__file__).parent
 STATIC_DIR: Final = HERE / "static"
-THEMES: Final = {"auto": "As the device", "light": "Light", "dark": "Dark", "red": "Red"}
+THEMES: Final = {"auto": "As device", "light": "Light", "dark": "Dark", "red": "Red"}
 THEME_COOKIE: Final = "bearwatch-theme"
 
 
@@ -35,22 +36,7 @@ class Pages:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.version = static_version()
-        self.environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.environment.filters.update(age=age, clock=_clock, day=_day, short_clock=_short_clock)
-        self.environment.globals.update(
-            static=lambda path: f"/static/{self.version}/{path}",
-            count=count,
-            verdict_words=VERDICT_WORDS,
-            status_words=STATUS_WORDS,
-            themes=THEMES,
-        )
+        self.environment, self.version = _environment()
 
     def render(
         self,
@@ -79,6 +65,28 @@ def theme_of(request: Request) -> str:
     """The theme that this browser has chosen, or what the device prefers."""
     chosen = request.cookies.get(THEME_COOKIE, "auto")
     return chosen if chosen in THEMES else "auto"
+
+
+@cache
+def _environment() -> tuple[Environment, str]:
+    """The templates, and the version of the static files they point to; the same for every application here."""
+    version = static_version()
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(age=age, clock=_clock, day=_day, short_clock=_short_clock)
+    environment.globals.update(
+        static=lambda path: f"/static/{version}/{path}",
+        count=count,
+        verdict_words=VERDICT_WORDS,
+        status_words=STATUS_WORDS,
+        themes=THEMES,
+    )
+    return environment, version
 
 
 def _clock(at: float, timezone: str) -> str:

@@ -140,6 +140,8 @@ def sign_in(database: Database, name: str, password: str, address: str, now: flo
     2. An unknown name costs as much time as a known one.
     3. A failure is remembered; a success forgets those of the same name from the same address.
     """
+    if not name.isprintable():
+        raise WrongLogin
     with database.read() as session:
         _throttle(session, name, address, now)
         user = session.scalar(select(User).where(User.name == name, User.active.is_(True)))

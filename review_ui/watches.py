@@ -28,7 +28,7 @@ def open_watches(session: Session, user_id: int) -> Sequence[Watch]:
 
 def start_watch(session: Session, account: Account, campsite_id: str, now: float) -> Watch:
     """Begin to watch a campsite. Whoever watches it already goes on watching: a doubled click is one watch."""
-    if session.get(Campsite, campsite_id) is None:
+    if not campsite_id.isprintable() or session.get(Campsite, campsite_id) is None:
         raise UnknownCampsite(campsite_id)
     session.execute(select(User.id).where(User.id == account.id).with_for_update())  # one of two clicks at a time
     for watch in open_watches(session, account.id):
@@ -43,6 +43,8 @@ def start_watch(session: Session, account: Account, campsite_id: str, now: float
 
 def end_watch(session: Session, account: Account, watch_id: int, now: float) -> bool:
     """End one's own watch; False when it is not one's own or has ended before."""
+    if watch_id >= 2**31:
+        return False
     ended = session.scalars(
         update(Watch)
         .where(Watch.id == watch_id, Watch.user_id == account.id, Watch.ended_at.is_(None))

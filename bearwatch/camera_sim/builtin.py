@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bearwatch.camera_sim.canvas import Lens
-from bearwatch.camera_sim.scene import Disturbance, Scene, Visit
+from bearwatch.camera_sim.painting.canvas import Lens
+from bearwatch.camera_sim.scene import Disturbance, Light, Place, Scene, Visit
 from bearwatch.camera_sim.subjects import SUBJECTS
 
 LENS = Lens()
@@ -49,7 +49,7 @@ def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Sce
         visits=(
             walk("fox", 8, 8, 0.78, to_left=True),
             walk("deer", 42, 11, 0.72),
-            walk("bear", 72, 11, 0.82, to_left=True),
+            walk("bear", 72, 11, 0.78, to_left=True),
             walk("person", 94, 9, 0.76),
             walk("boar", 112, 11, 0.80),
         ),
@@ -91,8 +91,8 @@ def moving_scene(index: int, fps: int = 15, width: int = 640, height: int = 360)
         _from_edge_to_edge(walk(kind, 6.0 * turn, 6.0, rows[(turn + index) % 4], to_left=(turn + index) % 2 == 1))
         for turn, kind in enumerate(kinds)
     )
-    places = ("creek", "meadow", "trail")
-    light = "infrared" if index % 4 == 3 else "day"
+    places: tuple[Place, ...] = ("creek", "meadow", "trail")
+    light: Light = "infrared" if index % 4 == 3 else "day"
     return Scene(
         f"load-{index + 1}", width, height, fps, light, places[index % 3], 24, visits=visits, seed=100 + index
     )  # fmt: skip

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim import weather
-from bearwatch.camera_sim.canvas import Canvas, blur
-from bearwatch.camera_sim.cutout import STEPS, Figure, figure, margin_px
-from bearwatch.camera_sim.foliage import Sprite, leafy_branch
-from bearwatch.camera_sim.landscape import LENS, SUPERSAMPLE, by_day, by_infrared, paint_place, vignette
-from bearwatch.camera_sim.scene import Scene, Visit, whole_box
+from bearwatch.camera_sim.painting import weather
+from bearwatch.camera_sim.painting.canvas import Canvas, blur
+from bearwatch.camera_sim.painting.cutout import STEPS, Figure, figure, margin_px
+from bearwatch.camera_sim.painting.foliage import Sprite, leafy_branch
+from bearwatch.camera_sim.painting.landscape import LENS, SUPERSAMPLE, by_day, by_infrared, paint_place, vignette
+from bearwatch.camera_sim.scene import Light, Scene, Visit, whole_box
 
 Frame = npt.NDArray[np.uint8]
 """(1.5 h, w): the luma plane, then the two half-size chroma planes (I420)."""
 
-NOISE_SIGMA = {"day": 1.7, "infrared": 3.4}
+NOISE_SIGMA = {"day": 1.7, "infrared": 2.0}
 NOISE_SHEETS = 4
 
 
@@ -61,7 +61,7 @@ class SceneRenderer:
         for visit in sorted(scene.visits, key=lambda v: v.path[0][1]):
             self._walk_in(frame, visit, loop_s)
         self._hang_branch(frame, wind, loop_s)
-        self._weather(frame[: scene.height], loop_s, rng)
+        self._weather(frame, loop_s, rng)
         self._expose(frame[: scene.height], loop_s)
         self._grain(frame[: scene.height], rng)
         self._label(frame[: scene.height], loop_s)
@@ -100,7 +100,7 @@ class SceneRenderer:
         top = round(box.bottom * rows - height_px + bob) - look.pad_px
         distance_m = LENS.distance_m(box.bottom)
         shadow = self._shadow(visit.kind, height_px, to_right, int(phase * STEPS) % STEPS, self.scene.light)
-        _darken(frame[:rows], shadow, left, top, 0.5 if self.scene.light == "day" else 0.35)
+        self._darken(frame, shadow, left - shadow_room_px(height_px), top)
         self._lay(frame, look, left, top, distance_m)
 
     def _phase(self, visit: Visit, loop_s: float) -> float:
@@ -110,6 +110,24 @@ class SceneRenderer:
         way = float(np.hypot((x1 - x0) * aspect, y1 - y0)) * visit.progress(loop_s)
         stride = visit.height * visit.subject.stride_m / visit.subject.tall_m
         return way / stride
+
+    def _darken(self, frame: Frame, shadow: npt.NDArray[np.float32], left: int, top: int) -> None:
+        """Shadow takes light, and with it colour."""
+        rows, columns = self.scene.height, self.scene.width
+        cut = _overlap(shadow.shape, left, top, rows, columns)
+        if cut is None:
+            return
+        here, patch = cut
+        luma = frame[:rows][here]
+        strength = 0.5 if self.scene.light == "day" else 0.35
+        luma[:] = (16 + (luma.astype(np.float32) - 16) * (1 - strength * shadow[patch])).astype(np.uint8)
+        half = _overlap(shadow[::2, ::2].shape, left // 2, top // 2, rows // 2, columns // 2)
+        if self.scene.light == "infrared" or half is None:
+            return
+        here, patch = half
+        for plane in frame[rows:].reshape(2, rows // 2, columns // 2):
+            grey = 0.8 * strength * shadow[::2, ::2][patch]
+            plane[here] = np.round(plane[here] + (128.0 - plane[here]) * grey).astype(np.uint8)
 
     def _lay(self, frame: Frame, look: Figure, left: int, top: int, distance_m: float) -> None:
         rows, columns = self.scene.height, self.scene.width
@@ -146,7 +164,7 @@ class SceneRenderer:
             branch = np.asarray(cv2.warpAffine(branch, turn, (columns, rows), flags=cv2.INTER_LINEAR), np.float32)
         alpha = branch[..., 3]
         if scene.light == "infrared":
-            _blend(frame[:rows, :columns], branch[..., :3] @ np.array((0.3, 0.9, 0.7), np.float32) + 10, alpha)
+            _blend(frame[:rows, :columns], 20 + branch[..., :3] @ np.array((0.2, 0.75, 0.5), np.float32), alpha)
             return
         luma = 16 + branch[..., :3] @ np.array((0.098, 0.504, 0.257), np.float32)
         _blend(frame[:rows, :columns], np.asarray(luma, np.float32), alpha)
@@ -157,10 +175,11 @@ class SceneRenderer:
         for plane, chroma in zip(planes, (u, v), strict=True):
             _blend(plane[: rows // 2, : columns // 2], np.asarray(chroma, np.float32), small[..., 3])
 
-    def _weather(self, luma: Frame, loop_s: float, rng: np.random.Generator) -> None:
+    def _weather(self, frame: Frame, loop_s: float, rng: np.random.Generator) -> None:
+        luma = frame[: self.scene.height]
         for disturbance in self.scene.disturbances:
             if disturbance.kind == "cloud_shadow":
-                self._cloud.fall(luma, disturbance, loop_s)
+                self._cloud.fall(frame, disturbance, loop_s)
             elif disturbance.kind == "headlights":
                 self._headlights.sweep(luma, disturbance, loop_s)
         rain = self._force("rain", loop_s)
@@ -212,25 +231,21 @@ def _noise_sheets(scene: Scene) -> list[npt.NDArray[np.int16]]:
     return sheets
 
 
-def _cast_shadow(kind: str, height_px: int, to_right: bool, step: int, light: str) -> npt.NDArray[np.float32]:
-    """The subject's shadow in the figure's own frame: dark under the feet, its outline thrown flat on the ground."""
-    alpha = figure(kind, height_px, to_right, step, "day").alpha
-    rows, columns = alpha.shape
-    pad = margin_px(height_px)
-    squash, lean = (0.22, 0.35) if light == "day" else (0.07, 0.0)
-    foot = rows - pad - 1
-    flat = np.array([[1, -lean / squash, lean / squash * foot], [0, squash, foot * (1 - squash)]], np.float32)
-    flat[0, 1] = -lean
-    flat[0, 2] = lean * foot
-    thrown = cv2.warpAffine(alpha, flat, (columns, rows), flags=cv2.INTER_LINEAR)
+def shadow_room_px(height_px: int) -> int:
+    """Space on either side of a figure for its shadow; even, like the figure's own margin."""
+    return 2 * round(height_px * 0.2)
+
+
+def _cast_shadow(kind: str, height_px: int, to_right: bool, step: int, light: Light) -> npt.NDArray[np.float32]:
+    """The subject's shadow: its outline thrown flat on the ground, away from the sun or straight from the lamp."""
+    alpha = figure(kind, height_px, to_right, step, light).alpha
+    room = shadow_room_px(height_px)
+    alpha = np.asarray(cv2.copyMakeBorder(alpha, 0, 0, room, room, cv2.BORDER_CONSTANT, value=0), np.float32)
+    squash, lean = (0.2, 0.3) if light == "day" else (0.07, 0.0)
+    foot = alpha.shape[0] - margin_px(height_px) - 1
+    flat = np.array([[1, -lean, lean * foot], [0, squash, foot * (1 - squash)]], np.float32)
+    thrown = cv2.warpAffine(alpha, flat, (alpha.shape[1], alpha.shape[0]), flags=cv2.INTER_LINEAR)
     return blur(np.asarray(thrown, np.float32), max(1.0, height_px * 0.02))
-
-
-def _darken(luma: Frame, shadow: npt.NDArray[np.float32], left: int, top: int, strength: float) -> None:
-    cut = _overlap(shadow.shape, left, top, *luma.shape)
-    if cut is not None:
-        here, patch = cut
-        luma[here] = (luma[here] * (1 - strength * shadow[patch])).astype(np.uint8)
 
 
 def _blend(target: Frame, paint: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32]) -> None:

@@ -145,10 +145,12 @@ class Scene:
         _require(1 <= self.fps <= 60, f"fps is {self.fps}; it must be 1-60 frames per second")
         _require(1 <= self.loop_s <= 3600, f"loop_s is {self.loop_s}; it must be 1-3600 whole seconds")
         _require(self.seed >= 0, f"seed is {self.seed}; it must not be negative")
-        for what in (*self.visits, *self.disturbances):
+        ends = [(part.kind, part.start_s, part.end_s) for part in self.visits]
+        ends += [(part.kind, part.start_s, part.end_s) for part in self.disturbances]
+        for kind, start_s, end_s in ends:
             _require(
-                what.end_s <= self.loop_s,
-                f"the {what.kind} of {what.start_s:g} s ends at {what.end_s:g} s, after the loop of {self.loop_s} s; "
+                end_s <= self.loop_s,
+                f"the {kind} of {start_s:g} s ends at {end_s:g} s, after the loop of {self.loop_s} s; "
                 "start it earlier, shorten it or lengthen loop_s",
             )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import ClassVar
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from bearwatch.camera_sim.scene import Scene
 
@@ -17,9 +18,11 @@ class SceneError(ValueError):
     """A scene file that cannot be played; the message says where and what was expected."""
 
 
-@with_config(ConfigDict(extra="forbid"))
-class _SceneFile(TypedDict):
-    scenes: list[Scene]
+@dataclass(frozen=True)
+class _SceneFile:
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    scenes: tuple[Scene, ...]
 
 
 _ADAPTER: TypeAdapter[_SceneFile] = TypeAdapter(_SceneFile)
@@ -45,11 +48,11 @@ def load_scenes(path: Path) -> tuple[Scene, ...]:
     if root is None:
         raise SceneError(f"{path}: is empty; expected a list of scenes under 'scenes:'")
     try:
-        scenes = _ADAPTER.validate_json(json.dumps(data, default=str), strict=True)["scenes"]
+        scenes = _ADAPTER.validate_json(json.dumps(data, default=str), strict=True).scenes
     except ValidationError as error:
         raise SceneError("\n".join(_complaint(path, root, error))) from error
     _refuse_doubles(path, scenes)
-    return tuple(scenes)
+    return scenes
 
 
 def _complaint(path: Path, root: yaml.Node, error: ValidationError) -> list[str]:
@@ -83,7 +86,7 @@ def _line(node: yaml.Node, where: tuple[int | str, ...]) -> int:
     return line
 
 
-def _refuse_doubles(path: Path, scenes: list[Scene]) -> None:
+def _refuse_doubles(path: Path, scenes: tuple[Scene, ...]) -> None:
     if not scenes:
         raise SceneError(f"{path}: 'scenes:' is empty; describe at least one scene")
     for name, count in Counter(scene.name for scene in scenes).items():

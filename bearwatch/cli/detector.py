@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import cv2
+
 from bearwatch.processes import begin
 from core.redis_client import connect
 from core.settings import settings
@@ -23,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.worker import DetectorWorker
 
     process = begin("detector")
+    cv2.setNumThreads(1)  # the network uses the cores; pictures are small
     detector = process.config.detector
     engine = choose_engine(arguments.device, detector.backbone, arguments.threads)
     worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())

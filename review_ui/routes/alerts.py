@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Verdict
 from review_ui.decisions import Answer, Conflict, apply
+from review_ui.forms import KEY_PATTERN
 from review_ui.security import Account
 from review_ui.site import Reviewer, Site, SiteDep, Viewer
 from review_ui.views.casefile import casefile
@@ -43,7 +44,7 @@ def decide_alert(
     alert_id: int,
     verdict: Annotated[Verdict, Form()],
     seen_version: Annotated[int, Form(ge=1, lt=2**31)],
-    idempotency_key: Annotated[str, Form(min_length=8, max_length=64)],
+    idempotency_key: Annotated[str, Form(pattern=KEY_PATTERN)],
     then: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Decide, by form. Afterwards the alert's page says what stands, or who was first."""

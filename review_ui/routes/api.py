@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Alert, AlertStatus, Verdict
 from review_ui.decisions import Answer, Conflict, apply
-from review_ui.forms import SightingForm
+from review_ui.forms import KEY_PATTERN, SightingForm
 from review_ui.health import Health, health
 from review_ui.routes.alerts import NO_SUCH_ALERT
 from review_ui.routes.sightings import find_sighting, seal
@@ -132,7 +132,7 @@ class DecisionIn(Strict):
 
     verdict: Verdict
     seen_version: int = Field(ge=1, lt=2**31)
-    idempotency_key: str = Field(min_length=8, max_length=64, description="the same key again is the same decision")
+    idempotency_key: str = Field(pattern=KEY_PATTERN, description="the same key again is the same decision")
 
 
 class DecisionOut(BaseModel):
@@ -154,7 +154,7 @@ class SightingIn(Strict):
     number: int = Field(default=1, ge=1, le=MOST_ANIMALS)
     seen_at: float = Field(description="seconds since 1970, UTC; within the last 24 hours", allow_inf_nan=False)
     note: str = Field(default="", max_length=LONGEST_NOTE)
-    idempotency_key: str = Field(min_length=8, max_length=64, description="the same key again is the same sighting")
+    idempotency_key: str = Field(pattern=KEY_PATTERN, description="the same key again is the same sighting")
 
 
 class MatchOut(BaseModel):

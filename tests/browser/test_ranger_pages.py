@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect, sync_playwright
 from sqlalchemy import select
 
 from core.config import Config
@@ -24,16 +24,23 @@ from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.security import hash_password, open_session
+from review_ui.words import age
 from tests.factories import frame, jpeg
 from tests.ui_cast import PASSWORD, report, served
 
 CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 800}
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 THEMES = ("light", "dark", "red")
 FRAMES = 12
 TOUCH_PX = 48
@@ -72,7 +79,7 @@ class Night:
             self.telemetry.ring()
         return number
 
-    def context(self, name: str = "ada", size: dict[str, int] | None = None, **options: object) -> BrowserContext:
+    def context(self, name: str = "ada", size: ViewportSize | None = None, **options: object) -> BrowserContext:
         """A browser in which this person is logged in."""
         context = self.chromium.new_context(base_url=self.url, viewport=size or DESKTOP, **options)  # type: ignore[arg-type]  # options of new_context
         with self.database.write() as session:
@@ -85,7 +92,7 @@ class Night:
         context.add_cookies([{"name": "bearwatch", "value": token, "url": self.url}])
         return context
 
-    def page(self, path: str = "/", name: str = "ada", size: dict[str, int] | None = None, **options: object) -> Page:
+    def page(self, path: str = "/", name: str = "ada", size: ViewportSize | None = None, **options: object) -> Page:
         """An open page; whatever its console complains about fails the test."""
         page = self.context(name, size, **options).new_page()
         self.listen(page)
@@ -150,6 +157,7 @@ def test_a_new_alert_is_on_the_open_page_without_a_reload(night: Night) -> None:
     expect(page.locator(f"#alert-{number} h3")).to_contain_text("Creek")
     expect(page).to_have_title("(1) Watch · Bearwatch")
     expect(page.locator("[data-waiting]")).to_have_text("1")
+    expect(page.locator("#said")).to_contain_text("New alert: Creek Upper Pines")
     assert page.evaluate("window.stillTheSamePage")
 
 
@@ -328,10 +336,15 @@ def test_a_camera_that_goes_blind_is_loud_on_the_open_page(night: Night) -> None
 
 
 def test_a_page_that_has_lost_the_server_says_how_old_it_is(night: Night) -> None:
-    page = night.page()
-    _is_live(page)
-    page.context.set_offline(True)
-    expect(page.locator("#live")).to_contain_text("Not live for", timeout=12_000)
+    context = night.context()
+    context.route("**/api/v1/events*", lambda route: route.abort())
+    page = context.new_page()
+    page.goto("/")
+    lamp = page.locator("#live")
+    expect(lamp).to_contain_text("as of")
+    expect(lamp).to_contain_text("Not live for", timeout=12_000)
+    context.unroute("**/api/v1/events*")
+    expect(lamp).to_have_text("Live", timeout=10_000)
 
 
 def test_without_scripts_a_ranger_logs_in_looks_decides_takes_back_and_logs_a_sighting(night: Night) -> None:
@@ -353,7 +366,7 @@ def test_without_scripts_a_ranger_logs_in_looks_decides_takes_back_and_logs_a_si
     expect(page.get_by_text("What do you see?")).to_be_visible()
     page.get_by_role("link", name="Watch", exact=True).last.click()
     page.get_by_role("link", name="I saw an animal").click()
-    page.get_by_text("Deer").click()
+    page.get_by_label("Deer").check()
     page.get_by_label("Note").fill("by the bins")
     page.get_by_role("button", name="Seal and save").click()
     expect(page.get_by_text("raised a bear alert")).to_be_visible()
@@ -406,6 +419,18 @@ def test_a_theme_holds_on_the_next_page_from_its_first_byte(night: Night) -> Non
     assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(0, 0, 0)"
 
 
+def test_ages_count_on_in_the_browser_by_the_same_rules(night: Night) -> None:
+    seconds = [-1.0, 0.0, 59.5, 60.0, 61.0, 3599.9, 3600.0, 7265.0, 172_799.0, 172_800.0, 900_000.0]
+    page = night.page()
+    address = page.locator("script[type=module]").first.get_attribute("src")
+    assert address is not None
+    said = page.evaluate(
+        "async ([address, seconds]) => seconds.map((await import(address)).age)",
+        [address.replace("page.js", "time.js"), seconds],
+    )
+    assert said == [age(each) for each in seconds]
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_every_page_is_accessible_and_fits_a_phone(night: Night, theme: str) -> None:
     number = night.alert()
@@ -427,9 +452,10 @@ def test_every_page_is_accessible_and_fits_a_phone(night: Night, theme: str) -> 
         if path != "/none":
             _is_live(page)
         _check(page, f"{path} in {theme}")
+    page.goto("/")
     page.get_by_label("Brightness and account").click()
     _check(page, f"menu in {theme}")
-    page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+    page.set_viewport_size(DESKTOP)
     for path in paths[:4]:
         page.goto(path)
         _is_live(page)

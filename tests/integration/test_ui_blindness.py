@@ -132,18 +132,18 @@ def test_where_people_act_on_the_model_nobody_is_blind(page: Stage) -> None:
 
 def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(either: Stage) -> None:
     ada = either.person("ada")
-    _see(ada, key="not on watch")
+    _see(ada, key="not-on-watch")
     either.clock.now += 60
     _watch(ada)
     either.clock.now += 120
-    _see(ada, key="seen before the watch began", minutes="3")
+    _see(ada, key="seen-before-the-watch-began", minutes="3")
     with either.database.read() as session:
         assert [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))] == [False, False]
     either.clock.now += REVEAL_S + 60
-    _see(ada, key="on watch, blind", minutes="0")
-    _see(ada, key="while the view is open", minutes="0")
+    _see(ada, key="on-watch-blind", minutes="0")
+    _see(ada, key="while-the-view-is-open", minutes="0")
     either.clock.now += REVEAL_S + 60
-    _see(ada, key="seen while it was open", minutes="2")
+    _see(ada, key="seen-while-it-was-open", minutes="2")
     with either.database.read() as session:
         blind = [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))]
     assert blind == [False, False, True, False, False]

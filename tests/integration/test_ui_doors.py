@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
 from starlette.routing import Route
 
 from core.config import Config
@@ -45,6 +47,13 @@ FOR_REVIEWERS = {
 @pytest.fixture
 def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
     with stage(sqlite_database, config, redis_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The page, once on SQLite and once on PostgreSQL."""
+    with stage(database, config, redis_url, tmp_path) as made:
         yield made
 
 
@@ -132,9 +141,9 @@ def test_every_answer_carries_the_security_headers(page: Stage, path: str) -> No
 
 def test_no_template_has_a_script_or_a_style_inside() -> None:
     for template in (STATIC_DIR.parent / "templates").glob("*.html"):
-        text = template.read_text()
-        assert not re.search(r"<script(?![^>]*\bsrc=)", text), template.name
-        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|\|\s*safe\b", text), template.name
+        source = template.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", source), template.name
+        assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|\|\s*safe\b", source), template.name
 
 
 def test_the_vendored_script_is_the_published_one() -> None:
@@ -183,6 +192,69 @@ def test_an_incomplete_form_is_a_page_not_a_crash(page: Stage) -> None:
     answer = page.person("ada").post("/alerts/1/decision", data={"verdict": "maybe"})
     assert answer.status_code == 422
     assert "not complete" in answer.text
+
+
+STRANGE = ("", "\0", "a\0b", "-1", "9" * 400, "NaN", "[]", "'; DROP TABLE alerts; --", "é" * 5000)
+
+
+def test_no_text_that_a_form_can_carry_breaks_a_page(either: Stage) -> None:
+    ada = either.person("ada")
+    forms: dict[str, dict[str, str]] = {
+        "/login": {"name": "ada", "password": "wrong", "next": "/", "kept": ""},
+        "/theme": {"theme": "red"},
+        "/watches": {"campsite": "upper-pines"},
+        "/watches/99999999999999999999/end": {"nothing": ""},
+        "/alerts/1/decision": {"verdict": "bear", "seen_version": "1", "idempotency_key": "a-long-key"},
+        "/sightings": {
+            "campsite": "upper-pines", "camera": "upper-creek", "animal": "bear", "number": "1", "when": "now",
+            "minutes": "", "clock": "", "at": "", "note": "", "idempotency_key": "another-key",
+        },
+    }  # fmt: skip
+    for strange in STRANGE:
+        for path, fields in forms.items():
+            for field in fields if path != "/login" else ("name", "next"):
+                answer = ada.post(path, data={**fields, field: strange})
+                assert answer.status_code < 500, f"{path} with {field}={strange!r}"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"note": "a \\ud800 b"',
+        '"note": "\\u0000"',
+        '"seen_at": NaN',
+        '"seen_at": 1e999',
+        '"\\ud800": 1',
+        '"number": 1e400',
+    ],
+)
+def test_no_json_breaks_the_api(either: Stage, field: str) -> None:
+    body = f'{{"campsite": "upper-pines", "seen_at": {either.clock.now}, "idempotency_key": "strange-json", {field}}}'
+    headers = {"Content-Type": "application/json"}
+    assert either.person().post("/api/v1/sightings", content=body, headers=headers).status_code in (201, 422)
+
+
+def test_when_the_database_does_not_answer_the_page_says_so(page: Stage) -> None:
+    ada = page.person()
+    with page.database.write() as session:
+        session.execute(text("ALTER TABLE encounters RENAME TO lost"))
+    for path in ("/alerts/1", "/"):
+        answer = ada.get(path)
+        assert answer.status_code == 503
+        assert "database does not answer" in answer.text
+    assert ada.get("/api/v1/alerts").status_code == 200  # it needs no encounters while there are no alerts
+
+
+def test_a_mistake_of_ours_is_a_page_with_all_its_headers(page: Stage) -> None:
+    def broken() -> None:
+        raise RuntimeError("on purpose")
+
+    page.app.add_api_route("/broken", broken)
+    answer = TestClient(page.app, raise_server_exceptions=False).get("/broken")
+    assert answer.status_code == 500
+    assert "our mistake" in answer.text
+    assert "on purpose" not in answer.text
+    assert "content-security-policy" in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from fastapi.sse import ServerSentEvent
 from sqlalchemy import select
 
 from bearwatch.embedded import EmbeddedRedis
@@ -22,10 +23,11 @@ from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
-from db.models import User
+from db.models import Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import open_session
+from review_ui.live import QUEUE_LENGTH, Listener
+from review_ui.security import Account, open_session
 from tests.factories import T0
 from tests.places import add_user, open_encounter
 from tests.ui_cast import report, served
@@ -259,6 +261,14 @@ def test_the_cameras_say_what_they_are_worth(house: House) -> None:
     assert whys["upper-trail"] == "no new content"
     assert whys["lower-meadow"] == "no reader has reported it yet"
     assert event.data["modes"] == {"upper-pines": "shadow", "lower-pines": "shadow"}
+
+
+def test_a_page_that_does_not_keep_up_is_cut_off_and_comes_back_by_itself() -> None:
+    slow = Listener(Account(1, "ada", Role.RANGER, "s"), 0, set())
+    for number in range(QUEUE_LENGTH + 1):
+        slow.give(ServerSentEvent(event="ledger", id=str(number), data={}))
+    assert slow.queue.get_nowait() is None  # the stream ends; the browser asks again for what it missed
+    assert slow.queue.empty()
 
 
 def test_a_server_that_stops_does_not_wait_for_open_pages(

@@ -74,6 +74,11 @@ def test_a_source_that_repeats_its_last_seconds_is_frozen_too(liveness: Liveness
     assert liveness.verdict(T0 + 39.8).sight is Sight.BLIND
 
 
+def test_only_pictures_that_were_not_there_before_are_worth_a_look(liveness: Liveness) -> None:
+    looks = [liveness.saw(Content(digest, 60.0), T0 + at) for at, digest in enumerate((1, 2, 2, 3, 1, 4))]
+    assert looks == [True, True, False, True, False, True]
+
+
 def test_a_file_that_plays_in_a_short_loop_is_not_frozen() -> None:
     liveness = Liveness(BLIND_AFTER_S, T0, remembered=1)
     for number in range(300):

@@ -8,7 +8,8 @@ const REFRESH_EVERY_MS = 400; // a burst of events is one look
 const lamp = document.getElementById("live");
 const own = location.pathname;
 let lastId = document.body.dataset.seq;
-let heardAt = serverNow();
+const openedAt = serverNow();
+let heardAt = null;
 let source;
 let refreshDue = false;
 let refreshedAt = 0;
@@ -75,8 +76,9 @@ function onCameras(event) {
 
 function showLamp() {
   if (!lamp) return;
-  const silence = serverNow() - heardAt;
-  const state = silence < SILENT_AFTER_S ? "live" : "lost";
+  const silence = serverNow() - (heardAt ?? openedAt);
+  const state = silence >= SILENT_AFTER_S ? "lost" : heardAt === null ? "still" : "live";
+  if (state === "still") return; // "as of", as the server has written it
   if (lamp.dataset.state !== state) lamp.dataset.state = state;
   setText(lamp.lastElementChild, state === "live" ? "Live" : `Not live for ${age(silence)}`);
 }
@@ -101,8 +103,10 @@ document.addEventListener("htmx:after:swap", () => {
   }
   if (own === "/") document.title = document.title.replace(/^(\(\d+\) )?/, waiting === "0" ? "" : `(${waiting}) `);
   for (const element of document.querySelectorAll("[id^=alert-]")) {
-    if (!known.has(element.id)) element.classList.add("arrived");
+    if (known.has(element.id)) continue;
     known.add(element.id);
+    element.classList.add("arrived");
+    setText(document.getElementById("said"), `New alert: ${element.querySelector("h3").textContent}`);
   }
 });
 document.addEventListener("htmx:response:error", (event) => {

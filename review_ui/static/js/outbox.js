@@ -64,19 +64,28 @@ async function send(entry) {
   return true;
 }
 
+function inWords(entry) {
+  const old = serverNow() - entry.at;
+  return `${words[entry.verdict]} for ${entry.name}${old < 60 ? "" : `, ${age(old)} old`}`;
+}
+
 function show() {
   if (!bar) return;
   const waiting = read();
   const mine = waiting.filter((each) => each.user === user);
   bar.hidden = waiting.length === 0 || (sending && mine.every((each) => serverNow() - each.at < 1.5));
   if (bar.hidden) return;
-  bar.textContent = mine.length ? "Not sent yet: " : "Somebody else’s decisions on this device are not sent yet. ";
-  bar.append(mine.map((each) => `${words[each.verdict]} for ${each.name} (${age(serverNow() - each.at)})`).join("; "));
-  if (!signedOut) return mine.length && bar.append(". Trying again.");
+  const text = mine.length
+    ? `Not sent yet: ${mine.map(inWords).join("; ")}. ${signedOut ? "" : "Trying again."}`
+    : "Somebody else’s decisions on this device are not sent yet.";
+  if (bar.dataset.said === text) return; // the same words are not said again
+  bar.dataset.said = text;
+  bar.textContent = text;
+  if (!mine.length || !signedOut) return;
   const link = document.createElement("a");
   link.href = `/login?next=${encodeURIComponent(location.pathname)}`;
   link.textContent = "Sign in again to send";
-  bar.append(". ", link);
+  bar.append(link);
 }
 
 setInterval(() => {

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim import campsite as camp
-from bearwatch.camera_sim.canvas import Canvas, Colour, Lens, Picture, Plane, blur, clouds, mix
-from bearwatch.camera_sim.foliage import Sprite, bush, conifer, grass, litter, plant, trunk
-
-Place = Literal["creek", "trail", "meadow"]
+from bearwatch.camera_sim.painting import campsite as camp
+from bearwatch.camera_sim.painting.canvas import Canvas, Colour, Lens, Picture, Plane, blur, clouds, mix
+from bearwatch.camera_sim.painting.foliage import Sprite, bush, conifer, grass, litter, plant, trunk
+from bearwatch.camera_sim.scene import Place
 
 LENS = Lens()
 SUPERSAMPLE = 2
@@ -44,7 +42,7 @@ def by_day(canvas: Canvas) -> npt.NDArray[np.uint8]:
     grey = picture.mean(axis=2, keepdims=True)
     picture = grey + (picture - grey) * 0.92
     corner = vignette(picture.shape[0], picture.shape[1], 0.22)
-    return np.clip(picture * corner[..., None] * 1.06 + 4, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture * corner[..., None] * 1.06 + 4, 0, 255), np.uint8)
 
 
 def by_infrared(canvas: Canvas) -> npt.NDArray[np.uint8]:
@@ -54,7 +52,7 @@ def by_infrared(canvas: Canvas) -> npt.NDArray[np.uint8]:
     lit = (grey * reach)[..., None]
     picture = _developed(canvas, np.asarray(lit, np.float32).repeat(3, axis=2))[..., 0]
     spot = vignette(picture.shape[0], picture.shape[1], 0.62)
-    return np.clip(22 + picture * spot * 1.02, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(22 + picture * spot * 1.02, 0, 255), np.uint8)
 
 
 def vignette(rows: int, columns: int, strength: float) -> Plane:
@@ -66,7 +64,7 @@ def vignette(rows: int, columns: int, strength: float) -> Plane:
 def _developed(canvas: Canvas, picture: Picture) -> Picture:
     """Blur what is far, then shrink to the final size."""
     distant = np.clip((canvas.depth_m - 14) / 40, 0, 1)[..., None]
-    picture = picture + (blur(picture, 1.8) - picture) * distant
+    picture = np.asarray(picture + (blur(picture, 1.8) - picture) * distant, np.float32)
     size = (canvas.width_px // SUPERSAMPLE, canvas.height_px // SUPERSAMPLE)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
@@ -101,9 +99,7 @@ def _hills(canvas: Canvas) -> None:
 
 def _far_forest(canvas: Canvas, open_sky: bool) -> None:
     rng = canvas.rng
-    trees = [
-        conifer(rng, 150 * canvas.height_px // 360, (30, 44, 34), (74, 106, 84)) for _ in range(5)
-    ]
+    trees = [conifer(rng, 150 * canvas.height_px // 360, (30, 44, 34), (74, 106, 84)) for _ in range(5)]
     rows = [(75.0, 46), (52.0, 36), (36.0, 24)] if open_sky else [(70.0, 44), (46.0, 40), (31.0, 30), (22.0, 19)]
     for z_m, count in rows:
         half_m = 0.95 / canvas.lens.focal * z_m
@@ -118,9 +114,10 @@ def _ground(canvas: Canvas, place: Place) -> Plane:
     """Earth, needles and turf in perspective. Returns where grass likes to grow (0-1, canvas shape)."""
     rows, columns = canvas.height_px, canvas.width_px
     row = np.arange(rows, dtype=np.float32)[:, None] / rows
-    z_m = canvas.lens.focal * canvas.lens.mount_m / np.maximum(row - canvas.lens.horizon, 4e-3)
-    x_m = (np.arange(columns, dtype=np.float32)[None, :] - columns / 2) / rows / canvas.lens.focal * z_m
-    z_m = np.broadcast_to(z_m, x_m.shape).astype(np.float32)
+    column = np.arange(columns, dtype=np.float32)[None, :]
+    away = canvas.lens.focal * canvas.lens.mount_m / np.maximum(row - canvas.lens.horizon, 4e-3)
+    x_m = np.asarray((column - columns / 2) / rows / canvas.lens.focal * away, np.float32)
+    z_m = np.asarray(np.broadcast_to(away, x_m.shape), np.float32)
     edge = np.clip((row - canvas.lens.horizon - 0.012) * rows / 3, 0, 1)
     rng = canvas.rng
     turf = _in_perspective(clouds(rng, 1024, 1024, 220, 6), x_m, z_m, 34.0)
@@ -151,7 +148,11 @@ def _in_perspective(texture: Plane, x_m: Plane, z_m: Plane, px_per_m: float) -> 
 
 def _worn_path(place: Place, x_m: Plane, z_m: Plane, turf: Plane) -> Plane:
     """The trodden way between the tents."""
-    middle = {"creek": 0.6 + 0.9 * np.sin(z_m / 4.5), "trail": -0.2 + 1.1 * np.sin(z_m / 5.5), "meadow": 1.0 - z_m * 0.16}
+    middle = {
+        "creek": 0.6 + 0.9 * np.sin(z_m / 4.5),
+        "trail": -0.2 + 1.1 * np.sin(z_m / 5.5),
+        "meadow": 1.0 - z_m * 0.16,
+    }
     half_m = {"creek": 0.55, "trail": 0.85, "meadow": 0.5}[place]
     away = np.abs(x_m - middle[place]) + (turf - 0.5) * 0.9
     return np.asarray(np.clip(1.6 - away / half_m, 0, 1) * 0.9, np.float32)

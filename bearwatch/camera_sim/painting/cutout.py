@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim.canvas import blur
-from bearwatch.camera_sim.foliage import Sprite
-from bearwatch.camera_sim.landscape import photographed
+from bearwatch.camera_sim.painting.canvas import blur
+from bearwatch.camera_sim.painting.foliage import Sprite
+from bearwatch.camera_sim.painting.landscape import photographed
 from bearwatch.camera_sim.scene import Light
 from bearwatch.camera_sim.subjects import SUBJECTS, Subject
 
@@ -25,8 +25,8 @@ Plane = npt.NDArray[np.float32]
 class Figure:
     """One picture of a subject, ready to be laid on a frame.
 
-    ``luma`` and ``alpha`` are (rows, columns), ``chroma`` (2, rows/2, columns/2) with ``alpha_half`` beside it; luma and
-    chroma are 0-255 in the frame's own scale, alpha 0-1. ``pad_px`` is the margin around the subject's box.
+    ``luma`` and ``alpha`` are (rows, columns), ``chroma`` (2, rows/2, columns/2) with ``alpha_half`` beside it; luma
+    and chroma are 0-255 in the frame's own scale, alpha 0-1. ``pad_px`` is the margin around the subject's box.
     """
 
     luma: Plane
@@ -68,7 +68,9 @@ def _scaled(kind: str, height_px: int, to_right: bool) -> Sprite:
     method = cv2.INTER_AREA if height_px < sprite.shape[0] else cv2.INTER_CUBIC
     small = np.asarray(cv2.resize(premultiplied, size, interpolation=method), np.float32)
     pad = margin_px(height_px)
-    return np.asarray(cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)), np.float32)
+    return np.asarray(
+        cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)), np.float32
+    )
 
 
 def margin_px(height_px: int) -> int:
@@ -87,7 +89,7 @@ def figure(kind: str, height_px: int, to_right: bool, step: int, light: Light) -
     pad = margin_px(height_px)
     if light == "infrared":
         grey = colour @ np.array((0.15, 0.45, 0.4), np.float32)
-        luma = 26 + 0.86 * 255 * (grey / 255) ** 0.85
+        luma = np.asarray(26 + 0.86 * grey, np.float32)
         _shine(luma, alpha, subject, to_right, pad)
         chroma = np.full((2, *_half(alpha).shape), 128, np.float32)
     else:

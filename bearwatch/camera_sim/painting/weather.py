@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim.canvas import clouds
+from bearwatch.camera_sim.painting.canvas import clouds
 from bearwatch.camera_sim.scene import Disturbance
 
 Luma = npt.NDArray[np.uint8]
@@ -32,16 +32,21 @@ class CloudShadow:
         across = np.linspace(-1, 1, 160, dtype=np.float32)[None, :]
         self._shadow = np.clip((1 - np.abs(across) * 1.7) * 3 + (field - 0.5) * 2.2, 0, 1).astype(np.float32)
 
-    def fall(self, luma: Luma, disturbance: Disturbance, loop_s: float) -> None:
-        """Darken ``luma`` in place."""
+    def fall(self, frame: Luma, disturbance: Disturbance, loop_s: float) -> None:
+        """Darken an I420 frame (1.5 h, w) in place; colour fades with the light."""
         share = (loop_s - disturbance.start_s) / disturbance.duration_s
         if not 0 <= share < 1:
             return
+        columns, rows = self._size
         move = np.array([[1, 0, -160 + share * 240], [0, 1, 0]], np.float32)
         window = cv2.warpAffine(self._shadow, move, (80, 45), flags=cv2.INTER_LINEAR)
         gain = np.asarray(255 * (1 - 0.62 * disturbance.strength * window), np.uint8)
         wide = cv2.resize(gain, self._size, interpolation=cv2.INTER_LINEAR)
-        cv2.multiply(luma, wide, dst=luma, scale=1 / 255)
+        cv2.multiply(frame[:rows], wide, dst=frame[:rows], scale=1 / 255)
+        small = cv2.resize(gain, (columns // 2, rows // 2), interpolation=cv2.INTER_LINEAR)
+        for plane in frame[rows:].reshape(2, rows // 2, columns // 2):
+            grey = np.full_like(plane, 128)
+            plane[:] = cv2.blendLinear(plane, grey, small / np.float32(255), 1 - small / np.float32(255))
 
 
 class Rain:
@@ -67,7 +72,7 @@ class Headlights:
     """Two beams sweeping along the horizon, and the glare they leave."""
 
     def __init__(self, rows: int, columns: int) -> None:
-        y, x = np.mgrid[-1 : 1 : 90j, -2 : 2 : 320j].astype(np.float32)
+        y, x = np.mgrid[-1:1:90j, -2:2:320j].astype(np.float32)
         lamps = sum(np.exp(-(((x - dx) / 0.035) ** 2) - ((y - 0.02) / 0.05) ** 2) for dx in (-0.07, 0.07))
         beam = 0.5 * np.exp(-((x / 0.55) ** 2) - ((y - 0.1) / 0.28) ** 2)
         self._glow = np.clip(255 * (lamps + beam), 0, 255).astype(np.float32)

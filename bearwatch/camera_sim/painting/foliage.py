@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim.canvas import Canvas, Colour, Picture, Plane, blur, clouds, mix
+from bearwatch.camera_sim.painting.canvas import Canvas, Colour, Picture, Plane, blur, clouds, mix
 
 Sprite = npt.NDArray[np.float32]
 """(rows, columns, 4): BGR 0-255 and alpha 0-1."""
@@ -80,7 +82,7 @@ def plant(canvas: Canvas, sprite: Sprite, x_m: float, z_m: float, tall_m: float,
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     shrunk = np.asarray(cv2.resize(premultiplied, size, interpolation=method), np.float32)
     alpha = shrunk[..., 3]
-    paint = shrunk[..., :3] / np.maximum(alpha, 1e-3)[..., None]
+    paint = np.asarray(shrunk[..., :3] / np.maximum(alpha, 1e-3)[..., None], np.float32)
     foot_x, foot_y = canvas.project(x_m, 0, z_m)
     canvas.cover_at(alpha, paint, z_m, round(foot_x - size[0] / 2), round(foot_y - size[1] + 0.01 * size[1]))
 
@@ -169,35 +171,35 @@ def bush(canvas: Canvas, x_m: float, z_m: float, wide_m: float, dark: Colour, br
 
 
 def leafy_branch(rng: np.random.Generator, rows: int, columns: int, dark: Colour, bright: Colour) -> Sprite:
-    """A branch hanging into the picture from the upper left corner, a little out of focus."""
-    colour, mask = np.zeros((rows, columns, 3), np.float32), np.zeros((rows, columns), np.float32)
-    leaf = max(2.0, rows / 22)
-    for start_y in (0.02, 0.3, -0.1):
-        points = _hanging_curve(rng, rows, columns, start_y)
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
-            stroke(colour, mask, (x0, y0), (x1, y1), BARK, max(1, rows // 70))
-        for x, y in points[2:]:
-            for _ in range(9):
-                turn = rng.uniform(10, 110)
-                length, light = leaf * rng.uniform(0.8, 1.7), rng.random()
-                paint = blend(dark, bright, light)
-                centre = (int(x + rng.normal(0, leaf * 1.7)), int(y + rng.normal(leaf * 0.6, leaf * 1.5)))
-                axes = (round(length), max(1, round(length * 0.42)))
+    """A branch hanging into the picture from the upper left corner, out of focus because it is near."""
+    big = 2
+    colour = np.zeros((rows * big, columns * big, 3), np.float32)
+    mask = np.zeros(colour.shape[:2], np.float32)
+    leaf = max(2.0, rows * big / 34)
+    for start_y in (-0.06, 0.12, 0.34, -0.2):
+        points = _hanging_curve(rng, rows * big, columns * big, start_y)
+        for here, there in pairwise(points):
+            stroke(colour, mask, here, there, BARK, max(1, rows * big // 90))
+        for x, y in points[1:]:
+            for _ in range(11):
+                length, turn = leaf * rng.uniform(0.7, 1.5), rng.normal(62, 30)
+                centre = (int(x + rng.normal(0, leaf * 1.9)), int(y + rng.normal(leaf * 0.7, leaf * 1.6)))
+                axes = (round(length), max(1, round(length * rng.uniform(0.2, 0.4))))
+                paint = blend(dark, bright, rng.random() ** 1.7)
                 cv2.ellipse(colour, centre, axes, turn, 0, 360, paint, -1)
                 cv2.ellipse(mask, centre, axes, turn, 0, 360, 1.0, -1)
-    soft = max(0.8, rows / 160)
+    soft = max(1.2, rows * big / 110)
     alpha = blur(mask, soft)
     spread = blur(colour * mask[..., None], soft) / np.maximum(alpha, 1e-3)[..., None]
-    return np.dstack([spread, np.clip(alpha, 0, 1)]).astype(np.float32)
+    sharp = np.dstack([spread, np.clip(alpha, 0, 1)]).astype(np.float32)
+    return np.asarray(cv2.resize(sharp, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _hanging_curve(rng: np.random.Generator, rows: int, columns: int, start: float) -> list[tuple[float, float]]:
     steps = np.linspace(0, 1, 16)
     droop = rng.uniform(0.25, 0.5)
     reach = rng.uniform(0.7, 0.95)
-    return [
-        (float(s * reach * columns), float(rows * (start + droop * s**1.7 + 0.02 * rng.normal()))) for s in steps
-    ]
+    return [(float(s * reach * columns), float(rows * (start + droop * s**1.7 + 0.02 * rng.normal()))) for s in steps]
 
 
 def leaf_texture(rng: np.random.Generator, rows: int, columns: int, dark: Colour, bright: Colour) -> Picture:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 
-from bearwatch.camera_sim.canvas import Canvas, Colour, Picture, clouds
+from bearwatch.camera_sim.painting.canvas import Canvas, Colour, Picture, clouds
 
 Point = tuple[float, float, float]
 """Metres: right of the axis, above the ground, away from the lens."""
@@ -59,18 +61,27 @@ def ridge_tent(canvas: Canvas, x_m: float, z_m: float, base: Colour, turn: float
 def dome_tent(canvas: Canvas, x_m: float, z_m: float, base: Colour) -> None:
     """A dome tent: three panels between bent poles."""
     wide, tall = 1.25, 1.25
-    angles = np.linspace(0, np.pi, 25)
-    arch = [(x_m - wide * np.cos(a), tall * np.sin(a) ** 0.8, z_m) for a in angles]
+    arch = [_bow(x_m, z_m, wide, tall, share) for share in np.linspace(0, 1, 25)]
+    pole: list[Point] = [
+        (x_m - 0.15 * (1 - up) - 0.3 * float(np.sin(np.pi * up)), tall * up, z_m)
+        for up in np.linspace(1, 0, 9).tolist()
+    ]
+    door: list[Point] = [
+        (x_m - 0.05 + 0.56 * float(np.sin(down * 1.9)), tall * 0.82 * (1 - down), z_m)
+        for down in np.linspace(0, 1, 9).tolist()
+    ]
     foot = canvas.project(x_m + 0.25, 0, z_m)
-    canvas.shade((foot[0], foot[1]), (1.8 * canvas.scale_px(z_m), 0.24 * canvas.scale_px(z_m)), 0.62)
-    face(canvas, [tuple(map(float, p)) for p in arch], base, 0.86)  # type: ignore[misc]  # three floats each
-    lit = [(x_m - wide * np.cos(a), tall * np.sin(a) ** 0.8, z_m) for a in angles[:13]]
-    pole = [(x_m - 0.15 * (1 - s) - 0.3 * np.sin(np.pi * s), tall * s, z_m) for s in np.linspace(1, 0, 9)]
-    face(canvas, [tuple(map(float, p)) for p in lit + pole], base, 1.16)  # type: ignore[misc]  # three floats each
-    door = [(x_m - 0.05 + 0.62 * np.sin(s * 1.9) * 0.9, tall * 0.82 * (1 - s), z_m) for s in np.linspace(0, 1, 9)]
-    face(canvas, [*((float(a), float(b), float(c)) for a, b, c in door), (x_m - 0.05, 0.0, z_m)], base, 0.4)
-    for here, there in zip(pole, pole[1:], strict=False):
-        seam(canvas, tuple(map(float, here)), tuple(map(float, there)), 0.55)  # type: ignore[arg-type]  # three floats
+    canvas.shade(foot, (1.8 * canvas.scale_px(z_m), 0.24 * canvas.scale_px(z_m)), 0.62)
+    face(canvas, arch, base, 0.86)
+    face(canvas, [*arch[:13], *pole], base, 1.16)
+    face(canvas, [*door, (x_m - 0.05, 0.0, z_m)], base, 0.4)
+    for here, there in pairwise(pole):
+        seam(canvas, here, there, 0.55)
+
+
+def _bow(x_m: float, z_m: float, wide: float, tall: float, share: float) -> Point:
+    angle = share * np.pi
+    return x_m - wide * float(np.cos(angle)), tall * float(np.sin(angle)) ** 0.8, z_m
 
 
 def seam(canvas: Canvas, start: Point, end: Point, gain: float) -> None:
@@ -177,7 +188,7 @@ def _charred_logs(canvas: Canvas, x_m: float, z_m: float) -> None:
 def fallen_log(canvas: Canvas, x_m: float, z_m: float, long_m: float) -> None:
     """A log on the ground with a pale sawn end."""
     thick = 0.32
-    start, end = (x_m - long_m / 2, z_m), (x_m + long_m / 2, z_m + 0.5)
+    start, end = (x_m - long_m / 2, z_m), (x_m + long_m / 2, z_m + 0.1)
     middle = canvas.project(x_m, 0, z_m + 0.15)
     canvas.shade(middle, (long_m * 0.62 * canvas.scale_px(z_m), 0.16 * canvas.scale_px(z_m)), 0.6)
     for low, light in ((0.0, 0.5), (0.5, 0.95), (0.85, 1.2)):

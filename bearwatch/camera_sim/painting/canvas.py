@@ -1,7 +1,7 @@
 """A painting surface that knows how far away everything on it is.
 
-Colour alone cannot become a night picture: an infra-red lamp beside the lens lights a near tent and leaves the far trees
-black. So every brush stroke writes colour and depth, and light and haze are laid on at the end, from the depth.
+Colour alone cannot become a night picture: an infra-red lamp beside the lens lights a near tent and leaves the far
+trees black. So every brush stroke writes colour and depth, and light and haze are laid on at the end, from the depth.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Canvas:
         mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
         shifted = np.round((corners - (left, top)) * 16).astype(np.int32)
         cv2.fillPoly(mask, [shifted], 255, lineType=cv2.LINE_AA, shift=4)
-        alpha = mask.astype(np.float32) / 255
+        alpha = np.asarray(mask, np.float32) / np.float32(255)
         if soft_px:
             alpha = blur(alpha, soft_px)
         if isinstance(paint, np.ndarray):

@@ -1,0 +1,1 @@
+"""Paints what the staged cameras see."""

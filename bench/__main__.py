@@ -1,0 +1,18 @@
+"""``make bench``: every benchmark that needs no data of its own, one table each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = ("bench.queue", "bench.ingest", "bench.backbones", "bench.worker", "bench.latency")
+
+
+def main() -> int:
+    """Run them one after another, each in a fresh process so that none warms another's caches."""
+    results = [subprocess.run([sys.executable, "-m", name, *sys.argv[1:]], check=False) for name in BENCHMARKS]
+    return max(result.returncode for result in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
