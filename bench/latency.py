@@ -9,12 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import psutil
@@ -28,6 +28,7 @@ from core.config_file import load_config
 from core.messages import Frame, FrameScores
 from core.redis_client import connect
 from core.settings import Settings
+from core.streams import entries_of
 from db.models import Alert, Encounter
 from db.session import Database
 
@@ -57,15 +58,12 @@ def listen_to_streams(client: redis.Redis, taps: Taps, stop: threading.Event) ->
     """Read both streams beside their consumers; a stream entry's id is the server's clock in milliseconds."""
     last: dict[Any, Any] = {"frames:0": "$", "scores:0": "$"}
     while not stop.is_set():
-        for name, rows in cast(Any, client.xread(last, count=200, block=200) or {}).items():
-            stream = name.decode()
-            for entry_id, fields in (row for group in rows for row in (group if isinstance(group, list) else [group])):
-                last[stream] = entry_id
-                at = int(entry_id.split(b"-")[0]) / 1000
-                _note(taps, stream, at, fields)
+        for entry in entries_of(client.xread(last, count=200, block=200)):
+            last[entry.stream] = entry.id
+            _note(taps, entry.stream, int(entry.id.split("-")[0]) / 1000, entry.fields)
 
 
-def _note(taps: Taps, stream: str, at: float, fields: dict[bytes, bytes]) -> None:
+def _note(taps: Taps, stream: str, at: float, fields: Mapping[bytes, bytes]) -> None:
     if stream == "frames:0":
         frame = Frame.unpack(fields)
         taps.queued_at[(frame.camera, frame.captured_at)] = at
@@ -79,7 +77,7 @@ def _note(taps: Taps, stream: str, at: float, fields: dict[bytes, bytes]) -> Non
 def listen_as_a_page(address: str, taps: Taps, stop: threading.Event) -> None:
     """Log in and follow the live events, as an open page does."""
     with httpx.Client(base_url=address, headers={"Origin": address}, timeout=10) as browser:
-        browser.post("/login", data={"name": "ranger", "password": PASSWORD}).raise_for_status()
+        browser.post("/login", data={"name": "ranger", "password": PASSWORD})
         with browser.stream("GET", "/api/v1/events", timeout=None) as events:
             for line in events.iter_lines():
                 if stop.is_set():
@@ -90,13 +88,14 @@ def listen_as_a_page(address: str, taps: Taps, stop: threading.Event) -> None:
 
 
 @contextmanager
-def cameras(count: int) -> Iterator[tuple[dict[str, str], int]]:
-    """Staged cameras in a process of their own; yields their addresses and the process id."""
+def cameras(count: int) -> Iterator[dict[str, str]]:
+    """Staged cameras in a process of their own; yields their addresses."""
     command = [sys.executable, "-m", "bearwatch", "camera-sim", "--scene", f"load:{count}", "--json"]
+    command += ["--rtsp-port", "0", "--control-port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline() if process.stdout else ""
-        yield json.loads(line)["cameras"], process.pid
+        yield json.loads(line)["cameras"]
     finally:
         process.terminate()
         process.wait()
@@ -109,7 +108,7 @@ def memory_mb(root: psutil.Process) -> float:
 
 def measure(camera_count: int, seconds: float) -> list[Row]:
     """Run the whole site for a while and read off when things happened."""
-    with TemporaryDirectory() as directory, cameras(camera_count) as (urls, _pid):
+    with TemporaryDirectory() as directory, cameras(camera_count) as urls:
         data = Path(directory)
         file = data / "bearwatch.yaml"
         lines = [f"  {name}: {{campsite: bench, url: {json.dumps(url)}}}" for name, url in urls.items()]
@@ -165,7 +164,7 @@ def _rows(taps: Taps, chosen: Settings, began: float, memory: float, busy: float
     hops: dict[str, list[float]] = {name: [] for name in HOPS}
     database = Database(chosen.database)
     with database.read() as session:
-        for alert, encounter in session.execute(select(Alert, Encounter).join(Encounter)).tuples():
+        for alert, encounter in session.execute(select(Alert, Encounter).join(Encounter)):
             key = (encounter.camera_id, encounter.decided_at)
             if encounter.first_at < began or alert.id not in taps.on_page_at or key not in taps.queued_at:
                 continue

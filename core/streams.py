@@ -98,7 +98,7 @@ class FrameRoad:
                 raise
             self.ensure_group(stream, group)  # the server lost its memory: start over with the same road
             return []
-        return _entries(answer)
+        return entries_of(answer)
 
     def take_over(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[Entry, int]]:
         """Take entries that another consumer has held for ``idle_ms`` without acknowledging.
@@ -161,7 +161,7 @@ class FrameRoad:
 
     def unfinished(self, stream: str, group: str, consumer: str) -> list[Entry]:
         """Entries that this consumer has read and not acknowledged, oldest first."""
-        return _entries(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
+        return entries_of(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
 
     def finished(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
         """Those of the newest ``count`` entries that the group has read and acknowledged, oldest first."""
@@ -198,7 +198,8 @@ def _finish(pipe: Any, entry: Entry, group: str) -> None:
     pipe.xdel(entry.stream, entry.id)
 
 
-def _entries(answer: Any) -> list[Entry]:
+def entries_of(answer: Any) -> list[Entry]:
+    """The entries of an XREAD or XREADGROUP answer, in whichever shape redis-py gives it."""
     if not answer:
         return []
     streams = answer.items() if isinstance(answer, dict) else answer

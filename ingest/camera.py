@@ -19,13 +19,12 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from core.clock import now_s
 from core.config import Camera, without_credentials
+from ingest.arrivals import Arrival, arrivals
 from ingest.backoff import Backoff
 from ingest.lag import Lag
 from ingest.pace import Pacer, RateMeter, Stamper
-from ingest.playback import Playback
-from ingest.stream import StreamFailure, explain, is_file, open_stream, prepare
+from ingest.stream import StreamFailure, is_file, open_stream, prepare
 from ingest.video import VideoPicture
 
 log = logging.getLogger(__name__)
@@ -133,44 +132,23 @@ class CameraReader:
         skipper = _Skipper()
         context = stream.codec_context
         good_at = time.monotonic()
-        for packet, at, waited_s, step_s in self._packets(container, stream):
-            due = pacer.due(at)
-            if skipper.skip(packet, at, waited_s, step_s):
+        for arrival in arrivals(container, stream, self._camera.url, self._read_timeout_s, self._stop):
+            self.facts.arrivals.tick(arrival.at)
+            due = pacer.due(arrival.at)
+            if skipper.skip(arrival):
                 self.facts.behind += due
                 continue
             if not due and context.codec.intra_only:
                 continue
             context.skip_frame = "DEFAULT" if due else "NONREF"
-            frames = self._decoded(packet)
+            frames = self._decoded(arrival.packet)
             if frames:
-                good_at = at
-            elif at - good_at > self._read_timeout_s:
-                raise StreamFailure(f"nothing that it sent for {at - good_at:.0f} s can be decoded")
+                good_at = arrival.at
+            elif arrival.at - good_at > self._read_timeout_s:
+                raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
-                pacer.took(at)
-                yield self._shot(frames[-1])
-
-    def _packets(
-        self, container: InputContainer, stream: VideoStream
-    ) -> Iterator[tuple[Packet[VideoStream], float, float, float]]:
-        """Packets with their arrival, how long it was waited for, and the time since the one before (seconds)."""
-        playback = Playback(self._stop) if is_file(self._camera.url) else None
-        packets = container.demux(stream)
-        last_at = time.monotonic()
-        while not self._stop.is_set():
-            asked_at = time.monotonic()
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except (av.error.FFmpegError, OSError) as error:
-                raise StreamFailure(explain(error, f"no data for {self._read_timeout_s:.0f} s")) from error
-            if playback is not None:
-                playback.wait_for(packet)
-            at = time.monotonic()
-            self.facts.arrivals.tick(at)
-            yield packet, at, at - asked_at, at - last_at
-            last_at = at
+                pacer.took(arrival.at)
+                yield self._shot(frames[-1], arrival.arrived_at)
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         try:
@@ -182,10 +160,10 @@ class CameraReader:
         self.facts.undecodable += len(frames) - len(good)
         return good
 
-    def _shot(self, frame: VideoFrame) -> Shot:
+    def _shot(self, frame: VideoFrame, arrived_at: float) -> Shot:
         self.facts.width, self.facts.height = frame.width, frame.height
         picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height)
-        return Shot(picture, self._stamper.stamp(now_s()))
+        return Shot(picture, self._stamper.stamp(arrived_at))
 
 
 class _Skipper:
@@ -195,10 +173,9 @@ class _Skipper:
         self._lag = Lag()
         self._skipping = False
 
-    def skip(self, packet: Packet[VideoStream], at: float, waited_s: float, step_s: float) -> bool:
-        stream_s = None if packet.dts is None else float(packet.dts * packet.time_base)
-        if self._lag.behind(at, stream_s, waited_s, step_s):
+    def skip(self, arrival: Arrival) -> bool:
+        if self._lag.behind(arrival.at, arrival.stream_s, arrival.waited_s, arrival.step_s):
             self._skipping = True
-        elif self._skipping and packet.is_keyframe:
+        elif self._skipping and arrival.packet.is_keyframe:
             self._skipping = False
         return self._skipping

@@ -33,9 +33,9 @@ class Stamper:
     def __init__(self) -> None:
         self._last = 0.0
 
-    def stamp(self, now: float) -> float:
-        """The capture time of a picture that arrives at ``now``."""
-        self._last = max(now, self._last + STEP_S)
+    def stamp(self, arrived_at: float) -> float:
+        """The capture time of a picture that arrived then."""
+        self._last = max(arrived_at, self._last + STEP_S)
         return self._last
 
 

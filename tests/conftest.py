@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -66,29 +67,49 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     drop_database(address, name)
 
 
-@pytest.fixture
-def database(database_url: str, config: Config) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database, to be copied: migrating anew for each test would take most of the suite's time."""
+    file = tmp_path_factory.mktemp("migrated") / "bearwatch.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    upgrade(database)
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_address(postgresql_address: str) -> str:
+    """As ``migrated_file``, a database named ``migrated`` on the PostgreSQL server."""
+    database = Database(create_database(postgresql_address, "migrated"))
+    upgrade(database)
+    database.close()
+    return postgresql_address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
     """A migrated database that knows the places of ``config``, once SQLite and once PostgreSQL."""
-    yield from _migrated(database_url, config)
+    return request.getfixturevalue(f"{request.param}_database")  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path, config: Config) -> Iterator[Database]:
+def sqlite_database(tmp_path: Path, migrated_file: Path, config: Config) -> Iterator[Database]:
     """As ``database``, on SQLite only."""
-    yield from _migrated(f"sqlite:///{tmp_path / 'bearwatch.sqlite3'}", config)
+    file = tmp_path / "bearwatch.sqlite3"
+    shutil.copy(migrated_file, file)
+    yield from _with_places(f"sqlite:///{file}", config)
 
 
 @pytest.fixture
-def postgresql_database(postgresql_address: str, config: Config) -> Iterator[Database]:
+def postgresql_database(migrated_address: str, config: Config) -> Iterator[Database]:
     """As ``database``, on PostgreSQL only."""
     name = next(_database_names)
-    yield from _migrated(create_database(postgresql_address, name), config)
-    drop_database(postgresql_address, name)
+    yield from _with_places(create_database(migrated_address, name, template="migrated"), config)
+    drop_database(migrated_address, name)
 
 
-def _migrated(url: str, config: Config) -> Iterator[Database]:
+def _with_places(url: str, config: Config) -> Iterator[Database]:
     database = Database(url)
-    upgrade(database)
     with database.write() as session:
         sync_places(session, config)
     yield database

@@ -14,7 +14,7 @@ from detector.tracker import AlertRule, EncounterDraft, Opened
 from tests.factories import T0, scored
 
 
-def add_user(session: Session, name: str = "ada", role: str = "ranger") -> User:
+def add_user(session: Session, name: str = "day-ranger", role: str = "ranger") -> User:
     """A person who cannot log in (the hash is none)."""
     user = User(name=name, password_hash="!", role=role, created_at=T0)
     session.add(user)

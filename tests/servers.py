@@ -31,7 +31,20 @@ def postgresql_server() -> Iterator[str]:
         data.mkdir()
         as_nobody = _give_to_nobody(root)
         _run([bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"], as_nobody)
-        command = [bin_dir / "postgres", "-D", data, "-k", root, "-h", "", "-F", "-c", "max_connections=100"]
+        command = [
+            bin_dir / "postgres",
+            "-D",
+            data,
+            "-k",
+            root,
+            "-h",
+            "",
+            "-F",
+            "-c",
+            "max_connections=100",
+            "-c",
+            "autovacuum=off",
+        ]
         with (root / "postgres.log").open("wb") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, user=as_nobody)
         try:
@@ -44,9 +57,9 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def create_database(address: str, name: str) -> str:
-    """Create an empty database and return its SQLAlchemy address."""
-    _administer(address, f'CREATE DATABASE "{name}"')
+def create_database(address: str, name: str, template: str = "template1") -> str:
+    """Create a database, empty or a copy of ``template``, and return its SQLAlchemy address."""
+    _administer(address, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     return address.format(name=name)
 
 

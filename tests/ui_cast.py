@@ -51,7 +51,7 @@ class Stage:
     media: MediaStore
     clock: Clock
 
-    def person(self, name: str = "ada", role: Role = Role.RANGER) -> TestClient:
+    def person(self, name: str = "day-ranger", role: Role = Role.RANGER) -> TestClient:
         """A browser in which this person is logged in; the account is made on first use."""
         browser = self.stranger()
         with self.database.write() as session:
@@ -73,7 +73,7 @@ class Stage:
         with self.database.read() as session:
             return session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
 
-    def user_id(self, name: str = "ada") -> int:
+    def user_id(self, name: str = "day-ranger") -> int:
         """A person's number."""
         with self.database.read() as session:
             return session.scalars(select(User.id).where(User.name == name)).one()

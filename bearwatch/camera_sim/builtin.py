@@ -31,7 +31,7 @@ def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Sce
         "upper-creek", width, height, fps, "day", "creek", DEMO_LOOP_S,
         visits=(
             walk("person", 15, 9, 0.74),
-            walk("bear", 28, 11, 0.80),
+            walk("bear", 28, 13, 0.80),
             walk("deer", 56, 10, 0.70, to_left=True),
             walk("dog", 88, 8, 0.84),
             walk("elk", 114, 12, 0.64, to_left=True),
@@ -49,7 +49,7 @@ def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Sce
         visits=(
             walk("fox", 8, 8, 0.78, to_left=True),
             walk("deer", 42, 11, 0.72),
-            walk("bear", 72, 11, 0.78, to_left=True),
+            walk("bear", 72, 13, 0.78, to_left=True),
             walk("person", 94, 9, 0.76),
             walk("boar", 112, 11, 0.80),
         ),
@@ -67,7 +67,7 @@ def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Sce
             walk("deer", 34, 11, 0.68),
             walk("person", 62, 10, 0.72, to_left=True),
             walk("fox", 92, 8, 0.80),
-            walk("bear", 116, 12, 0.58),
+            walk("bear", 116, 14, 0.58),
         ),
         disturbances=(
             Disturbance("cloud_shadow", 4, 13, 0.7),

@@ -24,6 +24,10 @@ RTSP_PORT = 8554
 CONTROL_PORT = 8555
 
 
+class _Interrupted(Exception):
+    """Asked to stop while the scenes were still being drawn."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``bearwatch camera-sim``."""
     parser.description = (
@@ -45,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache-dir", type=Path, help="where encoded scenes are kept (default: the user's cache folder)"
     )
-    parser.add_argument("--json", action="store_true", help="announce the addresses as one line of JSON")
+    parser.add_argument("--json", action="store_true", help="announce the addresses, by name, as one line of JSON")
     parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write the scene to a file and exit")
     parser.add_argument("--seconds", type=float, help="how much to record (default: one loop)")
 
@@ -110,8 +114,15 @@ async def serve(
         # Outside the main thread there are no signals to wait for; whoever runs this there cancels the task.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop.set)
-    loops = await asyncio.to_thread(prepare, scenes, cache_dir, _report)
-    if stop.is_set():
+
+    def report(name: str, share: float) -> None:
+        if stop.is_set():
+            raise _Interrupted
+        _report(name, share)
+
+    try:
+        loops = await asyncio.to_thread(prepare, scenes, cache_dir, report)
+    except _Interrupted:
         return
     server = CameraServer(loops, host, rtsp_port, control_port)
     try:
@@ -141,9 +152,8 @@ def _report(name: str, share: float) -> None:
 
 
 def _announce_json(server: CameraServer) -> None:
-    cameras = [server.describe(camera) for camera in server.cameras.values()]
-    document = {"control_url": f"http://{server.host}:{server.control_port}", "cameras": cameras}
-    print(json.dumps(document), flush=True)
+    cameras = {name: server.url(name) for name in server.cameras}
+    print(json.dumps({"control_url": f"http://{server.host}:{server.control_port}", "cameras": cameras}), flush=True)
 
 
 def _announce_text(server: CameraServer) -> None:

@@ -112,6 +112,8 @@ def prepare(
     1. A loop is known by a digest of its scene, of the code and pictures that draw it, and of the encoder.
     2. Missing loops are cut into pieces of ``SEGMENT_S`` and worked on by all cores together.
     3. A finished loop is written beside its place and moved there, so that a killed run leaves no half file.
+
+    An exception from ``progress`` ends the work early. Raises ValueError when two scenes share a name.
     """
     cache_dir = cache_dir or default_cache_dir()
     tell = progress or (lambda name, share: None)
@@ -127,12 +129,15 @@ def prepare(
         else:
             loops[scene.name] = held
             tell(scene.name, 1.0)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="camera-sim-encode") as pool:
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="camera-sim-encode")
+    try:
         jobs = [(scene, pool.submit(SceneRenderer, scene)) for scene in missing]
         for scene, job in jobs:
             tell(scene.name, 0.0)
             loops[scene.name] = _encode(scene, job.result(), pool, tell)
             _store(loops[scene.name], _path(scene, cache_dir))
+    finally:
+        pool.shutdown(cancel_futures=True)
     return {name: loops[name] for name in names}
 
 

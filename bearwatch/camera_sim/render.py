@@ -100,7 +100,7 @@ class SceneRenderer:
         top = round(box.bottom * rows - height_px + bob) - look.pad_px
         distance_m = LENS.distance_m(box.bottom)
         shadow = self._shadow(visit.kind, height_px, to_right, int(phase * STEPS) % STEPS, self.scene.light)
-        self._darken(frame, shadow, left - shadow_room_px(height_px), top)
+        self._darken(frame, shadow, left - shadow_room_px(height_px), top, distance_m)
         self._lay(frame, look, left, top, distance_m)
 
     def _phase(self, visit: Visit, loop_s: float) -> float:
@@ -111,22 +111,24 @@ class SceneRenderer:
         stride = visit.height * visit.subject.stride_m / visit.subject.tall_m
         return way / stride
 
-    def _darken(self, frame: Frame, shadow: npt.NDArray[np.float32], left: int, top: int) -> None:
-        """Shadow takes light, and with it colour."""
+    def _darken(self, frame: Frame, shadow: npt.NDArray[np.float32], left: int, top: int, distance_m: float) -> None:
+        """Shadow takes light, and with it colour, from the ground and from what stands on it no nearer."""
         rows, columns = self.scene.height, self.scene.width
         cut = _overlap(shadow.shape, left, top, rows, columns)
         if cut is None:
             return
         here, patch = cut
         luma = frame[:rows][here]
+        falls = shadow[patch] * (self._depth_m[here] >= distance_m * 0.9)
         strength = 0.5 if self.scene.light == "day" else 0.35
-        luma[:] = (16 + (luma.astype(np.float32) - 16) * (1 - strength * shadow[patch])).astype(np.uint8)
+        luma[:] = (16 + (luma.astype(np.float32) - 16) * (1 - strength * falls)).astype(np.uint8)
         half = _overlap(shadow[::2, ::2].shape, left // 2, top // 2, rows // 2, columns // 2)
         if self.scene.light == "infrared" or half is None:
             return
         here, patch = half
         for plane in frame[rows:].reshape(2, rows // 2, columns // 2):
-            grey = 0.8 * strength * shadow[::2, ::2][patch]
+            falls = shadow[::2, ::2][patch] * (self._depth_m[::2, ::2][here] >= distance_m * 0.9)
+            grey = 0.8 * strength * falls
             plane[here] = np.round(plane[here] + (128.0 - plane[here]) * grey).astype(np.uint8)
 
     def _lay(self, frame: Frame, look: Figure, left: int, top: int, distance_m: float) -> None:

@@ -61,6 +61,7 @@ def _complaint(path: Path, root: yaml.Node, error: ValidationError) -> list[str]
         where = problem["loc"]
         key = ".".join(str(step) for step in where) or "the file"
         message = problem["msg"].removeprefix("Value error, ")
+        message = message.replace("an object", "a mapping").replace("a valid array", "a list")
         if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             message = "unknown key; remove it or correct its spelling"
         elif problem["type"] in ("missing", "missing_argument"):

@@ -78,7 +78,8 @@ def configuration(urls: dict[str, str]) -> str:
 @contextmanager
 def staged_cameras(cache: Path) -> Iterator[dict[str, str]]:
     """The staged cameras in a process of their own; yields their addresses once they play."""
-    command = [sys.executable, "-m", "bearwatch", "camera-sim", "--scene", "demo", "--cache-dir", str(cache), "--json"]
+    command = [sys.executable, "-m", "bearwatch", "camera-sim", "--scene", "demo", "--json"]
+    command += ["--rtsp-port", "0", "--control-port", "0", "--cache-dir", str(cache)]
     cameras = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-import uvicorn
-
 from bearwatch.processes import begin
 from core.redis_client import connect
 from db.migrate import upgrade
@@ -20,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     from review_ui.app import create_app
+    from review_ui.server import Server
 
     process = begin("ui")
     database = Database(process.settings.database)
@@ -27,14 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
     with database.write() as session:
         sync_places(session, process.config)
     app = create_app(process.settings, process.config, database, connect(process.settings.redis))
-    uvicorn.run(
-        app,
-        host=process.settings.bearwatch_ui_host,
-        port=process.settings.bearwatch_ui_port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-        server_header=False,
-    )
+    Server(app, process.settings.bearwatch_ui_host, process.settings.bearwatch_ui_port).run()
     database.close()
     return 0

@@ -4,7 +4,10 @@ unless REDIS_URL and DATABASE_URL say otherwise. Ctrl-C stops all of it."""
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
+import threading
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -47,16 +50,27 @@ def run_site(chosen: Settings, config_file: Path) -> int:
         url = embedded.url if isinstance(embedded, EmbeddedRedis) else chosen.redis
         watch = supervisor(chosen, config_file, url)
         watch.stop_on_signals()
-        announce(chosen, account)
+        # Said once the page answers, so that nobody opens it too early.
+        threading.Thread(target=announce, args=(chosen, account), daemon=True).start()
         watch.run()
     print("Everything has stopped.", file=sys.stderr)
     return 0
 
 
 def announce(chosen: Settings, account: Account | None) -> None:
-    """Say where the page is and, the first time, how to get in."""
+    """Wait until the page answers, then say where it is and, the first time, how to get in."""
+    while not _listens(chosen.bearwatch_ui_host, chosen.bearwatch_ui_port):
+        time.sleep(0.2)
     print(f"\n  Bearwatch: http://{chosen.bearwatch_ui_host}:{chosen.bearwatch_ui_port}", flush=True)
     if account:
         print(f"  Log in as {account.name!r} with the password {account.password}", flush=True)
         print("  (shown this once; change it with `bearwatch user password`)", flush=True)
     print("  Ctrl-C stops everything.\n", flush=True)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

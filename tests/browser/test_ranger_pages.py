@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect, sync_playwright
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.config import Config
 from core.media import MediaStore
@@ -18,7 +18,7 @@ from core.messages import CropScore, FrameScores
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
-from db.models import Alert, Review, Sighting, User
+from db.models import Alert, LoginSession, Review, Sighting, User
 from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
@@ -79,7 +79,7 @@ class Night:
             self.telemetry.ring()
         return number
 
-    def context(self, name: str = "ada", size: ViewportSize | None = None, **options: object) -> BrowserContext:
+    def context(self, name: str = "day-ranger", size: ViewportSize | None = None, **options: object) -> BrowserContext:
         """A browser in which this person is logged in."""
         context = self.chromium.new_context(base_url=self.url, viewport=size or DESKTOP, **options)  # type: ignore[arg-type]  # options of new_context
         with self.database.write() as session:
@@ -92,7 +92,9 @@ class Night:
         context.add_cookies([{"name": "bearwatch", "value": token, "url": self.url}])
         return context
 
-    def page(self, path: str = "/", name: str = "ada", size: ViewportSize | None = None, **options: object) -> Page:
+    def page(
+        self, path: str = "/", name: str = "day-ranger", size: ViewportSize | None = None, **options: object
+    ) -> Page:
         """An open page; whatever its console complains about fails the test."""
         page = self.context(name, size, **options).new_page()
         self.listen(page)
@@ -293,6 +295,24 @@ def test_a_decision_made_without_a_network_is_kept_said_and_sent_later(night: Ni
         assert len(session.scalars(select(Review)).all()) == 1
 
 
+def test_a_decision_made_after_the_session_ended_is_sent_once_its_maker_is_back(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    _seen(page)
+    with night.database.write() as session:
+        session.execute(update(User).where(User.name == "day-ranger").values(password_hash=hash_password(PASSWORD)))
+        session.execute(update(LoginSession).values(revoked_at=time.time()))
+    page.keyboard.press("b")
+    page.get_by_role("link", name="Sign in again to send").click()
+    assert night.status(number) == "open"
+    page.get_by_label("Name").fill("day-ranger")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/alerts/{number}")
+    expect(page.locator(".stands h2")).to_have_text("Bear")
+    assert night.status(number) == "confirmed"
+
+
 def test_somebody_elses_unsent_decision_is_never_sent_under_another_name(night: Night) -> None:
     number = night.alert()
     page = night.page("/")
@@ -310,14 +330,14 @@ def test_somebody_elses_unsent_decision_is_never_sent_under_another_name(night: 
 
 def test_when_somebody_else_is_faster_the_page_says_who_and_what(night: Night) -> None:
     number = night.alert()
-    ada, ben = night.page(f"/alerts/{number}", "ada"), night.page(f"/alerts/{number}", "ben")
-    _seen(ada)
+    day_ranger, ben = night.page(f"/alerts/{number}", "day-ranger"), night.page(f"/alerts/{number}", "ben")
+    _seen(day_ranger)
     _seen(ben)
     ben.route("**/panel", lambda route: route.abort())  # ben's page has not heard of it yet
-    ada.keyboard.press("b")
-    expect(ada.locator(".stands h2")).to_have_text("Bear")
+    day_ranger.keyboard.press("b")
+    expect(day_ranger.locator(".stands h2")).to_have_text("Bear")
     ben.keyboard.press("n")
-    expect(ben.get_by_role("alert")).to_contain_text("ada decided “Bear” before you.")
+    expect(ben.get_by_role("alert")).to_contain_text("day-ranger decided “Bear” before you.")
     ben.unroute("**/panel")
     ben.reload()
     expect(ben.locator(".stands h2")).to_have_text("Bear")

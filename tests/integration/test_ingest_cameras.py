@@ -24,15 +24,13 @@ from core.redis_client import connect
 from core.telemetry import Telemetry
 from ingest.probe import probe
 from ingest.worker import REPORT_EVERY_S
-from tests.ingest_running import config_of, fresh, running, wait_until
+from tests.ingest_running import config_of, fresh, late, running, wait_until
 from tests.ingest_scenes import overlap
 
 BLIND_AFTER_S = 2.0
 SUFFER_S = 5.0
 LOOP_S = 8
 TROUBLES = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
-FRAME_LATE_S = 0.1
-"""A picture arrives about one frame after it was taken: the end of an access unit shows with the next one."""
 
 
 def name_of(trouble: Trouble) -> str:
@@ -80,7 +78,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
         client = connect(server.url)
         with running(config, server.url):
             play(found, cameras, client, names)
-        found.frames = fresh(client)
+        found.frames = [*fresh(client), *late(client)]
         client.close()
     return found
 
@@ -136,7 +134,7 @@ def test_boxes_of_a_walking_bear_lie_on_the_bear(record: Record) -> None:
     for frame in record.frames:
         if frame.camera != "calm" or frame.reason is not Reason.MOTION:
             continue
-        for seen in truth(scene("calm"), frame.captured_at - record.scene_began_at - FRAME_LATE_S):
+        for seen in truth(scene("calm"), frame.captured_at - record.scene_began_at):
             if seen.inside > 0.5:
                 box = (seen.box.left, seen.box.top, seen.box.right, seen.box.bottom)
                 overlaps.append(max(overlap(found, box) for found in frame.boxes))
@@ -146,17 +144,18 @@ def test_boxes_of_a_walking_bear_lie_on_the_bear(record: Record) -> None:
 
 def test_most_pictures_of_a_walking_bear_are_sent(record: Record) -> None:
     sent = sorted(f.captured_at for f in record.frames if f.camera == "calm" and f.reason is not Reason.AUDIT)
-    # One whole visit while everything else was in trouble.
-    begin = next(
-        began for began in (record.scene_began_at + LOOP_S * turn + 2.0 for turn in range(10)) if began > sent[0] + 3.0
-    )
-    during = [at for at in sent if begin <= at < begin + 4.0]
-    assert len(during) >= 16
+    moments = [sent[0] + 2.0 + step / 100 for step in range(int(100 * (sent[-1] - sent[0] - 2.0)))]
+    walking = [
+        at for at in moments if any(seen.inside > 0.5 for seen in truth(scene("calm"), at - record.scene_began_at))
+    ]
+    near = [any(abs(at - captured) <= 0.15 for captured in sent) for at in walking]
+    assert len(walking) > 500
+    assert sum(near) >= 0.85 * len(near)
 
 
 def test_capture_times_and_sequences_of_every_camera_only_grow(record: Record) -> None:
     for name in {frame.camera for frame in record.frames}:
-        frames = [frame for frame in record.frames if frame.camera == name]
+        frames = sorted((frame for frame in record.frames if frame.camera == name), key=lambda frame: frame.sequence)
         assert [frame.sequence for frame in frames] == list(range(len(frames)))
         captured = [frame.captured_at for frame in frames if frame.reason is not Reason.AUDIT]
         assert captured == sorted(set(captured))

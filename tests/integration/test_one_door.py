@@ -28,8 +28,8 @@ def alert(database: Database, config: Config, tmp_path: Path) -> Alert:
     """An open alert of the upper creek camera."""
     encounter = open_encounter(database, config, MediaStore(tmp_path / "media"))
     with database.write() as session:
-        add_user(session, "ada")
-        add_user(session, "grace")
+        add_user(session, "day-ranger")
+        add_user(session, "night-ranger")
         return session.scalars(select(Alert).where(Alert.encounter_id == encounter.id)).one()
 
 
@@ -102,7 +102,7 @@ def test_undo_needs_something_to_undo(database: Database, alert: Alert) -> None:
 def test_who_comes_second_is_told_who_was_first(database: Database, alert: Alert) -> None:
     with database.write() as session:
         say(session, alert, Verdict.NOT_A_BEAR, 1, "k1", user=1)
-    with database.write() as session, pytest.raises(SomebodyElseWasFirst, match="ada decided “not_a_bear”"):
+    with database.write() as session, pytest.raises(SomebodyElseWasFirst, match="day-ranger decided “not_a_bear”"):
         say(session, alert, Verdict.BEAR, 1, "k2", user=2)
 
 

@@ -103,7 +103,7 @@ def test_a_tracker_that_starts_in_the_middle_of_a_visit_raises_no_second_alert(
         wait_for(lambda: count(database, Alert))
     with Tracker(config, database, redis_url, tmp_path) as second:
         publish(bear(start + 1))
-        wait_for(lambda: second.worker.unacknowledged or count(database, CameraHour) and second.worker.active)
+        wait_for(lambda: second.worker.unacknowledged or (count(database, CameraHour) and second.worker.active))
         time.sleep(0.5)
     assert (count(database, Alert), count(database, Encounter)) == (1, 1)
     with database.read() as session:

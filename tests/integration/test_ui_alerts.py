@@ -58,26 +58,26 @@ def test_an_empty_queue_with_blind_cameras_does_not_say_that_all_is_well(page: S
 
 def test_the_score_is_hidden_until_the_first_answer_and_that_is_written_down(page: Stage) -> None:
     alert = page.alert()
-    ada = page.person()
-    assert "hidden until the first answer" in ada.get(f"/alerts/{alert}").text
-    assert ada.get(f"/api/v1/alerts/{alert}").json()["opinion"] is None
-    assert "0.9" not in ada.get("/").text
-    assert _decide(ada, alert, "unsure") == 303
-    assert "<b>0.90</b>" in ada.get(f"/alerts/{alert}").text
-    assert ada.get(f"/api/v1/alerts/{alert}").json()["opinion"]["score"] == pytest.approx(0.9)
-    assert _decide(ada, alert, "bear", 2) == 303
+    day_ranger = page.person()
+    assert "hidden until the first answer" in day_ranger.get(f"/alerts/{alert}").text
+    assert day_ranger.get(f"/api/v1/alerts/{alert}").json()["opinion"] is None
+    assert "0.9" not in day_ranger.get("/").text
+    assert _decide(day_ranger, alert, "unsure") == 303
+    assert "<b>0.90</b>" in day_ranger.get(f"/alerts/{alert}").text
+    assert day_ranger.get(f"/api/v1/alerts/{alert}").json()["opinion"]["score"] == pytest.approx(0.9)
+    assert _decide(day_ranger, alert, "bear", 2) == 303
     with page.database.read() as session:
         assert list(session.scalars(select(Review.score_hidden).order_by(Review.id))) == [True, False]
 
 
 def test_a_bear_is_confirmed_and_taken_back(either: Stage) -> None:
     alert = either.alert()
-    ada = either.person()
-    assert _decide(ada, alert, "bear") == 303
-    assert _state(ada, alert) == ("confirmed", 2)
-    assert f"/alerts/{alert}" in ada.get("/").text  # under "decided lately", with its undo
-    assert _decide(ada, alert, "undo", 2) == 303
-    assert _state(ada, alert) == ("open", 3)
+    day_ranger = either.person()
+    assert _decide(day_ranger, alert, "bear") == 303
+    assert _state(day_ranger, alert) == ("confirmed", 2)
+    assert f"/alerts/{alert}" in day_ranger.get("/").text  # under "decided lately", with its undo
+    assert _decide(day_ranger, alert, "undo", 2) == 303
+    assert _state(day_ranger, alert) == ("open", 3)
     with either.database.read() as session:
         assert verify(session).broken_at is None
         assert session.scalar(select(func.count(Review.id))) == 2
@@ -85,19 +85,19 @@ def test_a_bear_is_confirmed_and_taken_back(either: Stage) -> None:
 
 def test_not_a_bear_says_when_it_will_count(page: Stage) -> None:
     alert = page.alert()
-    ada = page.person()
-    _decide(ada, alert, "not_a_bear")
-    assert "Counts in" in ada.get(f"/alerts/{alert}").text
+    day_ranger = page.person()
+    _decide(day_ranger, alert, "not_a_bear")
+    assert "Counts in" in day_ranger.get(f"/alerts/{alert}").text
     page.clock.now += page.config.rollout.undo_s + 1
-    assert "Counts in" not in ada.get(f"/alerts/{alert}").text
+    assert "Counts in" not in day_ranger.get(f"/alerts/{alert}").text
 
 
 def test_a_decision_sent_twice_is_one_decision(page: Stage) -> None:
     alert = page.alert()
-    ada = page.person()
-    assert _decide(ada, alert, "bear", key="the-same-click") == 303
-    assert _decide(ada, alert, "bear", key="the-same-click") == 303
-    assert _state(ada, alert) == ("confirmed", 2)
+    day_ranger = page.person()
+    assert _decide(day_ranger, alert, "bear", key="the-same-click") == 303
+    assert _decide(day_ranger, alert, "bear", key="the-same-click") == 303
+    assert _state(day_ranger, alert) == ("confirmed", 2)
 
 
 def test_ten_clicks_at_once_are_one_decision(either: Stage) -> None:
@@ -119,31 +119,31 @@ def test_ten_clicks_at_once_are_one_decision(either: Stage) -> None:
 
 def test_whoever_comes_second_is_told_who_was_first_and_what_they_said(either: Stage) -> None:
     alert = either.alert()
-    ada, ben = either.person("ada"), either.person("ben")
-    _decide(ada, alert, "bear")
+    day_ranger, ben = either.person("day-ranger"), either.person("ben")
+    _decide(day_ranger, alert, "bear")
     answer = ben.post(
         f"/alerts/{alert}/decision",
         data={"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "bens-key"},
     )
     assert answer.status_code == 409
-    assert "ada decided “Bear” before you." in answer.text
+    assert "day-ranger decided “Bear” before you." in answer.text
     body = {"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "bens-other-key"}
     conflict = ben.post(f"/api/v1/alerts/{alert}/decisions", json=body)
     assert conflict.status_code == 409
-    assert conflict.json()["who"] == "ada"
+    assert conflict.json()["who"] == "day-ranger"
     assert conflict.json()["verdict"] == "bear"
     assert _state(ben, alert) == ("confirmed", 2)
 
 
 def test_there_is_nothing_to_take_back_before_anybody_has_decided(page: Stage) -> None:
     alert = page.alert()
-    ada = page.person()
-    answer = ada.post(
+    day_ranger = page.person()
+    answer = day_ranger.post(
         f"/alerts/{alert}/decision", data={"verdict": "undo", "seen_version": 1, "idempotency_key": "a-long-key"}
     )
     assert answer.status_code == 409
     assert "no decision to take back" in answer.text
-    assert _state(ada, alert) == ("open", 1)
+    assert _state(day_ranger, alert) == ("open", 1)
 
 
 def test_in_assisted_mode_a_confirmed_bear_goes_to_the_outbox_and_the_history_says_so(either: Stage) -> None:
@@ -155,12 +155,12 @@ def test_in_assisted_mode_a_confirmed_bear_goes_to_the_outbox_and_the_history_sa
         update={"rollout": either.config.rollout.model_copy(update={"notify": ["json://h"]})}
     )
     either.app.state.site = type(site)(**{f: getattr(site, f) for f in site.__slots__} | {"config": notify})
-    ada = either.person()
-    assert "campers are warned" in ada.get("/").text
-    _decide(ada, alert, "bear")
+    day_ranger = either.person()
+    assert "campers are warned" in day_ranger.get("/").text
+    _decide(day_ranger, alert, "bear")
     with either.database.read() as session:
         assert [d.kind for d in session.scalars(select(Delivery))] == ["warning"]
-    assert "warning: pending" in ada.get(f"/alerts/{alert}").text
+    assert "warning: pending" in day_ranger.get(f"/alerts/{alert}").text
     assert site.telemetry.client.llen("rq:queue:deliveries") == 1
 
 
@@ -176,10 +176,10 @@ def test_an_auditor_may_look_but_not_decide(page: Stage) -> None:
 
 def test_an_unsure_answer_asks_for_a_second_look(page: Stage) -> None:
     alert = page.alert()
-    _decide(page.person("ada"), alert, "unsure")
+    _decide(page.person("day-ranger"), alert, "unsure")
     html = page.person("ben").get("/").text
     assert "a second look" in html
-    assert "ada was unsure" in html
+    assert "day-ranger was unsure" in html
 
 
 def test_an_alert_whose_pictures_are_gone_can_still_be_decided(page: Stage) -> None:
@@ -189,10 +189,10 @@ def test_an_alert_whose_pictures_are_gone_can_still_be_decided(page: Stage) -> N
             page.media.remove(key)
     with page.database.write() as session:
         session.execute(update(EncounterFrame).values(media=None))
-    ada = page.person()
-    assert "No picture" in ada.get("/").text
-    assert "3 frames have no picture" in ada.get(f"/alerts/{alert}").text
-    assert _decide(ada, alert, "bear") == 303
+    day_ranger = page.person()
+    assert "No picture" in day_ranger.get("/").text
+    assert "3 frames have no picture" in day_ranger.get(f"/alerts/{alert}").text
+    assert _decide(day_ranger, alert, "bear") == 303
 
 
 def test_markup_in_names_is_shown_not_obeyed(page: Stage) -> None:
@@ -201,22 +201,22 @@ def test_markup_in_names_is_shown_not_obeyed(page: Stage) -> None:
         session.execute(update(Campsite).values(name=nasty))
         session.execute(update(Encounter).values(label=nasty))
     alert = page.alert()
-    ada = page.person(nasty)
-    _decide(ada, alert, "bear")
+    day_ranger = page.person(nasty)
+    _decide(day_ranger, alert, "bear")
     for path in ("/", f"/alerts/{alert}", "/sightings"):
-        assert nasty not in ada.get(path).text
-    assert "&lt;script&gt;" in ada.get(f"/alerts/{alert}").text
+        assert nasty not in day_ranger.get(path).text
+    assert "&lt;script&gt;" in day_ranger.get(f"/alerts/{alert}").text
 
 
 def test_the_api_lists_alerts_page_by_page(either: Stage) -> None:
     numbers = [either.alert("upper-creek", T0 + 100 * step) for step in range(3)]
-    ada = either.person()
-    first = ada.get("/api/v1/alerts?limit=2").json()
+    day_ranger = either.person()
+    first = day_ranger.get("/api/v1/alerts?limit=2").json()
     assert [a["id"] for a in first["alerts"]] == numbers[:2]
-    rest = ada.get(f"/api/v1/alerts?limit=2&after={first['next_after']}").json()
+    rest = day_ranger.get(f"/api/v1/alerts?limit=2&after={first['next_after']}").json()
     assert ([a["id"] for a in rest["alerts"]], rest["next_after"]) == (numbers[2:], None)
-    _decide(ada, numbers[0], "bear")
-    assert [a["id"] for a in ada.get("/api/v1/alerts?status=confirmed").json()["alerts"]] == numbers[:1]
+    _decide(day_ranger, numbers[0], "bear")
+    assert [a["id"] for a in day_ranger.get("/api/v1/alerts?status=confirmed").json()["alerts"]] == numbers[:1]
 
 
 def test_the_api_describes_itself(page: Stage) -> None:
@@ -231,8 +231,8 @@ def test_a_number_that_is_no_alert_is_not_found(page: Stage, path: str) -> None:
 
 def test_every_alert_keeps_its_version_count(page: Stage) -> None:
     alert = page.alert()
-    ada = page.person()
+    day_ranger = page.person()
     for version, verdict in enumerate(("bear", "undo", "not_a_bear", "undo", "unsure"), start=1):
-        assert _decide(ada, alert, verdict, version) == 303
+        assert _decide(day_ranger, alert, verdict, version) == 303
     with page.database.read() as session:
         assert session.get_one(Alert, alert).version == 6

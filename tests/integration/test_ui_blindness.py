@@ -70,80 +70,80 @@ def _ways_in(browser: TestClient, alert: int, cover: str) -> dict[str, bool]:
 def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(either: Stage) -> None:
     alert = either.alert("upper-creek")
     cover = _cover(either, alert)
-    ada = either.person("ada")
-    _watch(ada)
-    assert not any(_ways_in(ada, alert, cover).values()), _ways_in(ada, alert, cover)
-    assert "hidden from you" in ada.get("/").text
-    assert ada.post("/watches/1/end").status_code == 303
-    assert all(_ways_in(ada, alert, cover).values()), _ways_in(ada, alert, cover)
+    day_ranger = either.person("day-ranger")
+    _watch(day_ranger)
+    assert not any(_ways_in(day_ranger, alert, cover).values()), _ways_in(day_ranger, alert, cover)
+    assert "hidden from you" in day_ranger.get("/").text
+    assert day_ranger.post("/watches/1/end").status_code == 303
+    assert all(_ways_in(day_ranger, alert, cover).values()), _ways_in(day_ranger, alert, cover)
 
 
 def test_what_is_hidden_cannot_be_told_from_what_does_not_exist(page: Stage) -> None:
     alert = page.alert("upper-creek")
-    ada = page.person("ada")
-    _watch(ada)
-    hidden, nothing = ada.get(f"/alerts/{alert}"), ada.get("/alerts/987654")
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
+    hidden, nothing = day_ranger.get(f"/alerts/{alert}"), day_ranger.get("/alerts/987654")
     assert hidden.status_code == nothing.status_code == 404
     assert hidden.text.replace(str(alert), "N") == nothing.text.replace("987654", "N").replace(str(alert), "N")
 
 
 def test_only_the_watched_campsite_is_hidden_and_only_from_its_watcher(page: Stage) -> None:
     upper, lower = page.alert("upper-creek"), page.alert("lower-meadow")
-    ada, ben = page.person("ada"), page.person("ben")
-    _watch(ada)
-    assert [a["id"] for a in ada.get("/api/v1/alerts").json()["alerts"]] == [lower]
+    day_ranger, ben = page.person("day-ranger"), page.person("ben")
+    _watch(day_ranger)
+    assert [a["id"] for a in day_ranger.get("/api/v1/alerts").json()["alerts"]] == [lower]
     assert [a["id"] for a in ben.get("/api/v1/alerts").json()["alerts"]] == [upper, lower]
 
 
 def test_a_sealed_sighting_opens_the_view_for_ten_minutes(either: Stage) -> None:
     alert = either.alert("upper-creek", at=T0)
     cover = _cover(either, alert)
-    ada = either.person("ada")
-    _watch(ada)
-    _see(ada)
-    assert all(_ways_in(ada, alert, cover).values())
+    day_ranger = either.person("day-ranger")
+    _watch(day_ranger)
+    _see(day_ranger)
+    assert all(_ways_in(day_ranger, alert, cover).values())
     either.clock.now += REVEAL_S - 1
-    assert all(_ways_in(ada, alert, cover).values())
+    assert all(_ways_in(day_ranger, alert, cover).values())
     either.clock.now += 2
-    assert not any(_ways_in(ada, alert, cover).values())
+    assert not any(_ways_in(day_ranger, alert, cover).values())
 
 
 def test_a_sighting_elsewhere_or_before_the_watch_opens_nothing(page: Stage) -> None:
     alert = page.alert("upper-creek")
     cover = _cover(page, alert)
-    ada = page.person("ada")
-    _see(ada, "upper-pines", key="before-the-watch")
+    day_ranger = page.person("day-ranger")
+    _see(day_ranger, "upper-pines", key="before-the-watch")
     page.clock.now += 1
-    _watch(ada)
-    _see(ada, "lower-pines", key="at-the-other-one")
-    assert not any(_ways_in(ada, alert, cover).values())
+    _watch(day_ranger)
+    _see(day_ranger, "lower-pines", key="at-the-other-one")
+    assert not any(_ways_in(day_ranger, alert, cover).values())
 
 
 def test_where_people_act_on_the_model_nobody_is_blind(page: Stage) -> None:
     alert = page.alert("upper-creek")
-    ada = page.person("ada")
-    _watch(ada)
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
     with page.database.write() as session:
         grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 10, page.clock.now + 50)
-    assert ada.get(f"/alerts/{alert}").status_code == 200
+    assert day_ranger.get(f"/alerts/{alert}").status_code == 200
     page.clock.now += 60  # the lease runs out: shadow again, blind again
-    assert ada.get(f"/alerts/{alert}").status_code == 404
+    assert day_ranger.get(f"/alerts/{alert}").status_code == 404
 
 
 def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(either: Stage) -> None:
-    ada = either.person("ada")
-    _see(ada, key="not-on-watch")
+    day_ranger = either.person("day-ranger")
+    _see(day_ranger, key="not-on-watch")
     either.clock.now += 60
-    _watch(ada)
+    _watch(day_ranger)
     either.clock.now += 120
-    _see(ada, key="seen-before-the-watch-began", minutes="3")
+    _see(day_ranger, key="seen-before-the-watch-began", minutes="3")
     with either.database.read() as session:
         assert [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))] == [False, False]
     either.clock.now += REVEAL_S + 60
-    _see(ada, key="on-watch-blind", minutes="0")
-    _see(ada, key="while-the-view-is-open", minutes="0")
+    _see(day_ranger, key="on-watch-blind", minutes="0")
+    _see(day_ranger, key="while-the-view-is-open", minutes="0")
     either.clock.now += REVEAL_S + 60
-    _see(ada, key="seen-while-it-was-open", minutes="2")
+    _see(day_ranger, key="seen-while-it-was-open", minutes="2")
     with either.database.read() as session:
         blind = [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))]
     assert blind == [False, False, True, False, False]
@@ -151,50 +151,50 @@ def test_a_sighting_counts_as_blind_only_when_the_view_was_hidden_all_along(eith
 
 def test_whether_the_model_saw_it_is_hidden_again_when_the_view_closes(page: Stage) -> None:
     page.alert("upper-creek", at=T0)
-    ada = page.person("ada")
-    _watch(ada)
-    sighting = _see(ada)
-    assert "The model saw it" in ada.get(sighting).text
-    assert ada.get(f"/api/v1{sighting}").json()["match"] is not None
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
+    sighting = _see(day_ranger)
+    assert "The model saw it" in day_ranger.get(sighting).text
+    assert day_ranger.get(f"/api/v1{sighting}").json()["match"] is not None
     page.clock.now += REVEAL_S + 1
-    assert "The model saw it" not in ada.get(sighting).text
-    assert ada.get(f"/api/v1{sighting}").json()["match"] is None
+    assert "The model saw it" not in day_ranger.get(sighting).text
+    assert day_ranger.get(f"/api/v1{sighting}").json()["match"] is None
 
 
 def test_watchers_do_not_read_one_anothers_sightings(page: Stage) -> None:
     ben = page.person("ben")
     sighting = _see(ben)
-    ada = page.person("ada")
-    assert sighting in ada.get("/sightings").text
-    _watch(ada)
-    assert sighting not in ada.get("/sightings").text
-    assert ada.get(sighting).status_code == 404
-    assert ada.get(f"/api/v1{sighting}").status_code == 404
+    day_ranger = page.person("day-ranger")
+    assert sighting in day_ranger.get("/sightings").text
+    _watch(day_ranger)
+    assert sighting not in day_ranger.get("/sightings").text
+    assert day_ranger.get(sighting).status_code == 404
+    assert day_ranger.get(f"/api/v1{sighting}").status_code == 404
     assert ben.get(sighting).status_code == 200
 
 
 def test_a_doubled_click_is_one_watch_and_nobody_ends_somebody_elses(either: Stage) -> None:
-    ada, ben = either.person("ada"), either.person("ben")
-    _watch(ada)
-    _watch(ada)
-    assert ada.get("/").text.count("End watch") == 1
+    day_ranger, ben = either.person("day-ranger"), either.person("ben")
+    _watch(day_ranger)
+    _watch(day_ranger)
+    assert day_ranger.get("/").text.count("End watch") == 1
     ben.post("/watches/1/end")
-    assert "End watch" in ada.get("/").text
-    assert ada.post("/watches", data={"campsite": "no-such-campsite"}).status_code == 303
+    assert "End watch" in day_ranger.get("/").text
+    assert day_ranger.post("/watches", data={"campsite": "no-such-campsite"}).status_code == 303
 
 
 def test_one_rule_answers_for_one_and_for_all(either: Stage) -> None:
-    ada, ben = either.person("ada"), either.person("ben")
-    _watch(ada, "upper-pines")
+    day_ranger, ben = either.person("day-ranger"), either.person("ben")
+    _watch(day_ranger, "upper-pines")
     _watch(ben, "lower-pines")
     now = either.clock.now
     with either.database.read() as session:
         assert hidden_by_user(session, now) == {
-            either.user_id("ada"): {"upper-pines"},
+            either.user_id("day-ranger"): {"upper-pines"},
             either.user_id("ben"): {"lower-pines"},
         }
-        assert hidden_campsites(session, either.user_id("ada"), now) == {"upper-pines"}
-        assert blindfolds(session, now)[(either.user_id("ada"), "upper-pines")] == now
+        assert hidden_campsites(session, either.user_id("day-ranger"), now) == {"upper-pines"}
+        assert blindfolds(session, now)[(either.user_id("day-ranger"), "upper-pines")] == now
 
 
 def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:
@@ -202,7 +202,7 @@ def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:
     page.alert("upper-trail")
     with page.database.read() as session:
         cover = session.scalars(select(Encounter.cover)).one()
-    ada = page.person("ada")
-    assert ada.get(f"/media/{cover}").status_code == 200
-    _watch(ada)
-    assert ada.get(f"/media/{cover}").status_code == 404
+    day_ranger = page.person("day-ranger")
+    assert day_ranger.get(f"/media/{cover}").status_code == 200
+    _watch(day_ranger)
+    assert day_ranger.get(f"/media/{cover}").status_code == 404

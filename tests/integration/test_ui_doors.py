@@ -116,17 +116,17 @@ def test_every_role_gets_exactly_what_its_rights_say(page: Stage, role: Role) ->
 def test_another_sites_page_cannot_write_with_a_rangers_browser(
     page: Stage, headers: dict[str, str], allowed: bool
 ) -> None:
-    ada = page.person("ada")
-    del ada.headers["Sec-Fetch-Site"]
-    answer = ada.post("/watches", data={"campsite": "upper-pines"}, headers=headers)
+    day_ranger = page.person("day-ranger")
+    del day_ranger.headers["Sec-Fetch-Site"]
+    answer = day_ranger.post("/watches", data={"campsite": "upper-pines"}, headers=headers)
     assert (answer.status_code == 303) is allowed
     assert (answer.status_code == 403) is not allowed
-    assert ada.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+    assert day_ranger.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/login", "/", "/alerts/1", "/media/x", "/api/v1/alerts", "/metrics", "/nowhere"])
 def test_every_answer_carries_the_security_headers(page: Stage, path: str) -> None:
-    for browser in (page.stranger(), page.person("ada")):
+    for browser in (page.stranger(), page.person("day-ranger")):
         headers = browser.get(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'self'" in policy
@@ -164,32 +164,32 @@ def test_static_files_may_be_kept_for_ever_because_their_address_changes_with_th
 
 @pytest.mark.parametrize("path", ["/alerts/999", "/alerts/99999999999999999999", "/alerts/abc", "/alerts/-1", "/x"])
 def test_what_does_not_exist_gets_a_page_that_says_so(page: Stage, path: str) -> None:
-    answer = page.person("ada").get(path)
+    answer = page.person("day-ranger").get(path)
     assert answer.status_code == 404
     assert "Nothing here" in answer.text
     assert "Back to watch" in answer.text
 
 
 def test_the_api_answers_with_json_where_a_page_answers_with_words(page: Stage) -> None:
-    ada = page.person("ada")
-    assert ada.get("/api/v1/alerts/999").json()["detail"].startswith("There is no such alert")
+    day_ranger = page.person("day-ranger")
+    assert day_ranger.get("/api/v1/alerts/999").json()["detail"].startswith("There is no such alert")
     assert page.stranger().get("/api/v1/alerts").json() == {"detail": "Sign in first."}
-    assert ada.get("/api/v1/alerts?limit=many").status_code == 422
+    assert day_ranger.get("/api/v1/alerts?limit=many").status_code == 422
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(page: Stage) -> None:
-    ada = page.person("ada")
-    answer = ada.post("/sightings", data={"note": "x" * (MAX_BODY_BYTES + 1)})
+    day_ranger = page.person("day-ranger")
+    answer = day_ranger.post("/sightings", data={"note": "x" * (MAX_BODY_BYTES + 1)})
     assert answer.status_code == 413
     assert "content-security-policy" in answer.headers
     chunks = (b"x" * 8192 for _ in range(MAX_BODY_BYTES // 8192 + 2))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert ada.post("/sightings", content=chunks, headers=form).status_code == 413
+    assert day_ranger.post("/sightings", content=chunks, headers=form).status_code == 413
     assert page.stranger().post("/login", data={"name": "x" * (MAX_BODY_BYTES + 1)}).status_code == 413
 
 
 def test_an_incomplete_form_is_a_page_not_a_crash(page: Stage) -> None:
-    answer = page.person("ada").post("/alerts/1/decision", data={"verdict": "maybe"})
+    answer = page.person("day-ranger").post("/alerts/1/decision", data={"verdict": "maybe"})
     assert answer.status_code == 422
     assert "not complete" in answer.text
 
@@ -198,9 +198,9 @@ STRANGE = ("", "\0", "a\0b", "-1", "9" * 400, "NaN", "[]", "'; DROP TABLE alerts
 
 
 def test_no_text_that_a_form_can_carry_breaks_a_page(either: Stage) -> None:
-    ada = either.person("ada")
+    day_ranger = either.person("day-ranger")
     forms: dict[str, dict[str, str]] = {
-        "/login": {"name": "ada", "password": "wrong", "next": "/", "kept": ""},
+        "/login": {"name": "day-ranger", "password": "wrong", "next": "/", "kept": ""},
         "/theme": {"theme": "red"},
         "/watches": {"campsite": "upper-pines"},
         "/watches/99999999999999999999/end": {"nothing": ""},
@@ -213,7 +213,7 @@ def test_no_text_that_a_form_can_carry_breaks_a_page(either: Stage) -> None:
     for strange in STRANGE:
         for path, fields in forms.items():
             for field in fields if path != "/login" else ("name", "next"):
-                answer = ada.post(path, data={**fields, field: strange})
+                answer = day_ranger.post(path, data={**fields, field: strange})
                 assert answer.status_code < 500, f"{path} with {field}={strange!r}"
 
 
@@ -235,14 +235,14 @@ def test_no_json_breaks_the_api(either: Stage, field: str) -> None:
 
 
 def test_when_the_database_does_not_answer_the_page_says_so(page: Stage) -> None:
-    ada = page.person()
+    day_ranger = page.person()
     with page.database.write() as session:
         session.execute(text("ALTER TABLE encounters RENAME TO lost"))
     for path in ("/alerts/1", "/"):
-        answer = ada.get(path)
+        answer = day_ranger.get(path)
         assert answer.status_code == 503
         assert "database does not answer" in answer.text
-    assert ada.get("/api/v1/alerts").status_code == 200  # it needs no encounters while there are no alerts
+    assert day_ranger.get("/api/v1/alerts").status_code == 200  # it needs no encounters while there are no alerts
 
 
 def test_a_mistake_of_ours_is_a_page_with_all_its_headers(page: Stage) -> None:
@@ -271,22 +271,22 @@ def test_a_mistake_of_ours_is_a_page_with_all_its_headers(page: Stage) -> None:
     ],
 )
 def test_a_wrong_media_key_finds_nothing(page: Stage, key: str) -> None:
-    assert page.person("ada").get(f"/media/{key}").status_code == 404
+    assert page.person("day-ranger").get(f"/media/{key}").status_code == 404
 
 
 def test_a_picture_of_a_camera_that_is_not_in_the_database_is_not_served(page: Stage) -> None:
     key = page.media.put("nobodys-camera", T0, jpeg())
-    assert page.person("ada").get(f"/media/{key}").status_code == 404
+    assert page.person("day-ranger").get(f"/media/{key}").status_code == 404
 
 
 def test_a_picture_is_served_to_those_who_may_see_it_and_asked_for_again_each_time(page: Stage) -> None:
     key = page.media.put("upper-creek", T0, jpeg())
-    ada = page.person("ada")
-    answer = ada.get(f"/media/{key}")
+    day_ranger = page.person("day-ranger")
+    answer = day_ranger.get(f"/media/{key}")
     assert (answer.status_code, answer.content) == (200, jpeg())
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "private, no-cache"
-    again = ada.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]})
+    again = day_ranger.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    ada.post("/logout")
-    assert ada.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 401
+    day_ranger.post("/logout")
+    assert day_ranger.get(f"/media/{key}", headers={"If-None-Match": answer.headers["etag"]}).status_code == 401

@@ -93,14 +93,14 @@ class House:
     redis: redis.Redis
     listening: ExitStack
 
-    def browser(self, name: str = "ada") -> httpx.Client:
+    def browser(self, name: str = "day-ranger") -> httpx.Client:
         """Somebody who is logged in."""
         with self.database.write() as session:
             user = session.scalar(select(User).where(User.name == name)) or add_user(session, name)
             token = open_session(session, user, time.time()).token
         return httpx.Client(base_url=self.url, cookies={"bearwatch": token}, timeout=WAIT_S)
 
-    def listen(self, name: str = "ada", **how: Any) -> Ear:
+    def listen(self, name: str = "day-ranger", **how: Any) -> Ear:
         """An open page of this person; it stays open until the server stops."""
         return self.listen_with(self.browser(name), **how)
 
@@ -213,7 +213,7 @@ def test_a_page_that_missed_too_much_or_comes_from_another_database_reloads(hous
 
 def test_a_decision_is_on_every_other_page(house: House) -> None:
     house.alert()
-    ear = house.listen("ada")
+    ear = house.listen("day-ranger")
     with house.browser("ben") as ben:
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "bens-decision"}
         assert ben.post("/api/v1/alerts/1/decisions", json=body).status_code == 200
@@ -221,12 +221,12 @@ def test_a_decision_is_on_every_other_page(house: House) -> None:
 
 
 def test_on_watch_the_stream_is_silent_about_the_campsite(house: House) -> None:
-    with house.browser("ada") as ada:
-        ada.post("/watches", data={"campsite": "upper-pines"})
-    blind, seeing = house.listen("ada", after=0), house.listen("ben", after=0)
+    with house.browser("day-ranger") as day_ranger:
+        day_ranger.post("/watches", data={"campsite": "upper-pines"})
+    blind, seeing = house.listen("day-ranger", after=0), house.listen("ben", after=0)
     house.alert("upper-creek", T0)
     house.alert("lower-meadow", T0)
-    again = house.listen("ada", after=0)  # catching up is no way in either
+    again = house.listen("day-ranger", after=0)  # catching up is no way in either
     for ear in (blind, seeing, again):
         ear.wait_for(lambda e: e.name == "ledger" and e.data["subject"] == "alert:2")
     assert ("alert.raised", "alert:1") in seeing.ledger()
@@ -235,8 +235,8 @@ def test_on_watch_the_stream_is_silent_about_the_campsite(house: House) -> None:
 
 
 def test_when_a_watch_begins_open_pages_are_told_to_look_again(house: House) -> None:
-    ear = house.listen("ada")
-    with house.browser("ada") as other:
+    ear = house.listen("day-ranger")
+    with house.browser("day-ranger") as other:
         other.post("/watches", data={"campsite": "upper-pines"})
     ear.wait_for(lambda e: e.name == "resync")
 
@@ -264,7 +264,7 @@ def test_the_cameras_say_what_they_are_worth(house: House) -> None:
 
 
 def test_a_page_that_does_not_keep_up_is_cut_off_and_comes_back_by_itself() -> None:
-    slow = Listener(Account(1, "ada", Role.RANGER, "s"), 0, set())
+    slow = Listener(Account(1, "day-ranger", Role.RANGER, "s"), 0, set())
     for number in range(QUEUE_LENGTH + 1):
         slow.give(ServerSentEvent(event="ledger", id=str(number), data={}))
     assert slow.queue.get_nowait() is None  # the stream ends; the browser asks again for what it missed

@@ -66,21 +66,21 @@ def test_a_stranger_is_sent_to_the_login_and_back_to_where_they_wanted_to_go(pag
     answer = stranger.get("/alerts/7?x=1")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/login?next=%2Falerts%2F7%3Fx%3D1"
-    page.person("ada")
-    answer = stranger.post("/login", data={"name": "ada", "password": PASSWORD, "next": "/alerts/7?x=1"})
+    page.person("day-ranger")
+    answer = stranger.post("/login", data={"name": "day-ranger", "password": PASSWORD, "next": "/alerts/7?x=1"})
     assert answer.headers["location"] == "/alerts/7?x=1"
 
 
 @pytest.mark.parametrize("target", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "x"])
 def test_a_login_never_forwards_to_another_site(page: Stage, target: str) -> None:
-    page.person("ada")
-    answer = page.stranger().post("/login", data={"name": "ada", "password": PASSWORD, "next": target})
+    page.person("day-ranger")
+    answer = page.stranger().post("/login", data={"name": "day-ranger", "password": PASSWORD, "next": target})
     assert answer.headers["location"] == "/"
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_the_database_knows_only_its_hash(page: Stage) -> None:
-    page.person("ada")
-    answer = page.stranger().post("/login", data={"name": "ada", "password": PASSWORD})
+    page.person("day-ranger")
+    answer = page.stranger().post("/login", data={"name": "day-ranger", "password": PASSWORD})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
@@ -110,94 +110,96 @@ def test_over_https_the_cookie_is_secure_and_bound_to_the_host(
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(page: Stage) -> None:
-    page.person("ada")
-    wrong = page.stranger().post("/login", data={"name": "ada", "password": "not the password"})
-    unknown = page.stranger().post("/login", data={"name": "eve", "password": "not the password"})
+    page.person("day-ranger")
+    wrong = page.stranger().post("/login", data={"name": "day-ranger", "password": "not the password"})
+    unknown = page.stranger().post("/login", data={"name": "evening-ranger", "password": "not the password"})
     assert wrong.status_code == unknown.status_code == 401
-    assert wrong.text.replace("ada", "eve") == unknown.text
+    assert wrong.text.replace("day-ranger", "evening-ranger") == unknown.text
 
 
 def test_after_five_wrong_passwords_even_the_right_one_has_to_wait(page: Stage) -> None:
-    page.person("ada")
+    page.person("day-ranger")
     stranger = page.stranger()
     for _ in range(MAX_FAILURES_PAIR):
-        assert stranger.post("/login", data={"name": "ada", "password": "guess"}).status_code == 401
-    answer = stranger.post("/login", data={"name": "ada", "password": PASSWORD})
+        assert stranger.post("/login", data={"name": "day-ranger", "password": "guess"}).status_code == 401
+    answer = stranger.post("/login", data={"name": "day-ranger", "password": PASSWORD})
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) <= WINDOW_S + 1
     page.clock.now += WINDOW_S + 1
-    assert stranger.post("/login", data={"name": "ada", "password": PASSWORD}).status_code == 303
+    assert stranger.post("/login", data={"name": "day-ranger", "password": PASSWORD}).status_code == 303
 
 
 def test_somebody_elses_guesses_from_another_address_do_not_lock_a_ranger_out(page: Stage) -> None:
-    page.person("ada")
+    page.person("day-ranger")
     with page.database.write() as session:
         for _ in range(MAX_FAILURES_PAIR * 2):
-            session.add(LoginFailure(name="ada", address="203.0.113.9", at=page.clock.now))
-    assert page.stranger().post("/login", data={"name": "ada", "password": PASSWORD}).status_code == 303
+            session.add(LoginFailure(name="day-ranger", address="203.0.113.9", at=page.clock.now))
+    assert page.stranger().post("/login", data={"name": "day-ranger", "password": PASSWORD}).status_code == 303
 
 
 def test_logging_out_ends_the_session_on_the_server(page: Stage) -> None:
-    ada = page.person("ada")
-    token = ada.cookies["bearwatch"]
-    assert ada.get("/").status_code == 200
-    assert ada.post("/logout").status_code == 303
+    day_ranger = page.person("day-ranger")
+    token = day_ranger.cookies["bearwatch"]
+    assert day_ranger.get("/").status_code == 200
+    assert day_ranger.post("/logout").status_code == 303
     thief = page.stranger()
     thief.cookies.set("bearwatch", token)
     assert thief.get("/").status_code == 303
 
 
 def test_a_session_ends_by_itself(page: Stage) -> None:
-    ada = page.person("ada")
+    day_ranger = page.person("day-ranger")
     page.clock.now += SESSION_S - 1
-    assert ada.get("/").status_code == 200
+    assert day_ranger.get("/").status_code == 200
     page.clock.now += 2
-    assert ada.get("/").status_code == 303
+    assert day_ranger.get("/").status_code == 303
 
 
 def test_an_account_that_is_switched_off_is_out_at_once(page: Stage) -> None:
-    ada = page.person("ada")
+    day_ranger = page.person("day-ranger")
     with page.database.write() as session:
-        session.execute(update(User).where(User.name == "ada").values(active=False))
-    assert ada.get("/").status_code == 303
-    assert page.stranger().post("/login", data={"name": "ada", "password": PASSWORD}).status_code == 401
+        session.execute(update(User).where(User.name == "day-ranger").values(active=False))
+    assert day_ranger.get("/").status_code == 303
+    assert page.stranger().post("/login", data={"name": "day-ranger", "password": PASSWORD}).status_code == 401
 
 
 def test_a_sighting_typed_before_the_session_ended_comes_back_after_the_login(page: Stage) -> None:
-    ada = page.person("ada")
+    day_ranger = page.person("day-ranger")
     page.clock.now += SESSION_S + 1
     typed = {
         "campsite": "lower-pines", "camera": "", "animal": "bear", "number": "3", "when": "now",
         "note": "near <b>site 14</b> & the creek", "idempotency_key": "typed-before-login",
     }  # fmt: skip
-    refused = ada.post("/sightings", data=typed)
+    refused = day_ranger.post("/sightings", data=typed)
     assert refused.status_code == 401
     assert "What you typed is kept" in refused.text
     page.clock.now += 90  # the login takes a while: "now" stays the moment at which it was said
     kept = _hidden(refused.text, "kept")
-    back = ada.post("/login", data={"name": "ada", "password": PASSWORD, "kept": kept})
+    back = day_ranger.post("/login", data={"name": "day-ranger", "password": PASSWORD, "kept": kept})
     assert back.status_code == 200
     assert "near &lt;b&gt;site 14&lt;/b&gt; &amp; the creek" in back.text
     assert 'value="lower-pines" selected' in back.text
     assert "as you said" in back.text
-    sent = ada.post("/sightings", data={**typed, "when": "at", "at": _hidden(back.text, "at")})
+    sent = day_ranger.post("/sightings", data={**typed, "when": "at", "at": _hidden(back.text, "at")})
     assert sent.status_code == 303
-    said = ada.get(f"/api/v1{sent.headers['location']}").json()
+    said = day_ranger.get(f"/api/v1{sent.headers['location']}").json()
     assert said["seen_at"] == page.clock.now - 90
 
 
 def test_a_decision_made_before_the_session_ended_waits_for_a_click_after_the_login(page: Stage) -> None:
-    ada = page.person("ada")
+    day_ranger = page.person("day-ranger")
     number = page.alert()
     page.clock.now += SESSION_S + 1
     answer = {"verdict": "not_a_bear", "seen_version": "1", "idempotency_key": "before-the-login"}
-    refused = ada.post(f"/alerts/{number}/decision", data=answer)
+    refused = day_ranger.post(f"/alerts/{number}/decision", data=answer)
     assert refused.status_code == 401
-    back = ada.post("/login", data={"name": "ada", "password": PASSWORD, "kept": _hidden(refused.text, "kept")})
+    back = day_ranger.post(
+        "/login", data={"name": "day-ranger", "password": PASSWORD, "kept": _hidden(refused.text, "kept")}
+    )
     assert "Not sent yet" in back.text
     assert "Not a bear" in back.text
-    assert ada.get(f"/api/v1/alerts/{number}").json()["status"] == "open"
-    assert ada.post(f"/alerts/{number}/decision", data=answer).status_code == 303
+    assert day_ranger.get(f"/api/v1/alerts/{number}").json()["status"] == "open"
+    assert day_ranger.post(f"/alerts/{number}/decision", data=answer).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -206,17 +208,17 @@ def test_a_decision_made_before_the_session_ended_waits_for_a_click_after_the_lo
      '{"path": "/sightings", "fields": {"note": 7}}', "[" * 10_000],
 )  # fmt: skip
 def test_a_kept_form_that_is_none_is_forgotten(page: Stage, kept: str) -> None:
-    page.person("ada")
-    answer = page.stranger().post("/login", data={"name": "ada", "password": PASSWORD, "kept": kept})
+    page.person("day-ranger")
+    answer = page.stranger().post("/login", data={"name": "day-ranger", "password": PASSWORD, "kept": kept})
     assert answer.status_code == 303
 
 
 def test_a_theme_is_remembered_on_the_device(page: Stage) -> None:
-    ada = page.person("ada")
-    ada.post("/theme", data={"theme": "red"}, headers={"Referer": "http://testserver/sightings"})
-    assert 'data-theme="red"' in ada.get("/").text
-    ada.post("/theme", data={"theme": "plaid"})
-    assert 'data-theme="red"' in ada.get("/").text
+    day_ranger = page.person("day-ranger")
+    day_ranger.post("/theme", data={"theme": "red"}, headers={"Referer": "http://testserver/sightings"})
+    assert 'data-theme="red"' in day_ranger.get("/").text
+    day_ranger.post("/theme", data={"theme": "plaid"})
+    assert 'data-theme="red"' in day_ranger.get("/").text
     assert 'data-theme="auto"' in page.stranger().get("/login").text
 
 

@@ -33,8 +33,8 @@ def _metrics(page: Stage) -> dict[str, float]:
 def test_open_alerts_and_latency_are_counted(page: Stage) -> None:
     page.alert("upper-creek", T0)
     page.alert("upper-trail", T0 + 30)
-    ada = page.person()
-    ada.post("/alerts/1/decision", data={"verdict": "bear", "seen_version": 1, "idempotency_key": "a-long-key"})
+    day_ranger = page.person()
+    day_ranger.post("/alerts/1/decision", data={"verdict": "bear", "seen_version": 1, "idempotency_key": "a-long-key"})
     said = _metrics(page)
     assert said["bearwatch_open_alerts"] == 1
     assert said["bearwatch_oldest_open_alert_seconds"] == pytest.approx(page.clock.now - (T0 + 30.4))

@@ -52,17 +52,17 @@ def test_a_sighting_is_sealed_over_exactly_what_was_typed(either: Stage) -> None
 
 
 def test_a_sighting_that_was_changed_after_it_was_sealed_says_so(page: Stage) -> None:
-    ada = page.person()
-    where = _see(ada)
-    assert "intact" in ada.get(where).text
+    day_ranger = page.person()
+    where = _see(day_ranger)
+    assert "intact" in day_ranger.get(where).text
     with page.database.write() as session:
         session.execute(update(Sighting).values(number=9))
-    assert "was changed after it was sealed" in ada.get(where).text
+    assert "was changed after it was sealed" in day_ranger.get(where).text
 
 
 def test_the_same_form_sent_twice_is_one_sighting(either: Stage) -> None:
-    ada = either.person()
-    assert _see(ada) == _see(ada)
+    day_ranger = either.person()
+    assert _see(day_ranger) == _see(day_ranger)
 
 
 @pytest.mark.parametrize(
@@ -125,31 +125,33 @@ def test_an_encounter_at_another_campsite_is_no_match(page: Stage) -> None:
 
 
 def test_while_it_may_still_be_seen_the_page_says_until_when(page: Stage) -> None:
-    ada = page.person()
+    day_ranger = page.person()
     where = _at(page, page.clock.now)
-    assert "It may still" in ada.get(where).text
+    assert "It may still" in day_ranger.get(where).text
     page.clock.now += MATCH_AFTER_S + 1
-    assert "The model missed it" in ada.get(where).text
-    assert "The model missed it" in ada.get(f"{where}/match").text
+    assert "The model missed it" in day_ranger.get(where).text
+    assert "The model missed it" in day_ranger.get(f"{where}/match").text
 
 
 def test_the_api_seals_a_sighting_too(page: Stage) -> None:
     body = {"campsite": "upper-pines", "seen_at": page.clock.now - 30, "idempotency_key": "by-program"}
-    ada = page.person()
-    answer = ada.post("/api/v1/sightings", json=body)
+    day_ranger = page.person()
+    answer = day_ranger.post("/api/v1/sightings", json=body)
     assert answer.status_code == 201
     assert len(answer.json()["seal"]) == 64
-    assert ada.post("/api/v1/sightings", json=body).json()["id"] == answer.json()["id"]
-    late = ada.post("/api/v1/sightings", json={**body, "seen_at": T0 - 10_000_000, "idempotency_key": "too-late"})
+    assert day_ranger.post("/api/v1/sightings", json=body).json()["id"] == answer.json()["id"]
+    late = day_ranger.post(
+        "/api/v1/sightings", json={**body, "seen_at": T0 - 10_000_000, "idempotency_key": "too-late"}
+    )
     assert late.status_code == 422
-    assert ada.post("/api/v1/sightings", json={**body, "colour": "brown"}).status_code == 422
+    assert day_ranger.post("/api/v1/sightings", json={**body, "colour": "brown"}).status_code == 422
 
 
 def test_the_form_starts_at_the_campsite_that_is_being_watched(page: Stage) -> None:
-    ada = page.person()
-    ada.post("/watches", data={"campsite": "lower-pines"})
-    assert 'value="lower-pines" selected' in ada.get("/sightings/new").text
-    assert 'value="upper-pines" selected' in ada.get("/sightings/new?campsite=upper-pines").text
+    day_ranger = page.person()
+    day_ranger.post("/watches", data={"campsite": "lower-pines"})
+    assert 'value="lower-pines" selected' in day_ranger.get("/sightings/new").text
+    assert 'value="upper-pines" selected' in day_ranger.get("/sightings/new?campsite=upper-pines").text
 
 
 def _at(page: Stage, seen_at: float) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Reason
 from detector.classify import classify
-from detector.labels import Label
+from detector.labels import GENERIC, Label
 
 
 class BrightnessEngine:
@@ -17,6 +17,7 @@ class BrightnessEngine:
     name = "brightness@32:00000000"
     input_px = 32
     device = "cpu"
+    labels = GENERIC
 
     def __init__(self) -> None:
         self.batches: list[int] = []

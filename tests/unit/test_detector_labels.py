@@ -35,13 +35,13 @@ def sure_of(*classes: int) -> NDArray[np.float32]:
 )
 def test_each_class_has_the_label_a_ranger_expects(imagenet_class: int, label: Label) -> None:
     (said,) = predictions(sure_of(imagenet_class))
-    assert said.label is label
+    assert said.label == label
     assert said.label_probability > 0.99
 
 
 def test_a_bear_of_unsure_kind_is_surely_a_bear() -> None:
     (said,) = predictions(sure_of(294, 295))
-    assert said.label is Label.BEAR
+    assert said.label == Label.BEAR
     assert said.bear == pytest.approx(1.0, abs=1e-4)
 
 
