@@ -156,7 +156,7 @@ def troubles(directory: Path, redis_url: str) -> list[Row]:
         {
             "what": f"{kind.value} for {SUFFER_S:.0f} s",
             "blind after, s": blind.get(name, "never"),
-            "sees again after, s": healed.get(name, "it always saw" if name not in blind else "not yet"),
+            "sees again after, s": healed.get(name, "not yet") if name in blind else "it always saw",
         }
         for kind, name in names.items()
     ]

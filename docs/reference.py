@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bearwatch.cli import COMMANDS
 from core.config import Camera, Campsite, Config, Detector, Motion, Region, Retention, Rollout
 from core.settings import Settings
+from review_ui.routes.metrics import METRICS as PAGE_METRICS
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"
@@ -26,7 +27,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout": Rollout,
     "retention": Retention,
 }
-METRICS = {
+COUNTERS = {
     "bearwatch_frames_sent_total": "frames put on the stream, by camera and reason",
     "bearwatch_frames_dropped_total": "frames that gave way, by camera and reason (stale, overflow, spool_full, …)",
     "bearwatch_frames_scored_total": "frames scored by the network, by camera",
@@ -35,6 +36,7 @@ METRICS = {
     "bearwatch_dead_letters_total": "stream entries given up after three tries, by stream",
     "bearwatch_encounters_total": "encounters that have begun",
 }
+METRICS = {**COUNTERS, **PAGE_METRICS}
 
 
 def metrics_in_code() -> set[str]:
@@ -88,7 +90,8 @@ def _settings() -> Iterator[str]:
 
 
 def _configuration() -> Iterator[str]:
-    yield "## Configuration file\n\n`bearwatch init` writes a commented example.\n\n| key | meaning | default |\n|---|---|---|"
+    yield "## Configuration file\n\n`bearwatch init` writes a commented example.\n"
+    yield "| key | meaning | default |\n|---|---|---|"
     for section, model in SECTIONS.items():
         for name, field in model.model_fields.items():
             yield _row(f"{section}.{name}", field)

@@ -136,7 +136,9 @@ class CameraReader:
             self.facts.arrivals.tick(arrival.at)
             due = pacer.due(arrival.at)
             if skipper.skip(arrival):
-                self.facts.behind += due
+                if due:
+                    pacer.took(arrival.at)
+                    self.facts.behind += 1
                 continue
             if not due and context.codec.intra_only:
                 continue

@@ -80,6 +80,7 @@ class CameraWatch:
             except Exception:
                 # The loop's edge: whatever a camera sends, its reader comes back.
                 log.exception("camera %s: its reader crashed and starts again", self.name)
+                self._maker.gate.forget()
                 self._lost("its reader crashed, see the log")
                 self._stop.wait(RESTART_AFTER_S)
 

@@ -18,7 +18,9 @@ from bearwatch.camera_sim.scene import Light, Scene, Visit, whole_box
 Frame = npt.NDArray[np.uint8]
 """(1.5 h, w): the luma plane, then the two half-size chroma planes (I420)."""
 
-NOISE_SIGMA = {"day": 1.7, "infrared": 2.0}
+NOISE_SIGMA = {"day": 1.5, "infrared": 2.0}
+BLOTCH_SIGMA, BLOTCH_PX = 1.5, 4.0
+"""Coarse noise outlives the encoder where fine noise is smoothed away: no two decoded frames are alike."""
 NOISE_SHEETS = 4
 
 
@@ -228,8 +230,10 @@ def _noise_sheets(scene: Scene) -> list[npt.NDArray[np.int16]]:
     sheets = []
     for _ in range(NOISE_SHEETS):
         fine = rng.standard_normal(shape, dtype=np.float32)
-        grain = fine * 0.7 + blur(fine, 0.8) * 1.3
-        sheets.append(np.round(grain * NOISE_SIGMA[scene.light]).astype(np.int16))
+        grain = (fine * 0.7 + blur(fine, 0.8) * 1.3) * NOISE_SIGMA[scene.light]
+        blotches = blur(rng.standard_normal(shape, dtype=np.float32), BLOTCH_PX)
+        grain += blotches * (BLOTCH_SIGMA / blotches.std())
+        sheets.append(np.round(grain).astype(np.int16))
     return sheets
 
 

@@ -29,10 +29,10 @@ from bearwatch.camera_sim.scene import Scene, Visit
 from bearwatch.camera_sim.server import StagedCameras
 from bearwatch.camera_sim.trouble import Trouble
 
-WIDTH, HEIGHT, FPS = 320, 180, 10
+WIDTH, HEIGHT, FPS = 320, 180, 20
 CROSSING = Visit("bear", 0, 6, ((0.25, 0.85), (0.75, 0.85)), 0.5)
 SCENE = Scene("gate", WIDTH, HEIGHT, FPS, loop_s=6, visits=(CROSSING,))
-OTHER = Scene("barn", WIDTH, HEIGHT, FPS, loop_s=3, seed=2)
+OTHER = Scene("barn", WIDTH, HEIGHT, FPS, loop_s=1, seed=2)
 
 Luma = npt.NDArray[np.uint8]
 Shot = tuple[float | None, Luma]
@@ -146,7 +146,7 @@ def test_no_two_frames_of_a_live_camera_are_the_same(cameras: StagedCameras) -> 
 
 def test_the_stream_goes_on_without_a_break_when_the_loop_begins_again(cameras: StagedCameras) -> None:
     with viewing(cameras.url("barn")) as client:
-        shots = client.shots(35)
+        shots = client.shots(30)
     assert np.diff(times(shots)) == pytest.approx(1 / FPS, abs=0.002)
 
 
@@ -167,8 +167,8 @@ def test_the_live_picture_shows_the_subject_where_the_truth_says(cameras: Staged
 
 def test_two_viewers_see_the_same_moment(cameras: StagedCameras) -> None:
     with viewing(cameras.url("gate")) as one, viewing(cameras.url("gate")) as two:
-        first = {shot.tobytes() for _, shot in one.shots(25)}
-        second = {shot.tobytes() for _, shot in two.shots(25)}
+        first = {shot.tobytes() for _, shot in one.shots(30)}
+        second = {shot.tobytes() for _, shot in two.shots(30)}
         assert cameras.viewers("gate") == 2
     assert len(first & second) >= 10
 
@@ -303,7 +303,7 @@ def test_a_camera_that_sends_garbage_shows_nothing_of_its_place_and_then_recover
         cameras.trouble("gate", "garbage")
         received, shots = 0, list[Shot]()
         began = time.monotonic()
-        while time.monotonic() - began < 1.5:
+        while time.monotonic() - began < 0.8:
             size, decoded = client.next_packet()
             received += size
             shots += decoded
@@ -316,7 +316,7 @@ def test_a_camera_that_sends_garbage_shows_nothing_of_its_place_and_then_recover
 def test_a_camera_with_a_wrong_clock_jumps_by_hours_and_sends_good_pictures(cameras: StagedCameras) -> None:
     with viewing(cameras.url("gate")) as client:
         cameras.trouble("gate", "wrong_clock")
-        shots = client.shots(30)
+        shots = client.shots(50)
     assert np.abs(np.diff(times(shots))).max() > 3000
     assert looks_like(shots[-1][1], SCENE)
 

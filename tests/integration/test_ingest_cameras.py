@@ -7,8 +7,9 @@ tests ask the record what became of their camera.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from threading import Event
 
 import pytest
 import redis
@@ -18,10 +19,12 @@ from bearwatch.camera_sim.scene import Scene, truth
 from bearwatch.camera_sim.server import StagedCameras
 from bearwatch.camera_sim.trouble import Trouble
 from bearwatch.embedded import EmbeddedRedis
-from core.config import Camera
+from core.config import Camera, Motion
 from core.messages import CameraStatus, Frame, Reason, Sight
 from core.redis_client import connect
 from core.telemetry import Telemetry
+from ingest.camera import CameraReader
+from ingest.motion import MotionGate
 from ingest.probe import probe
 from ingest.worker import REPORT_EVERY_S
 from tests.ingest_running import config_of, fresh, late, running, wait_until
@@ -65,25 +68,28 @@ class Record:
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """The whole play: well, troubled, healed."""
-    directory = tmp_path_factory.mktemp("cameras")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedCameras]:
+    """One camera for each trouble, and a calm one."""
     names = [*map(name_of, TROUBLES), "calm"]
+    with StagedCameras([scene(name) for name in names], cache_dir=tmp_path_factory.mktemp("loops")) as cameras:
+        yield cameras
+
+
+@pytest.fixture(scope="module")
+def record(staged: StagedCameras, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """The whole play: well, troubled, healed."""
     found = Record()
-    with (
-        StagedCameras([scene(name) for name in names], cache_dir=directory / "loops") as cameras,
-        EmbeddedRedis(directory / "redis") as server,
-    ):
-        config = config_of({name: {"url": cameras.url(name)} for name in names}, BLIND_AFTER_S)
+    config = config_of({name: {"url": staged.url(name)} for name in staged.names}, BLIND_AFTER_S)
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
         client = connect(server.url)
         with running(config, server.url):
-            play(found, cameras, client, names)
+            play(found, staged, client)
         found.frames = [*fresh(client), *late(client)]
         client.close()
     return found
 
 
-def play(found: Record, cameras: StagedCameras, client: redis.Redis, names: list[str]) -> None:
+def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
     """Let all cameras be well, then ill, then well."""
 
     def reported() -> dict[str, CameraStatus]:
@@ -94,7 +100,7 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis, names: list
         for name, status in now.items():
             if status.sight is Sight.LIVE:
                 found.live_after_s.setdefault(name, time.time() - (found.healed_at or time.time()))
-        return len(now) == len(names) and all(status.sight is Sight.LIVE for status in now.values())
+        return len(now) == len(cameras.names) and all(status.sight is Sight.LIVE for status in now.values())
 
     wait_until(all_live, 20.0, "all cameras to be live")
     found.scene_began_at = time.time() - cameras.elapsed_s("calm")
@@ -230,13 +236,32 @@ def test_broken_data_is_counted(record: Record) -> None:
     assert record.healed[name_of(Trouble.GARBAGE)].dropped["undecodable"] > 0
 
 
-def test_probing_an_rtsp_camera_shows_what_it_is(tmp_path: Path) -> None:
-    with StagedCameras([scene("probed")], cache_dir=tmp_path) as cameras:
-        result = probe("probed", Camera(campsite="pines", url=cameras.url("probed")), 5.0)
-        cameras.trouble("probed", Trouble.STALL)
-        silent = probe("probed", Camera(campsite="pines", url=cameras.url("probed")), 1.5)
+def test_probing_an_rtsp_camera_shows_what_it_is(staged: StagedCameras) -> None:
+    camera = Camera(campsite="pines", url=staged.url("calm"))
+    result = probe("calm", camera, 5.0)
+    staged.trouble("calm", Trouble.STALL)
+    silent = probe("calm", camera, 1.5)
+    staged.trouble("calm", Trouble.NONE)
     assert (result.ok, result.codec, result.width, result.height, result.error) == (True, "h264", 320, 180, "")
     assert result.fps == pytest.approx(10.0, rel=0.2)
     assert result.snapshot_jpeg is not None
     assert not silent.ok
     assert silent.error == "opened, but no data for 2 s"
+
+
+def test_a_reader_that_is_too_slow_shows_what_is_and_not_what_was(staged: StagedCameras) -> None:
+    stop, gate, errors = Event(), MotionGate(Motion()), list[float]()
+    reader = CameraReader("calm", Camera(campsite="pines", url=staged.url("calm")), 2.0, stop, pytest.fail)
+    scene_began_at = time.time() - staged.elapsed_s("calm")
+    for number, shot in enumerate(reader.shots()):
+        time.sleep(0.45)  # more than twice as long as there is
+        boxes = gate.feed(shot.picture.small, shot.captured_at).boxes
+        visible = [seen.box for seen in truth(scene("calm"), shot.captured_at - scene_began_at) if seen.inside > 0.5]
+        if boxes and visible:
+            middle = (visible[0].left + visible[0].right) / 2
+            errors.append(min(abs((box[0] + box[2]) / 2 - middle) for box in boxes))
+        if number == 15:
+            break
+    assert reader.facts.behind > 0
+    assert len(errors) >= 5
+    assert sorted(errors)[len(errors) // 2] < 0.25  # the bear crosses the picture in six seconds

@@ -122,7 +122,7 @@ def test_no_frame_is_lost_while_redis_is_away_for_some_seconds(own_redis: Embedd
         wait_until(lambda: len(fresh(client)) > 10, 10.0, "frames before the outage")
         client.shutdown(save=True)  # what it holds is on disk, so that every frame can be accounted for
         own_redis.stop()
-        time.sleep(3.5)
+        time.sleep(3.0)
         own_redis.start()
         back_at = time.time()
         wait_until(lambda: bool(late(client)), 5.0, "late frames")

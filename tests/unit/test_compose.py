@@ -30,7 +30,7 @@ def test_it_follows_the_compose_specification() -> None:
 
 
 def test_the_check_of_the_specification_can_fail() -> None:
-    with pytest.raises(Exception, match="servcies|unknown|invalid|services"):
+    with pytest.raises(Exception, match=r"servcies|unknown|invalid|services"):
         PyCompose.from_yaml("servcies: {a: {image: b}}").validate()
 
 

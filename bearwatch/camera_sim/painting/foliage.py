@@ -111,13 +111,13 @@ def trunk(canvas: Canvas, x_m: float, z_m: float, wide_m: float, bark: Colour) -
 def grass(canvas: Canvas, count: int, dark: Colour, bright: Colour, patchy: Plane, tall_m: float = 0.13) -> None:
     """Blades of grass, far ones first, hidden behind what stands nearer.
 
-    ``patchy`` (canvas shape, 0-1) says where they like to grow.
+    ``count`` is for a picture of 360 rows; ``patchy`` (canvas shape, 0-1) says where they like to grow.
     """
     rng = canvas.rng
     lowest, highest = canvas.lens.horizon + 0.035, 1.06
     blades = np.zeros_like(canvas.colour)
     mask, depth_m = np.zeros(canvas.depth_m.shape, np.float32), np.zeros(canvas.depth_m.shape, np.float32)
-    for row in np.sort(lowest + (highest - lowest) * rng.random(count) ** 1.25):
+    for row in np.sort(lowest + (highest - lowest) * rng.random(_scaled(canvas, count)) ** 1.25):
         x, y = rng.random() * canvas.width_px, row * canvas.height_px
         grows = patchy[min(int(y), canvas.height_px - 1), min(int(x), canvas.width_px - 1)]
         if rng.random() > grows:
@@ -132,13 +132,18 @@ def grass(canvas: Canvas, count: int, dark: Colour, bright: Colour, patchy: Plan
     canvas.cover(np.asarray(mask * in_front * 0.85, np.float32), blades, canvas.depth_m.copy())
 
 
+def _scaled(canvas: Canvas, count: int) -> int:
+    """Fewer strokes on a small picture: blades thinner than a pixel are only noise."""
+    return round(count * min(1.0, canvas.height_px / 720))
+
+
 def litter(canvas: Canvas, count: int) -> None:
     """Needles, twigs and small stones on the ground."""
     rng = canvas.rng
     scraps = np.zeros_like(canvas.colour)
     mask = np.zeros(canvas.depth_m.shape, np.float32)
     lowest = canvas.lens.horizon + 0.05
-    for row in lowest + (1 - lowest) * rng.random(count) ** 0.8:
+    for row in lowest + (1 - lowest) * rng.random(_scaled(canvas, count)) ** 0.8:
         x, y = rng.random() * canvas.width_px, row * canvas.height_px
         long = canvas.lens.height(row, rng.uniform(0.02, 0.12)) * canvas.height_px
         turn, flat = rng.uniform(0, np.pi), 0.4
