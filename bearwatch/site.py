@@ -21,14 +21,18 @@ SERVICES = ("tracker", "detector", "jobs", "ui", "ingest")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The first account, as it was just made."""
+    """The first account, as it was just made, with its generated password."""
 
     name: str
     password: str
 
 
 def prepare_database(settings: Settings, config: Config) -> Account | None:
-    """Migrate, bring the places in, and make the first account where there is none; returns it then."""
+    """Migrate, bring the places in, and make the first account where there is none.
+
+    Returns the account when its password was generated: somebody has to be told, this once.
+    Raises :class:`review_ui.security.WeakPassword` for a given password that is too short or too long.
+    """
     database = Database(settings.database)
     try:
         upgrade(database)
@@ -36,7 +40,7 @@ def prepare_database(settings: Settings, config: Config) -> Account | None:
             sync_places(session, config)
         given = settings.bearwatch_admin_password
         made = ensure_first_account(database, given.get_secret_value() if given else None)
-        return Account(*made) if made else None
+        return Account(*made) if made and given is None else None
     finally:
         database.close()
 
@@ -65,6 +69,7 @@ def embedded_redis(settings: Settings) -> EmbeddedRedis:
     return EmbeddedRedis(settings.bearwatch_data / "run")
 
 
-def supervisor(settings: Settings, config_file: Path, redis_url: str) -> Supervisor:
-    """A supervisor of all processes."""
-    return Supervisor(programs(environment(settings, config_file, redis_url)))
+def supervisor(settings: Settings, config_file: Path, embedded: EmbeddedRedis | None) -> Supervisor:
+    """A supervisor of all processes, and of the embedded server if there is one."""
+    url = embedded.url if embedded else settings.redis
+    return Supervisor(programs(environment(settings, config_file, url)), [embedded] if embedded else [])

@@ -16,8 +16,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Protocol
 
-from bearwatch.embedded import die_with_parent
+from bearwatch.embedded import NoRedisServer, die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,16 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+class Server(Protocol):
+    """Something else that must live, as the embedded Redis: looked after beside the programs."""
+
+    def alive(self) -> bool:
+        """Whether it runs."""
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+
+
 @dataclass
 class _Child:
     program: Program
@@ -54,8 +65,9 @@ def pause_s(deaths: int) -> float:
 class Supervisor:
     """Keeps programs running until it is told to stop. Programs are started in order and stopped in reverse."""
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    def __init__(self, programs: Sequence[Program], servers: Sequence[Server] = ()) -> None:
         self._children = [_Child(program) for program in programs]
+        self._servers = servers
         self._stop = threading.Event()
 
     def stop_on_signals(self) -> None:
@@ -71,6 +83,8 @@ class Supervisor:
         """Start everything, restart what dies, and stop everything at the end, whatever the end is."""
         try:
             while not self._stop.is_set():
+                for server in self._servers:
+                    _revive(server)
                 for child in self._children:
                     self._look_after(child)
                 self._stop.wait(0.2)
@@ -112,6 +126,15 @@ class Supervisor:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         log.info("stopping (%s)", signal.Signals(number).name)
         self._stop.set()
+
+
+def _revive(server: Server) -> None:
+    if not server.alive():
+        log.error("the embedded Redis has ended; starting it again")
+        try:
+            server.start()
+        except NoRedisServer as error:
+            log.error("%s", error)  # tried again in a moment: the rest of the watch goes on without it
 
 
 def _spawn(program: Program) -> subprocess.Popen[bytes]:

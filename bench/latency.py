@@ -118,7 +118,7 @@ def measure(camera_count: int, seconds: float) -> list[Row]:
         )
         prepare_database(chosen, load_config(file))
         with embedded_redis(chosen) as server:
-            site = supervisor(chosen, file, server.url)
+            site = supervisor(chosen, file, server)
             return _watch(site, chosen, connect(server.url), seconds)
 
 

@@ -54,21 +54,21 @@ class Ingest:
         The sender stops last: it takes along what the cameras still had.
         """
         cameras = [watch.thread for watch in self._watches]
-        helpers = [
+        others = [
             Thread(target=self._sender.run, name="frame sender", daemon=True),
             Thread(target=self._report_for_ever, name="status reporter", daemon=True),
         ]
         log.info("watching %d cameras", len(cameras))
-        for thread in (*cameras, *helpers):
+        for thread in (*cameras, *others):
             thread.start()
         self._stop.wait()
         deadline = time.monotonic() + STOP_WITHIN_S
         _join(cameras, deadline - 1.0)
         self._cameras_done.set()
-        _join(helpers, deadline)
+        _join(others, deadline)
         if self._reporting:
             self._last_report()
-        left = [thread.name for thread in (*cameras, *helpers) if thread.is_alive()]
+        left = [thread.name for thread in (*cameras, *others) if thread.is_alive()]
         if left:
             log.warning("still waiting inside a time-out: %s; left behind", ", ".join(left))
         self._client.close()

@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "bearwatch_data": data,
                 "database_url": None,
                 "redis_url": None,
+                "bearwatch_admin_password": None,
                 "bearwatch_ui_host": arguments.host,
                 "bearwatch_ui_port": arguments.port,
                 "bearwatch_device": arguments.device,

@@ -1,13 +1,13 @@
-"""Bring the database to the current schema and the places of the configuration into it."""
+"""Bring the database to the current schema, the places of the configuration into it, and make the first account."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from bearwatch.processes import begin
-from db.migrate import upgrade
-from db.places import sync_places
-from db.session import Database
+from bearwatch.site import prepare_database
+from review_ui.security import WeakPassword
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,10 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Migrate and say so."""
     process = begin("migrate")
-    database = Database(process.settings.database)
-    upgrade(database)
-    with database.write() as session:
-        sync_places(session, process.config)
-    database.close()
+    try:
+        account = prepare_database(process.settings, process.config)
+    except WeakPassword as error:
+        print(f"BEARWATCH_ADMIN_PASSWORD: {error}", file=sys.stderr)
+        return 1
     print("The database has the current schema.")
+    if account:
+        print(f"First account: {account.name!r} with the password {account.password} (shown this once)")
     return 0

@@ -11,11 +11,11 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from bearwatch.embedded import EmbeddedRedis
 from bearwatch.site import Account, embedded_redis, prepare_database, supervisor
 from core.config_file import load_config
 from core.logs import configure_logging
 from core.settings import Settings, settings
+from review_ui.security import WeakPassword
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +44,17 @@ def run_site(chosen: Settings, config_file: Path) -> int:
     """Run everything of one machine until it is told to stop."""
     configure_logging("bearwatch", chosen.bearwatch_log)
     config = load_config(config_file)
-    account = prepare_database(chosen, config)
-    server = nullcontext(None) if chosen.redis_url else embedded_redis(chosen)
-    with server as embedded:
-        url = embedded.url if isinstance(embedded, EmbeddedRedis) else chosen.redis
-        watch = supervisor(chosen, config_file, url)
+    host, port = chosen.bearwatch_ui_host, chosen.bearwatch_ui_port
+    if _listens(host, port):
+        print(f"Something listens on {host}:{port} already; stop it, or choose another with --port.", file=sys.stderr)
+        return 1
+    try:
+        account = prepare_database(chosen, config)
+    except WeakPassword as error:
+        print(f"BEARWATCH_ADMIN_PASSWORD: {error}", file=sys.stderr)
+        return 1
+    with nullcontext() if chosen.redis_url else embedded_redis(chosen) as embedded:
+        watch = supervisor(chosen, config_file, embedded)
         watch.stop_on_signals()
         # Said once the page answers, so that nobody opens it too early.
         threading.Thread(target=announce, args=(chosen, account), daemon=True).start()

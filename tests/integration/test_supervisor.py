@@ -59,6 +59,21 @@ def test_what_dies_is_started_again_and_stop_ends_everything(cron: Program) -> N
     assert not psutil.pid_exists(second)
 
 
+def test_an_embedded_server_that_dies_is_started_again(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as server:
+        supervisor = Supervisor([], [server])
+        thread = threading.Thread(target=supervisor.run)
+        thread.start()
+        first = server.pid
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: server.pid != first and server.alive())
+        supervisor.request_stop()
+        thread.join()
+        client = redis.Redis.from_url(server.url)
+        assert client.ping()
+        client.close()
+
+
 def test_pauses_grow_and_stay_bounded() -> None:
     assert [pause_s(deaths) for deaths in (1, 2, 3, 20)] == [0.5, 1.0, 2.0, 30.0]
 
