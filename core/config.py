@@ -82,7 +82,12 @@ class Camera(Strict):
 class Motion(Strict):
     """When a frame is worth sending to the detector."""
 
-    keepalive_s: float = Field(default=10.0, ge=1.0, le=600.0, description="a still camera sends a frame this often")
+    keepalive_s: float = Field(
+        default=10.0,
+        ge=1.0,
+        le=600.0,
+        description="a camera sends a short burst of whole frames this often, for a bear that sits still",
+    )
     audit_s: float = Field(default=60.0, ge=10.0, le=3600.0, description="one thumbnail this often, for audits")
     min_area: float = Field(default=0.0008, gt=0.0, lt=0.5, description="smallest moving area, as a share of the frame")
     threshold: int = Field(default=14, ge=2, le=128, description="smallest change of a moving pixel, in grey levels")
@@ -101,7 +106,7 @@ class Detector(Strict):
     window_s: float = Field(default=3.0, gt=0.0, le=60.0, description="within so many seconds")
     quiet_gap_s: float = Field(default=60.0, ge=1.0, le=3600.0, description="silence that closes an encounter")
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
-    max_batch: int = Field(default=8, ge=1, le=512, description="frames in one batch")
+    max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")
     max_wait_ms: float = Field(default=0.0, ge=0.0, le=1000.0, description="longest wait for a fuller batch")
     fresh_s: float = Field(default=1.0, gt=0.0, le=60.0, description="when overloaded, older frames give way")
 

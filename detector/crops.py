@@ -48,12 +48,14 @@ def crops_for(
     """The crops of one frame of ``width`` by ``height`` pixels, at least one.
 
     A frame sent for motion gets motion crops. A still frame, and one whose boxes are all empty, is looked at whole
-    and in tiles.
+    and in tiles; if something moves in it all the same, that is looked at too.
     """
     moving = [box for box in map(_inside_frame, boxes) if box is not None]
-    if reason is Reason.MOTION and moving:
-        return motion_crops(moving, width, height, policy)
-    return (WHOLE_FRAME, *square_tiles(width, height, policy.tile_rows, policy.tile_overlap))
+    crops = motion_crops(moving, width, height, policy) if moving else ()
+    if reason is Reason.MOTION and crops:
+        return crops
+    tiles = square_tiles(width, height, policy.tile_rows, policy.tile_overlap)
+    return tuple(dict.fromkeys((WHOLE_FRAME, *tiles, *crops)))
 
 
 def motion_crops(boxes: Sequence[Box], width: int, height: int, policy: CropPolicy = DEFAULT_POLICY) -> tuple[Box, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.config import Detector, Point
-from core.messages import WHOLE_FRAME, Box, FrameScores
+from core.messages import WHOLE_FRAME, Box, FrameScores, Reason
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
@@ -99,12 +99,14 @@ Change = Opened | Extended | Closed
 def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, list[Change]]:
     """Take the next scored frame of a camera.
 
-    1. A frame that is already in the history changes nothing.
+    1. A frame that is already in the history changes nothing, nor does an audit frame: it is the thumbnail of a
+       picture that counts already.
     2. A frame long after the last agreeing one first closes the open encounter.
     3. The history takes it in, in capture order, and forgets what is older than the rule's memory.
     4. With an open encounter, an agreeing frame extends it. Without one, :func:`decide` may open it.
     """
-    if any(known.frame.key == scores.frame.key for known in track.history):
+    seen_before = any(known.frame.key == scores.frame.key for known in track.history)
+    if seen_before or scores.frame.reason is Reason.AUDIT:
         return track, []
     track, changes = expire(track, scores.frame.captured_at, rule)
     track = replace(track, history=_remember(track.history, scores, rule.memory_s))

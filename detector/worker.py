@@ -28,6 +28,7 @@ from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
 from detector.classify import UndecodableFrame, classify, decode_jpeg
+from detector.crops import crops_for
 from detector.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class DetectorWorker:
     def _fill_up(self, road: FrameRoad, waiting: list[Waiting[Token]]) -> list[Waiting[Token]]:
         """Wait a little for a fuller batch, if the configuration says that this pays (it does on a GPU)."""
         deadline = time.monotonic() + self.detector.max_wait_ms / 1000
-        while len(waiting) < self.detector.max_batch:
+        while sum(frame.crops for frame in waiting) < self.detector.max_batch:
             left_ms = int((deadline - time.monotonic()) * 1000)
             if left_ms <= 0:
                 break
@@ -144,7 +145,7 @@ class DetectorWorker:
 
     def _queue(self, entries: Sequence[Entry]) -> list[Waiting[Token]]:
         tokens = [token for token in map(self._unpack, entries) if token]
-        return [Waiting(frame.camera, frame.captured_at, (entry, frame)) for entry, frame in tokens]
+        return [Waiting(frame.camera, frame.captured_at, _cost(frame), (entry, frame)) for entry, frame in tokens]
 
     def _unpack(self, entry: Entry) -> Token | None:
         try:
@@ -218,3 +219,7 @@ class DetectorWorker:
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
             "busy": round(sum(seconds for _frames, seconds in recent) / 10, 3),
         }
+
+
+def _cost(frame: Frame) -> int:
+    return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height))

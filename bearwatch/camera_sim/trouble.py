@@ -50,7 +50,7 @@ Distortion = Callable[[int], Picture | None]
 """The picture sent at frame number ``index`` since the start; None sends nothing."""
 
 CLOCK_JUMPS_S = (0, 7_200, -3_600, 86_400)
-CLOCK_JUMP_EVERY_S = 2
+CLOCK_JUMP_EVERY_S = 1
 
 
 def healthy(loop: EncodedLoop, index: int) -> Picture:

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -167,8 +168,8 @@ def test_the_live_picture_shows_the_subject_where_the_truth_says(cameras: Staged
 
 def test_two_viewers_see_the_same_moment(cameras: StagedCameras) -> None:
     with viewing(cameras.url("gate")) as one, viewing(cameras.url("gate")) as two:
-        first = {shot.tobytes() for _, shot in one.shots(30)}
-        second = {shot.tobytes() for _, shot in two.shots(30)}
+        first = {shot.tobytes() for _, shot in one.shots(25)}
+        second = {shot.tobytes() for _, shot in two.shots(25)}
         assert cameras.viewers("gate") == 2
     assert len(first & second) >= 10
 
@@ -316,7 +317,7 @@ def test_a_camera_that_sends_garbage_shows_nothing_of_its_place_and_then_recover
 def test_a_camera_with_a_wrong_clock_jumps_by_hours_and_sends_good_pictures(cameras: StagedCameras) -> None:
     with viewing(cameras.url("gate")) as client:
         cameras.trouble("gate", "wrong_clock")
-        shots = client.shots(50)
+        shots = client.shots(30)
     assert np.abs(np.diff(times(shots))).max() > 3000
     assert looks_like(shots[-1][1], SCENE)
 
@@ -484,7 +485,8 @@ def test_a_recording_holds_the_asked_seconds_and_its_truth(cache_dir: Path, tmp_
 def test_eight_busy_cameras_play_from_one_process(cache_dir: Path) -> None:
     scenes = [moving_scene(index, fps=5, width=160, height=90) for index in range(8)]
     with StagedCameras(scenes, cache_dir=cache_dir) as cameras:
-        clients = [Client(cameras.url(name)) for name in cameras.names]
+        with ThreadPoolExecutor(8) as pool:
+            clients = list(pool.map(Client, map(cameras.url, cameras.names)))
         try:
             for client in clients:
                 assert np.diff(times(client.shots(12))) == pytest.approx(0.2, abs=0.002)

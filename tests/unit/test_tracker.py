@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.messages import CropScore, FrameScores
+from core.messages import CropScore, FrameScores, Reason
 from detector.tracker import (
     AlertRule,
     Closed,
@@ -83,6 +83,13 @@ def test_a_visit_ends_even_when_the_camera_goes_silent() -> None:
 def test_the_same_frame_twice_changes_nothing() -> None:
     twice = [one for one in visit(T0, 2) for _ in range(2)]
     assert run(twice) == run(visit(T0, 2))
+
+
+def test_the_minutes_thumbnail_is_no_second_witness() -> None:
+    frames = visit(T0, 0.4)
+    thumbnail = scored(0.9, at=frames[-1].frame.captured_at, reason=Reason.AUDIT)
+    _track, changes = run([*frames, thumbnail])
+    assert changes == []
 
 
 def test_frames_out_of_order_open_the_encounter_too() -> None:

@@ -67,7 +67,7 @@ def twigs(
     length = max(2.0, tall_px / 44)
     for share in rng.uniform(0.15, 1.0, 7):
         x, y = start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share
-        tint = tuple(float(np.clip(c * rng.uniform(0.75, 1.2), 0, 255)) for c in paint)
+        tint = tuple(min(c * rng.uniform(0.75, 1.2), 255.0) for c in paint)
         tip = (x + rng.normal(0, length * 0.5), y + length * rng.uniform(0.5, 1.3))
         stroke(colour, mask, (x, y), tip, tint, max(1, tall_px // 220))
 
