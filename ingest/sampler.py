@@ -14,7 +14,10 @@ KEEPALIVE_FRAMES = 3
 """A keepalive is so many pictures in a row: one encounter needs several agreeing frames, from a sitting bear too."""
 UNDISTURBED_S = 2.0
 """No keepalive in the first seconds of a visit: its motion boxes come first."""
-GLOBAL_CHANGE_EVERY_S = 1.0
+BUSY_FACTOR = 3.0
+"""While something moves, keepalives are so much rarer: each costs as much as ten moving crops, and eight busy cameras
+on two cores would otherwise make every alert wait."""
+GLOBAL_CHANGE_EVERY_S = 3.0
 """A picture that changes as a whole again and again (a flickering lamp) is sent whole at most this often."""
 
 
@@ -44,9 +47,9 @@ class Sampler:
         """What to send of the picture taken at ``at``: nothing, one sending, or an audit thumbnail besides.
 
         1. Boxes are those of this picture, or the last ones while the hang-over lasts.
-        2. Every ``keepalive_s``, from the very first picture on and at once after a change of the whole picture,
-           ``KEEPALIVE_FRAMES`` pictures are keepalives: they are looked at everywhere, and at the boxes if there are
-           any. So a bear that sits is found even while branches move.
+        2. Every ``keepalive_s`` (three times that while something moves), from the very first picture on and at once
+           after a change of the whole picture, ``KEEPALIVE_FRAMES`` pictures are keepalives: they are looked at
+           everywhere, and at the boxes if there are any. So a bear that sits is found even while branches move.
         3. Otherwise a picture with boxes is sent as motion, and one without is not sent.
         4. Every ``audit_s`` a thumbnail is sent as well.
         """
@@ -82,6 +85,7 @@ class Sampler:
         since_s = at - self._keepalive_at
         if motion.global_change:
             return since_s >= GLOBAL_CHANGE_EVERY_S
-        if self._moving_since is not None and at - self._moving_since < UNDISTURBED_S:
-            return False
-        return since_s >= self._keepalive_s
+        if self._moving_since is None:
+            return since_s >= self._keepalive_s
+        undisturbed = at - self._moving_since < UNDISTURBED_S
+        return not undisturbed and since_s >= BUSY_FACTOR * self._keepalive_s
