@@ -69,7 +69,10 @@ class Camera(Strict):
 
     campsite: Name = Field(description="key of one of the campsites")
     url: CameraUrl = Field(description="stream to analyse: rtsp://…, http://… (MJPEG) or a video file")
-    record_url: CameraUrl | None = Field(default=None, description="better stream of the same camera, for evidence")
+    record_url: CameraUrl | None = Field(
+        default=None,
+        description="better stream of the same camera; `bearwatch check` opens it, nothing is recorded from it yet",
+    )
     name: str | None = Field(default=None, description="shown to people; the key if unset")
     enabled: bool = Field(default=True, description="false: neither opened nor watched, and shown so")
     fps: float = Field(default=5.0, gt=0.0, le=30.0, description="frames analysed per second")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from core.config import Config
+from core.config import Camera, Config
 from core.config_file import ConfigError, load_config
 from core.settings import settings
 
@@ -56,16 +57,24 @@ def _probe_all(config: Config, timeout_s: float, snapshots: Path) -> list[dict[s
     """Open all cameras, several at a time, with a progress bar on standard error."""
     from ingest.probe import ProbeResult, probe
 
-    enabled = config.enabled_cameras()
+    streams = dict(_streams(config))
     with Progress(console=Console(stderr=True), transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
-        task = progress.add_task("opening cameras", total=len(enabled))
+        task = progress.add_task("opening cameras", total=len(streams))
 
         def look(item: tuple[str, Any]) -> ProbeResult:
             result = probe(item[0], item[1], timeout_s)
             progress.advance(task)
             return result
 
-        return [_camera(result, snapshots) for result in pool.map(look, enabled.items())]
+        return [_camera(result, snapshots) for result in pool.map(look, streams.items())]
+
+
+def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
+    """Every stream that the configuration names: of each camera the one to analyse, and the one for evidence."""
+    for name, camera in config.enabled_cameras().items():
+        yield name, camera
+        if camera.record_url:
+            yield f"{name}-record", camera.model_copy(update={"url": camera.record_url})
 
 
 def _camera(result: Any, snapshots: Path) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""The demo's scenes against their own truth: every bear is an encounter, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bearwatch.camera_sim.builtin import demo_scenes
+from bearwatch.camera_sim.encode import prepare
+from bearwatch.camera_sim.record import record
+from bearwatch.camera_sim.scene import Scene
+from bearwatch.replay import replay
+from core.config import Camera, Detector, Motion
+from detector.engine import Engine, choose_engine
+from detector.tracker import AlertRule
+from ingest.recorded import gate_frames
+
+SLACK_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    """The network that the configuration names by default."""
+    return choose_engine("cpu", Detector().backbone)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("scene", demo_scenes(), ids=lambda scene: scene.name)
+def test_every_bear_is_an_encounter_and_nothing_else_is(scene: Scene, engine: Engine, tmp_path: Path) -> None:
+    """Deer, dogs, people, foxes, swaying branches, rain and a cloud's shadow come by in the same two minutes."""
+    loop = prepare([scene])[scene.name]
+    footage = tmp_path / f"{scene.name}.mp4"
+    record(loop, footage, scene.loop_s)
+    camera = Camera(campsite="demo", url=str(footage))
+    frames = gate_frames(footage, scene.name, camera, Motion())
+    found = replay(frames, engine, AlertRule.of(Detector(quiet_gap_s=30)), camera, lambda reached_s: None)
+
+    bears = [visit for visit in scene.visits if visit.kind == "bear"]
+    assert len(bears) == 1
+    assert len(found) == len(bears), [(e.start_s, e.end_s, e.peak_score) for e in found]
+    for encounter, bear in zip(found, bears, strict=True):
+        assert bear.start_s - SLACK_S <= encounter.start_s <= bear.start_s + 4
+        assert encounter.end_s <= bear.start_s + bear.duration_s + SLACK_S
+        assert encounter.peak_score >= 0.8
