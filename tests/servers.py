@@ -31,7 +31,7 @@ def postgresql_server() -> Iterator[str]:
         data.mkdir()
         as_nobody = _give_to_nobody(root)
         _run([bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"], as_nobody)
-        command = [
+        command: list[str | Path] = [
             bin_dir / "postgres",
             "-D",
             data,

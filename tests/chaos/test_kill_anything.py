@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -157,7 +158,7 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost_or_doubled(site: Site) 
         alerts = session.scalars(select(Alert)).all()
         encounters = session.scalars(select(Encounter).order_by(Encounter.camera_id, Encounter.first_at)).all()
         assert sorted(alert.encounter_id for alert in alerts) == sorted(e.id for e in encounters)
-        for first, second in zip(encounters, encounters[1:], strict=False):
+        for first, second in pairwise(encounters):
             if first.camera_id == second.camera_id:
                 assert second.first_at - first.last_at > QUIET_GAP_S, (first.id, second.id)
     database.close()

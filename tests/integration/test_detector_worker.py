@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import redis
@@ -74,7 +74,7 @@ def scores(road: FrameRoad) -> list[FrameScores]:
 
 def length(client: redis.Redis, stream: str) -> int:
     """Entries of a stream."""
-    return cast(int, client.xlen(stream))
+    return client.xlen(stream)
 
 
 def test_frames_of_all_cameras_are_scored_and_finished(road: FrameRoad, start: Callable[..., DetectorWorker]) -> None:

@@ -24,7 +24,8 @@ frames = st.lists(
 
 def changes_of(sequence: list[FrameScores]) -> list[object]:
     """Everything that a fresh track says of a sequence."""
-    track, changes = Track(), []
+    track = Track()
+    changes: list[object] = []
     for scores in sequence:
         track, found = observe(track, scores, RULE)
         changes += found
