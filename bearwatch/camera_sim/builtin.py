@@ -67,7 +67,7 @@ def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Sce
             walk("deer", 34, 11, 0.68),
             walk("person", 62, 10, 0.72, to_left=True),
             walk("fox", 92, 8, 0.80),
-            walk("bear", 116, 14, 0.58),
+            walk("bear", 116, 14, 0.51),
         ),
         disturbances=(
             Disturbance("cloud_shadow", 4, 13, 0.7),

@@ -103,7 +103,7 @@ class StagedCamera:
         """Skip to the next key frame that is not in the past."""
         missed = int(late_s * self.scene.fps) + 1
         self._next += missed
-        self._next += -self._next % self.scene.fps
+        self._next += -self._next % self.scene.key_interval
         log.info("camera %s skipped %d frames: the machine was busy or asleep", self.scene.name, missed)
         if self._distort is not None:
             self._distort = distortion(self.trouble, self.loop, self._next)

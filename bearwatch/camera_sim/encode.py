@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -25,8 +25,8 @@ from bearwatch.camera_sim.scene import Scene
 Progress = Callable[[str, float], None]
 """Called with a scene's name and the share of it that is ready, 0-1."""
 
-SEGMENT_S = 6
-"""Seconds encoded in one piece of work: small enough to keep every core busy until the end."""
+SEGMENT_FRAMES = 90
+"""Frames encoded in one piece of work: small enough to keep every core busy until the end."""
 
 CONSTANT_RATE_FACTOR = 26
 """About 0.7 Mb/s at 640x360: what a camera's substream looks like, and the sensor noise survives it."""
@@ -39,7 +39,7 @@ PICTURE_SOURCES = ("encode.py", "render.py", "scene.py", "subjects.py")
 
 @dataclass(frozen=True)
 class EncodedLoop:
-    """One loop of a scene as H.264 access units in display order, the first of every second a key frame."""
+    """One loop of a scene as H.264 access units in display order, every ``key_interval``-th a key frame."""
 
     scene: Scene
     data: bytes
@@ -53,7 +53,7 @@ class EncodedLoop:
 
     def is_key(self, index: int) -> bool:
         """Whether a viewer can start at this frame."""
-        return index % self.scene.fps == 0
+        return index % self.scene.key_interval == 0
 
     @property
     def parameter_sets(self) -> tuple[bytes, bytes]:
@@ -63,9 +63,9 @@ class EncodedLoop:
 
 
 class FrameEncoder:
-    """H.264 for a live camera: one frame in, one access unit out, a key frame every second, no frames in disorder."""
+    """H.264 for a live camera: one frame in, one access unit out, every ``gop``-th a key frame, none in disorder."""
 
-    def __init__(self, width: int, height: int, fps: int) -> None:
+    def __init__(self, width: int, height: int, fps: int, gop: int) -> None:
         context = av.CodecContext.create("libx264", "w")
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = width, height, "yuv420p"
@@ -75,7 +75,7 @@ class FrameEncoder:
             "preset": "ultrafast",
             "tune": "zerolatency",
             "crf": str(CONSTANT_RATE_FACTOR),
-            "x264-params": f"keyint={fps}:min-keyint={fps}:scenecut=0:repeat-headers=1:annexb=1",
+            "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:annexb=1",
         }
         self._context = context
         self._count = 0
@@ -110,7 +110,7 @@ def prepare(
     """Load every scene's loop from the cache, drawing and encoding first what is not there yet.
 
     1. A loop is known by a digest of its scene, of the code and pictures that draw it, and of the encoder.
-    2. Missing loops are cut into pieces of ``SEGMENT_S`` and worked on by all cores together.
+    2. Missing loops are cut into pieces of about ``SEGMENT_FRAMES`` and worked on by all cores together.
     3. A finished loop is written beside its place and moved there, so that a killed run leaves no half file.
 
     An exception from ``progress`` ends the work early. Raises ValueError when two scenes share a name.
@@ -131,19 +131,29 @@ def prepare(
             tell(scene.name, 1.0)
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="camera-sim-encode")
     try:
-        jobs = [(scene, pool.submit(SceneRenderer, scene)) for scene in missing]
-        for scene, job in jobs:
+        for scene, renderer in _painted(missing, pool):
             tell(scene.name, 0.0)
-            loops[scene.name] = _encode(scene, job.result(), pool, tell)
+            loops[scene.name] = _encode(scene, renderer, pool, tell)
             _store(loops[scene.name], _path(scene, cache_dir))
     finally:
         pool.shutdown(cancel_futures=True)
     return {name: loops[name] for name in names}
 
 
+def _painted(scenes: Sequence[Scene], pool: ThreadPoolExecutor) -> Iterator[tuple[Scene, SceneRenderer]]:
+    """Renderers in order; the next one's background is painted while this one's frames are drawn."""
+    ahead = pool.submit(SceneRenderer, scenes[0]) if scenes else None
+    for place, scene in enumerate(scenes, start=1):
+        assert ahead is not None
+        renderer = ahead.result()
+        ahead = pool.submit(SceneRenderer, scenes[place]) if place < len(scenes) else None
+        yield scene, renderer
+
+
 def _encode(scene: Scene, renderer: SceneRenderer, pool: ThreadPoolExecutor, tell: Progress) -> EncodedLoop:
-    starts = range(0, scene.loop_s, SEGMENT_S)
-    pieces = pool.map(lambda start_s: _segment(renderer, start_s, min(start_s + SEGMENT_S, scene.loop_s)), starts)
+    step = max(1, SEGMENT_FRAMES // scene.key_interval) * scene.key_interval
+    frames = range(scene.frame_count)
+    pieces = pool.map(lambda start: _segment(renderer, frames[start : start + step]), range(0, len(frames), step))
     units: list[bytes] = []
     for piece in pieces:
         units += piece
@@ -151,10 +161,10 @@ def _encode(scene: Scene, renderer: SceneRenderer, pool: ThreadPoolExecutor, tel
     return EncodedLoop(scene, b"".join(units), tuple(np.cumsum([len(unit) for unit in units]).tolist()))
 
 
-def _segment(renderer: SceneRenderer, start_s: int, end_s: int) -> list[bytes]:
+def _segment(renderer: SceneRenderer, frames: range) -> list[bytes]:
     scene = renderer.scene
-    encoder = FrameEncoder(scene.width, scene.height, scene.fps)
-    return [encoder.encode(renderer.frame(index)) for index in range(start_s * scene.fps, end_s * scene.fps)]
+    encoder = FrameEncoder(scene.width, scene.height, scene.fps, scene.key_interval)
+    return [encoder.encode(renderer.frame(index)) for index in frames]
 
 
 def _path(scene: Scene, cache_dir: Path) -> Path:

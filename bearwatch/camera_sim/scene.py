@@ -120,7 +120,11 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Scene:
-    """One camera's loop: size, light, place, and everything that happens in it."""
+    """One camera's loop: size, light, place, and everything that happens in it.
+
+    ``gop`` is the number of frames from one key frame to the next, 0 for as many as a second has; a viewer that joins
+    waits for the next one.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -134,6 +138,7 @@ class Scene:
     visits: tuple[Visit, ...] = ()
     disturbances: tuple[Disturbance, ...] = ()
     seed: int = 1
+    gop: int = 0
 
     def __post_init__(self) -> None:
         _require(
@@ -144,6 +149,10 @@ class Scene:
             _require(64 <= size <= 3840 and size % 2 == 0, f"{key} is {size}; it must be even, 64-3840 pixels")
         _require(1 <= self.fps <= 60, f"fps is {self.fps}; it must be 1-60 frames per second")
         _require(1 <= self.loop_s <= 3600, f"loop_s is {self.loop_s}; it must be 1-3600 whole seconds")
+        _require(
+            self.gop >= 0 and self.frame_count % self.key_interval == 0,
+            f"gop is {self.gop}; it must be 0 or divide the loop's {self.frame_count} frames evenly",
+        )
         _require(self.seed >= 0, f"seed is {self.seed}; it must not be negative")
         ends = [(part.kind, part.start_s, part.end_s) for part in self.visits]
         ends += [(part.kind, part.start_s, part.end_s) for part in self.disturbances]
@@ -158,6 +167,11 @@ class Scene:
     def frame_count(self) -> int:
         """Frames in one loop."""
         return self.loop_s * self.fps
+
+    @property
+    def key_interval(self) -> int:
+        """Frames from one key frame to the next."""
+        return self.gop or self.fps
 
 
 @dataclass(frozen=True)

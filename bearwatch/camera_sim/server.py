@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from bearwatch.camera_sim.camera import StagedCamera
+from bearwatch.camera_sim.control import HttpConnection, seen_as_json
 from bearwatch.camera_sim.encode import EncodedLoop, Progress, prepare
-from bearwatch.camera_sim.http import HttpConnection, seen_as_json
 from bearwatch.camera_sim.rtsp import LARGEST_REQUEST, RtspConnection
 from bearwatch.camera_sim.scene import Scene, Seen
 from bearwatch.camera_sim.trouble import Trouble
@@ -178,7 +178,7 @@ class StagedCameras:
         return self._running.mjpeg_url(name)
 
     def trouble(self, name: str, kind: Trouble | str) -> None:
-        """Begin a trouble at once; ``none`` heals from the next key frame, at most a second later."""
+        """Begin a trouble at once; ``none`` heals from the next key frame, usually within a second."""
         camera, trouble = self._camera(name), Trouble(kind)
         self._call(_soon(lambda: camera.suffer(trouble)))
 

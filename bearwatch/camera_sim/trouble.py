@@ -77,7 +77,7 @@ def distortion(trouble: Trouble, loop: EncodedLoop, index: int) -> Distortion:
 
 def _frozen(loop: EncodedLoop, index: int) -> Distortion:
     """Repeat the last key frame: bit for bit the same picture, however often it is decoded."""
-    key = loop.unit(index - index % loop.scene.fps)
+    key = loop.unit(index - index % loop.scene.key_interval)
     return lambda now: Picture(key, now * CLOCK_HZ // loop.scene.fps, True)
 
 
@@ -110,9 +110,9 @@ class _Resized:
         self._decoder = decoder
         scene = loop.scene
         self._size = (scene.width * 3 // 8 * 2, scene.height * 3 // 8 * 2)
-        self._encoder = FrameEncoder(*self._size, scene.fps)
+        self._encoder = FrameEncoder(*self._size, scene.fps, scene.key_interval)
         self._count = 0
-        for earlier in range(index - index % scene.fps, index):
+        for earlier in range(index - index % scene.key_interval, index):
             self._decode(earlier)
 
     def __call__(self, index: int) -> Picture | None:
@@ -121,7 +121,7 @@ class _Resized:
             return None
         small = frames[-1].reformat(*self._size, format="yuv420p").to_ndarray()
         unit = self._encoder.encode(np.asarray(small, np.uint8))
-        is_key = self._count % self._loop.scene.fps == 0
+        is_key = self._count % self._loop.scene.key_interval == 0
         self._count += 1
         return Picture(split_nals(unit), index * CLOCK_HZ // self._loop.scene.fps, is_key)
 
@@ -134,7 +134,8 @@ class _Covered:
 
     def __init__(self, loop: EncodedLoop) -> None:
         self._scene = loop.scene
-        self._encoder = FrameEncoder(loop.scene.width, loop.scene.height, loop.scene.fps)
+        scene = loop.scene
+        self._encoder = FrameEncoder(scene.width, scene.height, scene.fps, scene.key_interval)
         self._rng = np.random.default_rng(loop.scene.seed)
         self._count = 0
 
@@ -143,6 +144,6 @@ class _Covered:
         frame = np.full((scene.height * 3 // 2, scene.width), 128, np.uint8)
         coarse = self._rng.normal(20, 4, (scene.height // 2, scene.width // 2)).clip(16, 40).astype(np.uint8)
         frame[: scene.height] = cv2.resize(coarse, (scene.width, scene.height), interpolation=cv2.INTER_LINEAR)
-        is_key = self._count % scene.fps == 0
+        is_key = self._count % scene.key_interval == 0
         self._count += 1
         return Picture(split_nals(self._encoder.encode(frame)), index * CLOCK_HZ // scene.fps, is_key)

@@ -20,6 +20,7 @@ from core.telemetry import Telemetry
 from detector.engine import Engine, choose_engine
 from detector.worker import DetectorWorker
 from tests.factories import frame, jpeg
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +58,6 @@ def start(engine: Engine, redis_url: str, road: FrameRoad) -> Iterator[Callable[
         thread.join()
     for client in clients:
         client.close()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 def scores(road: FrameRoad) -> list[FrameScores]:

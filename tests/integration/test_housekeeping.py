@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,8 @@ from db.session import Database
 from rollout.alerts import Decision, decide
 from tests.factories import T0, jpeg
 from tests.places import add_user, grant, open_encounter
+from tests.waiting import wait_for
+from tests.webhook import Webhook, serving
 
 ROOT = Path(__file__).parents[2]
 DAY_S = 86_400.0
@@ -56,37 +56,15 @@ def test_when_the_evidence_goes_its_rows_stay_and_say_so(database: Database, con
     assert media.days() == []
 
 
-class _Service(ThreadingHTTPServer):
-    received = 0
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Service
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.received += 1
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_arguments: object) -> None:
-        """Quiet."""
-
-
 @pytest.fixture
-def service() -> Iterator[_Service]:
-    """A web service that takes whatever it is sent."""
-    server = _Service(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def service() -> Iterator[Webhook]:
+    """A web service to be told of bears."""
+    with serving() as webhook:
+        yield webhook
 
 
 def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
-    sqlite_database: Database, config: Config, media: MediaStore, service: _Service, redis_url: str, tmp_path: Path
+    sqlite_database: Database, config: Config, media: MediaStore, service: Webhook, redis_url: str, tmp_path: Path
 ) -> None:
     """The real jobs process with RQ's cron; nobody has told it that there is something to do."""
     now = time.time()
@@ -95,8 +73,7 @@ def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
         add_user(session)
         grant(session, "upper-pines", Mode.ASSISTED, granted_at=now - 60, expires_at=now + 60)
         alert = session.scalars(select(Alert)).one()
-        target = f"json://127.0.0.1:{service.server_address[1]}/bears"
-        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), [target], now, 10.0)
+        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), [service.target], now, 10.0)
     file = tmp_path / "bearwatch.yaml"
     file.write_text(
         "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}}\ncameras: {k: {campsite: c, url: a.mp4}}"
@@ -110,13 +87,11 @@ def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
     }
     jobs = subprocess.Popen([sys.executable, "-m", "bearwatch", "jobs"], env=environment, cwd=ROOT)
     try:
-        deadline = time.monotonic() + 30
-        while not service.received and time.monotonic() < deadline:
-            time.sleep(0.1)
-        time.sleep(0.5)
+        wait_for(lambda: service.received, 30)
+        time.sleep(0.5)  # long enough for a second one to come, were there one
     finally:
         jobs.send_signal(signal.SIGTERM)
         jobs.wait(timeout=15)
-    assert service.received == 1
+    assert len(service.received) == 1
     with sqlite_database.read() as session:
         assert session.scalars(select(Delivery)).one().status == DeliveryStatus.SENT

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -20,59 +17,32 @@ from rollout.alerts import Decision, decide
 from rollout.outbox import BACKOFF_S, LEASE_S, attempt, due, next_due
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
+from tests.webhook import Webhook, serving
 
 NOW = T0 + 5
 
 
-class Service(ThreadingHTTPServer):
-    """A web service that keeps what it is sent, and can be told to fail."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[dict[str, Any]] = []
-        self.status = 200
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Service
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.server.status == 200:
-            self.server.received.append(json.loads(body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *_arguments: object) -> None:
-        """Quiet."""
+@pytest.fixture
+def service() -> Iterator[Webhook]:
+    """A web service to be told of bears."""
+    with serving() as webhook:
+        yield webhook
 
 
 @pytest.fixture
-def service() -> Iterator[Service]:
-    server = Service()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def delivery(database: Database, config: Config, tmp_path: Path, service: Service) -> int:
+def delivery(database: Database, config: Config, tmp_path: Path, service: Webhook) -> int:
     """A warning in the outbox, for the service."""
     open_encounter(database, config, MediaStore(tmp_path / "media"))
     with database.write() as session:
         add_user(session)
         grant(session, "upper-pines", Mode.ASSISTED)
         alert = session.scalars(select(Alert)).one()
-        target = f"json://127.0.0.1:{service.server_address[1]}/bears"
-        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), [target], NOW, 10.0)
+        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), [service.target], NOW, 10.0)
         return session.scalars(select(Delivery.id)).one()
 
 
 def test_a_warning_arrives_with_the_place_and_the_local_time(
-    database: Database, delivery: int, service: Service
+    database: Database, delivery: int, service: Webhook
 ) -> None:
     assert attempt(database, delivery, NOW)
     (message,) = service.received
@@ -84,14 +54,14 @@ def test_a_warning_arrives_with_the_place_and_the_local_time(
         assert [a.succeeded for a in row.attempts] == [True]
 
 
-def test_what_was_sent_is_not_sent_again(database: Database, delivery: int, service: Service) -> None:
+def test_what_was_sent_is_not_sent_again(database: Database, delivery: int, service: Webhook) -> None:
     attempt(database, delivery, NOW)
     assert not attempt(database, delivery, NOW + 1000)
     assert len(service.received) == 1
 
 
 def test_a_service_that_fails_is_tried_again_later_until_enough_is_enough(
-    database: Database, delivery: int, service: Service
+    database: Database, delivery: int, service: Webhook
 ) -> None:
     service.status = 500
     now = NOW
@@ -109,7 +79,7 @@ def test_a_service_that_fails_is_tried_again_later_until_enough_is_enough(
         assert "500" in row.attempts[0].detail
 
 
-def test_two_workers_do_not_send_the_same_warning(database: Database, delivery: int, service: Service) -> None:
+def test_two_workers_do_not_send_the_same_warning(database: Database, delivery: int, service: Webhook) -> None:
     threads = [threading.Thread(target=attempt, args=(database, delivery, NOW)) for _ in range(4)]
     for thread in threads:
         thread.start()

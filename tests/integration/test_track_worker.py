@@ -22,6 +22,7 @@ from db.models import Alert, CameraHour, Encounter
 from db.session import Database
 from detector.track_worker import TrackWorker
 from tests.factories import frame, scored
+from tests.waiting import wait_for
 
 Publish = Callable[[Sequence[FrameScores]], None]
 
@@ -55,14 +56,6 @@ class Tracker:
         self.stop.set()
         self.thread.join()
         self.client.close()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until something is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 def count(database: Database, table: type[Alert] | type[Encounter] | type[CameraHour]) -> int:

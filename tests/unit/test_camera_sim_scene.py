@@ -146,6 +146,7 @@ def test_a_scene_file_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("height: 0.3", "height: 0", "height is 0.0; it must be"),
         ("name: gate", "name: The Gate", "name is 'The Gate'"),
         ("loop_s: 20", "loop_s: 20\n    width: 639", "width is 639; it must be even"),
+        ("loop_s: 20", "loop_s: 20\n    gop: 7", "gop is 7; it must be 0 or divide the loop's 300 frames evenly"),
         ("scenes:", "scenes: [", "is not valid YAML"),
         (GOOD_FILE, "", "is empty"),
         (GOOD_FILE, "scenes: []", "describe at least one scene"),
