@@ -32,7 +32,7 @@ from detector.backbones import Backbone, backbone
 from detector.classify import classify
 from detector.crops import CropPolicy, cut
 from detector.engine import Engine
-from detector.labels import bear_scores
+from detector.labels import GENERIC, bear_scores
 from detector.network import load_network
 from detector.torch_engine import TorchEngine
 
@@ -48,6 +48,7 @@ class PlainTorch:
     """The network as it was trained, run the obvious way: the yardstick."""
 
     device = "cpu"
+    labels = GENERIC
 
     def __init__(self, wanted: Backbone, threads: int) -> None:
         self.wanted = wanted

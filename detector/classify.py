@@ -11,7 +11,7 @@ from core.messages import Box, CropScore, Reason
 from detector.crops import DEFAULT_POLICY, CropPolicy, crops_for, cut
 from detector.engine import Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
-from detector.labels import IMAGENET_CLASSES, Prediction, predictions
+from detector.labels import Prediction
 
 __all__ = ["MAX_BATCH", "Seen", "UndecodableFrame", "classify", "decode_jpeg"]
 
@@ -38,12 +38,12 @@ def classify(
     crops = np.concatenate(
         [cut(seen[0], of_frame, engine.input_px) for seen, of_frame in zip(frames, boxes, strict=True)]
     )
-    logits = np.empty((len(crops), IMAGENET_CLASSES), dtype=np.float32)
+    logits = np.empty((len(crops), engine.labels.outputs), dtype=np.float32)
     for start in range(0, len(crops), max_batch):
         logits[start : start + max_batch] = engine.infer(crops[start : start + max_batch])
-    said = iter(predictions(logits))
+    said = iter(engine.labels.predictions(logits))
     return [[_score(box, next(said)) for box in of_frame] for of_frame in boxes]
 
 
 def _score(box: Box, said: Prediction) -> CropScore:
-    return CropScore(box, said.bear, said.label.value, said.label_probability)
+    return CropScore(box, said.bear, said.label, said.label_probability)

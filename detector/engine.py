@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backbones import backbone
+from detector.backbones import Backbone, backbone
+from detector.bundle import ModelBundle
+from detector.labels import LabelMap
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,17 @@ class Engine(Protocol):
         ...
 
     @property
+    def labels(self) -> LabelMap:
+        """What the outputs mean."""
+        ...
+
+    @property
     def device(self) -> str:
         """Where it runs now: ``"cpu"`` or ``"cuda"``. May change when a GPU fails."""
         ...
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (n, 1000) of RGB pictures (n, input_px, input_px, 3); any n, also 0."""
+        """Logits (n, outputs) of RGB pictures (n, input_px, input_px, 3); any n, also 0."""
         ...
 
 
@@ -48,12 +56,19 @@ def choose_engine(
     """The engine for this machine, warmed up.
 
     ``device`` is ``auto`` (a usable GPU, else the CPU), ``cpu`` or ``cuda`` (the CPU with a warning if there is no
-    usable GPU). ``threads`` is how many cores the engine may use on the CPU; None: all that this process has.
+    usable GPU). ``backbone_label`` is a pretrained network such as ``lite2@224``, or the directory of a model bundle
+    (anything with a ``/`` in it, or an existing directory). ``threads`` is how many cores the engine may use on the
+    CPU; None: all that this process has.
 
     Raises:
         BackboneError: the backbone is unknown, or its weights are missing or damaged.
+        BundleError: the directory is no sound model bundle.
     """
-    wanted = backbone(backbone_label)
+    wanted: Backbone | ModelBundle
+    if "/" in backbone_label or Path(backbone_label).is_dir():
+        wanted = ModelBundle.load(Path(backbone_label))
+    else:
+        wanted = backbone(backbone_label)
     # Imported here so that a machine with another engine needs no torch.
     from detector.torch_engine import TorchEngine
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,45 +37,97 @@ _RANGES = (
 )
 
 
-def _membership() -> NDArray[np.float32]:
-    """(1000, labels) with a single 1 in each row."""
-    of_class = np.full(IMAGENET_CLASSES, _LABELS.index(Label.OTHER))
+def _generic_of_output() -> tuple[int, ...]:
+    of_output = np.full(IMAGENET_CLASSES, _LABELS.index(Label.OTHER))
     for label, first, last in _RANGES:
-        of_class[first : last + 1] = _LABELS.index(label)
-    return np.asarray(np.eye(len(_LABELS))[of_class], dtype=np.float32)
-
-
-_MEMBERSHIP = _membership()
+        of_output[first : last + 1] = _LABELS.index(label)
+    return tuple(of_output.tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What the network says of one picture: the likeliest label with its probability, and that of a bear."""
 
-    label: Label
+    label: str
     label_probability: float
     bear: float
 
 
-def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 1000) logits to (n, labels) probabilities in the order of :class:`Label`; each row sums to 1.
+@dataclass(frozen=True)
+class LabelMap:
+    """How the outputs of a network become labels: ``of_output[i]`` is the place in ``names`` of output ``i``.
 
-    A label's probability is the sum of the softmax over its classes.
+    Logits are divided by ``temperature`` first. A label's probability is the sum of the softmax over its outputs.
     """
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray((raised @ _MEMBERSHIP) / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    names: tuple[str, ...]
+    of_output: tuple[int, ...]
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if Label.BEAR not in self.names or len(set(self.names)) < len(self.names):
+            raise ValueError(f"labels must be different and hold {Label.BEAR.value!r}: {self.names}")
+        if set(self.of_output) != set(range(len(self.names))):
+            raise ValueError("every label needs an output, and every output one of the labels")
+        if not self.temperature > 0:
+            raise ValueError(f"the temperature must be above 0, not {self.temperature}")
+
+    @property
+    def outputs(self) -> int:
+        """How many logits the network gives for one picture."""
+        return len(self.of_output)
+
+    @cached_property
+    def bear(self) -> int:
+        """The place of the bear among the names."""
+        return self.names.index(Label.BEAR)
+
+    @cached_property
+    def _membership(self) -> NDArray[np.float32]:
+        """(outputs, labels) with a single 1 in each row."""
+        return np.asarray(np.eye(len(self.names))[list(self.of_output)], dtype=np.float32)
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, outputs) logits to (n, labels) probabilities in the order of ``names``; each row sums to 1."""
+        scaled = logits / np.float32(self.temperature)
+        raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+        return np.asarray((raised @ self._membership) / raised.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    def bear_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, outputs) logits to (n,) probabilities of a bear."""
+        return self.probabilities(logits)[:, self.bear]
+
+    def predictions(self, logits: NDArray[np.float32]) -> list[Prediction]:
+        """One prediction for each row of (n, outputs) logits."""
+        shares = self.probabilities(logits)
+        best = shares.argmax(axis=1)
+        return [
+            Prediction(self.names[index], float(row[index]), float(row[self.bear]))
+            for row, index in zip(shares, best, strict=True)
+        ]
+
+
+def energies(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, outputs) logits to (n,) energies: minus the log-sum-exp. High energy: nothing the network knows."""
+    highest = logits.max(axis=1, initial=-np.inf)
+    raised = np.exp(logits - highest[:, None]).sum(axis=1)
+    return np.asarray(-(highest + np.log(raised)), dtype=np.float32)
+
+
+GENERIC = LabelMap(tuple(label.value for label in _LABELS), _generic_of_output())
+"""The map of the pretrained networks."""
+
+
+def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, 1000) logits to (n, labels) probabilities in the order of :class:`Label`; each row sums to 1."""
+    return GENERIC.probabilities(logits)
 
 
 def bear_scores(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 1000) logits to (n,) probabilities of a bear."""
-    return probabilities(logits)[:, _LABELS.index(Label.BEAR)]
+    return GENERIC.bear_scores(logits)
 
 
 def predictions(logits: NDArray[np.float32]) -> list[Prediction]:
     """One prediction for each row of (n, 1000) logits."""
-    bear = _LABELS.index(Label.BEAR)
-    shares = probabilities(logits)
-    best = shares.argmax(axis=1)
-    return [
-        Prediction(_LABELS[index], float(row[index]), float(row[bear])) for row, index in zip(shares, best, strict=True)
-    ]
+    return GENERIC.predictions(logits)

@@ -13,6 +13,7 @@ Two rewritings, both exact up to rounding and checked by tests:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import timm
 import torch
@@ -22,27 +23,79 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from detector.backbones import Backbone, BackboneError, weights_path
 
 _COUNTERS = "num_batches_tracked"
+_MIRRORED = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
+"""Architectures whose every convolution is followed by a normalisation or has a bias, with TensorFlow's padding."""
 
 
-def load_network(wanted: Backbone) -> nn.Module:
-    """The network as it was trained, in evaluation mode on the CPU: (n, 3, h, w) float32 -> (n, 1000) logits.
+class Trained(Protocol):
+    """A network with weights of its own, such as that of a model bundle."""
+
+    @property
+    def architecture(self) -> str:
+        """The name by which timm builds it."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """How many logits it gives for one picture."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its state, float32, under the names of the architecture."""
+        ...
+
+
+def load_network(wanted: Backbone | Trained) -> nn.Module:
+    """The network as it was trained, in evaluation mode on the CPU: (n, 3, h, w) float32 -> (n, outputs) logits.
 
     Raises:
         BackboneError: the weights are missing, were changed, or do not fit the architecture.
     """
-    network = timm.create_model(wanted.architecture, pretrained=False)
+    if not isinstance(wanted, Backbone):
+        return _load_trained(wanted)
+    network: nn.Module = timm.create_model(wanted.architecture, pretrained=False)
     stored = torch.load(weights_path(wanted), map_location="cpu", weights_only=True)
     network.load_state_dict(_rename_in_order(network.state_dict(), stored, wanted.name), strict=False)
     return network.eval()
 
 
-def fast_network(wanted: Backbone) -> nn.Module:
-    """The same function for pictures turned by 180 degrees, with folded normalisation and no padding copies."""
+def fast_network(wanted: Backbone | Trained) -> nn.Module:
+    """The same function for pictures turned by 180 degrees, with folded normalisation and no padding copies.
+
+    An architecture that cannot be rewritten is run as it is, after turning the pictures back.
+    """
     network = load_network(wanted)
+    if wanted.architecture not in _MIRRORED:
+        return _TurnedBack(network).requires_grad_(False).eval()
     for parent in list(network.modules()):
         _fold_batch_norms(parent)
         _mirror_convolutions(parent)
     return network.requires_grad_(False)
+
+
+class _TurnedBack(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, turned: Tensor) -> Tensor:
+        logits: Tensor = self.network(turned.flip(2, 3))
+        return logits
+
+
+def _load_trained(wanted: Trained) -> nn.Module:
+    try:
+        network: nn.Module = timm.create_model(wanted.architecture, pretrained=False, num_classes=wanted.outputs)
+        missing, surplus = network.load_state_dict(wanted.tensors(), strict=False)
+    except RuntimeError as error:  # an unknown architecture, or shapes that differ
+        raise BackboneError(f"the weights do not fit the architecture {wanted.architecture!r}: {error}") from error
+    lacking = [name for name in missing if not name.endswith(_COUNTERS)]
+    if lacking or surplus:
+        raise BackboneError(
+            f"the weights do not fit the architecture {wanted.architecture!r}: "
+            f"lacking {lacking[:3]}, not wanted {list(surplus)[:3]}"
+        )
+    return network.eval()
 
 
 def _rename_in_order(ours: Mapping[str, Tensor], stored: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

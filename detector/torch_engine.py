@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detector.backbones import Backbone
-from detector.labels import IMAGENET_CLASSES
+from detector.bundle import ModelBundle
+from detector.labels import GENERIC
 from detector.network import fast_network
 
 log = logging.getLogger(__name__)
@@ -38,17 +39,18 @@ _BYTES = 4
 
 
 class TorchEngine:
-    """Runs one backbone. Not thread-safe: one engine per worker.
+    """Runs one backbone or model bundle. Not thread-safe: one engine per worker.
 
-    ``name`` is the model's short digest, ``input_px`` the side of the pictures, ``device`` ``"cpu"`` or ``"cuda"``;
-    the device changes to ``"cpu"`` when CUDA fails. ``threads`` is how many chunks run side by side on the CPU (None:
-    as many as this process has cores).
+    ``name`` is the model's short digest, ``input_px`` the side of the pictures, ``labels`` what its outputs mean,
+    ``device`` ``"cpu"`` or ``"cuda"``; the device changes to ``"cpu"`` when CUDA fails. ``threads`` is how many chunks
+    run side by side on the CPU (None: as many as this process has cores).
     """
 
-    def __init__(self, backbone: Backbone, device: Device = "auto", threads: int | None = None) -> None:
+    def __init__(self, backbone: Backbone | ModelBundle, device: Device = "auto", threads: int | None = None) -> None:
         self.backbone = backbone
         self.name = backbone.short_digest
         self.input_px = backbone.input_px
+        self.labels = GENERIC if isinstance(backbone, Backbone) else backbone.labels
         self.device = "cpu" if device == "cpu" or not torch.cuda.is_available() else "cuda"
         if device == "cuda" and self.device != "cuda":
             log.warning("no CUDA device is usable; %s runs on the CPU", backbone.label)
@@ -62,7 +64,7 @@ class TorchEngine:
             self._retreat(error)
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (n, 1000) of pictures (n, input_px, input_px, 3), uint8 RGB, C-contiguous. n may be 0."""
+        """Logits (n, outputs) of pictures (n, input_px, input_px, 3), uint8 RGB, C-contiguous. n may be 0."""
         expected = (self.input_px, self.input_px, 3)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
             raise ValueError(f"expected uint8 pictures of shape (n, {expected}), got {images.dtype} {images.shape}")
@@ -74,11 +76,11 @@ class TorchEngine:
         step = cpu_step(len(images), self.threads, cpu_chunk(self.input_px))
         chunks = [images[start : start + step] for start in range(0, len(images), step)]
         done = self._pool.map(self._forward, chunks)
-        return np.concatenate([np.empty((0, IMAGENET_CLASSES), dtype=np.float32), *done])
+        return np.concatenate([np.empty((0, self.labels.outputs), dtype=np.float32), *done])
 
     def _infer_on_cuda(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Chunk by chunk. Out of memory halves the chunk; any other failure of the GPU moves to the CPU."""
-        logits = np.empty((len(images), IMAGENET_CLASSES), dtype=np.float32)
+        logits = np.empty((len(images), self.labels.outputs), dtype=np.float32)
         done = 0
         while done < len(images):
             chunk = images[done : done + self._cuda_chunk]

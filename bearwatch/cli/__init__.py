@@ -27,6 +27,8 @@ COMMANDS = {
     "migrate": "bring the database to the current schema",
     "ledger": "verify the record of everything that happened",
     "user": "add people and set passwords",
+    "evaluate": "measure a model on labelled pictures",
+    "train": "train a model on labelled pictures",
     "camera-sim": "staged RTSP cameras with a known truth",
 }
 

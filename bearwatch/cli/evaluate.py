@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", default=None, help="a model bundle, or a pretrained network such as lite2@224")
     parser.add_argument("--scores", type=Path, required=True, help="CSV to write: file,score")
     parser.add_argument("--report", type=Path, default=None, help="folder for report.html and evaluation.json")
-    parser.add_argument("--view", default=None, help="whole, flip or best, with @SIZE or @SIZE+SIZE (%(default)s)")
+    parser.add_argument(
+        "--view", default=None, help="whole, flip, best or blend, with @SIZE or @SIZE+SIZE, such as flip@224 (blend)"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=None, help="CPU cores to use (all)")
     parser.add_argument("--json", action="store_true", help="the figures as one JSON document on standard output")
@@ -33,13 +35,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when pictures could be scored, 2 when the manifest or the model cannot be used."""
     from detector.backbones import BackboneError
     from detector.bundle import BundleError, ModelBundle
-    from detector.bundles import default_bundle
+    from detector.engine import DEFAULT_BACKBONE
     from detector.evaluate.scoring import View
     from detector.manifest import ManifestError, read_manifest
 
     try:
         pictures = read_manifest(arguments.manifest, arguments.root)
-        bundle = ModelBundle.open(arguments.bundle or default_bundle())
+        bundle = ModelBundle.open(arguments.bundle or DEFAULT_BACKBONE)
         view = View.parse(arguments.view) if arguments.view else View()
         return _evaluate(arguments, bundle, pictures, view)
     except (ManifestError, BundleError, BackboneError, ValueError) as error:

@@ -1,0 +1,117 @@
+"""Train a model on labelled pictures and write it as a bundle, with a datasheet that says how good it is.
+
+Run the same command again to go on after an interruption."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which pictures, where to, and how."""
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="CSVs with the columns file, label, and best also source",
+    )
+    parser.add_argument("--root", type=Path, default=None, help="folder of the files (each manifest's own)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the bundle and for work in progress")
+    parser.add_argument("--backbone", default=None, help="pretrained network: lite0, lite2, or a timm model (lite2)")
+    parser.add_argument("--input-px", type=int, default=None, help="side of the pictures in use (224)")
+    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (160)")
+    parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (2)")
+    parser.add_argument("--batch", type=int, default=None, help="pictures in a step (32)")
+    parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (0.0002)")
+    parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same looks (1)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--jobs", type=int, default=None, help="runs side by side (a core each; one on a GPU)")
+    parser.add_argument("--loaders", type=int, default=None, help="processes that prepare pictures (GPU: 8, CPU: none)")
+    parser.add_argument("--json", action="store_true", help="the outcome as one JSON document on standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when a bundle was written, better or not; 2 when the pictures or the network cannot be used."""
+    from detector.backbones import BackboneError
+    from detector.learn.training import TrainingError, train
+    from detector.manifest import ManifestError, read_manifest
+
+    try:
+        pictures = [row for each in arguments.manifest for row in read_manifest(each, arguments.root)]
+        with _bars() as progress:
+            trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress))
+    except (ManifestError, TrainingError, BackboneError, ValueError) as error:
+        print(f"bearwatch train: {error}", file=sys.stderr)
+        return 2
+    _say(arguments, trained)
+    return 0
+
+
+def _recipe(arguments: argparse.Namespace) -> Any:
+    from detector.learn.recipe import Recipe
+
+    names = ("backbone", "input_px", "train_px", "epochs", "batch", "learning_rate", "seed")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    return replace(Recipe(), **given)
+
+
+def _shop(arguments: argparse.Namespace, progress: Progress) -> Any:
+    import torch
+
+    from detector.learn.training import Workshop
+
+    cuda = arguments.device != "cpu" and torch.cuda.is_available()
+    cores = len(os.sched_getaffinity(0))
+    tasks: dict[str, Any] = {}
+
+    def watch(name: str, step: int, steps: int, loss: float) -> None:
+        task = tasks.setdefault(name, None) or progress.add_task(f"training {name}", total=steps)
+        tasks[name] = task
+        progress.update(task, completed=step, description=f"training {name}, loss {loss:.2f}")
+
+    def advance(stage: str, more: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(f"looking: {stage}", total=total)
+        progress.advance(tasks[stage], more)
+
+    return Workshop(
+        device=arguments.device,
+        jobs=arguments.jobs or (1 if cuda else min(cores, 3)),
+        threads=1,
+        loaders=arguments.loaders if arguments.loaders is not None else (min(8, cores) if cuda else 0),
+        watch=watch,
+        advance=advance,
+    )
+
+
+def _bars() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _say(arguments: argparse.Namespace, trained: Any) -> None:
+    for why in trained.left_out:
+        print(f"left out: {why}", file=sys.stderr)
+    outcome = {
+        "bundle": str(trained.bundle.directory),
+        "model": trained.bundle.short_digest,
+        "better_than_generic": trained.better,
+        "share_of_trained_weights": trained.share,
+        "held_out": trained.held_out,
+    }
+    if arguments.json:
+        print(json.dumps(outcome))
+        return
+    verdict = "better" if trained.better else "NOT better"
+    print(f"{trained.bundle.directory}: {trained.bundle.short_digest}")
+    print(f"On sources that it had not seen it is {verdict} than the pretrained network; see its datasheet.md.")

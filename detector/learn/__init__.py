@@ -1,0 +1,1 @@
+"""How a model is made: labelled pictures in, a model bundle with its datasheet out."""

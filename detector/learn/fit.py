@@ -1,0 +1,150 @@
+"""One training run: from the pretrained weights to trained ones, step by step, taken up again where it stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from detector.learn.draws import Draws, batches, draw_weights
+from detector.learn.objective import Objective
+from detector.learn.recipe import Recipe
+from detector.learn.student import build, fold_for_training, start, student_labels
+from detector.manifest import LabelledPicture
+
+CHECKPOINT, PROGRESS, TRAINED = "checkpoint.pt", "progress.json", "trained.pt"
+STEPS_BETWEEN_CHECKPOINTS = 25
+_LARGEST_GRADIENT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run trains on and where it writes. ``taught`` are the teacher's logits (n, 1000), a row a picture."""
+
+    pictures: Sequence[LabelledPicture]
+    taught: NDArray[np.float32]
+    recipe: Recipe
+    folder: Path
+    device: str = "cpu"
+    threads: int = 1
+    loaders: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many batches."""
+        return max(1, round(self.recipe.epochs * len(self.pictures) / self.recipe.batch))
+
+
+def fit(run: Run) -> dict[str, Tensor]:
+    """Train, or finish a run that was interrupted; returns the network's state on the CPU.
+
+    Every ``STEPS_BETWEEN_CHECKPOINTS`` steps everything needed to go on is written to the run's folder. A finished run
+    is only read back.
+    """
+    finished = run.folder / TRAINED
+    if finished.is_file():
+        return dict(torch.load(finished, map_location="cpu", weights_only=True))
+    torch.set_num_threads(run.threads)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    learner = _Learner(run)
+    learner.take_up()
+    learner.go_on()
+    state = learner.state()
+    _write(finished, state)
+    (run.folder / CHECKPOINT).unlink(missing_ok=True)
+    return state
+
+
+def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
+    """A short rise, then half a cosine down to zero."""
+    warmup = max(1, round(recipe.warmup * steps))
+    if step < warmup:
+        return recipe.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class _Learner:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        beginning = start(run.recipe.backbone)
+        self.mean, self.std = beginning.mean, beginning.std
+        plain = build(beginning).to(memory_format=torch.channels_last).to(run.device)
+        self.tensors: dict[str, Tensor] = dict(plain.state_dict(keep_vars=True))
+        self.network = fold_for_training(plain, beginning.architecture)
+        labels = student_labels()
+        self.objective = Objective(labels, run.recipe.smoothing, run.recipe.keep)
+        self.truth = torch.tensor([labels.names.index(picture.label) for picture in run.pictures])
+        self.taught = torch.from_numpy(run.taught)
+        trained = [each for each in self.tensors.values() if isinstance(each, nn.Parameter)]
+        # Decay pulls kernels, not biases and normalisations, towards zero.
+        kernels, rest = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
+        groups = [{"params": kernels, "weight_decay": run.recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=run.recipe.learning_rate)
+        self.step = 0
+
+    def take_up(self) -> None:
+        path = self.run.folder / CHECKPOINT
+        if not path.is_file():
+            return
+        found = torch.load(path, map_location=self.run.device, weights_only=True)
+        with torch.no_grad():
+            for name, each in self.tensors.items():
+                each.copy_(found["state"][name])
+        self.optimiser.load_state_dict(found["optimiser"])
+        self.step = int(found["step"])
+
+    def go_on(self) -> None:
+        recipe, run = self.run.recipe, self.run
+        count = run.steps * recipe.batch
+        draws = Draws(run.pictures, draw_weights(run.pictures, recipe.bear_share), count, recipe.train_px, recipe.seed)
+        left = list(batches(count, recipe.batch, self.step))
+        for pictures, numbers in DataLoader(draws, batch_sampler=left, num_workers=run.loaders):
+            loss = self._learn(pictures, numbers)
+            self.step += 1
+            report = {"step": self.step, "steps": run.steps, "loss": round(loss, 4)}
+            _write_text(run.folder / PROGRESS, json.dumps(report))
+            if self.step % STEPS_BETWEEN_CHECKPOINTS == 0:
+                self._checkpoint()
+
+    def _learn(self, pictures: Tensor, numbers: Tensor) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.step, self.run.steps, self.run.recipe)
+        device = self.run.device
+        normalised = (pictures.to(device).float() - self.mean) / self.std
+        logits = self.network(normalised.to(memory_format=torch.channels_last))
+        loss: Tensor = self.objective(logits, self.truth[numbers].to(device), self.taught[numbers].to(device))
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(
+            [p for group in self.optimiser.param_groups for p in group["params"]], _LARGEST_GRADIENT
+        )
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _checkpoint(self) -> None:
+        saved = {"step": self.step, "state": self.state(), "optimiser": self.optimiser.state_dict()}
+        _write(self.run.folder / CHECKPOINT, saved)
+
+    def state(self) -> dict[str, Tensor]:
+        return {name: each.detach().cpu().contiguous().clone() for name, each in self.tensors.items()}
+
+
+def _write(path: Path, value: object) -> None:
+    """Whole or not at all."""
+    torch.save(value, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.with_suffix(".part").write_text(text)
+    os.replace(path.with_suffix(".part"), path)

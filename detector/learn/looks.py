@@ -1,0 +1,159 @@
+"""How one picture becomes many: what cameras, weather, night and distance do to an animal's picture.
+
+Every look is drawn without regard to the label. That is the point: if grey, dark or small pictures were mostly of one
+kind, the network would learn the light instead of the animal - and the only grey pictures at hand show no bears.
+
+Pictures are (3, height, width) uint8 RGB tensors. All randomness comes from torch's global generator, which the
+caller seeds for every picture: the same seed gives the same look on any number of workers.
+"""
+
+from __future__ import annotations
+
+import cv2
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as F
+
+PASTED, INFRARED, GREY, DARK, NOISY, BLURRED, COMPRESSED, COARSE, HIDDEN = 0.2, 0.3, 0.1, 0.2, 0.25, 0.15, 0.3, 0.2, 0.2
+"""Share of the pictures that get each look."""
+DARK_ALREADY = 45
+"""Mean grey level below which a picture is not made darker: nothing would be left to see."""
+_COLOURLESS = 6
+
+
+def chance(share: float) -> bool:
+    """True for that share of the calls."""
+    return bool(torch.rand(()) < share)
+
+
+def between(low: float, high: float) -> float:
+    """A random number of the range."""
+    return float(low + (high - low) * torch.rand(()))
+
+
+class Looks:
+    """A random look for a picture; ``size_px`` is the side of the result."""
+
+    def __init__(self, size_px: int) -> None:
+        self.size_px = size_px
+        # Wide ratios on purpose: the live system squeezes whole frames into a square.
+        self.frame = v2.RandomResizedCrop(size_px, scale=(0.25, 1.0), ratio=(0.6, 1.67), antialias=True)
+        self.flip = v2.RandomHorizontalFlip(0.5)
+        self.light = v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.04)], 0.7)
+        self.lean = v2.RandomApply([v2.RandomPerspective(0.25, p=1.0), v2.RandomRotation(8)], 0.15)
+
+    def __call__(self, picture: Tensor, background: Tensor | None) -> Tensor:
+        """(3, h, w) uint8 to (3, size_px, size_px) uint8. ``background`` is a picture without an animal, or None."""
+        if background is not None and chance(PASTED):
+            shown = paste(picture, background, self.size_px)
+        elif chance(0.3):
+            shown = F.resize(picture, [self.size_px, self.size_px], antialias=True)
+        else:
+            shown = self.frame(picture)
+        shown = self.lean(self.flip(shown))
+        return self.camera(self.light(shown))
+
+    def camera(self, picture: Tensor) -> Tensor:
+        """What light, lens and transmission do, in that order."""
+        night = picture.float().mean() < DARK_ALREADY
+        if chance(INFRARED):
+            picture = F.rgb_to_grayscale(picture, 3) if night else infrared(picture)
+        elif chance(GREY):
+            picture = F.rgb_to_grayscale(picture, 3)
+        elif chance(DARK) and not night:
+            picture = dark(picture)
+        if chance(HIDDEN):
+            picture = hidden(picture)
+        if chance(COARSE):
+            picture = coarse(picture)
+        if chance(BLURRED):
+            picture = F.gaussian_blur(picture, [5, 5], [between(0.3, 1.8)])
+        if chance(NOISY):
+            picture = noisy(picture, between(3, 20))
+        if chance(COMPRESSED):
+            picture = compressed(picture, int(between(20, 80)))
+        return picture
+
+
+def infrared(picture: Tensor) -> Tensor:
+    """Lit by the camera's own infra-red lamp: grey, a bright middle and dark corners, flat fur, sensor noise."""
+    grey = F.rgb_to_grayscale(picture, 1).float() / 255
+    if chance(0.3):  # fur reflects infra-red: dark coats come out light
+        red = picture[:1].float() / 255
+        grey = (0.5 * grey + 0.5 * red).sqrt()
+    grey = grey ** between(0.6, 1.6)
+    height, width = grey.shape[1:]
+    rows = torch.linspace(-1, 1, height)[:, None] - between(-0.4, 0.4)
+    columns = torch.linspace(-1, 1, width)[None] - between(-0.4, 0.4)
+    lamp = torch.exp(-between(0.2, 1.6) * (rows**2 + columns**2))
+    lit = grey * lamp * between(0.5, 1.25) + between(0.0, 0.08)
+    lit = lit + torch.randn(lit.shape) * between(0.0, 0.06)
+    tint = 1 + 0.04 * torch.randn(3, 1, 1) if chance(0.3) else torch.ones(3, 1, 1)
+    shown: Tensor = (lit * tint * 255).clamp(0, 255).to(torch.uint8)
+    return shown
+
+
+def dark(picture: Tensor) -> Tensor:
+    """Dusk: little light, little colour, noise."""
+    dim = picture.float() / 255 * between(0.15, 0.6)
+    grey = dim.mean(0, keepdim=True)
+    faded = grey + (dim - grey) * between(0.2, 0.9)
+    return ((faded + torch.randn(faded.shape) * between(0.01, 0.04)) * 255).clamp(0, 255).to(torch.uint8)
+
+
+def noisy(picture: Tensor, level: float) -> Tensor:
+    """Sensor noise of a standard deviation in grey levels."""
+    return (picture.float() + torch.randn(picture.shape) * level).clamp(0, 255).to(torch.uint8)
+
+
+def compressed(picture: Tensor, quality: int) -> Tensor:
+    """Sent as a JPEG of that quality, 1-100."""
+    encoded = cv2.imencode(".jpg", picture.permute(1, 2, 0).numpy(), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert decoded is not None, "what was just encoded can be decoded"
+    return torch.from_numpy(decoded).permute(2, 0, 1).contiguous()
+
+
+def coarse(picture: Tensor) -> Tensor:
+    """Far away: few pixels, enlarged."""
+    side = picture.shape[-1]
+    few = max(8, int(side * between(0.2, 0.6)))
+    enlarged: Tensor = F.resize(F.resize(picture, [few, few], antialias=True), [side, side], antialias=True)
+    return enlarged
+
+
+def hidden(picture: Tensor) -> Tensor:
+    """Behind trunks and grass: bars and patches in the picture's own colours."""
+    height, width = picture.shape[1:]
+    covered = picture.clone()
+    for _ in range(int(between(1, 4))):
+        upright = chance(0.6)
+        high = height if upright else int(height * between(0.1, 0.35))
+        wide = int(width * between(0.04, 0.15)) if upright else int(width * between(0.1, 0.35))
+        top, left = int(between(0, height - high + 0.99)), int(between(0, max(width - wide, 1)))
+        colour = picture[:, int(between(0, height - 1)), int(between(0, width - 1))]
+        covered[:, top : top + high, left : left + wide] = colour[:, None, None]
+    return covered
+
+
+def paste(picture: Tensor, background: Tensor, size_px: int) -> Tensor:
+    """A small animal far away: the picture, shrunk, with soft edges, in a scene without an animal.
+
+    There are no outlines of the animals, so the middle of the picture goes in through a soft ellipse, in the scene's
+    light. Returns (3, size_px, size_px) uint8.
+    """
+    scene = v2.RandomResizedCrop(size_px, scale=(0.4, 1.0), ratio=(0.6, 1.67), antialias=True)(background).float()
+    side = int(size_px * between(0.35, 0.75))
+    small = F.resize(picture, [side, side], antialias=True).float()
+    if (scene.amax(0) - scene.amin(0)).mean() < _COLOURLESS:
+        small = F.rgb_to_grayscale(small, 3)
+    top, left = int(between(0, size_px - side)), int(between(0, size_px - side))
+    around = scene[:, top : top + side, left : left + side]
+    lifted = small * (1 + 0.5 * (around.mean() / small.mean().clamp(min=8) - 1)).clamp(0.4, 1.6)
+    line = torch.linspace(-1, 1, side)
+    distance = (line[:, None].abs() ** 3 + line[None].abs() ** 3) ** (1 / 3)
+    mask = ((1 - distance) / between(0.1, 0.3)).clamp(0, 1)
+    scene[:, top : top + side, left : left + side] = around * (1 - mask) + lifted * mask
+    pasted: Tensor = scene.clamp(0, 255).to(torch.uint8)
+    return pasted

@@ -1,0 +1,43 @@
+"""What the network is asked for: the right label, without forgetting what it knew."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from detector.labels import IMAGENET_CLASSES, LabelMap
+
+
+class Objective:
+    """The loss of a batch.
+
+    1. Labels: the softmax over all outputs, summed by label; the negative logarithm of the right label's share. A
+       share of ``smoothing`` of it is spread over all labels, so that a wrong label in the data costs a bounded
+       amount: some "animal" pictures of camera traps are empty.
+    2. Keeping: the pretrained network saw the clean picture; trained on the degraded one, ours shall still say the
+       same among the ImageNet classes. Left out where the pretrained network was wrong about the bear.
+    """
+
+    def __init__(self, labels: LabelMap, smoothing: float, keep: float) -> None:
+        self.labels = labels
+        self.smoothing = smoothing
+        self.keep = keep
+        membership = torch.zeros(labels.outputs, len(labels.names))
+        membership[torch.arange(labels.outputs), torch.tensor(labels.of_output)] = 1
+        self.membership = membership
+
+    def __call__(self, logits: Tensor, truth: Tensor, taught: Tensor) -> Tensor:
+        """Mean loss of (n, outputs) logits; ``truth`` (n,) places of labels, ``taught`` (n, 1000) teacher's logits."""
+        shares = logits.softmax(1) @ self.membership.to(logits)
+        of_truth = shares.gather(1, truth[:, None])[:, 0]
+        smoothed = (1 - self.smoothing) * of_truth + self.smoothing / len(self.labels.names)
+        wrong = -smoothed.log().mean()
+        if not self.keep:
+            return wrong
+        teacher = taught.softmax(1)
+        bear = teacher @ self.membership[:IMAGENET_CLASSES, self.labels.bear].to(logits)
+        right = ((bear - (truth == self.labels.bear).to(bear)).abs() < 0.5).to(bear)
+        ours = F.log_softmax(logits[:, :IMAGENET_CLASSES], 1)
+        apart = F.kl_div(ours, teacher, reduction="none").sum(1)
+        return wrong + self.keep * (apart * right).mean()

@@ -1,0 +1,44 @@
+"""What a training run is: every number that shapes the result, in one value that goes into the bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NEW_LABELS = ("deer", "raccoon", "person", "vehicle", "empty")
+"""What a ranger asks for and ImageNet has no single word for."""
+
+SYNONYMS = {"object": "other", "nothing": "empty"}
+"""Manifest labels that mean one of the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the network is trained. The defaults made the bundle that is shipped.
+
+    ``backbone`` is a name of :data:`detector.backbones.BACKBONES`, or any timm model with 1,000 ImageNet classes
+    whose weights timm can fetch. It is trained at ``train_px`` and used at ``input_px``: random crops show animals
+    larger than whole pictures do, so a smaller training size sees them at the same scale and costs half.
+    ``keep`` weighs what the pretrained network said of the clean picture against the labels. ``mixes`` are the shares
+    of trained weights among which the held-out sources choose.
+    """
+
+    backbone: str = "lite2"
+    train_px: int = 160
+    input_px: int = 224
+    epochs: float = 2.0
+    batch: int = 32
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    keep: float = 0.5
+    bear_share: float = 0.3
+    smoothing: float = 0.05
+    folds: int = 2
+    mixes: tuple[float, ...] = (0.3, 0.5, 1.0)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.epochs <= 0 or self.batch < 1 or not 0 < self.bear_share < 1:
+            raise ValueError("epochs and batch must be above 0, bear_share between 0 and 1")
+        if self.folds < 2:
+            raise ValueError("honest numbers need at least 2 folds")

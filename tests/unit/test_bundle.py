@@ -1,0 +1,224 @@
+"""A model bundle is loaded whole and unchanged, or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.messages import WHOLE_FRAME
+from detector.bundle import DESCRIPTION, UNKNOWN, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.crops import cut
+from detector.engine import choose_engine
+from detector.labels import GENERIC, LabelMap
+from detector.learn.student import start, student_labels
+from detector.light import is_infrared
+from detector.model import Model, Provenance, Thresholds
+from detector.network import load_network
+from tests.tiny_pictures import picture
+
+PX = 64
+ASSETS = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets"
+
+
+def described(**changes: Any) -> Model:
+    model = Model(
+        name="tiny",
+        architecture="tf_efficientnet_lite0",
+        input_px=PX,
+        mean=127.0,
+        std=128.0,
+        labels=replace(student_labels(), temperature=1.3),
+        weights={"file": "", "sha256": ""},
+        thresholds=Thresholds(0.3, 0.2, -9.0, -8.5),
+    )
+    return replace(model, **changes)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
+    state = {name: each.numpy() for name, each in start("lite0").state.items() if not name.endswith("tracked")}
+    folder = tmp_path_factory.mktemp("bundle")
+    return write_bundle(folder, described(), state, Provenance(parent="p", data="d", code="c"), "# Sheet\n", {"a": 1})
+
+
+@pytest.fixture
+def copied(written: ModelBundle, tmp_path: Path) -> Path:
+    assert written.directory is not None
+    for file in written.directory.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def test_a_bundle_comes_back_as_it_was_written(written: ModelBundle) -> None:
+    assert written.directory is not None
+    again = ModelBundle.load(written.directory)
+    assert again.model == written.model
+    assert again.provenance == Provenance(parent="p", data="d", code="c")
+    assert again.model.thresholds.unknown_infrared == -8.5
+    assert {file.name for file in written.directory.iterdir()} == {
+        DESCRIPTION,
+        WEIGHTS,
+        "datasheet.md",
+        "evaluation.json",
+    }
+    assert sum(file.stat().st_size for file in written.directory.iterdir()) < 12_000_000
+
+
+def test_predict_is_predict_batch_of_one(written: ModelBundle) -> None:
+    images = [picture("bear", 1), picture("deer", 2, width=50, height=90)]
+    together = written.predict_batch(images)
+    alone = written.predict(images[1])
+    assert alone.label == together[1].label
+    assert alone.probabilities == pytest.approx(together[1].probabilities, abs=1e-5)
+    assert written.labels.names[alone.index] == alone.label
+    assert sum(alone.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
+    assert written.predict_batch([]) == []
+
+
+def test_the_fast_path_says_what_the_plain_network_says(written: ModelBundle) -> None:
+    images = [picture("bear", 1), picture("deer", 2)]
+    crops = np.concatenate([cut(image, [WHOLE_FRAME], PX) for image in images])
+    plain = load_network(written)
+    with torch.inference_mode():
+        expected = plain((torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127) / 128).numpy()
+    found = choose_engine("cpu", str(written.directory), threads=1).infer(crops)
+    assert found.shape == (2, written.outputs)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_engine_of_a_bundle_knows_its_labels_and_its_name(written: ModelBundle) -> None:
+    engine = choose_engine("cpu", str(written.directory), threads=1)
+    assert engine.labels == written.labels
+    assert engine.name == written.short_digest
+    assert engine.input_px == PX
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("input_px", 128), ("mean", 0.0), ("thresholds", {"day": 0.99, "infrared": 0.2}), ("architecture", "resnet18")],
+)
+def test_a_changed_description_is_refused(copied: Path, key: str, value: object) -> None:
+    found = json.loads((copied / DESCRIPTION).read_text())
+    found["decides"][key] = value
+    (copied / DESCRIPTION).write_text(json.dumps(found))
+    with pytest.raises(BundleError, match="was changed after it was written"):
+        ModelBundle.load(copied)
+
+
+def test_changed_weights_are_refused(copied: Path) -> None:
+    content = bytearray((copied / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (copied / WEIGHTS).write_bytes(content)
+    with pytest.raises(BundleError, match=r"weights\.safetensors was changed or damaged"):
+        choose_engine("cpu", str(copied))
+
+
+def test_a_bundle_without_weights_is_incomplete(copied: Path) -> None:
+    (copied / WEIGHTS).unlink()
+    with pytest.raises(BundleError, match="incomplete"):
+        ModelBundle.load(copied)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read"),
+        ('{"format": 7}', "format 7, this program reads format 1"),
+        ("[]", "format None"),
+        ('{"format": 1, "decides": {}, "digest": "", "provenance": {}}', "not the description of a model"),
+    ],
+)
+def test_anything_else_is_no_bundle(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / DESCRIPTION).write_text(text)
+    with pytest.raises(BundleError, match=message):
+        ModelBundle.load(tmp_path)
+
+
+def test_an_empty_folder_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="not a model bundle"):
+        ModelBundle.load(tmp_path)
+
+
+def test_weights_outside_the_bundle_are_never_read(copied: Path) -> None:
+    found = json.loads((copied / DESCRIPTION).read_text())
+    model = Model.from_json(found["decides"] | {"weights": {"file": "../../etc/passwd", "sha256": "0"}})
+    found |= {"decides": model.to_json(), "digest": model.digest}
+    (copied / DESCRIPTION).write_text(json.dumps(found))
+    with pytest.raises(BundleError, match=r"passwd cannot be read"):
+        ModelBundle.load(copied)
+
+
+def test_the_digest_covers_all_that_decides_and_nothing_else() -> None:
+    base = described()
+    changes: list[dict[str, Any]] = [
+        {"name": "other"},
+        {"input_px": 128},
+        {"std": 1.0},
+        {"labels": replace(base.labels, temperature=1.0)},
+        {"weights": {"file": "", "sha256": "1"}},
+        {"thresholds": Thresholds(0.5, 0.5)},
+        {"crops": replace(base.crops, margin=0.2)},
+    ]
+    assert len({base.digest, *(described(**change).digest for change in changes)}) == len(changes) + 1
+
+
+def test_the_pretrained_network_is_a_bundle_too() -> None:
+    bundle = ModelBundle.open("lite0@64")
+    assert bundle.labels == GENERIC
+    image = picture("bear", 3)
+    crops = cut(image, [WHOLE_FRAME], 64)
+    expected = GENERIC.probabilities(choose_engine("cpu", "lite0@64", threads=1).infer(crops))[0]
+    found = bundle.predict(image)
+    assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_label_map_needs_a_bear_and_an_output_for_every_label() -> None:
+    with pytest.raises(ValueError, match="'bear'"):
+        LabelMap(("dog",), (0,))
+    with pytest.raises(ValueError, match="every label needs an output"):
+        LabelMap(("bear", "dog"), (0, 0))
+    with pytest.raises(ValueError, match="temperature"):
+        LabelMap(("bear", "dog"), (0, 1), 0.0)
+
+
+def test_a_higher_temperature_is_less_sure() -> None:
+    logits = np.array([[3.0, 0.0]], dtype=np.float32)
+    cool, warm = LabelMap(("bear", "dog"), (0, 1)), LabelMap(("bear", "dog"), (0, 1), 3.0)
+    assert cool.bear_scores(logits)[0] == pytest.approx(1 / (1 + np.exp(-3)))
+    assert warm.bear_scores(logits)[0] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+@pytest.mark.parametrize(
+    ("bear", "energy", "infrared", "verdict"),
+    [
+        (0.31, -20.0, False, "bear"),
+        (0.25, -20.0, False, "dog"),
+        (0.25, -20.0, True, "bear"),
+        (0.25, -8.9, False, UNKNOWN),
+        (0.1, -8.9, True, "dog"),
+        (0.1, -8.4, True, UNKNOWN),
+        (0.31, -8.4, False, "bear"),
+    ],
+)
+def test_the_verdict_follows_the_light_and_the_unknown_never_becomes_no_bear(
+    bear: float, energy: float, infrared: bool, verdict: str
+) -> None:
+    labels = LabelMap(("bear", "dog"), (0, 1))
+    bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
+    logits = np.array([[np.log(bear), np.log(1 - bear)]], dtype=np.float32) - np.float32(energy)
+    (found,) = bundle.read_logits(logits, [infrared])
+    assert found.energy == pytest.approx(energy, abs=1e-4)
+    assert found.verdict == verdict
+
+
+def test_a_picture_without_colours_is_infrared_whatever_its_tint() -> None:
+    grey = picture("bear", 1, grey=True)
+    assert is_infrared(grey)
+    assert is_infrared((grey * np.array([1.0, 0.9, 0.85])).astype(np.uint8))
+    assert not is_infrared(picture("deer", 1))
