@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 STOP_TIMEOUT_S = 10
+LAST_TURNS = 8
+"""From accepting a connection to its callback asyncio takes three turns of its loop."""
 
 
 class CameraServer:
@@ -39,6 +41,7 @@ class CameraServer:
         }
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     async def start(self) -> None:
         """Open both ports and start to play. Raises OSError, with the port in it, when a port is taken."""
@@ -53,6 +56,7 @@ class CameraServer:
 
     async def stop(self) -> None:
         """Close the ports, hang up on every viewer, end every task."""
+        self._stopping = True
         for server in self._servers:
             server.close()
         tasks = list(self._tasks)
@@ -61,8 +65,9 @@ class CameraServer:
         await asyncio.gather(*tasks, return_exceptions=True)
         for server in self._servers:
             await server.wait_closed()
-        # One more turn of the loop lets the transports close their sockets.
-        await asyncio.sleep(0)
+        # A few more turns of the loop: transports close their sockets, and who had just come in is turned away.
+        for _ in range(LAST_TURNS):
+            await asyncio.sleep(0)
 
     def url(self, name: str) -> str:
         """RTSP address of a camera."""
@@ -99,9 +104,15 @@ class CameraServer:
             log.error("a staged camera's task failed", exc_info=error)
 
     def _on_rtsp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopping:
+            writer.close()
+            return
         self._keep(RtspConnection(self.cameras, reader, writer).serve())
 
     def _on_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopping:
+            writer.close()
+            return
         self._keep(HttpConnection(self.cameras, self.describe, reader, writer).serve())
 
 

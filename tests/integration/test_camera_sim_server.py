@@ -421,7 +421,9 @@ def test_when_the_cameras_stop_no_thread_no_port_and_no_viewer_is_left(cache_dir
         client = Client(cameras.url("barn"))
         client.shots(1)
         ports = [int(url.rsplit(":", 1)[1].split("/")[0]) for url in (cameras.url("barn"), cameras.control_url)]
-        idle = socket.create_connection(("127.0.0.1", ports[0]))
+        idle = socket.create_connection(("127.0.0.1", ports[0]), timeout=10)
+        idle.sendall(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        assert idle.recv(4096).startswith(b"RTSP/1.0 200")
     with idle:
         assert idle.recv(1) == b""
     with pytest.raises((EOFError, StopIteration, av.error.FFmpegError)):
