@@ -19,7 +19,9 @@ class Right(StrEnum):
 
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.RANGER: frozenset({Right.VIEW, Right.REVIEW}),
+    Role.LEAD_RANGER: frozenset({Right.VIEW, Right.REVIEW}),
     Role.OPERATOR: frozenset({Right.VIEW}),
+    Role.MODEL_OWNER: frozenset({Right.VIEW}),
     Role.AUDITOR: frozenset({Right.VIEW}),
     Role.ADMINISTRATOR: frozenset({Right.VIEW, Right.REVIEW}),
 }

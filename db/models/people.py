@@ -14,7 +14,9 @@ class Role(StrEnum):
     """What a person is here for."""
 
     RANGER = "ranger"
+    LEAD_RANGER = "lead_ranger"
     OPERATOR = "operator"
+    MODEL_OWNER = "model_owner"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
 

@@ -1,0 +1,73 @@
+"""What the rollout knows in numbers: one value type for every metric that a gate or a breaker may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A metric as it stands: its value, its interval and how much data it rests on.
+
+    ``value`` is the point estimate; None means "not enough data", and ``why`` says what is missing. ``bounds`` holds
+    the one-sided bounds that were computed, by their name in the rollout configuration, such as ``cp_lower``. ``n`` is
+    the number of independent units (bear-nights, camera-days, deliveries), of the kind that ``unit`` names. ``detail``
+    is for people: counts, the baseline beside it, the sensitivity.
+    """
+
+    metric: str
+    value: float | None
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    n: float = 0.0
+    unit: str = ""
+    why: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricKind:
+    """What a metric is: shown to people, and checked when a configuration names it.
+
+    ``unit`` is what the value counts; ``bounds`` are the names of the bounds that the metric can give.
+    """
+
+    summary: str
+    unit: str = ""
+    bounds: tuple[str, ...] = ()
+
+
+METRICS: dict[str, MetricKind] = {
+    "encounters_blind": MetricKind("bear-nights that a blind observer logged", "bear-nights"),
+    "encounters_blind_cumulative": MetricKind("the same over all stages with this model", "bear-nights"),
+    "recall_blind": MetricKind("share of blind sightings that the model saw too", "share", ("cp_lower", "eprocess")),
+    "recall_blind_cumulative": MetricKind(
+        "the same over all stages with this model", "share", ("cp_lower", "eprocess")
+    ),
+    "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower",)),
+    "recall_dependence_or2": MetricKind("recall if ranger and model miss the same bears (odds ratio 2)", "share"),
+    "recall_minus_baseline": MetricKind("recall minus that of the motion-only baseline", "share", ("paired_lower",)),
+    "recall_audit": MetricKind("recall by audits of camera-hours drawn at random", "share", ("gamma_lower",)),
+    "false_alarms_per_camera_day": MetricKind(
+        "alerts without a bear", "per camera-day", ("poisson_upper", "quasipoisson_upper")
+    ),
+    "camper_warning_precision": MetricKind("share of warnings with a bear", "share", ("cp_lower",)),
+    "missed_sightings": MetricKind("sightings that the model missed", "sightings"),
+    "time_to_detect_p50_s": MetricKind("from the first sight of a bear to the alert, median", "s"),
+    "time_to_detect_p90_s": MetricKind("from the first sight of a bear to the alert, 90th percentile", "s"),
+    "inference_latency_p99_s": MetricKind("from capture to the decided encounter, 99th percentile", "s"),
+    "alert_end_to_end_p99_s": MetricKind("from capture to the ranger's queue, 99th percentile", "s"),
+    "delivery_latency_p99_s": MetricKind("from a decision to the message sent, 99th percentile", "s"),
+    "camera_uptime": MetricKind("share of camera time with fresh content", "share"),
+    "audit_done_over_due": MetricKind("share of due audits that were done", "share"),
+    "open_breakers": MetricKind("breakers that are open", "breakers"),
+    "canary_clip_recall": MetricKind("share of planted bear clips that were seen", "share"),
+    "manual_watch_drill_age_d": MetricKind("since the last manual-watch drill", "days"),
+    "appeals_upheld_open": MetricKind("appeals upheld and not yet settled", "appeals"),
+    "complaints_per_camera_day": MetricKind("complaints by campers", "per camera-day"),
+    "loop_e": MetricKind("e-value against 'review effort follows the bears'", "e-value"),
+    "selected_label_share": MetricKind("share of labels that the model selected itself", "share"),
+    "unknown_animal_share": MetricKind("share of encounters with an animal that the model does not know", "share"),
+}
+"""Every metric that a gate or a breaker may name. An unknown name is an error when the configuration is loaded."""
