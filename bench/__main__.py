@@ -5,7 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("bench.queue", "bench.ingest", "bench.backbones", "bench.worker", "bench.latency")
+BENCHMARKS = (
+    "bench.queue",
+    "bench.ingest",
+    "bench.engines",
+    "bench.backbones",
+    "bench.worker",
+    "bench.load",
+    "bench.gpu",
+    "bench.latency",
+    "bench.rollout",
+    "bench.breakers",
+)
 
 
 def main() -> int:

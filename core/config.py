@@ -6,11 +6,14 @@ The models are strict: an unknown key is an error. :mod:`core.config_file` reads
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+DEFAULT_MODEL = "lite2@224"
+"""What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``shipped``."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _")]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -33,6 +36,9 @@ def _timezone(name: str) -> str:
     return name
 
 
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+
+
 def _camera_url(url: str) -> str:
     scheme = urlsplit(url).scheme
     if scheme not in ("rtsp", "rtsps", "http", "https", "file", ""):
@@ -52,7 +58,7 @@ class Strict(BaseModel):
 class Region(Strict):
     """A county or park: one clock, one stream shard."""
 
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(description="IANA name, as America/Los_Angeles")
+    timezone: TimeZone = Field(description="IANA name, as America/Los_Angeles")
     name: str | None = Field(default=None, description="shown to people; the key if unset")
     shard: int = Field(default=0, ge=0, le=1023, description="which streams carry this region's frames")
 
@@ -62,6 +68,10 @@ class Campsite(Strict):
 
     region: Name = Field(description="key of one of the regions")
     name: str | None = Field(default=None, description="shown to people; the key if unset")
+    notify: list[str] = Field(
+        default_factory=list,
+        description="addresses that tell this campsite's campers, besides those of `rollout.notify`",
+    )
 
 
 class Camera(Strict):
@@ -99,14 +109,33 @@ class Motion(Strict):
 class Detector(Strict):
     """How frames become encounters."""
 
-    backbone: Annotated[str, Field(pattern=r"^[a-z0-9_]+@[1-9][0-9]{1,3}$")] = Field(
-        default="lite2@224", description="which pretrained network, at which input size in pixels"
+    backbone: Annotated[str, Field(pattern=r"^(shipped|[a-z0-9_]+@[1-9][0-9]{1,3}|[^\x00]*/[^\x00]*)$")] = Field(
+        default=DEFAULT_MODEL,
+        description="which model: `shipped` (the trained one that comes along), a model bundle's directory (with a `/` "
+        "in it), or a pretrained network at an input size in pixels, as `lite2@224`",
     )
-    threshold: Unit = Field(
-        default=0.3, description="bear score from which a frame agrees; it belongs to one backbone and size"
+    engine: Literal["auto", "torch", "onnx"] = Field(
+        default="auto",
+        description="what runs the model: torch, its exported graph in ONNX Runtime (CPU), or the faster as measured at "
+        "the start",
+    )
+    threshold: Unit | None = Field(
+        default=None,
+        description="bear score from which a frame agrees, by day and by infra-red light; unset: the model's own, "
+        "one for each light",
     )
     min_hits: int = Field(default=3, ge=1, le=50, description="agreeing frames that open an encounter")
     window_s: float = Field(default=3.0, gt=0.0, le=60.0, description="within so many seconds")
+    unknown_hits: int = Field(
+        default=4, ge=1, le=50, description="frames with an animal that the model does not know that open an encounter"
+    )
+    unknown_cooldown_s: float = Field(
+        default=1800.0,
+        ge=0.0,
+        le=86400.0,
+        description="one alert about unknown animals per camera this often; what comes meanwhile is written down, "
+        "counted and shown beside it. A bear is never held back",
+    )
     quiet_gap_s: float = Field(default=60.0, ge=1.0, le=3600.0, description="silence that closes an encounter")
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
     max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")
@@ -114,17 +143,74 @@ class Detector(Strict):
     fresh_s: float = Field(default=1.0, gt=0.0, le=60.0, description="when overloaded, older frames give way")
 
 
+ROAD_KEYS = (
+    "metadata", "model", "scopes", "defaults", "approvals", "gate_sets", "stages", "breakers", "roster",
+)  # fmt: skip
+"""The keys of `rollout:` that describe the road; they may stand in a file of their own."""
+
+
 class Rollout(Strict):
-    """Where the road from shadow to everywhere starts. There is one answer: in shadow, with no power at all."""
+    """The road from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
+
+    What the road's own keys mean is known to :mod:`rollout.spec`, which checks them; here they are only carried.
+    """
 
     mode: Literal["shadow"] = Field(
         default="shadow",
-        description="shadow: nothing leaves the building. More is never written here; it is granted as a lease",
+        description="where every road begins; there is no other value. More is never written here: people grant it, "
+        "stage by stage, and it dies by itself",
     )
     notify: list[str] = Field(
-        default_factory=list, description="Apprise addresses that may be told once authority allows it"
+        default_factory=list,
+        description="addresses that tell the campers of every campsite, once authority allows it: Apprise's, "
+        "`hmac+https://…?key=…` or `mqtt://…`",
+    )
+    rangers: list[str] = Field(
+        default_factory=list, description="addresses that tell rangers of new alerts in every live stage and handover"
+    )
+    staff: list[str] = Field(
+        default_factory=list, description="addresses that are paged when something needs a person; `rangers` if empty"
+    )
+    veto_window_s: float = Field(
+        default=20.0, ge=5.0, le=300.0, description="in automatic mode campers are warned this long after the alert"
+    )
+    ack_within_s: float = Field(
+        default=180.0, ge=30.0, le=3600.0, description="and staff are paged if no ranger has looked at it by then"
+    )
+    join_s: float = Field(
+        default=600.0,
+        ge=0.0,
+        le=3600.0,
+        description="a bear on several cameras of one campsite within this is told of once",
     )
     undo_s: float = Field(default=10.0, ge=0.0, le=300.0, description="a 'not a bear' takes effect after this")
+    file: str | None = Field(default=None, description="a file of its own with the keys below, beside this one")
+    metadata: Any = Field(default=None, description="name, author, time zone")
+    model: Any = Field(default=None, description="which model the evidence is about")
+    scopes: Any = Field(default=None, description="named parts of the site")
+    defaults: Any = Field(default=None, description="what holds for every stage")
+    approvals: Any = Field(default=None, description="who must agree to what")
+    gate_sets: Any = Field(default=None, description="gates that several stages share")
+    stages: Any = Field(default=None, description="the road, in order; unset: the shipped one")
+    breakers: Any = Field(default=None, description="circuit breakers")
+    roster: Any = Field(default=None, description="who takes over the watch; without it nothing goes live")
+
+    @property
+    def road(self) -> dict[str, Any]:
+        """The road's keys that are written here."""
+        return {name: getattr(self, name) for name in ROAD_KEYS if name in self.model_fields_set}
+
+
+class Costs(Strict):
+    """What the watch costs, for the reports and the cost breaker: computed from these prices, not measured."""
+
+    currency: str = Field(default="USD", max_length=8, description="of all prices here")
+    camera_day: float = Field(default=0.0, ge=0.0, description="one camera for one day: power, link, depreciation")
+    gpu_hour: float = Field(default=0.0, ge=0.0, description="one GPU for one hour")
+    message: float = Field(default=0.0, ge=0.0, description="one message tried, such as an SMS")
+    budget_day: float | None = Field(
+        default=None, gt=0.0, description="what a day may cost; unset: the cost breaker has nothing to compare with"
+    )
 
 
 class Retention(Strict):
@@ -132,6 +218,9 @@ class Retention(Strict):
 
     media_days: int = Field(default=30, ge=1, le=3650, description="pictures that no alert, review or label needs")
     evidence_days: int = Field(default=400, ge=1, le=3650, description="pictures of encounters")
+    camper_days: int = Field(
+        default=30, ge=1, le=365, description="what campers have written; that they wrote is kept, their words are not"
+    )
 
 
 class Config(Strict):
@@ -147,6 +236,7 @@ class Config(Strict):
     detector: Detector = Field(default_factory=Detector)
     rollout: Rollout = Field(default_factory=Rollout)
     retention: Retention = Field(default_factory=Retention)
+    costs: Costs = Field(default_factory=Costs)
 
     @model_validator(mode="after")
     def _places_exist(self) -> Config:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.config import Config, UnknownPlaces
 
@@ -60,17 +60,17 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
 
 def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
     """As :func:`load_config`, for text that is already at hand."""
-    reader = _Reader(file, environment)
+    reader = Reader(file, environment)
     tree = reader.read(text)
     if reader.problems:
         raise ConfigError(reader.problems)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error, reader)) from error
+        raise ConfigError(explain(error, reader, Config)) from error
 
 
-class _Reader:
+class Reader:
     """Turns YAML nodes into plain values while noting lines and problems."""
 
     def __init__(self, file: str, environment: Mapping[str, str]) -> None:
@@ -144,22 +144,24 @@ def dotted(path: KeyPath) -> str:
     return text or "file"
 
 
-def _explain(error: ValidationError, reader: _Reader) -> list[Problem]:
+def explain(error: ValidationError, reader: Reader, model: type[BaseModel], prefix: KeyPath = ()) -> list[Problem]:
+    """What pydantic found, as problems with lines; ``model`` was read at ``prefix``."""
     problems = []
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, UnknownPlaces):
             problems += [Problem(reader.file, reader.line(p.key), dotted(p.key), p.message) for p in cause.problems]
             continue
-        path = tuple(part for part in detail["loc"] if part != "[key]")
-        problems.append(Problem(reader.file, reader.line(path), dotted(path), _expected(detail, path)))
+        inner = tuple(part for part in detail["loc"] if part != "[key]")
+        path = (*prefix, *inner)
+        problems.append(Problem(reader.file, reader.line(path), dotted(path), _expected(detail, model, inner)))
     return sorted(problems, key=lambda problem: problem.line)
 
 
-def _expected(detail: Any, path: KeyPath) -> str:
+def _expected(detail: Any, model: type[BaseModel], path: KeyPath) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
-        known = ", ".join(_known_keys(path[:-1]))
+        known = ", ".join(_known_keys(model, path[:-1]))
         return f"unknown key; known here: {known}"
     if kind == "missing":
         return "missing; it must be set"
@@ -169,9 +171,9 @@ def _expected(detail: Any, path: KeyPath) -> str:
     return f"{message[:1].lower()}{message[1:]}{shown}"
 
 
-def _known_keys(path: KeyPath) -> list[str]:
+def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys that the section at ``path`` may hold."""
-    model: Any = Config
+    model: Any = root
     for part in path:
         if isinstance(part, int):
             continue

@@ -3,19 +3,33 @@
 A message is a frozen dataclass with ``pack`` and ``unpack``: a small JSON header ``h`` and the JPEG ``j``, two fields
 of one Redis Stream entry. Boxes are ``(x0, y0, x1, y1)`` in 0-1 coordinates of the frame, so that they survive any
 change of resolution.
+
+Streams outlive a release: a new worker finds entries of the old one, and an old worker may meet new ones. So fields are
+only ever added, beside those that are there, and what a message lacks has a default.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
 Box = tuple[float, float, float, float]
 WHOLE_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
+
+OLD_THRESHOLD = 0.3
+"""The bear score from which a frame agrees, for scores of a detector that did not say: it knew no other default."""
+
+
+class EncounterKind(StrEnum):
+    """What a visit, and the alert about it, is taken for."""
+
+    BEAR = "bear"
+    UNKNOWN_ANIMAL = "unknown_animal"
+    """An animal that the model does not know: never silently "no bear", a ranger looks."""
 
 
 class Reason(StrEnum):
@@ -27,6 +41,15 @@ class Reason(StrEnum):
     """Nothing moved for a while: a bear that sits still must be found too."""
     AUDIT = "audit"
     """The thumbnail of the minute, for contact sheets."""
+
+
+CANARY = "canary:"
+"""Begins the camera of a planted clip's frames: no camera can be named so, and whoever does not know it drops them."""
+
+
+def planted_on(camera: str) -> str | None:
+    """On which camera's path a frame was planted; None for a frame that a camera has taken."""
+    return camera.removeprefix(CANARY) if camera.startswith(CANARY) else None
 
 
 class MalformedMessage(ValueError):
@@ -79,16 +102,26 @@ class CropScore:
     """Probability that the crop shows a bear."""
     label: str
     label_probability: float
+    unknown: bool = False
+    """Whether the crop shows an animal, no bear, that the model does not know."""
+    unknown_score: float = 0.0
+    """The higher, the less like anything that the model knows; its unit belongs to the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameScores:
-    """A frame with what the network said of it. The picture travels on: the tracker alone decides what is kept."""
+    """A frame with what the network said of it. The picture travels on: the tracker alone decides what is kept.
+
+    ``infrared`` says by which light it was taken, ``threshold`` from which bear score on a frame of that light agrees:
+    the tracker has no model and asks nobody.
+    """
 
     frame: Frame
     crops: tuple[CropScore, ...]
     model: str
     scored_at: float
+    infrared: bool = False
+    threshold: float = OLD_THRESHOLD
 
     @property
     def bear(self) -> float:
@@ -96,14 +129,41 @@ class FrameScores:
         return max((crop.bear for crop in self.crops), default=0.0)
 
     @property
+    def is_bear(self) -> bool:
+        """Whether the frame shows a bear, as the model has it."""
+        return bool(self.crops) and self.bear >= self.threshold
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the frame shows no bear, and an animal that the model does not know."""
+        return not self.is_bear and any(crop.unknown for crop in self.crops)
+
+    @property
+    def unknown_score(self) -> float:
+        """How strange the strangest unknown animal in the frame is; minus infinity when there is none."""
+        return max((crop.unknown_score for crop in self.crops if crop.unknown), default=float("-inf"))
+
+    @property
     def best(self) -> CropScore | None:
-        """The crop that decided."""
+        """The crop that decided: the likeliest bear, or in a frame with an unknown animal the strangest animal."""
+        if self.unknown:
+            return max((crop for crop in self.crops if crop.unknown), key=lambda crop: crop.unknown_score)
         return max(self.crops, key=lambda crop: crop.bear, default=None)
+
+    def shows(self, kind: EncounterKind) -> bool:
+        """Whether the frame is one more witness of a visit of that kind. A bear is also an animal."""
+        return self.is_bear or (kind is EncounterKind.UNKNOWN_ANIMAL and self.unknown)
 
     def pack(self) -> dict[str, bytes]:
         """As the fields of a stream entry."""
-        crops = [[list(c.box), c.bear, c.label, c.label_probability] for c in self.crops]
-        extra = {"crops": crops, "model": self.model, "scored_at": self.scored_at}
+        extra = {
+            "crops": [[list(c.box), c.bear, c.label, c.label_probability] for c in self.crops],
+            "unknown": [[c.unknown, c.unknown_score] for c in self.crops],
+            "infrared": self.infrared,
+            "threshold": self.threshold,
+            "model": self.model,
+            "scored_at": self.scored_at,
+        }
         return {"h": _header(self.frame, extra), "j": self.frame.jpeg}
 
     @classmethod
@@ -111,12 +171,14 @@ class FrameScores:
         """From the fields of a stream entry; raises :class:`MalformedMessage`."""
         header, jpeg = _read(fields)
         try:
-            crops = tuple(
-                CropScore(_box(box), float(bear), str(label), float(probability))
-                for box, bear, label, probability in header["crops"]
+            return cls(
+                frame=Frame(**_frame_fields(header), jpeg=jpeg),
+                crops=tuple(_crops(header)),
+                model=str(header["model"]),
+                scored_at=float(header["scored_at"]),
+                infrared=bool(header.get("infrared", False)),
+                threshold=float(header.get("threshold", OLD_THRESHOLD)),
             )
-            frame = Frame(**_frame_fields(header), jpeg=jpeg)
-            return cls(frame, crops, str(header["model"]), float(header["scored_at"]))
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedMessage(f"not a frame with scores: {error}") from error
 
@@ -222,6 +284,13 @@ def _frame_fields(header: Mapping[str, Any]) -> dict[str, Any]:
         "width": int(header["width"]),
         "height": int(header["height"]),
     }
+
+
+def _crops(header: Mapping[str, Any]) -> Iterator[CropScore]:
+    crops = header["crops"]
+    unknown = header.get("unknown", [[False, 0.0]] * len(crops))
+    for (box, bear, label, probability), (is_unknown, score) in zip(crops, unknown, strict=True):
+        yield CropScore(_box(box), float(bear), str(label), float(probability), bool(is_unknown), float(score))
 
 
 def _box(values: Any) -> Box:

@@ -42,9 +42,52 @@ class Settings(BaseSettings):
         description="set when the page is served over HTTPS: cookies then never travel in clear",
     )
     bearwatch_admin_password: SecretStr | None = Field(
-        default=None, description="password of the first account; unset, one is generated and printed once"
+        default=None,
+        description="password of the first account; unset, one is generated, printed once, and changed at first login",
+    )
+    bearwatch_second_factor_roles: str = Field(
+        default="",
+        description="roles that must set up a second factor, as `administrator,model_owner`; everybody else may",
+    )
+    bearwatch_watch_ends_after_s: float = Field(
+        default=14 * 3600.0, gt=0.0, description="a watch that its watcher forgets ends by itself after this"
+    )
+    bearwatch_watch_warns_after_s: float = Field(
+        default=10 * 3600.0, gt=0.0, description="and from here on the page asks whether they are still watching"
+    )
+    bearwatch_metrics_token: SecretStr | None = Field(
+        default=None,
+        description="what a scraper of `/metrics` shows as `Authorization: Bearer …`; unset, only this machine may",
+    )
+    bearwatch_public_url: str | None = Field(
+        default=None, description="address under which people reach the page, `https://…`; unset, as they ask for it"
+    )
+    bearwatch_oidc_issuer: str | None = Field(
+        default=None, description="OpenID Connect: the provider's issuer address; unset, passwords only"
+    )
+    bearwatch_oidc_client_id: str = Field(default="bearwatch", description="OpenID Connect: this page's name there")
+    bearwatch_oidc_client_secret: SecretStr | None = Field(
+        default=None, description="OpenID Connect: this page's secret there; unset, a public client with PKCE alone"
+    )
+    bearwatch_oidc_role_claim: str = Field(
+        default="roles", description="OpenID Connect: the claim that holds what a person is there, a word or a list"
+    )
+    bearwatch_oidc_roles: str = Field(
+        default="",
+        description="OpenID Connect: which word there is which role here, as `rangers=ranger,it=administrator`; "
+        "who has none of them does not get in",
     )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
+
+    @property
+    def second_factor_roles(self) -> frozenset[str]:
+        """Roles that must have a second factor."""
+        return frozenset(filter(None, (role.strip() for role in self.bearwatch_second_factor_roles.split(","))))
+
+    @property
+    def watch_asks_before_s(self) -> float:
+        """How long before a watch ends by itself its watcher is asked."""
+        return max(0.0, self.bearwatch_watch_ends_after_s - self.bearwatch_watch_warns_after_s)
 
     @property
     def media_dir(self) -> Path:

@@ -17,6 +17,8 @@ CAMERAS_KEY = "cameras"
 COUNTERS_KEY = "counters"
 HEARTBEATS_KEY = "heartbeats"
 BELL_CHANNEL = "bell"
+PROBE_PREFIX = "probe:"
+PROBE_KEPT_S = 3600
 
 
 class Telemetry:
@@ -65,6 +67,16 @@ class Telemetry:
         """The last heartbeat of each process, by name."""
         rows = cast(Any, self.client.hgetall(HEARTBEATS_KEY))
         return {name.decode(): json.loads(value) for name, value in rows.items()}
+
+    def report_probe(self, camera: str, facts: Mapping[str, Any]) -> None:
+        """Say what a test of a camera has shown, or that one was asked for. It is forgotten after an hour."""
+        self.client.set(f"{PROBE_PREFIX}{camera}", json.dumps(facts), ex=PROBE_KEPT_S)
+
+    def probe(self, camera: str) -> dict[str, Any] | None:
+        """What the last test of a camera has shown; None when there was none lately."""
+        raw = cast(Any, self.client.get(f"{PROBE_PREFIX}{camera}"))
+        found = json.loads(raw) if raw else None
+        return found if isinstance(found, dict) else None
 
     def ring(self) -> None:
         """Wake whoever shows live pages: the database has something new."""

@@ -7,15 +7,31 @@ from collections.abc import Iterable
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db.models import Encounter, EncounterFrame, LoginFailure, LoginSession
+from db.models import AuditAnswer, AuditSheet, BearSeen, Encounter, EncounterFrame, LoginFailure, LoginSession
 
 
 def evidence_keys(session: Session, day: str) -> set[str]:
-    """Media keys of one day (``YYYY-MM-DD``) that encounters refer to."""
+    """Media keys of one day (``YYYY-MM-DD``) that encounters and audits refer to."""
     prefix = f"{day}/%"
     frames = session.scalars(select(EncounterFrame.media).where(EncounterFrame.media.like(prefix)))
     covers = session.scalars(select(Encounter.cover).where(Encounter.cover.like(prefix)))
-    return {key for key in (*frames, *covers) if key}
+    return {key for key in (*frames, *covers) if key} | _audit_keys(session, day)
+
+
+def _audit_keys(session: Session, day: str) -> set[str]:
+    """All pictures of a contact sheet while nobody has answered it, then those that an auditor says show a bear."""
+    sheets = session.execute(
+        select(AuditSheet.thumbnails, AuditAnswer.bear, AuditAnswer.marked)
+        .outerjoin(AuditAnswer, AuditAnswer.sheet_id == AuditSheet.id)
+        .where(AuditSheet.day == day)
+    )
+    kept: set[str] = set()
+    for thumbnails, bear, marked in sheets:
+        if bear is None:
+            kept.update(thumbnails)
+        elif bear == BearSeen.YES:
+            kept.update(thumbnails[index] for index in marked)
+    return kept
 
 
 def forget_pictures(session: Session, keys: Iterable[str]) -> None:

@@ -1,13 +1,15 @@
 """The model bundle: one directory that holds everything that inference needs, and refuses to be anything else.
 
-    bundle.json         what decides a score (and its digest), and where the model came from
-    weights.safetensors the network's state in half precision
-    datasheet.md        what it was trained on, how well it does, where it fails; for people
-    evaluation.json     the same numbers for machines
+    bundle.json           what decides a score (and its digest), and where the model came from
+    weights.safetensors   the network's state in half precision
+    reference.safetensors what training pictures look like to the network: whatever resembles none of them is unknown
+    datasheet.md          what it was trained on, how well it does, where it fails; for people
+    evaluation.json       the same numbers for machines
+    model.onnx            the exported graph for machines without torch, with engine.json (see detector/export.py)
 
 The digest covers the weights and everything that decides what a picture scores: architecture, input size,
-preprocessing, labels, temperature, crop policy, thresholds. Two bundles with the same digest say the same. A bundle
-whose digest does not match its content is not loaded. Needs no torch until something is predicted.
+preprocessing, labels, temperature, crop policy, view of still pictures, thresholds, reference. Two bundles with the
+same digest say the same. A bundle whose digest does not match its content is not loaded. Needs no torch by itself.
 """
 
 from __future__ import annotations
@@ -26,22 +28,25 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from core.messages import WHOLE_FRAME
+from core.messages import Box
 from detector.backbones import Backbone, backbone, weights_path
-from detector.crops import cut
 from detector.labels import GENERIC, Label, LabelMap, energies
 from detector.light import is_infrared
 from detector.model import Model, Provenance, Thresholds
+from detector.stills import Glance, Stills
+from detector.unknown import Reference
+from detector.verdict import UNKNOWN
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from detector.engine import Engine
-
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "bundle.json", "weights.safetensors"
 DATASHEET, EVALUATION = "datasheet.md", "evaluation.json"
-UNKNOWN = "unknown animal"
+SHIPPED = Path(__file__).parent / "bundles" / "campsite"
+"""The trained model that comes along."""
+SHIPPED_NAME = "shipped"
+REFERENCE = "reference.safetensors"
 _SHORT_DIGEST_CHARS = 8
 
 
@@ -51,18 +56,21 @@ class BundleError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class BundlePrediction:
-    """What the model says of one picture. ``probabilities`` has one entry for each of the bundle's labels, in order.
+    """What the model says of one still picture.
 
-    ``verdict`` is what a ranger is told: ``bear`` when the bear score reaches the threshold for the picture's light,
-    else ``unknown animal`` when the energy exceeds its limit (never silently "no bear"), else ``label``.
+    ``label`` is the likeliest label and ``index`` its place; ``probabilities`` has one entry for each of the bundle's
+    labels, in order. ``verdict`` is what a ranger is told: ``bear`` when the bear score reaches the threshold for the
+    picture's light, else ``unknown animal`` when it resembles nothing that was learned (never silently "no bear"),
+    else ``label``. ``box`` is the part of the picture that decided, in 0-1 coordinates.
     """
 
     label: str
     index: int
     probabilities: dict[str, float]
-    energy: float
-    infrared: bool
     verdict: str
+    unknown_score: float
+    infrared: bool
+    box: Box
 
     @property
     def bear(self) -> float:
@@ -73,13 +81,22 @@ class BundlePrediction:
 class ModelBundle:
     """A model with everything that belongs to it. One bundle object predicts in one thread.
 
-    ``model`` decides, ``provenance`` tells. ``directory`` is None for the pretrained networks.
+    ``model`` decides, ``provenance`` tells. ``directory`` is None for the pretrained networks. Unknown animals are told
+    by ``reference``; without one, by the energy of the logits.
     """
 
-    def __init__(self, model: Model, provenance: Provenance, directory: Path | None, content: bytes | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        provenance: Provenance,
+        directory: Path | None,
+        content: bytes | None,
+        reference: Reference | None = None,
+    ) -> None:
         self.model = model
         self.provenance = provenance
         self.directory = directory
+        self.reference = reference
         self._content = content
 
     @classmethod
@@ -102,7 +119,8 @@ class ModelBundle:
                 f"{directory / DESCRIPTION} was changed after it was written: its digest is {model.digest}, "
                 f"it says {claimed}; take the bundle again from where it came"
             )
-        return cls(model, provenance, directory, _read_weights(directory, model.weights))
+        reference = _read_reference(directory, model.reference) if model.reference else None
+        return cls(model, provenance, directory, _read_weights(directory, model.weights), reference)
 
     @classmethod
     def generic(cls, label: str) -> ModelBundle:
@@ -127,12 +145,20 @@ class ModelBundle:
 
     @classmethod
     def open(cls, name: str) -> ModelBundle:
-        """The bundle in a directory, or the pretrained network of that name.
+        """The bundle in a directory, the trained one that comes along (``shipped``), or the pretrained network of that
+        name.
 
         Raises:
             BundleError, BackboneError: see :meth:`load` and :meth:`generic`.
         """
+        if name == SHIPPED_NAME:
+            return cls.load(SHIPPED)
         return cls.load(name) if "/" in name or Path(name).is_dir() else cls.generic(name)
+
+    @property
+    def content(self) -> bytes | None:
+        """The checked content of the weights file; None for weights that come from a package."""
+        return self._content
 
     @property
     def architecture(self) -> str:
@@ -182,7 +208,7 @@ class ModelBundle:
     def at_size(self, input_px: int) -> ModelBundle:
         """The same network for larger or smaller pictures: another model, with a digest of its own."""
         model = Model.from_json(self.model.to_json() | {"input_px": input_px})
-        return ModelBundle(model, self.provenance, self.directory, self._content)
+        return ModelBundle(model, self.provenance, self.directory, self._content, self.reference)
 
     def tensors(self) -> dict[str, Tensor]:
         """The network's state in single precision, under the names of the architecture.
@@ -209,40 +235,37 @@ class ModelBundle:
         return {name: torch.from_numpy(each).float() for name, each in load_tensors(self._content).items()}
 
     def predict(self, image: NDArray[np.uint8]) -> BundlePrediction:
-        """What the model says of one picture (height, width, 3), uint8 BGR, seen whole."""
+        """What the model says of one still picture (height, width, 3), uint8 BGR."""
         return self.predict_batch([image])[0]
 
     def predict_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[BundlePrediction]:
-        """What the model says of pictures (height, width, 3), uint8 BGR, of any sizes, each seen whole."""
-        if not images:
-            return []
-        crops = np.concatenate([cut(image, [WHOLE_FRAME], self.input_px) for image in images])
-        return self.read_logits(self._engine.infer(crops), [is_infrared(image) for image in images])
-
-    def read_logits(self, logits: NDArray[np.float32], infrared: Sequence[bool]) -> list[BundlePrediction]:
-        """(n, outputs) logits as predictions; ``infrared`` (n,) tells the light of each."""
+        """What the model says of still pictures (height, width, 3), uint8 BGR, of any sizes, by the bundle's view."""
         return [
-            self._read(shares, energy, dark)
-            for shares, energy, dark in zip(
-                self.labels.probabilities(logits), energies(logits).tolist(), infrared, strict=True
-            )
+            self._prediction(glance, is_infrared(image))
+            for glance, image in zip(self._stills.look(images), images, strict=True)
         ]
 
-    def _read(self, shares: NDArray[np.float32], energy: float, infrared: bool) -> BundlePrediction:
-        names, index, thresholds = self.labels.names, int(shares.argmax()), self.model.thresholds
+    def unknown_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, outputs) logits to (n,) scores: the higher, the less like anything that the model knows."""
+        return energies(logits) if self.reference is None else self.reference.distances(logits)
+
+    def _prediction(self, glance: Glance, infrared: bool) -> BundlePrediction:
+        names, shares, thresholds = self.labels.names, glance.probabilities, self.model.thresholds
+        index = int(shares.argmax())
+        strange = float(self.unknown_scores(glance.logits[None])[0])
         verdict = names[index]
-        if shares[self.labels.bear] >= thresholds.bear(infrared):
+        if shares[self.labels.bear] >= thresholds.still_bear(infrared):
             verdict = Label.BEAR.value
-        elif thresholds.is_unknown(energy, infrared):
+        elif thresholds.is_unknown(strange, infrared):
             verdict = UNKNOWN
         probabilities = dict(zip(names, map(float, shares), strict=True))
-        return BundlePrediction(names[index], index, probabilities, energy, infrared, verdict)
+        return BundlePrediction(names[index], index, probabilities, verdict, strange, infrared, glance.box)
 
     @cached_property
-    def _engine(self) -> Engine:
-        from detector.torch_engine import TorchEngine
+    def _stills(self) -> Stills:
+        from detector.engine import engine_for
 
-        return TorchEngine(self, "auto")
+        return Stills(self, self.model.view, lambda sized: engine_for(sized, measure=False))
 
 
 def write_bundle(
@@ -252,18 +275,25 @@ def write_bundle(
     provenance: Provenance,
     datasheet: str,
     evaluation: Mapping[str, Any],
+    reference: Reference | None = None,
 ) -> ModelBundle:
-    """Write a bundle and read it back. ``model.weights`` is filled in here; the state is stored in half precision.
+    """Write a bundle and read it back. ``model.weights`` and ``model.reference`` are filled in here; the state is
+    stored in half precision.
 
     ``directory`` may exist; files of an earlier bundle in it are replaced, the description last, so that a bundle
     half written is refused.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / DESCRIPTION).unlink(missing_ok=True)
+    for earlier in (DESCRIPTION, REFERENCE):
+        (directory / earlier).unlink(missing_ok=True)
     content = save_tensors({name: each.astype(np.float16) for name, each in tensors.items()})
     (directory / WEIGHTS).write_bytes(content)
     weights = {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()}
-    written = Model.from_json(model.to_json() | {"weights": weights})
+    compared = reference.to_bytes() if reference is not None else b""
+    if compared:
+        (directory / REFERENCE).write_bytes(compared)
+    found = {"weights": weights, "reference": hashlib.sha256(compared).hexdigest() if compared else ""}
+    written = Model.from_json(model.to_json() | found)
     (directory / DATASHEET).write_text(datasheet, encoding="utf-8")
     (directory / EVALUATION).write_text(_as_text(evaluation), encoding="utf-8")
     described = {
@@ -300,18 +330,31 @@ def _read_weights(directory: Path, weights: Mapping[str, str]) -> bytes | None:
     if "package" in weights:
         return None
     path = directory / Path(weights["file"]).name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{directory} is incomplete: {path.name} cannot be read ({error})") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != weights["sha256"]:
-        raise BundleError(
-            f"{path} was changed or damaged: its SHA-256 is {found}, the bundle says {weights['sha256']}; "
-            "take the bundle again from where it came"
-        )
+    content = _read_checked(path, weights["sha256"])
     try:
         load_tensors(content)
     except SafetensorError as error:
         raise BundleError(f"{path} holds no tensors: {error}") from error
+    return content
+
+
+def _read_reference(directory: Path, sha256: str) -> Reference:
+    path = directory / REFERENCE
+    try:
+        return Reference.from_bytes(_read_checked(path, sha256))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise BundleError(f"{path} holds no reference: {error!r}") from error
+
+
+def _read_checked(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path.parent} is incomplete: {path.name} cannot be read ({error})") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise BundleError(
+            f"{path} was changed or damaged: its SHA-256 is {found}, the bundle says {sha256}; "
+            "take the bundle again from where it came"
+        )
     return content

@@ -103,7 +103,7 @@ def cut(image: NDArray[np.uint8], boxes: Sequence[Box], input_px: int) -> NDArra
     crops = np.empty((len(boxes), input_px, input_px, 3), dtype=np.uint8)
     height, width = image.shape[:2]
     for crop, box in zip(crops, boxes, strict=True):
-        left, top, right, bottom = _pixels(box, width, height)
+        left, top, right, bottom = pixels(box, width, height)
         part = image[top:bottom, left:right]
         shrinks = part.shape[0] > input_px or part.shape[1] > input_px
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -166,8 +166,8 @@ def _square(box: Box, side_px: float, width: int, height: int) -> Box:
     return (left / width, top / height, (left + side_px) / width, (top + side_px) / height)
 
 
-def _pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    """Whole pixels that cover the box, at least one by one."""
+def pixels(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
+    """Whole pixels that cover the box, at least one by one: left, top, right, bottom."""
     left, top = min(int(box[0] * width), width - 1), min(int(box[1] * height), height - 1)
     right = min(max(math.ceil(box[2] * width - 1e-6), left + 1), width)
     bottom = min(max(math.ceil(box[3] * height - 1e-6), top + 1), height)

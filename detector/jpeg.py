@@ -28,11 +28,7 @@ def decode_jpeg(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     Raises:
         UndecodableFrame: not a JPEG, larger than ``max_pixels``, cut off before its end, or damaged.
     """
-    width, height, scan_at = _read_header(data)
-    if width * height > max_pixels:
-        raise UndecodableFrame(f"a JPEG of {width}x{height} pixels; at most {max_pixels} pixels are decoded")
-    if data.find(_END_OF_IMAGE, scan_at) < 0:
-        raise UndecodableFrame(f"a JPEG that is cut off: {len(data)} bytes without its end marker")
+    check_jpeg(data, max_pixels)
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -40,6 +36,19 @@ def decode_jpeg(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     if image is None:
         raise UndecodableFrame(f"a damaged JPEG of {len(data)} bytes")
     return cast(NDArray[np.uint8], image)
+
+
+def check_jpeg(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
+    """Look at a JPEG's markers before anybody decodes it.
+
+    Raises:
+        UndecodableFrame: not a JPEG, larger than ``max_pixels``, or cut off before its end.
+    """
+    width, height, scan_at = _read_header(data)
+    if width * height > max_pixels:
+        raise UndecodableFrame(f"a JPEG of {width}x{height} pixels; at most {max_pixels} pixels are decoded")
+    if data.find(_END_OF_IMAGE, scan_at) < 0:
+        raise UndecodableFrame(f"a JPEG that is cut off: {len(data)} bytes without its end marker")
 
 
 def _read_header(data: bytes) -> tuple[int, int, int]:

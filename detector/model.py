@@ -11,29 +11,38 @@ from typing import Any
 from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
 from detector.crops import DEFAULT_POLICY, CropPolicy
 from detector.labels import LabelMap
+from detector.stills import DEFAULT_VIEW, View
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """A bear score above which a frame counts, and an energy above which an animal is unknown, by kind of light.
+    """A bear score above which a picture counts, and a score above which an animal is unknown, by kind of light.
 
-    ``day`` and ``infrared`` are bear scores 0-1. ``unknown_day`` and ``unknown_infrared`` are energies (see
-    :func:`detector.labels.energies`); None: not calibrated.
+    ``day`` and ``infrared`` are bear scores 0-1 of live crops. ``still_day`` and ``still_infrared`` are those of still
+    pictures, which are looked at in another way; None: the same. ``unknown_day`` and ``unknown_infrared`` are unknown
+    scores (see :meth:`detector.bundle.ModelBundle.unknown_scores`); None: not calibrated.
     """
 
     day: float
     infrared: float
     unknown_day: float | None = None
     unknown_infrared: float | None = None
+    still_day: float | None = None
+    still_infrared: float | None = None
 
     def bear(self, infrared: bool) -> float:
-        """The bear score from which on a picture of that light counts as a bear."""
+        """The bear score from which on a live crop of that light counts as a bear."""
         return self.infrared if infrared else self.day
 
-    def is_unknown(self, energy: float, infrared: bool) -> bool:
-        """Whether that energy, in that light, means an animal that the network does not know."""
+    def still_bear(self, infrared: bool) -> float:
+        """The bear score from which on a still picture of that light counts as a bear."""
+        found = self.still_infrared if infrared else self.still_day
+        return self.bear(infrared) if found is None else found
+
+    def is_unknown(self, unknown_score: float, infrared: bool) -> bool:
+        """Whether that score, in that light, means an animal that the network does not know."""
         limit = self.unknown_infrared if infrared else self.unknown_day
-        return limit is not None and energy > limit
+        return limit is not None and unknown_score > limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,9 @@ class Model:
 
     ``weights`` names the state: ``{"file": ..., "sha256": ...}`` inside the bundle, or ``{"package": ...,
     "version": ..., "file": ..., "sha256": ...}`` for the pretrained networks. Pictures are RGB and enter the network
-    as ``(value - mean) / std``, in grey levels 0-255.
+    as ``(value - mean) / std``, in grey levels 0-255. ``crops`` says which parts of a live frame are looked at,
+    ``view`` how a still picture is. ``reference`` is the SHA-256 of what the unknown scores compare with; empty:
+    nothing.
     """
 
     name: str
@@ -54,6 +65,8 @@ class Model:
     weights: Mapping[str, str]
     thresholds: Thresholds
     crops: CropPolicy = DEFAULT_POLICY
+    view: View = DEFAULT_VIEW
+    reference: str = ""
 
     @property
     def digest(self) -> str:
@@ -74,6 +87,7 @@ class Model:
             "weights": dict(self.weights),
             "thresholds": asdict(self.thresholds),
             "crops": asdict(self.crops),
+            "view": str(self.view),
         }
         return plain | nested
 
@@ -85,6 +99,7 @@ class Model:
             "labels": LabelMap(tuple(labels["names"]), tuple(labels["of_output"]), labels["temperature"]),
             "thresholds": Thresholds(**found["thresholds"]),
             "crops": CropPolicy(**found["crops"]),
+            "view": View.parse(found["view"]),
         }
         model = cls(**{**found, **nested})
         if not SMALLEST_INPUT_PX <= model.input_px <= LARGEST_INPUT_PX:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,8 +26,10 @@ from core.redis_client import RedisDown
 from core.streams import TRACKER, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from db.ledger import lock
+from db.models import Encounter
 from db.session import Database
 from detector.camera_hours import CameraHours
+from detector.canary import CanaryTracks
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, Track, Tracks, expire, observe
 
@@ -82,6 +85,7 @@ class TrackWorker:
 
     def _start_over(self) -> None:
         self.tracks = Tracks()
+        self.canaries = CanaryTracks(self.rule)
         self.hours = CameraHours()
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
@@ -133,21 +137,24 @@ class TrackWorker:
     def _process(self, entries: list[Entry]) -> None:
         reads = list(self._readable(entries))
         try:
-            begun = self._track(reads)
+            news = self._track(reads)
         except (DataError, IntegrityError) as error:
             log.error("something in %d frames cannot be written, looking for it: %s", len(reads), error)
-            begun, reads = self._track_one_by_one(reads)
+            news, reads = self._track_one_by_one(reads)
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores))
         self.unacknowledged += [read.entry.id for read in reads]
-        if begun:
+        if self.canaries.pending():
+            with self.database.write() as session:
+                self.canaries.write(session, now_s())
+        if news:
             self.telemetry.ring()
-            self.telemetry.count({counter("bearwatch_encounters_total"): begun})
+            self.telemetry.count(_counts(news))
         if time.monotonic() - self.flushed_at >= FLUSH_EVERY_S:
             self._flush()
 
-    def _track(self, reads: list[Read]) -> int:
-        """Run the frames through their tracks and write what changes; returns how many encounters have begun."""
+    def _track(self, reads: list[Read]) -> list[Encounter]:
+        """Run the frames through their tracks and write what changes; returns what has begun or turned out a bear's."""
         trial = self.tracks.trial()
         changes = []
         for read in reads:
@@ -159,25 +166,25 @@ class TrackWorker:
             trial.by_key[key], found = expire(track, now_s(), self.rule)
             if found:
                 changes.append((key, found))
-        begun = 0
+        news: list[Encounter] = []
         if changes:
             with self.database.write() as session:
                 lock(session)  # a predecessor that lost its lease may still be writing the same visit
                 for (camera, late), found in changes:
-                    begun += len(self.scribe.write(session, camera, late, found))
+                    news += self.scribe.write(session, camera, late, found)
         self.tracks.commit(trial)
-        return begun
+        return news
 
-    def _track_one_by_one(self, reads: list[Read]) -> tuple[int, list[Read]]:
+    def _track_one_by_one(self, reads: list[Read]) -> tuple[list[Encounter], list[Read]]:
         """Track frame by frame, and bury what the database refuses for ever; returns what was left."""
-        begun, good = 0, []
+        news, good = list[Encounter](), []
         for read in reads:
             try:
-                begun += self._track([read])
+                news += self._track([read])
                 good.append(read)
             except (DataError, IntegrityError) as error:
                 self._bury(read.entry, str(error.orig))
-        return begun, good
+        return news, good
 
     def _bury(self, entry: Entry, why: str) -> None:
         log.error("%s %s goes to the dead letters: %s", entry.stream, entry.id, why)
@@ -199,6 +206,9 @@ class TrackWorker:
                 scores = FrameScores.unpack(entry.fields)
             except MalformedMessage as error:
                 self._bury(entry, str(error))
+                continue
+            if self.canaries.add(scores):
+                self.unacknowledged.append(entry.id)
                 continue
             if scores.frame.camera not in self.config.cameras:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
@@ -226,3 +236,11 @@ class TrackWorker:
             self.lease.give_back()
         except (*RedisDown, SQLAlchemyError) as error:
             log.warning("left without tidying up: %s; the next tracker reads those frames again", error)
+
+
+def _counts(news: list[Encounter]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for encounter in news:
+        counts[counter("bearwatch_encounters_total", kind=encounter.kind)] += 1
+        counts[counter("bearwatch_encounters_held_total", camera=encounter.camera_id)] += encounter.held
+    return counts

@@ -1,7 +1,11 @@
-"""From frame scores to encounters: one visit of one bear is one encounter, not three hundred alerts. Pure.
+"""From frame scores to encounters: one visit of one animal is one encounter, not three hundred alerts. Pure.
 
 A :class:`Track` holds what is known of one camera. :func:`observe` takes the next scored frame and returns the new
 track with what has changed. The same frame twice changes nothing.
+
+A visit is a bear's, or that of an animal which the model does not know. Which frames agree is said by the frames
+themselves: each carries the threshold that its model has for its light. A bear always comes first: it opens a visit
+where unknown frames would too, and takes over a visit that began as an unknown animal's.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.config import Detector, Point
-from core.messages import WHOLE_FRAME, Box, FrameScores, Reason
+from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
@@ -19,10 +23,10 @@ KEEP_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """When frames are enough for an encounter, and when it ends."""
+    """When frames are enough for an encounter, and when it ends. Unknown animals need ``unknown_hits`` of them."""
 
-    threshold: float
     min_hits: int
+    unknown_hits: int
     window_s: float
     quiet_gap_s: float
     context_s: float
@@ -30,7 +34,9 @@ class AlertRule:
     @classmethod
     def of(cls, detector: Detector) -> AlertRule:
         """The rule that the configuration asks for."""
-        return cls(detector.threshold, detector.min_hits, detector.window_s, detector.quiet_gap_s, detector.context_s)
+        return cls(
+            detector.min_hits, detector.unknown_hits, detector.window_s, detector.quiet_gap_s, detector.context_s
+        )
 
     @property
     def memory_s(self) -> float:
@@ -44,21 +50,23 @@ class EncounterDraft:
 
     hits: tuple[FrameScores, ...]
     context: tuple[FrameScores, ...]
+    kind: EncounterKind = EncounterKind.BEAR
 
     @property
     def cover(self) -> FrameScores:
-        """The highest-scoring frame."""
-        return max(self.hits, key=lambda scores: scores.bear)
+        """The frame that says it best: the likeliest bear, or the strangest animal."""
+        return max(self.hits, key=lambda scores: strength(scores, self.kind))
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """An open encounter as far as the rule needs it."""
+    """An open encounter as far as the rule needs it. ``peak`` is the :func:`strength` of its best frame."""
 
     last_at: float
     peak: float
     kept: int
     kept_at: float
+    kind: EncounterKind = EncounterKind.BEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,20 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Recognised:
+    """What visits as an unknown animal is a bear: the encounter is a bear's from now on."""
+
+    draft: EncounterDraft
+
+
+@dataclass(frozen=True, slots=True)
 class Extended:
     """An open encounter has one more agreeing frame; ``keep`` says whether its picture is worth keeping."""
 
     hit: FrameScores
     keep: bool
     is_peak: bool
+    kind: EncounterKind = EncounterKind.BEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +107,10 @@ class Closed:
 
     last_at: float
     closed_at: float
+    kind: EncounterKind = EncounterKind.BEAR
 
 
-Change = Opened | Extended | Closed
+Change = Opened | Recognised | Extended | Closed
 
 
 def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, list[Change]]:
@@ -103,22 +120,27 @@ def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, 
        picture that counts already.
     2. A frame long after the last agreeing one first closes the open encounter.
     3. The history takes it in, in capture order, and forgets what is older than the rule's memory.
-    4. With an open encounter, an agreeing frame extends it. Without one, :func:`decide` may open it.
+    4. Without an open encounter, :func:`decide` may open one, for a bear or for an unknown animal.
+    5. With an open one of an unknown animal, enough frames of a bear make it a bear's.
+    6. Otherwise an agreeing frame extends it. What an unknown animal does while a bear is in view is no news.
     """
     seen_before = any(known.frame.key == scores.frame.key for known in track.history)
     if seen_before or scores.frame.reason is Reason.AUDIT:
         return track, []
     track, changes = expire(track, scores.frame.captured_at, rule)
     track = replace(track, history=_remember(track.history, scores, rule.memory_s))
-    if track.visit is not None:
-        if scores.bear >= rule.threshold:
-            visit, extended = _extend(track.visit, scores)
-            return replace(track, visit=visit), [*changes, extended]
-        return track, changes
-    draft = decide(track.history, rule)
-    if draft is None:
-        return track, changes
-    return replace(track, visit=_begin(draft)), [*changes, Opened(draft)]
+    visit = track.visit
+    if visit is None:
+        draft = decide(track.history, rule)
+        return (track, changes) if draft is None else (replace(track, visit=_begin(draft)), [*changes, Opened(draft)])
+    if visit.kind is EncounterKind.UNKNOWN_ANIMAL:
+        bear = _draft(track.history, rule, EncounterKind.BEAR)
+        if bear is not None:
+            return replace(track, visit=_take_over(visit, bear)), [*changes, Recognised(bear)]
+    if scores.shows(visit.kind):
+        visit, extended = _extend(visit, scores)
+        return replace(track, visit=visit), [*changes, extended]
+    return track, changes
 
 
 def expire(track: Track, now: float, rule: AlertRule) -> tuple[Track, list[Change]]:
@@ -126,7 +148,7 @@ def expire(track: Track, now: float, rule: AlertRule) -> tuple[Track, list[Chang
     visit = track.visit
     if visit is None or now - visit.last_at <= rule.quiet_gap_s:
         return track, []
-    closed = Closed(visit.last_at, visit.last_at + rule.quiet_gap_s)
+    closed = Closed(visit.last_at, visit.last_at + rule.quiet_gap_s, visit.kind)
     return replace(track, visit=None), [closed]
 
 
@@ -134,19 +156,17 @@ def decide(history: Sequence[FrameScores], rule: AlertRule) -> EncounterDraft | 
     """Open an encounter when enough recent frames of one camera agree.
 
     1. Look at the last ``rule.window_s`` seconds before the newest frame.
-    2. Return None unless ``rule.min_hits`` frames in there reach ``rule.threshold``.
-    3. Whatever else the history holds becomes the context.
+    2. ``rule.min_hits`` frames in there that show a bear open a bear's encounter.
+    3. Otherwise ``rule.unknown_hits`` frames that show no bear, and an animal that the model does not know, open one of
+       an unknown animal.
+    4. Whatever else the history holds becomes the context.
     """
-    if not history:
-        return None
-    since = history[-1].frame.captured_at - rule.window_s
-    hits = tuple(s for s in history if s.frame.captured_at >= since and s.bear >= rule.threshold)
-    if len(hits) < rule.min_hits:
-        return None
-    agreeing = {scores.frame.key for scores in hits}
-    first = hits[0].frame.captured_at
-    context = tuple(s for s in history if s.frame.key not in agreeing and s.frame.captured_at >= first - rule.context_s)
-    return EncounterDraft(hits, context)
+    return _draft(history, rule, EncounterKind.BEAR) or _draft(history, rule, EncounterKind.UNKNOWN_ANIMAL)
+
+
+def strength(scores: FrameScores, kind: EncounterKind) -> float:
+    """How well a frame shows what the visit is taken for: the bear score, or how strange the animal is."""
+    return scores.bear if kind is EncounterKind.BEAR else scores.unknown_score
 
 
 def subject_box(scores: FrameScores) -> Box:
@@ -197,23 +217,45 @@ class Tracks:
         return (camera, scores.frame.captured_at < newest - rule.memory_s)
 
 
+def _draft(history: Sequence[FrameScores], rule: AlertRule, kind: EncounterKind) -> EncounterDraft | None:
+    if not history:
+        return None
+    since = history[-1].frame.captured_at - rule.window_s
+    is_bear = kind is EncounterKind.BEAR
+    hits = tuple(s for s in history if s.frame.captured_at >= since and (s.is_bear if is_bear else s.unknown))
+    if len(hits) < (rule.min_hits if is_bear else rule.unknown_hits):
+        return None
+    agreeing = {scores.frame.key for scores in hits}
+    first = hits[0].frame.captured_at
+    context = tuple(s for s in history if s.frame.key not in agreeing and s.frame.captured_at >= first - rule.context_s)
+    return EncounterDraft(hits, context, kind)
+
+
 def _begin(draft: EncounterDraft) -> Visit:
     last = draft.hits[-1].frame.captured_at
     kept = len(draft.hits) + len(draft.context)
-    return Visit(last_at=last, peak=draft.cover.bear, kept=kept, kept_at=last)
+    return Visit(last, strength(draft.cover, draft.kind), kept, last, draft.kind)
+
+
+def _take_over(visit: Visit, bear: EncounterDraft) -> Visit:
+    """The visit goes on as a bear's; what was kept of it stays kept, and the bear gets as much room again."""
+    begun = _begin(bear)
+    return replace(begun, last_at=max(visit.last_at, begun.last_at))
 
 
 def _extend(visit: Visit, hit: FrameScores) -> tuple[Visit, Extended]:
     at = hit.frame.captured_at
-    is_peak = hit.bear > visit.peak
+    shown = strength(hit, visit.kind)
+    is_peak = shown > visit.peak
     keep = is_peak or (visit.kept < MAX_KEPT and at - visit.kept_at >= KEEP_EVERY_S)
     longer = Visit(
         last_at=max(visit.last_at, at),
-        peak=max(visit.peak, hit.bear),
+        peak=max(visit.peak, shown),
         kept=visit.kept + keep,
         kept_at=at if keep else visit.kept_at,
+        kind=visit.kind,
     )
-    return longer, Extended(hit, keep, is_peak)
+    return longer, Extended(hit, keep, is_peak, visit.kind)
 
 
 def _remember(history: tuple[FrameScores, ...], scores: FrameScores, memory_s: float) -> tuple[FrameScores, ...]:

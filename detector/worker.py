@@ -5,7 +5,8 @@
 3. Decode, cut the crops of all frames, score them in one batch.
 4. Publish the scores and acknowledge the frames in one step.
 
-Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits.
+Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Between two batches at most
+one photo is looked at that somebody handed in on the page, and not more than one a second.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
+import numpy as np
 import redis
+from numpy.typing import NDArray
 
 from core.clock import now_s
 from core.config import Detector
-from core.messages import CropScore, Frame, FrameScores, MalformedMessage
+from core.messages import Frame, FrameScores, MalformedMessage
+from core.predict import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
-from detector.classify import UndecodableFrame, classify, decode_jpeg
+from detector.classify import Looked, UndecodableFrame, bundle_of, decode_jpeg, look
 from detector.crops import crops_for
 from detector.engine import Engine
+from detector.photo import PhotoDesk
+from detector.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +48,7 @@ READ_COUNT = 64
 DRAIN_AT_MOST = 512
 BLOCK_MS = 500
 PAUSE_AFTER_ERROR_S = 1.0
+PHOTO_EVERY_S = 1.0
 
 Token = tuple[Entry, Frame]
 
@@ -51,9 +58,13 @@ class DetectorWorker:
 
     def __init__(self, engine: Engine, detector: Detector, client: redis.Redis, shards: Sequence[int]) -> None:
         self.engine = engine
+        self.bundle = bundle_of(engine)
         self.detector = detector
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
+        self.client = client
         self.telemetry = Telemetry(client)
+        self.photos = PhotoDesk(engine, self.bundle)
+        self.photo_at = 0.0
         self.roads = [FrameRoad(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
@@ -86,6 +97,8 @@ class DetectorWorker:
             self._housekeep()
         fresh = sum(self._work(road) for road in self.roads)
         late = 0 if fresh else sum(self._work_late(road) for road in self.roads)
+        if time.monotonic() >= self.photo_at:
+            self._work_photo()
         if not fresh and not late:
             self._wait()
 
@@ -114,6 +127,24 @@ class DetectorWorker:
         entries = road.read(road.late, DETECTORS, self.consumer, self.detector.max_batch, None)
         self._score(road, [token for token in map(self._unpack, entries) if token])
         return bool(entries)
+
+    def _work_photo(self) -> None:
+        """Look at one photo that somebody handed in, if one waits."""
+        photo = take(self.client)
+        if photo is None:
+            return
+        answer(self.client, photo, self._look_at(photo))
+        self.counts["bearwatch_photos_total"] += 1
+        self.photo_at = time.monotonic() + PHOTO_EVERY_S
+
+    def _look_at(self, photo: Photo) -> PhotoAnswer | UnreadablePhoto:
+        try:
+            return self.photos.look(photo.picture)
+        except UnreadablePhoto as error:
+            return error
+        except Exception:  # whatever is wrong with somebody's photo, the cameras' frames go on
+            log.exception("a photo of %d bytes could not be looked at", len(photo.picture))
+            return UnreadablePhoto("The detector could not look at this picture; its log says why.")
 
     def _wait(self) -> None:
         """Sleep until a fresh frame comes; with several shards, look at each in turn."""
@@ -145,7 +176,10 @@ class DetectorWorker:
 
     def _queue(self, entries: Sequence[Entry]) -> list[Waiting[Token]]:
         tokens = [token for token in map(self._unpack, entries) if token]
-        return [Waiting(frame.camera, frame.captured_at, _cost(frame), (entry, frame)) for entry, frame in tokens]
+        return [Waiting(frame.camera, frame.captured_at, self._cost(frame), (entry, frame)) for entry, frame in tokens]
+
+    def _cost(self, frame: Frame) -> int:
+        return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height, self.bundle.model.crops))
 
     def _unpack(self, entry: Entry) -> Token | None:
         try:
@@ -156,25 +190,29 @@ class DetectorWorker:
 
     def _score(self, road: FrameRoad, tokens: Sequence[Token]) -> None:
         decoded = []
-        for entry, frame in tokens:
-            try:
-                decoded.append((entry, frame, decode_jpeg(frame.jpeg)))
-            except UndecodableFrame as error:
+        images = side_by_side(_decoded, [frame for _entry, frame in tokens], getattr(self.engine, "threads", None))
+        for (entry, frame), image in zip(tokens, images, strict=True):
+            if isinstance(image, UndecodableFrame):
                 # Left pending on purpose: it is taken over, and buried after MAX_TRIES.
-                log.warning("camera %s, frame %s: %s", frame.camera, frame.key, error)
+                log.warning("camera %s, frame %s: %s", frame.camera, frame.key, image)
                 self.counts[counter("bearwatch_undecodable_frames_total", camera=frame.camera)] += 1
+            else:
+                decoded.append((entry, frame, image))
         if not decoded:
             return
         began = time.perf_counter()
-        crops = classify(self.engine, [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded])
+        frames = [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded]
+        answers = look(self.engine, self.bundle, frames, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
-        scored = [(e, self._scores(f, c)) for (e, f, _image), c in zip(decoded, crops, strict=True)]
+        scored = [(e, self._scores(f, looked)) for (e, f, _image), looked in zip(decoded, answers, strict=True)]
         road.publish_scores(DETECTORS, scored)
 
-    def _scores(self, frame: Frame, crops: Sequence[CropScore]) -> FrameScores:
+    def _scores(self, frame: Frame, looked: Looked) -> FrameScores:
+        scores = looked.scores(frame, self.engine.name, now_s())
         self.counts[counter("bearwatch_frames_scored_total", camera=frame.camera)] += 1
-        self.counts["bearwatch_crops_scored_total"] += len(crops)
-        return FrameScores(frame, tuple(crops), self.engine.name, now_s())
+        self.counts[counter("bearwatch_frames_unknown_total", camera=frame.camera)] += scores.unknown
+        self.counts["bearwatch_crops_scored_total"] += len(looked.crops)
+        return scores
 
     def _housekeep(self) -> None:
         """Once a second: take over abandoned frames, report counters and a heartbeat."""
@@ -221,5 +259,8 @@ class DetectorWorker:
         }
 
 
-def _cost(frame: Frame) -> int:
-    return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height))
+def _decoded(frame: Frame) -> NDArray[np.uint8] | UndecodableFrame:
+    try:
+        return decode_jpeg(frame.jpeg)
+    except UndecodableFrame as error:
+        return error

@@ -1,36 +1,77 @@
 """All tables, one file per aggregate."""
 
-from db.models.alerts import Alert, AlertStatus, Delivery, DeliveryAttempt, DeliveryStatus
+from db.models.alerts import Alert, AlertStatus, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus
+from db.models.audits import AuditAnswer, AuditDraw, AuditSheet, BearSeen, SheetKind
 from db.models.base import Base
+from db.models.breakers import BreakerState, BreakerTrip, CanaryRun, WatchDrill
+from db.models.campers import Appeal, CamperMessage, MessageKind, Outcome, SenderKey
+from db.models.experiments import NightExperiment, RandomWatch
+from db.models.labels import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger import LedgerEntry
-from db.models.people import LoginFailure, LoginSession, Role, User
+from db.models.people import (
+    ApiToken,
+    LoginFailure,
+    LoginSession,
+    OutsideIdentity,
+    RecoveryCode,
+    Role,
+    User,
+    UserCampsite,
+)
 from db.models.places import Camera, Campsite, Region
 from db.models.review import Review, Sighting, Verdict, Watch
-from db.models.rollout import AuthorityLease, Mode
+from db.models.rollout import AuthorityLease, Mode, RolloutEvent
 from db.models.watching import CameraHour, Encounter, EncounterFrame
 
 __all__ = [
     "Alert",
     "AlertStatus",
+    "ApiToken",
+    "Appeal",
+    "Audience",
+    "AuditAnswer",
+    "AuditDraw",
+    "AuditSheet",
     "AuthorityLease",
     "Base",
+    "BearSeen",
+    "BreakerState",
+    "BreakerTrip",
     "Camera",
     "CameraHour",
+    "CamperMessage",
     "Campsite",
+    "CanaryRun",
+    "ChangeStatus",
     "Delivery",
     "DeliveryAttempt",
+    "DeliveryKind",
     "DeliveryStatus",
+    "EditAction",
     "Encounter",
     "EncounterFrame",
+    "LabelChange",
+    "LabelEdit",
     "LedgerEntry",
     "LoginFailure",
     "LoginSession",
+    "MessageKind",
     "Mode",
+    "NightExperiment",
+    "Outcome",
+    "OutsideIdentity",
+    "RandomWatch",
+    "RecoveryCode",
     "Region",
     "Review",
     "Role",
+    "RolloutEvent",
+    "SenderKey",
+    "SheetKind",
     "Sighting",
     "User",
+    "UserCampsite",
     "Verdict",
     "Watch",
+    "WatchDrill",
 ]

@@ -84,7 +84,11 @@ class Watch(Base):
     campsite_id: Mapped[str] = mapped_column(ForeignKey("campsites.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     started_at: Mapped[float]
+    ends_at: Mapped[float | None]
+    """When it ends by itself, should its watcher forget it."""
     ended_at: Mapped[float | None]
+    ended_because: Mapped[str | None] = mapped_column(String(20))
+    """``person`` (who watched), ``forgotten`` (it ended by itself), ``access`` (the account was switched off)."""
 
     campsite: Mapped[Campsite] = relationship()
     user: Mapped[User] = relationship()

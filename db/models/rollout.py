@@ -1,10 +1,10 @@
-"""Who has granted how much power, and until when."""
+"""Who has granted how much power, until when, and everything that happened on the road from shadow to everywhere."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base
@@ -22,7 +22,10 @@ class Mode(StrEnum):
 
 
 class AuthorityLease(Base):
-    """Power over one campsite's cameras, which dies by itself at ``expires_at``. No lease, no authority."""
+    """Power over one campsite's cameras, which dies by itself at ``expires_at``. No lease, no authority.
+
+    A live mode whose time is over still means that rangers are advised: see :func:`rollout.authority.advises`.
+    """
 
     __tablename__ = "authority_leases"
 
@@ -30,3 +33,34 @@ class AuthorityLease(Base):
     mode: Mapped[str] = mapped_column(String(20))
     granted_at: Mapped[float]
     expires_at: Mapped[float]
+    only_cameras: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """The only cameras with power; None: all of the campsite's."""
+    without_cameras: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Cameras that have lost it."""
+    reviewed_cameras: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
+    """Cameras that may warn only after a ranger has confirmed, whatever the mode."""
+    run: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The run of a stage that granted it; 0: not granted by the road."""
+    veto_s: Mapped[float | None]
+    ranger_ack_s: Mapped[float | None]
+
+
+class RolloutEvent(Base):
+    """Something that happened on the road. Rows are only added; the state follows from all of them in order."""
+
+    __tablename__ = "rollout_events"
+    __table_args__ = (
+        # A command with a key is obeyed once in an approval epoch.
+        Index(None, "epoch", "key", unique=True),
+        Index(None, "kind", "at"),
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """One more than the one before: of two writers at once, one fails and looks again."""
+    at: Mapped[float]
+    kind: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(100))
+    epoch: Mapped[int]
+    key: Mapped[str | None] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Text)
+    """Canonical JSON; the ledger holds the same."""

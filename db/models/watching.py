@@ -5,19 +5,20 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from core.messages import Box
+from core.messages import Box, EncounterKind
 from db.models.base import Base
 from db.models.places import Camera
 
 
 class Encounter(Base):
-    """One visit of one animal to one camera, as the tracker saw it."""
+    """One visit of one animal to one camera, as the tracker saw it: a bear, or an animal that the model cannot name."""
 
     __tablename__ = "encounters"
     __table_args__ = (Index(None, "camera_id", "last_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))
+    kind: Mapped[str] = mapped_column(String(20), default=EncounterKind.BEAR)
     first_at: Mapped[float]
     """Capture time of the first agreeing frame."""
     last_at: Mapped[float]
@@ -26,16 +27,28 @@ class Encounter(Base):
     """Capture time of the frame that made them enough."""
     closed_at: Mapped[float | None]
     """Capture time at which a quiet gap ended it; None while it is open."""
+    recognised_at: Mapped[float | None]
+    """Capture time of the frame that turned an unknown animal's visit into a bear's; None for every other. Its earlier
+    frames are context then."""
     hits: Mapped[int]
     peak_score: Mapped[float]
+    """The highest bear score."""
+    unknown_score: Mapped[float | None]
+    """Of an unknown animal: how strange the strangest frame is, in the model's own unit."""
     peak_box: Mapped[Box]
     cover: Mapped[str | None] = mapped_column(String(200))
     """Media key of its best frame; None when the disk was full."""
     label: Mapped[str] = mapped_column(String(40))
     zones: Mapped[list[str]]
     model: Mapped[str] = mapped_column(String(100))
+    threshold: Mapped[float | None]
+    """The bear score from which its best frame agreed; None in rows from before it was kept."""
+    infrared: Mapped[bool | None]
+    """Whether its best frame was taken by infra-red light; None in rows from before it was kept."""
     late: Mapped[bool]
     """Found in frames that waited out an outage."""
+    held: Mapped[bool] = mapped_column(default=False)
+    """An unknown animal's, without an alert of its own: its camera had raised one a short while before."""
 
     camera: Mapped[Camera] = relationship()
     frames: Mapped[list[EncounterFrame]] = relationship(order_by="EncounterFrame.captured_at")
@@ -72,6 +85,8 @@ class CameraHour(Base):
     """Scored frames by reason."""
     histogram: Mapped[list[int]]
     """Frames by bear score, twenty equal bins from 0 to 1."""
+    unknown: Mapped[dict[str, int]] = mapped_column(default=dict)
+    """Of unknown animals: ``frames`` that show one, encounters ``raised`` as alerts and ``held`` back."""
     max_score: Mapped[float]
     minutes: Mapped[int] = mapped_column(BigInteger)
     """Bit n is set when minute n had at least one scored frame; in the other minutes nobody looked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle import ModelBundle
-from detector.engine import DEFAULT_BACKBONE
+from detector.engine import DEFAULT_BACKBONE, Device
 from detector.evaluate.baselines import MOTION_DOES_NOT_APPLY, mean_image_similarity, never_bear
 from detector.evaluate.contact import worst
 from detector.evaluate.figures import Figures, confusion, figures, precision_recall, reliability
-from detector.evaluate.scoring import Scored, View, score_pictures
+from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import slices_of
 from detector.learn.recipe import SYNONYMS
+from detector.manifest import LabelledPicture
+from detector.model import Thresholds
+from detector.stills import View
 
 GENERIC_NAME = f"generic network ({DEFAULT_BACKBONE})"
 _PLOT_POINTS = 200
@@ -27,33 +30,34 @@ _PLOT_POINTS = 200
 def evaluate(
     bundle: ModelBundle,
     scored: Scored,
-    view: View,
-    device: str = "auto",
+    view: View | None = None,
+    device: Device = "auto",
     threads: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Everything that is known of a model after it scored some pictures.
+    """Everything that is known of a model after it scored some pictures; ``view`` None: as the bundle wants it.
 
     Keys: ``model``, ``pictures``, ``bears``, ``undecodable``, ``slices`` (slice to model or baseline to figures),
-    ``confusion``, ``curves``, ``worst``, ``notes``.
+    ``at_thresholds`` (slice to what the bundle's own thresholds do), ``confusion``, ``curves``, ``worst``, ``notes``.
+    Every baseline that is a network looks at the pictures in the same view.
     """
+    view = view or bundle.model.view
     is_bear = np.array([picture.label == "bear" for picture in scored.pictures], dtype=bool)
     scores = {"model": scored.bear} | _baselines(bundle, scored, view, device, threads, advance)
     slices = slices_of(scored.pictures, scored.sizes_px)
     names = bundle.labels.names
     truth = [SYNONYMS.get(picture.label, picture.label) for picture in scored.pictures]
     return {
-        "model": {
-            "name": bundle.label,
-            "digest": bundle.digest,
-            "view": f"{view.kind}@{'+'.join(map(str, view.sizes_px or (bundle.input_px,)))}",
-        },
+        "model": {"name": bundle.label, "digest": bundle.digest, "view": str(view)},
         "pictures": len(scored.pictures),
         "bears": int(is_bear.sum()),
         "undecodable": [{"file": picture.file, "why": why} for picture, why in scored.undecodable],
         "slices": {
             name: {who: figures_json(figures(each[inside], is_bear[inside])) for who, each in scores.items()}
             for name, inside in slices.items()
+        },
+        "at_thresholds": {
+            name: at_thresholds(scored, bundle.model.thresholds, is_bear, inside) for name, inside in slices.items()
         },
         "confusion": confusion(truth, [names[place] for place in scored.probabilities.argmax(axis=1).tolist()])
         if len(truth)
@@ -69,6 +73,31 @@ def evaluate(
         ],
         "notes": [MOTION_DOES_NOT_APPLY],
     }
+
+
+def at_thresholds(
+    scored: Scored, thresholds: Thresholds, is_bear: NDArray[np.bool_], inside: NDArray[np.bool_]
+) -> dict[str, float | None]:
+    """What a ranger would be told with the bundle's thresholds: shares of the bears and of the others, or None.
+
+    ``recall``: bears told as bears. ``false_positives``: others told as bears. ``unknown_bears`` and
+    ``unknown_others``: told as unknown animals.
+    """
+    lights = scored.infrared.tolist()
+    told = scored.bear >= np.array([thresholds.still_bear(dark) for dark in lights])
+    strange = np.array([thresholds.is_unknown(s, d) for s, d in zip(scored.unknown.tolist(), lights, strict=True)])
+    unknown = ~told & strange.astype(bool)
+    bears, others = inside & is_bear, inside & ~is_bear
+    return {
+        "recall": _share(told, bears),
+        "false_positives": _share(told, others),
+        "unknown_bears": _share(unknown, bears),
+        "unknown_others": _share(unknown, others),
+    }
+
+
+def _share(values: NDArray[np.bool_], inside: NDArray[np.bool_]) -> float | None:
+    return float(values[inside].mean()) if inside.any() else None
 
 
 def figures_json(found: Figures) -> dict[str, Any]:
@@ -87,22 +116,24 @@ def figures_json(found: Figures) -> dict[str, Any]:
     return plain
 
 
-def write_scores(path: Path, scored: Scored) -> None:
-    """A CSV ``file,score``, in the manifest's order; pictures that could not be decoded have no row."""
+def write_scores(path: Path, pictures: Sequence[LabelledPicture], scored: Scored) -> None:
+    """A CSV ``file,score``, one row for each of ``pictures``, in order.
+
+    A picture that could not be decoded keeps its row, with an empty score: it was not seen, which is not "no bear".
+    """
+    found = {id(picture): f"{score:.9g}" for picture, score in zip(scored.pictures, scored.bear.tolist(), strict=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "score"))
-        writer.writerows(
-            (picture.file, f"{score:.9g}") for picture, score in zip(scored.pictures, scored.bear.tolist(), strict=True)
-        )
+        writer.writerows((picture.file, found.get(id(picture), "")) for picture in pictures)
 
 
 def _baselines(
     bundle: ModelBundle,
     scored: Scored,
     view: View,
-    device: str,
+    device: Device,
     threads: int | None,
     advance: Callable[[int], None],
 ) -> dict[str, NDArray[np.float64]]:

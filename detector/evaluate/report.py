@@ -15,7 +15,7 @@ from detector.evaluate.scoring import Scored
 from detector.evaluate.svg import Line, plot
 
 REPORT, NUMBERS = "report.html", "evaluation.json"
-_STYLE = """
+STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right}
 td:first-child,th:first-child,td.who{text-align:left}tr.model td{font-weight:600}img{max-width:100%}
@@ -44,6 +44,9 @@ def as_html(evaluation: Mapping[str, Any], sheet: bytes) -> str:
         _plots(evaluation["curves"]),
         "<h2>By slice</h2>",
         _slices(evaluation["slices"]),
+        "<h2>With the model's own thresholds</h2>",
+        "<p>Shares of the bears and of the others. An unknown animal goes to a ranger too.</p>",
+        _at_thresholds(evaluation["at_thresholds"]),
         "<h2>What was called what</h2>",
         _confusion(evaluation["confusion"]),
         "<h2>The worst mistakes</h2>",
@@ -52,7 +55,7 @@ def as_html(evaluation: Mapping[str, Any], sheet: bytes) -> str:
         "".join(f"<p><small>{escape(note)}</small></p>" for note in evaluation["notes"]),
         _undecodable(evaluation["undecodable"]),
     ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Evaluation</title><style>{_STYLE}</style>'
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Evaluation</title><style>{STYLE}</style>'
     return f"{head}<body>{''.join(parts)}</body></html>"
 
 
@@ -79,6 +82,21 @@ def _slices(slices: Mapping[str, Mapping[str, Any]]) -> str:
             kind = " class=model" if who == "model" else ""
             rows.append(f"<tr{kind}>{first}{count}{recalls}<td>{_number(each['calibration'])}</td></tr>")
     return f"<table>{''.join(rows)}</table>"
+
+
+def _at_thresholds(slices: Mapping[str, Mapping[str, float | None]]) -> str:
+    columns = {
+        "recall": "bears told as bears",
+        "unknown_bears": "bears told as unknown animals",
+        "false_positives": "others told as bears",
+        "unknown_others": "others told as unknown animals",
+    }
+    head = "".join(f"<th>{title}</th>" for title in columns.values())
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{_number(found[key])}</td>' for key in columns)}</tr>"
+        for name, found in slices.items()
+    )
+    return f"<table><tr><th>slice</th>{head}</tr>{rows}</table>"
 
 
 def _number(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""From held-out logits to the numbers of a bundle: temperature, thresholds by light, energy limits by light."""
+"""From held-out answers to the numbers of a bundle: temperature, and by light thresholds and limits of the unknown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.labels import LabelMap, energies
+from detector.labels import LabelMap
 from detector.manifest import LabelledPicture
 from detector.model import Thresholds
 
@@ -24,6 +24,11 @@ def is_infrared(picture: LabelledPicture) -> bool:
     return picture.light in ("night_ir", "gray", "grey", "infrared")
 
 
+def is_from_a_trap(picture: LabelledPicture) -> bool:
+    """Whether the manifest says that a camera trap took the picture."""
+    return picture.columns.get("kind") == "camtrap"
+
+
 def fit_temperature(logits: NDArray[np.float32], labels: LabelMap, truth: NDArray[np.int64]) -> LabelMap:
     """The same labels with the temperature that makes the held-out truth likeliest."""
     losses = []
@@ -33,26 +38,49 @@ def fit_temperature(logits: NDArray[np.float32], labels: LabelMap, truth: NDArra
     return replace(labels, temperature=round(float(_TEMPERATURES[int(np.argmin(losses))]), 3))
 
 
-def choose_thresholds(
-    logits: NDArray[np.float32], labels: LabelMap, pictures: Sequence[LabelledPicture], known: NDArray[np.bool_]
-) -> Thresholds:
-    """Thresholds by light, from held-out pictures (n,).
+def bear_thresholds(scores: NDArray[np.floating], pictures: Sequence[LabelledPicture]) -> tuple[float, float]:
+    """Bear scores, by day and for infra-red, that 2% of the held-out pictures (n,) without a bear exceed.
 
-    The bear score that 2% of the pictures without a bear exceed, within 0.05 to 0.9; and the energy that 1% of the
-    ``known`` pictures exceed. A light with fewer than 30 such pictures gets the numbers of all pictures.
+    Pictures of camera traps decide where there are 30 of that light: what they show is what a live camera sees, boars
+    and cattle included, where collections from the web hold dogs on sofas. Else all pictures of that light, else all.
+    Within 0.05 to 0.9.
     """
-    infrared = np.array([is_infrared(picture) for picture in pictures], dtype=bool)
     other = np.array([picture.label != "bear" for picture in pictures], dtype=bool)
-    bear, energy = labels.bear_scores(logits), energies(logits)
-    limits = [_quantile(bear, other, light, 1 - FALSE_POSITIVE_RATE) for light in (~infrared, infrared)]
-    day, night = (round(min(max(limit, _LOWEST), _HIGHEST), 3) for limit in limits)
-    unknown_day, unknown_night = (
-        round(_quantile(energy, known, light, KNOWN_SHARE), 3) for light in (~infrared, infrared)
+    trap = np.array([is_from_a_trap(picture) for picture in pictures], dtype=bool)
+    limits = [
+        _quantile(scores, [other & trap & light, other & light, other], 1 - FALSE_POSITIVE_RATE)
+        for light in _lights(pictures)
+    ]
+    day, infrared = (round(min(max(limit, _LOWEST), _HIGHEST), 3) for limit in limits)
+    return day, infrared
+
+
+def unknown_limits(
+    strangeness: NDArray[np.floating], pictures: Sequence[LabelledPicture], known: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Unknown scores, by day and for infra-red, that 1% of the ``known`` held-out pictures (n,) exceed."""
+    day, infrared = (
+        round(_quantile(strangeness, [known & light, known], KNOWN_SHARE), 4) for light in _lights(pictures)
     )
-    return Thresholds(day, night, unknown_day, unknown_night)
+    return day, infrared
 
 
-def _quantile(values: NDArray[np.float32], wanted: NDArray[np.bool_], light: NDArray[np.bool_], share: float) -> float:
-    inside = wanted & light
-    chosen = values[inside if inside.sum() >= _FEWEST else wanted]
+def choose_thresholds(
+    crops: NDArray[np.floating],
+    strangeness: NDArray[np.floating],
+    pictures: Sequence[LabelledPicture],
+    known: NDArray[np.bool_],
+) -> Thresholds:
+    """Thresholds for live crops, from bear scores and unknown scores (n,) of held-out pictures, each seen once."""
+    return Thresholds(*bear_thresholds(crops, pictures), *unknown_limits(strangeness, pictures, known))
+
+
+def _lights(pictures: Sequence[LabelledPicture]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    infrared = np.array([is_infrared(picture) for picture in pictures], dtype=bool)
+    return ~infrared, infrared
+
+
+def _quantile(values: NDArray[np.floating], choices: Sequence[NDArray[np.bool_]], share: float) -> float:
+    """Of the first choice that has enough pictures, or of the last."""
+    chosen = next((values[inside] for inside in choices if inside.sum() >= _FEWEST), values[choices[-1]])
     return float(np.quantile(chosen, share, method="higher")) if len(chosen) else 0.5

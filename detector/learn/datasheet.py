@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from detector.learn.heldout import CAMERA_TRAPS, GENERIC_KEY, NOT_DAYLIGHT
 from detector.learn.recipe import Recipe
+from detector.learn.strangers import ENERGY, NEIGHBOURS
 from detector.manifest import LabelledPicture
 from detector.model import Model
 
@@ -23,10 +25,13 @@ def datasheet(
     """Markdown. ``evaluation`` is what :func:`detector.learn.training.train` measured on held-out sources."""
     parts = [
         _head(model, recipe, evaluation),
-        _training_data(pictures, left_out),
+        _training_data(pictures, recipe, left_out),
         _held_out(evaluation),
+        _stills(evaluation, model),
+        _made_hard(evaluation),
         _by_source(evaluation),
         _unknown(evaluation, model),
+        _prediction(evaluation, model),
         _gaps(pictures),
     ]
     return "\n\n".join(parts) + "\n"
@@ -39,21 +44,28 @@ def _head(model: Model, recipe: Recipe, evaluation: Mapping[str, Any]) -> str:
         if evaluation["better_than_generic"]
         else "**On sources it had not seen it was not better than the pretrained network. Do not use it instead.**"
     )
-    thresholds = model.thresholds
+    limits = model.thresholds
     return f"""# Datasheet of the model `{model.name}@{model.input_px}`
 
-{model.architecture}, pretrained on ImageNet, fine-tuned for {recipe.epochs:g} epochs at {recipe.train_px} px
-and averaged with the pretrained weights ({share:.0%} trained, {1 - share:.0%} pretrained). {verdict}
+{model.architecture}, pretrained on ImageNet, fine-tuned for {recipe.epochs:g} epochs at {recipe.train_px} px and
+averaged with the pretrained weights ({share:.0%} trained, {1 - share:.0%} pretrained). {verdict}
 
 It says how likely a picture shows a bear, and the likeliest of: {", ".join(model.labels.names)}.
-Thresholds: {thresholds.day} by day, {thresholds.infrared} for infra-red and grey pictures (2% of held-out pictures
-without a bear score higher). Temperature {model.labels.temperature}.
-
 It is meant for motion crops and still frames of fixed cameras, as one witness whose word a ranger checks. It is not
-meant to prove that there is no bear."""
+meant to prove that there is no bear.
+
+| bear score from which a picture counts | by day | infra-red or grey |
+|---|---|---|
+| live crops, each seen once at {model.input_px} px | {limits.day} | {limits.infrared} |
+| still pictures, seen as `{model.view}` | {limits.still_bear(False)} | {limits.still_bear(True)} |
+
+2% of the held-out camera-trap pictures without a bear score higher (of all held-out pictures, where a light has fewer
+than 30 of them). A live crop is not a whole picture: it is closer, and blurred by motion, and three frames must
+agree - which guards against noise, not against a boar that stands there. So the thresholds of live crops are a start,
+to be checked against what the cameras of a place really see. Temperature {model.labels.temperature}."""
 
 
-def _training_data(pictures: Sequence[LabelledPicture], left_out: Sequence[str]) -> str:
+def _training_data(pictures: Sequence[LabelledPicture], recipe: Recipe, left_out: Sequence[str]) -> str:
     rows = Counter((picture.source, picture.columns.get("licence", "not stated")) for picture in pictures)
     bears = Counter(picture.source for picture in pictures if picture.label == "bear")
     lines = [
@@ -70,6 +82,10 @@ def _training_data(pictures: Sequence[LabelledPicture], left_out: Sequence[str])
 {len(pictures)} pictures: {", ".join(f"{label} {count}" for label, count in labels.most_common())}.
 By light: {by_light}. {len(left_out)} pictures could not be decoded and were left out.
 
+Drawn by the square root of how many a source has of a label and light, camera traps {recipe.camera_trap_weight:g}
+times as often, bears {recipe.bear_share:.0%} of all. Every label alike is shown grey, by a made-up infra-red lamp,
+dark, noisy, blurred, coarse, hidden in part, small in an empty scene, and so on (`detector/learn/looks.py`).
+
 Licences as the manifest states them. Most pictures were collected from the web by others and their copyright is
 unknown; none of them is part of this program, only the weights are. Whoever needs certainty trains on pictures of
 their own: `bearwatch train --manifest M.csv --out DIR`.
@@ -79,28 +95,57 @@ their own: `bearwatch train --manifest M.csv --out DIR`.
 """ + "\n".join(lines)
 
 
-def _held_out(evaluation: Mapping[str, Any]) -> str:
+_TABLE_HEAD = """| slice | bears / all | network | AUC | recall at 1% false positives | at 2% | at 5% |
+|---|---|---|---|---|---|---|
+"""
+
+
+def _rows(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Slice to network to figures, as lines of a table."""
     lines = []
-    for name, networks in evaluation["held_out"].items():
-        for who, found in networks.items():
-            if found["auc"] is None:
+    for name, networks in found.items():
+        for who, figures in networks.items():
+            if figures["auc"] is None:
                 continue
             recalls = " | ".join(
-                f"{each['recall']:.3f} ({each['low']:.2f}-{each['high']:.2f})" for each in found["recalls"].values()
+                f"{each['recall']:.3f} ({each['low']:.2f}-{each['high']:.2f})" for each in figures["recalls"].values()
             )
-            title = "pretrained" if who == "generic" else f"{float(who):.0%} trained"
-            counts = f"{found['bears']} / {found['pictures']}"
-            lines.append(f"| {name} | {counts} | {title} | {found['auc']:.3f} | {recalls} |")
-    return """## What to expect: sources it had not seen
+            title = "pretrained" if who == GENERIC_KEY else f"{float(who):.0%} trained"
+            counts = f"{figures['bears']} / {figures['pictures']}"
+            lines.append(f"| {name} | {counts} | {title} | {figures['auc']:.3f} | {recalls} |")
+    return "\n".join(lines)
+
+
+def _held_out(evaluation: Mapping[str, Any]) -> str:
+    return f"""## What to expect: sources it had not seen
 
 Each picture was judged by a network that was trained without any picture of its source. Whole pictures, seen once; no
 motion to help. Intervals are exact 95% intervals that take pictures as independent; pictures of one event are not, so
 the truth is less certain than that. The share of trained weights was chosen by these very figures, which makes them a
-little too good. What a camera of another make and place will show is best predicted by the line "camera traps".
+little too good. What a camera of another make and place will show is best predicted by the lines "camera traps" and
+"grey or infra-red".
 
-| slice | bears / all | network | AUC | recall at 1% false positives | at 2% | at 5% |
-|---|---|---|---|---|---|---|
-""" + "\n".join(lines)
+{_TABLE_HEAD}{_rows(evaluation["held_out"])}"""
+
+
+def _stills(evaluation: Mapping[str, Any], model: Model) -> str:
+    return f"""## Still pictures, in the view of the bundle
+
+A still picture is seen as `{model.view}` (see `detector/stills.py`), which costs more and sees more. The same sample
+of held-out pictures - all bears of camera traps or without daylight, some other bears, and others of camera traps or
+without daylight - first seen once, then in that view:
+
+{_TABLE_HEAD}{_rows({f"{name}, once": each for name, each in evaluation["stills_whole"].items()})}
+{_rows({f"{name}, view": each for name, each in evaluation["stills"].items()})}"""
+
+
+def _made_hard(evaluation: Mapping[str, Any]) -> str:
+    return f"""## Pictures made hard
+
+There are few real pictures of bears at night or far away. So daylight pictures of held-out sources, bears and others
+alike, were made hard by other formulas than those of training (`detector/learn/hard.py`), and seen once:
+
+{_TABLE_HEAD}{_rows(evaluation["made_hard"])}"""
 
 
 def _by_source(evaluation: Mapping[str, Any]) -> str:
@@ -124,27 +169,67 @@ def _share(value: float | None) -> str:
 
 
 def _unknown(evaluation: Mapping[str, Any], model: Model) -> str:
-    thresholds = model.thresholds
+    limits, way = model.thresholds, evaluation["unknown_by"]
+    how = (
+        "how far its logits lie from those of the nearest of up to 2,000 training pictures (cosine, 64 directions, ten "
+        "neighbours)"
+        if way == NEIGHBOURS
+        else "the energy of its logits"
+    )
     head = f"""## Animals it does not know
 
-A picture whose energy exceeds {thresholds.unknown_day} (day) or {thresholds.unknown_infrared} (infra-red) is called
-unknown; 1% of known pictures exceed it."""
-    rows = [
-        f"| {label} | {found['pictures']} | {found['flagged as unknown']:.3f} | {found['taken for a bear']:.3f} |"
-        for label, found in evaluation["unknown_animals"].items()
-    ]
+How strange a picture is, is told by {how}. Above {limits.unknown_day} by day and {limits.unknown_infrared} for
+infra-red or grey pictures it is called an unknown animal, unless it is called a bear; 1% of known held-out pictures lie
+above."""
+    rows = []
+    for label, found in evaluation["unknown_animals"].items():
+        for each in (ENERGY, NEIGHBOURS):
+            auc = "-" if found[each]["auc"] is None else f"{found[each]['auc']:.3f}"
+            rows.append(
+                f"| {label} | {found['pictures']} | {each}{' (used)' if each == way else ''} | "
+                f"{found[each]['flagged']:.3f} | {found['taken for a bear']:.3f} | {auc} |"
+            )
     if not rows:
         return head + " No label was wholly absent from a fold's training, so this was not tested."
     return (
         head
         + """ Tested with labels of which the judging network had seen no picture in its training
-(the pretrained network may have seen such animals under another name):
+(the pretrained network may have seen such animals under another name). AUC: the probability that such a picture is
+stranger than a known one.
 
-| never trained on | pictures | flagged as unknown | taken for a bear |
-|---|---|---|---|
+| never trained on | pictures | told by | flagged as unknown | taken for a bear | AUC |
+|---|---|---|---|---|---|
 """
         + "\n".join(rows)
+        + """
+
+An animal that resembles a known one is seldom flagged: it comes out as that one, or as `other_animal`. Flagging finds
+some strangers; it does not promise to."""
     )
+
+
+def _prediction(evaluation: Mapping[str, Any], model: Model) -> str:
+    """What to expect of camera-trap pictures from elsewhere, from the slices that resemble them."""
+    share = f"{evaluation['share_of_trained_weights']:g}"
+    lines = []
+    for name in (CAMERA_TRAPS, "grey or infra-red", NOT_DAYLIGHT):
+        found = evaluation["stills"].get(name, {}).get(share)
+        if found is None or found["auc"] is None:
+            continue
+        at = {rate: found["recalls"][rate] for rate in ("0.02", "0.05")}
+        lines.append(
+            f'- as far as they resemble the slice "{name}" ({found["bears"]} bears): AUC {found["auc"]:.2f}, recall '
+            f"{at['0.02']['recall']:.2f} ({at['0.02']['low']:.2f}-{at['0.02']['high']:.2f}) at 2% false positives, "
+            f"{at['0.05']['recall']:.2f} ({at['0.05']['low']:.2f}-{at['0.05']['high']:.2f}) at 5%"
+        )
+    said = "\n".join(lines) or "- nothing can be said: no held-out pictures resemble them."
+    return f"""## What this predicts for camera-trap pictures from other sources
+
+Whole frames of cameras it has not seen, in the view `{model.view}`, no motion to help:
+
+{said}
+
+The bundle was trained on more than the networks behind these figures, night bears among it; it should do no worse."""
 
 
 def _gaps(pictures: Sequence[LabelledPicture]) -> str:

@@ -15,21 +15,26 @@ from torch.utils.data import Dataset
 from detector.learn.looks import Looks
 from detector.manifest import LabelledPicture, read_picture
 
-EMPTY = "empty"
+EMPTY, CAMERA_TRAP = "empty", "camtrap"
 _LARGEST_SIDE_PX = 512
 
 
-def draw_weights(pictures: Sequence[LabelledPicture], bear_share: float) -> NDArray[np.float64]:
+def draw_weights(
+    pictures: Sequence[LabelledPicture], bear_share: float, camera_trap_weight: float = 1.0
+) -> NDArray[np.float64]:
     """The probability (n,) with which each picture is drawn; they sum to 1.
 
     1. A group is the pictures of one label, source and light. It counts with the square root of its size: a large
        source has more to say, but must not drown the others - nor the few bears at night.
-    2. The bears together get ``bear_share``.
+    2. Pictures of camera traps, which look most like the live system's, count ``camera_trap_weight`` times.
+    3. The bears together get ``bear_share``.
     """
     groups = [(picture.label, picture.source, picture.light) for picture in pictures]
     size = Counter(groups)
     weights = np.array([size[group] ** -0.5 for group in groups])
-    is_bear = np.array([picture.label == "bear" for picture in pictures])
+    from_trap = np.array([picture.columns.get("kind") == CAMERA_TRAP for picture in pictures], dtype=bool)
+    weights[from_trap] *= camera_trap_weight
+    is_bear = np.array([picture.label == "bear" for picture in pictures], dtype=bool)
     for inside, share in ((is_bear, bear_share), (~is_bear, 1 - bear_share)):
         if inside.any():
             weights[inside] *= share / weights[inside].sum()

@@ -106,7 +106,8 @@ class _Learner:
     def go_on(self) -> None:
         recipe, run = self.run.recipe, self.run
         count = run.steps * recipe.batch
-        draws = Draws(run.pictures, draw_weights(run.pictures, recipe.bear_share), count, recipe.train_px, recipe.seed)
+        weights = draw_weights(run.pictures, recipe.bear_share, recipe.camera_trap_weight)
+        draws = Draws(run.pictures, weights, count, recipe.train_px, recipe.seed)
         left = list(batches(count, recipe.batch, self.step))
         for pictures, numbers in DataLoader(draws, batch_sampler=left, num_workers=run.loaders):
             loss = self._learn(pictures, numbers)

@@ -15,10 +15,13 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-PASTED, INFRARED, GREY, DARK, NOISY, BLURRED, COMPRESSED, COARSE, HIDDEN = 0.2, 0.3, 0.1, 0.2, 0.25, 0.15, 0.3, 0.2, 0.2
+PASTED, INFRARED, GREY, DARK, HIDDEN = 0.25, 0.35, 0.1, 0.2, 0.2
+NOISY, BLURRED, SMEARED, COMPRESSED, COARSE, STAMPED = 0.25, 0.15, 0.1, 0.3, 0.2, 0.2
 """Share of the pictures that get each look."""
 DARK_ALREADY = 45
 """Mean grey level below which a picture is not made darker: nothing would be left to see."""
+MOST_NOISE = 0.5
+"""Of the picture's own standard deviation: with more, nothing would be left to see."""
 _COLOURLESS = 6
 
 
@@ -69,29 +72,40 @@ class Looks:
             picture = coarse(picture)
         if chance(BLURRED):
             picture = F.gaussian_blur(picture, [5, 5], [between(0.3, 1.8)])
+        if chance(SMEARED):
+            picture = smeared(picture, int(between(3, 10)))
         if chance(NOISY):
             picture = noisy(picture, between(3, 20))
+        if chance(STAMPED):
+            picture = stamped(picture)
         if chance(COMPRESSED):
             picture = compressed(picture, int(between(20, 80)))
         return picture
 
 
 def infrared(picture: Tensor) -> Tensor:
-    """Lit by the camera's own infra-red lamp: grey, a bright middle and dark corners, flat fur, sensor noise."""
+    """Lit by the camera's own infra-red lamp: grey, a bright middle and dark corners, flat fur, haze, glare, noise."""
     grey = F.rgb_to_grayscale(picture, 1).float() / 255
     if chance(0.3):  # fur reflects infra-red: dark coats come out light
         red = picture[:1].float() / 255
         grey = (0.5 * grey + 0.5 * red).sqrt()
     grey = grey ** between(0.6, 1.6)
-    height, width = grey.shape[1:]
-    rows = torch.linspace(-1, 1, height)[:, None] - between(-0.4, 0.4)
-    columns = torch.linspace(-1, 1, width)[None] - between(-0.4, 0.4)
-    lamp = torch.exp(-between(0.2, 1.6) * (rows**2 + columns**2))
-    lit = grey * lamp * between(0.5, 1.25) + between(0.0, 0.08)
-    lit = lit + torch.randn(lit.shape) * between(0.0, 0.06)
-    tint = 1 + 0.04 * torch.randn(3, 1, 1) if chance(0.3) else torch.ones(3, 1, 1)
+    lit = grey * _lamp(grey.shape[1], grey.shape[2]) * between(0.5, 1.25) + between(0.0, 0.08)
+    if chance(0.25):  # mist or a fogged lens: little contrast around some grey
+        lit = between(0.25, 0.7) + (lit - lit.mean()) * between(0.15, 0.6)
+    elif chance(0.15):  # close to the lamp: bright parts drown in white
+        lit = lit * between(1.6, 3.0)
+    lit = lit + torch.randn(lit.shape) * between(0.0, MOST_NOISE) * lit.std()
+    tint = 1 + 0.06 * torch.randn(3, 1, 1) if chance(0.3) else torch.ones(3, 1, 1)
     shown: Tensor = (lit * tint * 255).clamp(0, 255).to(torch.uint8)
     return shown
+
+
+def _lamp(height: int, width: int) -> Tensor:
+    """(height, width): how much light falls where, brightest somewhere near the middle."""
+    rows = torch.linspace(-1, 1, height)[:, None] - between(-0.4, 0.4)
+    columns = torch.linspace(-1, 1, width)[None] - between(-0.4, 0.4)
+    return torch.exp(-between(0.2, 1.6) * (rows**2 + columns**2))
 
 
 def dark(picture: Tensor) -> Tensor:
@@ -99,12 +113,44 @@ def dark(picture: Tensor) -> Tensor:
     dim = picture.float() / 255 * between(0.15, 0.6)
     grey = dim.mean(0, keepdim=True)
     faded = grey + (dim - grey) * between(0.2, 0.9)
-    return ((faded + torch.randn(faded.shape) * between(0.01, 0.04)) * 255).clamp(0, 255).to(torch.uint8)
+    return (
+        ((faded + torch.randn(faded.shape) * between(0.1, MOST_NOISE) * faded.std()) * 255)
+        .clamp(0, 255)
+        .to(torch.uint8)
+    )
 
 
 def noisy(picture: Tensor, level: float) -> Tensor:
-    """Sensor noise of a standard deviation in grey levels."""
+    """Sensor noise of a standard deviation in grey levels, less where there is little to see."""
+    level = min(level, MOST_NOISE * float(picture.float().std()))
     return (picture.float() + torch.randn(picture.shape) * level).clamp(0, 255).to(torch.uint8)
+
+
+def smeared(picture: Tensor, length_px: int) -> Tensor:
+    """Moved, mostly sideways, while the shutter was open."""
+    kernel = torch.zeros(1, 1, length_px, length_px)
+    lean = between(-0.3, 0.3)
+    for column in range(length_px):
+        row = round((length_px - 1) / 2 + lean * (column - (length_px - 1) / 2))
+        kernel[0, 0, row, column] = 1 / length_px
+    margins = [(length_px - 1) // 2, length_px // 2] * 2
+    around = torch.nn.functional.pad(picture[:, None].float(), margins, mode="replicate")
+    return torch.nn.functional.conv2d(around, kernel)[:, 0].clamp(0, 255).to(torch.uint8)
+
+
+def stamped(picture: Tensor) -> Tensor:
+    """With the strip that cameras print date and temperature on, above or below: it says nothing about animals."""
+    height, width = picture.shape[1:]
+    canvas = picture.permute(1, 2, 0).contiguous().numpy().copy()
+    strip = max(4, int(height * between(0.04, 0.09)))
+    top = 0 if chance(0.5) else height - strip
+    if chance(0.7):
+        canvas[top : top + strip] = 0 if chance(0.8) else 230
+    text = "".join(chr(48 + int(torch.randint(11, ()))) for _ in range(int(between(8, 22))))
+    white = int(between(180, 255))
+    place = (int(between(0, width * 0.4)), top + strip - 1)
+    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, strip / 26, (white,) * 3, 1, cv2.LINE_AA)
+    return torch.from_numpy(canvas).permute(2, 0, 1).contiguous()
 
 
 def compressed(picture: Tensor, quality: int) -> Tensor:
@@ -144,7 +190,7 @@ def paste(picture: Tensor, background: Tensor, size_px: int) -> Tensor:
     light. Returns (3, size_px, size_px) uint8.
     """
     scene = v2.RandomResizedCrop(size_px, scale=(0.4, 1.0), ratio=(0.6, 1.67), antialias=True)(background).float()
-    side = int(size_px * between(0.35, 0.75))
+    side = int(size_px * between(0.22, 0.75))
     small = F.resize(picture, [side, side], antialias=True).float()
     if (scene.amax(0) - scene.amin(0)).mean() < _COLOURLESS:
         small = F.rgb_to_grayscale(small, 3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detector.stills import View
+
 NEW_LABELS = ("deer", "raccoon", "person", "vehicle", "empty")
 """What a ranger asks for and ImageNet has no single word for."""
 
@@ -18,12 +20,16 @@ class Recipe:
     ``backbone`` is a name of :data:`detector.backbones.BACKBONES`, or any timm model with 1,000 ImageNet classes
     whose weights timm can fetch. It is trained at ``train_px`` and used at ``input_px``: random crops show animals
     larger than whole pictures do, so a smaller training size sees them at the same scale and costs half.
-    ``keep`` weighs what the pretrained network said of the clean picture against the labels. ``mixes`` are the shares
-    of trained weights among which the held-out sources choose.
+    ``epochs`` are passes over the pictures of a fold's network; the one trained on everything gets as many steps.
+    ``keep`` weighs what the pretrained network said of the clean picture against the labels. Pictures of camera traps
+    (column ``kind``) are drawn ``camera_trap_weight`` times as often as others. ``mixes`` are the shares of trained
+    weights among which the held-out sources choose. Pictures of the label ``withheld`` are kept from the folds'
+    networks, which shows how an animal is taken that the network does not know; the shipped network learns it.
+    ``view`` is how the bundle looks at still pictures (:mod:`detector.stills`).
     """
 
     backbone: str = "lite2"
-    train_px: int = 160
+    train_px: int = 192
     input_px: int = 224
     epochs: float = 2.0
     batch: int = 32
@@ -32,13 +38,19 @@ class Recipe:
     warmup: float = 0.1
     keep: float = 0.5
     bear_share: float = 0.3
+    camera_trap_weight: float = 2.0
     smoothing: float = 0.05
     folds: int = 2
-    mixes: tuple[float, ...] = (0.3, 0.5, 1.0)
+    mixes: tuple[float, ...] = (0.3, 0.5, 0.7)
+    withheld: str = "raccoon"
+    view: str = "blend@224+260+320"
     seed: int = 1
 
     def __post_init__(self) -> None:
         if self.epochs <= 0 or self.batch < 1 or not 0 < self.bear_share < 1:
             raise ValueError("epochs and batch must be above 0, bear_share between 0 and 1")
+        if not self.camera_trap_weight > 0:
+            raise ValueError("camera_trap_weight must be above 0")
+        View.parse(self.view)
         if self.folds < 2:
             raise ValueError("honest numbers need at least 2 folds")

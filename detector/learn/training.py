@@ -4,8 +4,11 @@
 2. Sources are dealt out into folds. One network is trained without each fold, and one with everything.
 3. Each fold's network, mixed in several shares with the pretrained weights, judges the sources it never saw. Those
    figures choose the mix, the temperature and the thresholds.
-4. The network trained on everything, mixed the same way, becomes the bundle. Its own figures on pictures it was
-   trained on would flatter it and are not computed: the folds' figures are published.
+4. With that mix the folds' networks judge more: unknown animals, still pictures in the bundle's view, pictures made
+   hard (:mod:`detector.learn.judge`).
+5. The network trained on everything, mixed the same way, becomes the bundle, with its exported graph where the tools
+   for it are installed. Its own figures on pictures it was trained on would flatter it and are not computed: the folds'
+   figures are published.
 
 Everything slow is kept in ``<out>/work`` and taken up again; ``work/plan.json`` refuses to mix two different runs.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,27 +29,35 @@ from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
 from detector.bundle import ModelBundle, write_bundle
-from detector.labels import IMAGENET_CLASSES, LabelMap
-from detector.learn.calibrate import choose_thresholds, fit_temperature
+from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, energies
+from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.datasheet import datasheet
 from detector.learn.fit import Run, fit
 from detector.learn.folds import assign_folds
 from detector.learn.heldout import (
+    ALL,
     GENERIC_KEY,
     HeldOut,
+    by_slice,
     by_source,
     choose_mix,
+    known_pictures,
     table,
-    unknown_animals,
-    unseen_labels,
 )
-from detector.learn.recipe import SYNONYMS, Recipe
+from detector.learn.judge import Judges
+from detector.learn.recipe import NEW_LABELS, SYNONYMS, Recipe
 from detector.learn.runs import Watcher, fit_all
+from detector.learn.strangers import ENERGY, NEIGHBOURS, better_way, compare, reference_places
 from detector.learn.student import Start, mixed, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.manifest import LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
 from detector.model import Model, Provenance, Thresholds
+from detector.reference import EngineFile, EngineFileError
+from detector.stills import View
 from detector.torch_engine import Device, TorchEngine
+from detector.unknown import Reference
+
+log = logging.getLogger(__name__)
 
 BUNDLE, WORK, PLAN = "bundle", "work", "plan.json"
 NAME = "campsite"
@@ -92,78 +104,87 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, shop: 
     usable, left_out = _usable(pictures, labels)
     key = _contents_key(usable)
     _claim(out / WORK, key, recipe)
-    beginning = start(recipe.backbone)
-    held_out, share_of_all = _learn(usable, key, beginning, labels, out / WORK, recipe, shop)
+    room = _Room(start(recipe.backbone), labels, recipe, shop, out / WORK, key)
+    held_out, fold_states, state_of_all = _learn(usable, room)
     found = table(held_out, labels)
     chosen = choose_mix(found)
     better = chosen != GENERIC_KEY
     share = float(chosen) if better else min(held_out.mixes, key=lambda each: abs(each - _BEST_EVEN_IF_NOT_BETTER))
-    model, evaluation = _calibrated(held_out, labels, beginning, share, recipe, found)
+    model, evaluation, way = _calibrated(held_out, fold_states, share, found, room)
     evaluation |= {"better_than_generic": better, "share_of_trained_weights": share}
+    state = mixed(room.beginning.state, state_of_all, share)
     bundle = write_bundle(
         out / BUNDLE,
         model,
-        {name: each.numpy() for name, each in _floats(mixed(beginning.state, share_of_all, share)).items()},
-        Provenance(_parent(beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
+        {name: each.numpy() for name, each in _floats(state).items()},
+        Provenance(_parent(room.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
         datasheet(model, usable, recipe, evaluation, left_out),
         evaluation,
+        _reference(state, usable, room) if way == NEIGHBOURS else None,
     )
+    _export(bundle, shop)
     return Trained(bundle, better, share, found, left_out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What every step of one training needs."""
+
+    beginning: Start
+    labels: LabelMap
+    recipe: Recipe
+    shop: Workshop
+    work: Path
+    key: str
+
+    def bundle(self, state: Any, labels: LabelMap | None = None) -> ModelBundle:
+        """A network in the very form in which it would be shipped, in memory."""
+        content = save_tensors({name: each.numpy().astype(np.float16) for name, each in _floats(state).items()})
+        weights = {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
+        model = _model(self.beginning, labels or self.labels, self.recipe, Thresholds(0.3, 0.3), weights)
+        return ModelBundle(model, Provenance(), None, content)
+
+    def engine(self, bundle: ModelBundle) -> TorchEngine:
+        """To run it with."""
+        return TorchEngine(bundle, self.shop.device, self.shop.jobs * self.shop.threads)
+
+    def remember(self, name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Compute an array once for this training, and keep it."""
+        recipe = self.recipe
+        return remembered(self.work / f"{name}.npz", f"{self.key} {recipe.backbone}@{recipe.input_px} {name}", compute)
+
+    def say(self, name: str, stage: str, state: Any, pictures: Sequence[LabelledPicture]) -> NDArray[np.float32]:
+        """Logits (n, outputs) of whole pictures."""
+
+        def compute() -> NDArray[np.float32]:
+            engine = self.engine(self.bundle(state))
+            return whole_logits(engine, pictures, lambda more: self.shop.advance(stage, more, len(pictures)))
+
+        return self.remember(name, compute)
+
+
 def _learn(
-    usable: Sequence[LabelledPicture],
-    key: str,
-    beginning: Start,
-    labels: LabelMap,
-    work: Path,
-    recipe: Recipe,
-    shop: Workshop,
-) -> tuple[HeldOut, dict[str, Tensor]]:
-    """Steps 1 to 3; returns what the folds said, and the state of the network trained on everything."""
-    generic = _say("teacher", beginning.state, beginning, labels, usable, work / "teacher.npz", key, recipe, shop)
+    usable: Sequence[LabelledPicture], room: _Room
+) -> tuple[HeldOut, list[dict[str, Tensor]], dict[str, Tensor]]:
+    """Steps 1 to 3; returns what the folds said, their networks' states, and that of the one trained on everything."""
+    recipe, shop = room.recipe, room.shop
+    generic = room.say("teacher", "teacher", room.beginning.state, usable)
     fold = assign_folds(usable, recipe.folds)
-    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, work / "all", *_means(shop))
-    runs = [_without(everything, fold, number, work / f"fold-{number}") for number in range(recipe.folds)]
+    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, room.work / "all", *_means(shop))
+    runs = [_without(everything, fold, number, room.work / f"fold-{number}") for number in range(recipe.folds)]
+    everything = _as_long_as(runs, everything)
     fit_all([*runs, everything], shop.jobs, shop.watch)
+    states = [fit(run) for run in runs]
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
-        mixes[share] = np.zeros((len(usable), labels.outputs), dtype=np.float32)
-        for number, run in enumerate(runs):
+        mixes[share] = np.zeros((len(usable), room.labels.outputs), dtype=np.float32)
+        for number, trained in enumerate(states):
             inside = np.flatnonzero(fold == number)
-            state = mixed(beginning.state, fit(run), share)
+            state = mixed(room.beginning.state, trained, share)
             judged = [usable[place] for place in inside.tolist()]
-            file = work / f"heldout-{number}-{share:g}.npz"
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
-            mixes[share][inside] = _say(stage, state, beginning, labels, judged, file, key, recipe, shop)
-    return HeldOut(usable, fold, generic, mixes), fit(everything)
-
-
-def _say(
-    stage: str,
-    state: dict[str, Tensor] | Any,
-    beginning: Start,
-    labels: LabelMap,
-    pictures: Sequence[LabelledPicture],
-    file: Path,
-    key: str,
-    recipe: Recipe,
-    shop: Workshop,
-) -> NDArray[np.float32]:
-    """Logits of whole pictures by a network in the very form in which it would be shipped; remembered in ``file``."""
-
-    def compute() -> NDArray[np.float32]:
-        engine = TorchEngine(_in_memory(beginning, state, labels, recipe), shop.device, shop.jobs * shop.threads)
-        return whole_logits(engine, pictures, lambda more: shop.advance(stage, more, len(pictures)))
-
-    return remembered(file, f"{key} {recipe.backbone}@{recipe.input_px} {file.stem}", compute)
-
-
-def _in_memory(beginning: Start, state: Any, labels: LabelMap, recipe: Recipe) -> ModelBundle:
-    content = save_tensors({name: each.numpy().astype(np.float16) for name, each in _floats(state).items()})
-    weights = {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
-    model = _model(beginning, labels, recipe, Thresholds(0.3, 0.3), weights)
-    return ModelBundle(model, Provenance(), None, content)
+            mixes[share][inside] = room.say(f"heldout-{number}-{share:g}", stage, state, judged)
+    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, fit(everything)
 
 
 def _model(
@@ -178,35 +199,101 @@ def _model(
         labels=labels,
         weights=weights,
         thresholds=thresholds,
+        view=View.parse(recipe.view),
     )
 
 
 def _calibrated(
-    held_out: HeldOut,
-    labels: LabelMap,
-    beginning: Start,
-    share: float,
-    recipe: Recipe,
-    found: dict[str, dict[str, Any]],
-) -> tuple[Model, dict[str, Any]]:
-    truth = np.array([labels.names.index(picture.label) for picture in held_out.pictures])
-    logits = held_out.mixes[share]
-    warm = fit_temperature(logits, labels, truth)
-    unseen = unseen_labels(held_out)
-    known = np.array(
-        [picture.label not in unseen[fold] for picture, fold in zip(held_out.pictures, held_out.fold, strict=True)]
+    held_out: HeldOut, fold_states: Sequence[dict[str, Tensor]], share: float, found: dict[str, Any], room: _Room
+) -> tuple[Model, dict[str, Any], str]:
+    """Step 4: the model's numbers, what was measured, and by what unknown animals are told."""
+    pictures, logits = held_out.pictures, held_out.mixes[share]
+    truth = np.array([room.labels.names.index(picture.label) for picture in pictures])
+    warm = fit_temperature(logits, room.labels, truth)
+    judges = _judges(held_out, fold_states, share, warm, room)
+    known, bear = known_pictures(held_out), warm.bear_scores(logits)
+    strangeness = {ENERGY: energies(logits), NEIGHBOURS: judges.distances(logits)}
+    strangers = compare(strangeness, pictures, known, bear, bear_thresholds(bear, pictures))
+    way = better_way(strangers)
+    view = View.parse(room.recipe.view)
+    places, trained, generic = judges.stills(view)
+    sample = [pictures[place] for place in places]
+    still_day, still_infrared = bear_thresholds(trained, sample)
+    thresholds = replace(
+        choose_thresholds(bear, strangeness[way], pictures, known), still_day=still_day, still_infrared=still_infrared
     )
-    thresholds = choose_thresholds(logits, warm, held_out.pictures, known)
-    limits = thresholds.unknown_day, thresholds.unknown_infrared
     evaluation = {
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
         "held_out": found,
         "by_source": by_source(held_out, warm, share),
-        "unknown_animals": unknown_animals(held_out, warm, share, limits, thresholds.day),
+        "stills": by_slice(sample, {GENERIC_KEY: generic, f"{share:g}": trained}),
+        "stills_whole": by_slice(sample, _seen_once(held_out, warm, share, places)),
+        "made_hard": {
+            kind: by_slice([pictures[place] for place in p], {GENERIC_KEY: g, f"{share:g}": t})[ALL]
+            for kind, (p, t, g) in judges.hard().items()
+        },
+        "unknown_animals": strangers,
+        "unknown_by": way,
         "temperature": warm.temperature,
         "thresholds": asdict(thresholds),
     }
-    return _model(beginning, warm, recipe, thresholds, {"file": "", "sha256": ""}), evaluation
+    return _model(room.beginning, warm, room.recipe, thresholds, {"file": "", "sha256": ""}), evaluation, way
+
+
+def _seen_once(held_out: HeldOut, labels: LabelMap, share: float, places: list[int]) -> dict[str, NDArray[np.float32]]:
+    return {
+        GENERIC_KEY: GENERIC.bear_scores(held_out.generic[places, :IMAGENET_CLASSES]),
+        f"{share:g}": labels.bear_scores(held_out.mixes[share][places]),
+    }
+
+
+def _judges(
+    held_out: HeldOut, fold_states: Sequence[dict[str, Tensor]], share: float, labels: LabelMap, room: _Room
+) -> Judges:
+    states = [mixed(room.beginning.state, state, share) for state in fold_states]
+    return Judges(
+        pictures=held_out.pictures,
+        fold=held_out.fold,
+        bundles=[room.bundle(state, labels) for state in states],
+        generic=room.bundle(_plain(room.beginning.state), GENERIC),
+        withheld=held_out.withheld,
+        engine_of=room.engine,
+        remember=lambda name, compute: room.remember(f"{name}-{share:g}-{labels.temperature:g}", compute),
+        advance=room.shop.advance,
+    )
+
+
+def _plain(state: Any) -> dict[str, Tensor]:
+    """The pretrained network with its own 1,000 outputs alone."""
+    outputs = IMAGENET_CLASSES + len(NEW_LABELS)
+    return {name: each[:IMAGENET_CLASSES] if each.shape[:1] == (outputs,) else each for name, each in state.items()}
+
+
+def _reference(state: dict[str, Tensor], usable: Sequence[LabelledPicture], room: _Room) -> Reference:
+    chosen = [usable[place] for place in reference_places(usable)]
+    return Reference.of(room.say("reference-all", "reference", state, chosen))
+
+
+def _export(bundle: ModelBundle, shop: Workshop) -> None:
+    """The graph for machines without torch; without the tools for it the bundle is whole all the same."""
+    assert bundle.directory is not None, "it was just written"
+    try:
+        from detector.export import export_onnx
+    except ImportError as error:
+        log.warning("the bundle has no exported graph (%s); `bearwatch export --onnx` makes it", error)
+        return
+    if not _is_exported(bundle, bundle.directory):
+        export_onnx(bundle.directory)
+
+
+def _is_exported(bundle: ModelBundle, directory: Path) -> bool:
+    try:
+        found = EngineFile.read(directory)
+        for graph in found.graphs.values():
+            graph.read(directory)
+    except EngineFileError:
+        return False
+    return found.model == bundle.digest
 
 
 def _usable(pictures: Sequence[LabelledPicture], labels: LabelMap) -> tuple[list[LabelledPicture], list[str]]:
@@ -254,9 +341,20 @@ def _claim(work: Path, key: str, recipe: Recipe) -> None:
 
 
 def _without(everything: Run, fold: NDArray[np.int64], number: int, folder: Path) -> Run:
-    kept = np.flatnonzero(fold != number)
+    """The run that sees nothing of a fold, nor of the withheld label."""
+    withheld = np.array([picture.label == everything.recipe.withheld for picture in everything.pictures])
+    kept = np.flatnonzero((fold != number) & ~withheld)
     pictures = [everything.pictures[place] for place in kept.tolist()]
     return replace(everything, pictures=pictures, taught=everything.taught[kept], folder=folder)
+
+
+def _as_long_as(runs: Sequence[Run], everything: Run) -> Run:
+    """The run on everything, with as many steps as the folds' runs have on average.
+
+    So it goes as far from the pretrained weights as they do, and the mix that suits them suits it too.
+    """
+    share = sum(len(run.pictures) for run in runs) / len(runs) / len(everything.pictures)
+    return replace(everything, recipe=replace(everything.recipe, epochs=everything.recipe.epochs * share))
 
 
 def _means(shop: Workshop) -> tuple[str, int, int]:

@@ -1,0 +1,30 @@
+"""The bundle that benchmarks serve: the one that comes along, or the pretrained network written and exported anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from detector.bundle import SHIPPED, ModelBundle, write_bundle
+from detector.engine import DEFAULT_BACKBONE
+from detector.export import export_onnx
+from detector.model import Provenance
+from detector.reference import ENGINE_FILE
+
+
+@contextmanager
+def served_bundle() -> Iterator[Path]:
+    """The directory of a bundle with its exported graph."""
+    if (SHIPPED / ENGINE_FILE).is_file():
+        yield SHIPPED
+        return
+    print(f"no trained bundle comes along; exporting {DEFAULT_BACKBONE} …", file=sys.stderr)
+    with TemporaryDirectory() as directory:
+        generic = ModelBundle.generic(DEFAULT_BACKBONE)
+        state = {n: t.numpy() for n, t in generic.tensors().items() if t.is_floating_point()}
+        write_bundle(Path(directory), generic.model, state, Provenance(), "", {})
+        export_onnx(directory)
+        yield Path(directory)

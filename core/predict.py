@@ -1,0 +1,171 @@
+"""One picture to whichever detector runs, and its answer back: how the page looks at a photo without a network.
+
+The picture waits under a key of its own that expires with the patience of whoever asked; a short list says which wait.
+So nothing is kept, nothing piles up, and no two machines need the same clock. Detectors take one between two batches.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self, cast
+
+import redis
+
+from core.messages import Box
+
+WAITING_KEY = "predict:waiting"
+MOST_WAITING = 4
+"""Photos that wait at the same time: 80 MB at the most. Whoever comes then is asked to try again."""
+WAIT_S = 5.0
+_BLOCK_S = 2.0
+"""One blocking read; shorter than the client's reply timeout."""
+_KEEP_ANSWER_S = 30
+
+
+class NobodyLooks(RuntimeError):
+    """No detector has answered in time."""
+
+
+class TooBusy(RuntimeError):
+    """Too many photos wait already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture that waits for a detector."""
+
+    id: str
+    picture: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAnswer:
+    """What the model says of a photo.
+
+    ``verdict`` is the word for people: ``bear``, ``unknown animal`` or the likeliest label. ``probabilities`` belong to
+    the part that decided, ``box``, in 0-1 coordinates of the picture. ``bear`` counts from ``threshold`` on, which is
+    that of its light. ``picture`` and ``crop`` are JPEGs: the photo, no larger than a page needs it, and that part.
+    """
+
+    verdict: str
+    label: str
+    probabilities: dict[str, float]
+    bear: float
+    threshold: float
+    infrared: bool
+    unknown: bool
+    unknown_score: float
+    box: Box
+    width: int
+    height: int
+    model: str
+    picture: bytes
+    crop: bytes
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """Labels with their probabilities, likeliest first."""
+        return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+
+    def pack(self) -> bytes:
+        """As JSON."""
+        pictures = {name: base64.b64encode(getattr(self, name)).decode() for name in ("picture", "crop")}
+        return json.dumps({**asdict(self), **pictures}).encode()
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """From the values of :meth:`pack`; raises KeyError, TypeError or ValueError for anything else."""
+        x0, y0, x1, y1 = (float(value) for value in found["box"])
+        pictures = {name: base64.b64decode(found[name], validate=True) for name in ("picture", "crop")}
+        return cls(**{**found, **pictures, "box": (x0, y0, x1, y1)})
+
+
+class UnreadablePhoto(ValueError):
+    """The detector could not decode it."""
+
+
+def ask(client: redis.Redis, picture: bytes, wait_s: float = WAIT_S) -> PhotoAnswer:
+    """Have a picture looked at. Blocks for at most about ``wait_s`` seconds.
+
+    Raises:
+        TooBusy, NobodyLooks: try again; UnreadablePhoto: do not. redis-py's errors when the server is away or full.
+    """
+    if client.llen(WAITING_KEY) >= MOST_WAITING:
+        raise TooBusy(f"{MOST_WAITING} photos wait already")
+    photo = Photo(uuid.uuid4().hex, picture)
+    pipe = client.pipeline(transaction=True)
+    pipe.set(_photo_key(photo.id), picture, px=int(wait_s * 1000))
+    pipe.rpush(WAITING_KEY, photo.id)
+    pipe.execute()
+    try:
+        raw = _wait(client, _answer_key(photo.id), wait_s)
+    finally:
+        pipe = client.pipeline(transaction=True)
+        pipe.lrem(WAITING_KEY, 0, photo.id)
+        pipe.delete(_photo_key(photo.id))
+        pipe.execute()
+    if raw is None:
+        raise NobodyLooks(f"no detector has answered within {wait_s:.0f} s")
+    return _read(raw)
+
+
+def take(client: redis.Redis) -> Photo | None:
+    """The photo that has waited longest and is still waited for; None when there is none."""
+    while (raw := client.lpop(WAITING_KEY)) is not None:
+        photo_id = cast(bytes, raw).decode()
+        picture = cast("bytes | None", client.getdel(_photo_key(photo_id)))
+        if picture is not None:
+            return Photo(photo_id, picture)
+    return None
+
+
+def answer(client: redis.Redis, photo: Photo, said: PhotoAnswer | UnreadablePhoto) -> None:
+    """Give the answer to whoever waits for it; it is forgotten soon when nobody does."""
+    raw = said.pack() if isinstance(said, PhotoAnswer) else json.dumps({"unreadable": str(said)}).encode()
+    pipe = client.pipeline(transaction=True)
+    pipe.rpush(_answer_key(photo.id), raw)
+    pipe.expire(_answer_key(photo.id), _KEEP_ANSWER_S)
+    pipe.execute()
+
+
+def may_ask(client: redis.Redis, who: str, per_minute: int) -> bool:
+    """Count one more photo of this person; whether that is still within their rate."""
+    key = f"predict:rate:{who}"
+    pipe = client.pipeline(transaction=True)
+    pipe.set(key, 0, ex=60, nx=True)
+    pipe.incr(key)
+    return int(pipe.execute()[-1]) <= per_minute
+
+
+def _wait(client: redis.Redis, key: str, wait_s: float) -> bytes | None:
+    left_s = wait_s
+    while left_s > 0:
+        found = cast("tuple[bytes, bytes] | None", client.blpop([key], timeout=min(left_s, _BLOCK_S)))
+        if found is not None:
+            return found[1]
+        left_s -= _BLOCK_S
+    return None
+
+
+def _read(raw: bytes) -> PhotoAnswer:
+    try:
+        found = json.loads(raw)
+        unreadable = found.get("unreadable")
+        said = None if unreadable else PhotoAnswer.of(found)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NobodyLooks(f"page and detector are of different releases: {error!r}") from error
+    if said is None:
+        raise UnreadablePhoto(unreadable)
+    return said
+
+
+def _photo_key(photo_id: str) -> str:
+    return f"predict:photo:{photo_id}"
+
+
+def _answer_key(photo_id: str) -> str:
+    return f"predict:answer:{photo_id}"

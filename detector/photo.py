@@ -1,0 +1,129 @@
+"""What the model says of one photo that somebody handed in, with the part that decided."""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.messages import WHOLE_FRAME, Box
+from core.photo import BadPhoto, inspect
+from core.predict import PhotoAnswer, UnreadablePhoto
+from detector.bundle import BundleError, ModelBundle
+from detector.classify import SURELY_AN_ANIMAL, animal_share_of
+from detector.engine import Device, Engine, EngineError, engine_for
+from detector.jpeg import UndecodableFrame, decode_jpeg
+from detector.labels import Label
+from detector.light import is_infrared
+from detector.stills import Glance, Stills, View
+from detector.verdict import UNKNOWN
+
+log = logging.getLogger(__name__)
+
+SHOWN_PX = 960
+CROP_PX = 360
+JPEG_QUALITY = 82
+PRETRAINED_VIEW = View("best")
+"""A pretrained network has no view of its own: whole and in tiles, as a camera's still frame is looked at."""
+
+
+class PhotoDesk:
+    """Looks at photos with the detector's own engine; further picture sizes get theirs when the first photo comes."""
+
+    def __init__(self, engine: Engine, bundle: ModelBundle) -> None:
+        self.engine = engine
+        self.bundle = bundle
+        self._stills: Stills | None = None
+
+    def look(self, data: bytes) -> PhotoAnswer:
+        """What the model says of a file, by the model's own view of still pictures.
+
+        1. A bear is one whose score reaches the threshold for still pictures of its light.
+        2. Otherwise an animal that resembles none that the model knows is an unknown animal.
+        3. Otherwise it is the likeliest label.
+
+        Raises:
+            UnreadablePhoto: it cannot be decoded.
+        """
+        image = decode_photo(data)
+        (glance,) = self._view().look([image])
+        return self._answer(image, glance)
+
+    def _view(self) -> Stills:
+        if self._stills is None:
+            view = self.bundle.model.view if self.bundle.directory else PRETRAINED_VIEW
+            try:
+                self._stills = Stills(self.bundle, view, self._engine_of)
+            except (EngineError, BundleError) as error:  # a machine with nothing but the exported graph has one size
+                log.warning("photos are looked at in one size: %s", error)
+                self._stills = Stills(self.bundle, View(view.kind), self._engine_of)
+        return self._stills
+
+    def _engine_of(self, bundle: ModelBundle) -> Engine:
+        if bundle.input_px == self.engine.input_px:
+            return self.engine
+        device: Device = "cuda" if self.engine.device == "cuda" else "cpu"
+        return engine_for(bundle, device, getattr(self.engine, "threads", None), "torch")
+
+    def _answer(self, image: NDArray[np.uint8], glance: Glance) -> PhotoAnswer:
+        names, shares = self.bundle.labels.names, glance.probabilities
+        probabilities = dict(zip(names, map(float, shares), strict=True))
+        label, infrared = names[int(shares.argmax())], is_infrared(image)
+        threshold = self.bundle.model.thresholds.still_bear(infrared)
+        strange = float(self.bundle.unknown_scores(glance.logits[None])[0])
+        is_bear = probabilities[Label.BEAR] >= threshold
+        is_animal = animal_share_of(probabilities) >= SURELY_AN_ANIMAL
+        unknown = not is_bear and is_animal and self.bundle.model.thresholds.is_unknown(strange, infrared)
+        height, width = image.shape[:2]
+        return PhotoAnswer(
+            verdict=Label.BEAR.value if is_bear else UNKNOWN if unknown else label,
+            label=label,
+            probabilities=probabilities,
+            bear=probabilities[Label.BEAR],
+            threshold=threshold,
+            infrared=infrared,
+            unknown=unknown,
+            unknown_score=strange,
+            box=glance.box,
+            width=width,
+            height=height,
+            model=self.engine.name,
+            picture=_jpeg(image, SHOWN_PX),
+            crop=_jpeg(_part(image, glance.box), CROP_PX),
+        )
+
+
+def decode_photo(data: bytes) -> NDArray[np.uint8]:
+    """JPEG, PNG or WebP as (height, width, 3) BGR, the right way up. Raises :class:`UnreadablePhoto`."""
+    try:
+        kind = inspect(data)
+        if kind.name == "JPEG":
+            return decode_jpeg(data)
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
+    except (BadPhoto, UndecodableFrame) as error:
+        raise UnreadablePhoto(str(error)) from error
+    except cv2.error as error:
+        raise UnreadablePhoto(f"a damaged {kind.name} picture") from error
+    if image is None:
+        raise UnreadablePhoto(f"a damaged {kind.name} picture")
+    return cast(NDArray[np.uint8], image)
+
+
+def _part(image: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    if box == WHOLE_FRAME:
+        return image
+    height, width = image.shape[:2]
+    left, top = int(box[0] * width), int(box[1] * height)
+    return image[top : max(top + 1, round(box[3] * height)), left : max(left + 1, round(box[2] * width))]
+
+
+def _jpeg(image: NDArray[np.uint8], longest_px: int) -> bytes:
+    scale = longest_px / max(image.shape[:2])
+    if scale < 1:
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return encoded.tobytes()

@@ -1,0 +1,128 @@
+"""How a still picture is looked at: how often, how large, in which parts. Live motion crops need none of this.
+
+A view is a word, a ``@`` and input sizes in pixels, such as ``blend@224+320``:
+
+- ``whole``: the picture once, squeezed to a square, in each size;
+- ``flip``: the mean of the picture and its mirror image, in each size;
+- ``best``: the highest of ``whole`` and the tiles of the crop policy, as the live system scores a still frame;
+- ``blend``: halfway between ``flip`` and the best of ``flip`` and the tiles: the whole tells how the animal stands in
+  its surroundings, a tile shows it when it is small.
+
+Tiles are looked at in the first size only. Without ``@`` the model's own input size is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.messages import WHOLE_FRAME, Box, Reason
+from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
+from detector.crops import crops_for, cut
+
+if TYPE_CHECKING:
+    from detector.bundle import ModelBundle
+    from detector.engine import Engine
+
+KINDS = ("whole", "flip", "best", "blend")
+_MIRRORED, _TILED = ("flip", "blend"), ("best", "blend")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a picture is looked at. ``sizes_px`` is empty for the model's own input size."""
+
+    kind: str = "whole"
+    sizes_px: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> View:
+        """Such as ``flip`` or ``whole@224+288``. Raises ValueError for anything else."""
+        kind, at, sizes = text.partition("@")
+        if kind not in KINDS:
+            raise ValueError(f"unknown view {text!r}; known are {', '.join(KINDS)}, with @SIZE or @SIZE+SIZE")
+        parts = sizes.split("+") if at else []
+        if not all(part.isdecimal() and SMALLEST_INPUT_PX <= int(part) <= LARGEST_INPUT_PX for part in parts):
+            raise ValueError(
+                f"view {text!r}: sizes are whole numbers of pixels from {SMALLEST_INPUT_PX} to {LARGEST_INPUT_PX}, "
+                f"as in {kind}@224+320"
+            )
+        return cls(kind, tuple(map(int, parts)))
+
+    def __str__(self) -> str:
+        return f"{self.kind}@{'+'.join(map(str, self.sizes_px))}" if self.sizes_px else self.kind
+
+
+DEFAULT_VIEW = View()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the network makes of one still picture.
+
+    ``probabilities`` (labels,) are merged over all looks; ``logits`` (outputs,) are the mean over the looks at the part
+    that decided, ``box``.
+    """
+
+    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    box: Box
+
+
+class Stills:
+    """One model with one view. ``engine_of`` makes the engine for a model at one of the view's sizes."""
+
+    def __init__(self, bundle: ModelBundle, view: View, engine_of: Callable[[ModelBundle], Engine]) -> None:
+        self.bundle = bundle
+        self.view = view
+        sizes_px = view.sizes_px or (bundle.input_px,)
+        self._engines = [engine_of(bundle if px == bundle.input_px else bundle.at_size(px)) for px in sizes_px]
+
+    def look(self, images: Sequence[NDArray[np.uint8]]) -> list[Glance]:
+        """One answer for each picture (height, width, 3), uint8 BGR, of any sizes."""
+        if not images:
+            return []
+        whole = np.stack([look for engine in self._engines for look in self._whole(engine, images)], axis=1)
+        tiles = [self._tiles(image) for image in images]
+        first = self._engines[0]
+        crops = [cut(image, boxes, first.input_px) for image, boxes in zip(images, tiles, strict=True)]
+        said = first.infer(np.concatenate(crops))
+        ends = np.cumsum([0, *map(len, tiles)])
+        return [
+            self._merge(looks, boxes, said[start:end])
+            for looks, boxes, (start, end) in zip(whole, tiles, pairwise(ends.tolist()), strict=True)
+        ]
+
+    def _whole(self, engine: Engine, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """(n, outputs) logits of the whole pictures: once, or also of their mirror images."""
+        pictures = np.concatenate([cut(image, [WHOLE_FRAME], engine.input_px) for image in images])
+        looks = [engine.infer(pictures)]
+        if self.view.kind in _MIRRORED:
+            looks.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))
+        return looks
+
+    def _tiles(self, image: NDArray[np.uint8]) -> Sequence[Box]:
+        if self.view.kind not in _TILED:
+            return ()
+        height, width = image.shape[:2]
+        boxes = crops_for(Reason.KEEPALIVE, (), width, height, self.bundle.model.crops)
+        return [box for box in boxes if box != WHOLE_FRAME]
+
+    def _merge(self, whole: NDArray[np.float32], boxes: Sequence[Box], tiles: NDArray[np.float32]) -> Glance:
+        """(looks, outputs) of the whole and (tiles, outputs) of its parts to one answer."""
+        labels = self.bundle.labels
+        of_whole = labels.probabilities(whole).mean(axis=0)
+        seen = Glance(of_whole, whole.mean(axis=0), WHOLE_FRAME)
+        if not len(tiles):
+            return seen
+        of_tiles = labels.probabilities(tiles)
+        best = int(of_tiles[:, labels.bear].argmax())
+        if of_tiles[best, labels.bear] <= of_whole[labels.bear]:
+            return seen
+        shares = of_tiles[best] if self.view.kind == "best" else (of_whole + of_tiles[best]) / 2
+        return Glance(shares, tiles[best], boxes[best])
