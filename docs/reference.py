@@ -12,9 +12,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from bearwatch.cli import COMMANDS
-from core.config import Camera, Campsite, Config, Detector, Motion, Region, Retention, Rollout
+from core.config import Camera, Campsite, Config, Costs, Detector, Motion, Region, Retention, Rollout
 from core.settings import Settings
 from review_ui.routes.metrics import METRICS as PAGE_METRICS
+from rollout import spec
+from rollout.measured import METRICS as EVIDENCE
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"
@@ -25,7 +27,25 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "motion": Motion,
     "detector": Detector,
     "rollout": Rollout,
+    "rollout.metadata": spec.Metadata,
+    "rollout.model": spec.Model,
+    "rollout.scopes.<name>": spec.Scope,
+    "rollout.stages[]": spec.Stage,
+    "rollout.stages[].duration": spec.StageDuration,
+    "rollout.stages[].gates[]": spec.Gate,
+    "rollout.stages[].watch": spec.Watch,
+    "rollout.stages[].oversight": spec.Oversight,
+    "rollout.defaults": spec.Defaults,
+    "rollout.defaults.evidence": spec.Evidence,
+    "rollout.defaults.extension": spec.Extension,
+    "rollout.defaults.manual_watch": spec.ManualWatch,
+    "rollout.defaults.lease": spec.LeaseTimes,
+    "rollout.approvals": spec.Approvals,
+    "rollout.approvals.widen": spec.Approval,
+    "rollout.approvals.narrow": spec.OnePerson,
+    "rollout.roster.<name>": spec.RosterEntry,
     "retention": Retention,
+    "costs": Costs,
 }
 COUNTERS = {
     "bearwatch_frames_sent_total": "frames put on the stream, by camera and reason",
@@ -34,7 +54,10 @@ COUNTERS = {
     "bearwatch_crops_scored_total": "crops scored by the network",
     "bearwatch_undecodable_frames_total": "tries at pictures that could not be decoded, by camera",
     "bearwatch_dead_letters_total": "stream entries given up after three tries, by stream",
-    "bearwatch_encounters_total": "encounters that have begun",
+    "bearwatch_frames_unknown_total": "scored frames with an animal that the model does not know, by camera",
+    "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
+    "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
+    "bearwatch_photos_total": "photos looked at that somebody handed in",
 }
 METRICS = {**COUNTERS, **PAGE_METRICS}
 
@@ -61,6 +84,7 @@ def page() -> str:
             *_commands(),
             *_settings(),
             *_configuration(),
+            *_evidence(),
             *_metrics(),
         ]
     )
@@ -102,8 +126,22 @@ def _configuration() -> Iterator[str]:
 
 
 def _row(key: str, field: Any) -> str:
-    default = "required" if field.is_required() else f"`{field.get_default(call_default_factory=True)}`"
+    default = "required" if field.is_required() else _shown(field.get_default(call_default_factory=True))
     return f"| `{key}` | {field.description} | {default} |"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, BaseModel):
+        return "see there"
+    return f"`[{', '.join(map(str, default))}]`" if isinstance(default, list) else f"`{default}`"
+
+
+def _evidence() -> Iterator[str]:
+    yield "## Metrics of the road\n\nWhat a gate of a stage may name.\n"
+    yield "| metric | meaning | unit | bounds |\n|---|---|---|---|"
+    for name, kind in EVIDENCE.items():
+        yield f"| `{name}` | {kind.summary} | {kind.unit} | {', '.join(kind.bounds)} |"
+    yield ""
 
 
 def _metrics() -> Iterator[str]:

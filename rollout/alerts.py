@@ -2,76 +2,80 @@
 
 An alert is raised here, a ranger's decision is applied here, and here alone an outbox row is written. Every
 function works inside the caller's transaction: the alert, its effect and its ledger entry exist together or not at
-all. In shadow mode the door opens for nobody.
+all. In shadow mode the door opens for nobody: no camper and no ranger is told anything on account of an alert.
+
+What is to be said is worked out in :mod:`rollout.effects`, in which words in :mod:`rollout.telling`; whether it may
+still be said when a worker holds the message in its hands, in :mod:`rollout.permission`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.clock import civil
-from db.ledger import record
+from core.messages import EncounterKind
+from db.ledger import lock, record
 from db.models import (
     Alert,
     AlertStatus,
+    Audience,
     Camera,
     Delivery,
+    DeliveryKind,
     DeliveryStatus,
     Encounter,
     Mode,
     Review,
-    Verdict,
 )
-from rollout.authority import authority
-from rollout.decisions import PastReview, effective_at, standing, status_of
+from rollout.effects import Say, plan
+from rollout.outward import Outward
+from rollout.permission import advised, camera_mode, oversight
+from rollout.reviewing import Decision, NothingToUndo, SomebodyElseWasFirst, note, take
+from rollout.telling import digest, words
+from rollout.told import last_word, may_have_arrived, said_to_campers
+
+__all__ = [
+    "Decision",
+    "NothingToUndo",
+    "SomebodyElseWasFirst",
+    "chase",
+    "decide",
+    "page",
+    "raise_alert",
+    "recognise_bear",
+]
+
+CHASED_S: Final = 6 * 3600.0
+"""An older alert is history: a page about it would help nobody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a ranger says of an alert, and what they had before their eyes when they said it."""
+def raise_alert(session: Session, encounter: Encounter, now: float, outward: Outward) -> Alert:
+    """Put an encounter in front of the ranger. The mode that holds now is written down with it.
 
-    alert_id: int
-    user_id: int
-    verdict: Verdict
-    seen_version: int
-    idempotency_key: str
-    score_hidden: bool
+    1. In every live mode and during a handover rangers are advised of it.
+    2. In automatic mode a warning to campers is written that waits for a veto.
 
-
-class SomebodyElseWasFirst(Exception):
-    """The alert has changed since the page was loaded; ``review`` says who decided what."""
-
-    def __init__(self, alert: Alert, review: Review | None) -> None:
-        who = f"{review.user.name} decided “{review.verdict}”" if review else "the alert has changed"
-        super().__init__(f"{who}; look at it again before you decide")
-        self.alert = alert
-        self.review = review
-
-
-class NothingToUndo(Exception):
-    """There is no standing decision to take back."""
-
-
-def raise_alert(session: Session, encounter: Encounter, now: float) -> Alert:
-    """Put an encounter in front of the ranger. The mode that holds now is written down with it."""
+    An unknown animal's alert is a question to the ranger: whatever the mode, campers hear nothing of it until a person
+    has said that it is a bear.
+    """
     camera = session.get_one(Camera, encounter.camera_id)
     alert = Alert(
         encounter_id=encounter.id,
         camera_id=camera.id,
         campsite_id=camera.campsite_id,
+        kind=encounter.kind,
         captured_at=encounter.decided_at,
         created_at=now,
-        mode=authority(session, camera.campsite_id, now),
+        mode=camera_mode(session, camera.campsite_id, camera.id, now),
         status=AlertStatus.OPEN,
         version=1,
     )
     session.add(alert)
     session.flush()
+    _announce(session, alert, outward, now)
     record(
         session,
         at=now,
@@ -79,124 +83,231 @@ def raise_alert(session: Session, encounter: Encounter, now: float) -> Alert:
         subject=f"alert:{alert.id}",
         actor="tracker",
         campsite=alert.campsite_id,
-        body={"encounter": encounter.id, "camera": camera.id, "mode": alert.mode, "score": encounter.peak_score},
+        body={
+            "encounter": encounter.id,
+            "camera": camera.id,
+            "kind": alert.kind,
+            "mode": alert.mode,
+            "score": encounter.peak_score,
+        },
     )
     return alert
 
 
-def decide(session: Session, decision: Decision, notify: Sequence[str], now: float, undo_s: float) -> Review:
-    """Apply a ranger's decision.
+def recognise_bear(session: Session, alert: Alert, encounter: Encounter, now: float, outward: Outward) -> None:
+    """Make an unknown animal's alert a bear's: the model has recognised it. Waits as a bear's alert from now on.
 
-    1. The same idempotency key again returns the decision already made: a doubled click is one decision.
-    2. A decision about another version than the current one raises :class:`SomebodyElseWasFirst`.
-    3. An undo takes back the standing decision, or raises :class:`NothingToUndo`.
-    4. The alert's status follows from all decisions; its version goes up by one.
-    5. Outward effects follow if authority allows any, in this transaction.
+    The version goes up, so that a decision about the unknown animal that is on its way is shown to its maker again.
+    A decision that stands is kept: whoever has said "bear" need not say it twice. Hold :func:`db.ledger.lock` before
+    you look whether to call this.
     """
-    known = _already_made(session, decision)
-    if known is not None:
-        return known
-    alert = session.get_one(Alert, decision.alert_id)
-    past = _reviews(session, alert.id)
-    before = standing(_past(past))
-    undoes = _undone(before) if decision.verdict is Verdict.UNDO else None
-    try:
-        _claim(session, alert, decision.seen_version, past)
-    except SomebodyElseWasFirst:
-        # The one who was first may have been this very decision, sent twice at once.
-        twin = _already_made(session, decision)
-        if twin is None:
-            raise
-        return twin
-    review = Review(
-        alert_id=alert.id,
-        user_id=decision.user_id,
-        verdict=decision.verdict,
-        undoes_id=undoes,
-        seen_version=decision.seen_version,
-        created_at=now,
-        effective_at=effective_at(decision.verdict, now, undo_s),
-        score_hidden=decision.score_hidden,
-        idempotency_key=decision.idempotency_key,
-    )
-    session.add(review)
+    alert.kind = EncounterKind.BEAR
+    alert.unknown_at = alert.created_at
+    alert.captured_at = encounter.decided_at
+    alert.created_at = now
+    alert.mode = camera_mode(session, alert.campsite_id, alert.camera_id, now)
+    alert.version += 1
     session.flush()
-    was = AlertStatus(alert.status)
-    alert.status = status_of(_past([*past, review]))
-    session.flush()
-    _effects(session, alert, was, notify, now)
+    _announce(session, alert, outward, now)
     record(
         session,
         at=now,
-        kind="review.undone" if undoes else "review.made",
+        kind="alert.recognised",
         subject=f"alert:{alert.id}",
-        actor=f"user:{decision.user_id}",
+        actor="tracker",
         campsite=alert.campsite_id,
         body={
-            "review": review.id,
-            "verdict": decision.verdict,
-            "undoes": undoes,
-            "status": alert.status,
+            "encounter": encounter.id,
+            "kind": alert.kind,
+            "mode": alert.mode,
+            "score": encounter.peak_score,
             "version": alert.version,
-            "score_hidden": decision.score_hidden,
         },
     )
-    return review
 
 
-def _already_made(session: Session, decision: Decision) -> Review | None:
-    return session.scalar(select(Review).where(Review.idempotency_key == decision.idempotency_key))
+def decide(session: Session, decision: Decision, outward: Outward, now: float) -> Review:
+    """Apply a ranger's decision, with whatever follows from it outside, in this transaction.
+
+    See :func:`rollout.reviewing.take` for what is refused, and :func:`rollout.effects.plan` for what follows.
+    """
+    lock(session)  # the tracker may be making this alert a bear's at this moment
+    taken = take(session, decision, outward.undo_s, now)
+    if taken.is_new:
+        _effects(session, taken.alert, taken.was, outward, now)
+        note(session, taken, decision)
+    return taken.review
 
 
-def _undone(before: PastReview | None) -> int:
-    if before is None:
-        raise NothingToUndo("nobody has decided anything about this alert yet")
-    return before.id
+def page(
+    session: Session,
+    *,
+    key: str,
+    title: str,
+    body: str,
+    targets: Iterable[str],
+    now: float,
+    campsite: str | None = None,
+) -> int:
+    """Tell staff that something needs a person now. Returns how many addresses it goes to.
 
-
-def _reviews(session: Session, alert_id: int) -> list[Review]:
-    return list(session.scalars(select(Review).where(Review.alert_id == alert_id).order_by(Review.id)))
-
-
-def _past(reviews: Sequence[Review]) -> list[PastReview]:
-    return [PastReview(r.id, Verdict(r.verdict), r.undoes_id) for r in reviews]
-
-
-def _claim(session: Session, alert: Alert, seen_version: int, past: Sequence[Review]) -> None:
-    """Move the alert to its next version, or find that somebody else was first."""
-    claimed = session.execute(
-        update(Alert).where(Alert.id == alert.id, Alert.version == seen_version).values(version=seen_version + 1)
-    )
-    session.refresh(alert)
-    if claimed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result counts rows
-        raise SomebodyElseWasFirst(alert, past[-1] if past else None)
-
-
-def _effects(session: Session, alert: Alert, was: AlertStatus, notify: Sequence[str], now: float) -> None:
-    """Write the outbox rows that the change from ``was`` to the alert's status asks for, if authority allows any."""
-    if authority(session, alert.campsite_id, now) is Mode.SHADOW:
-        return
-    if alert.status == AlertStatus.CONFIRMED and was != AlertStatus.CONFIRMED:
-        _post(session, alert, "warning", f"Bear at {alert.campsite.name}", notify, now)
-    elif was == AlertStatus.CONFIRMED and alert.status != AlertStatus.CONFIRMED:
-        _post(session, alert, "retraction", f"No bear at {alert.campsite.name} after all", notify, now)
-
-
-def _post(session: Session, alert: Alert, kind: str, title: str, notify: Sequence[str], now: float) -> None:
-    seen = civil(alert.captured_at, alert.campsite.region.timezone)
-    for target in dict.fromkeys(notify):
+    The same ``key`` to the same address is told once. Pages are about the system and its people, not about bears:
+    they go out in every mode.
+    """
+    told = 0
+    for target in dict.fromkeys(targets):
+        known = select(Delivery.id).where(Delivery.key == key, Delivery.target_digest == digest(target))
+        if session.scalar(known) is not None:
+            continue
+        facts = {"type": "new", "message": DeliveryKind.PAGE, "title": title, "before": None,
+                 "after": {"key": key, "campsite": campsite, "text": body}}  # fmt: skip
         session.add(
             Delivery(
-                alert_id=alert.id,
-                alert_version=alert.version,
-                kind=kind,
-                target=target,
-                target_digest=hashlib.blake2b(target.encode(), digest_size=16).hexdigest(),
-                title=title,
-                body=f"{title}. Camera {alert.camera.name}, seen {seen:%d %B %H:%M}. Alert {alert.id}.",
-                status=DeliveryStatus.PENDING,
-                created_at=now,
-                due_at=now,
+                alert_id=None, alert_version=0, campsite_id=campsite, key=key, audience=Audience.STAFF,
+                kind=DeliveryKind.PAGE, target=target, target_digest=digest(target), title=title[:200], body=body,
+                facts=facts, created_at=now, due_at=now,
             )
+        )  # fmt: skip
+        told += 1
+    if told:
+        session.flush()
+        record(session, at=now, kind="page.written", subject=f"page:{key}"[:80], actor="rollout", campsite=campsite,
+               body={"title": title, "addresses": told})  # fmt: skip
+    return told
+
+
+def chase(session: Session, outward: Outward, now: float) -> int:
+    """Page staff about automatic alerts that no ranger has looked at in time; returns how many alerts that were.
+
+    Call it every few seconds. Any decision counts as having looked.
+    """
+    if not outward.staff:
+        return 0
+    paged = 0
+    waiting = select(Alert).where(
+        Alert.status == AlertStatus.OPEN,
+        Alert.kind == EncounterKind.BEAR,
+        Alert.mode == Mode.AUTOMATIC,
+        Alert.created_at > now - CHASED_S,
+    )
+    for alert in session.scalars(waiting):
+        if now - alert.created_at < oversight(session, alert.campsite_id, outward)[1]:
+            continue
+        title = f"No ranger has looked at the bear alert of {alert.campsite.name}"
+        waited = f"It has waited {(now - alert.created_at) / 60:.0f} minutes; campers are warned automatically."
+        body = f"{title}. Camera {alert.camera.name}, alert {alert.id}. {waited}"
+        key = f"overdue:{alert.id}:{alert.version}"
+        paged += bool(
+            page(session, key=key, title=title, body=body, targets=outward.staff, now=now, campsite=alert.campsite_id)
         )
+    return paged
+
+
+def _announce(session: Session, alert: Alert, outward: Outward, now: float) -> None:
+    """Advise the rangers of a new alert, or of one that has become a bear's, and begin what the mode allows."""
+    if advised(session, alert.campsite_id, now):
+        for target in outward.rangers:
+            _advise(session, alert, target, outward, now)
+        session.flush()
+    if alert.kind == EncounterKind.BEAR:
+        _effects(session, alert, AlertStatus(alert.status), outward, now)
+
+
+def _advise(session: Session, alert: Alert, target: str, outward: Outward, now: float) -> None:
+    root = last_word(session, alert, Audience.RANGERS, target, outward.join_s)
+    if root is not None and root.facts["after"]["kind"] == EncounterKind.UNKNOWN_ANIMAL != alert.kind:
+        root = None  # a bear is more than an animal that nobody knows: that is said again
+    _write(session, alert, DeliveryKind.ADVISORY, target, Audience.RANGERS, now, now, join=root)
+
+
+def _effects(session: Session, alert: Alert, was: AlertStatus, outward: Outward, now: float) -> None:
+    """Write what campers are to be told now that the alert's status has gone from ``was`` to what it is."""
+    mode = camera_mode(session, alert.campsite_id, alert.camera_id, now)
+    told = said_to_campers(session, alert)
+    targets = dict.fromkeys([*outward.campers.get(alert.campsite_id, ()), *told])
+    for target in targets:
+        decided = plan(told.get(target, ()), was, AlertStatus(alert.status), mode)
+        arrived = [_cancel(session, number, now) for number in decided.cancel]
+        say = decided.say
+        if say is None and any(arrived) and alert.status != AlertStatus.CONFIRMED:
+            say = Say.RETRACTION  # a worker was faster than the veto
+        if say is not None:
+            _say(session, alert, say, was, mode, target, outward, now)
     session.flush()
+
+
+def _say(
+    session: Session, alert: Alert, say: Say, was: AlertStatus, mode: Mode, target: str, outward: Outward, now: float
+) -> None:
+    kind, confirmed, due_at = DeliveryKind.WARNING, True, now
+    if say is Say.HELD_WARNING:
+        confirmed, due_at = False, max(now, alert.created_at + oversight(session, alert.campsite_id, outward)[0])
+    elif say is Say.CONFIRMED:
+        kind = DeliveryKind.CONFIRMED
+    elif say in (Say.RETRACTION, Say.LATE_RETRACTION):
+        kind, confirmed = DeliveryKind.RETRACTION, False
+        due_at = now + outward.undo_s if say is Say.LATE_RETRACTION else now
+    root = None
+    if kind is not DeliveryKind.RETRACTION:
+        root = last_word(session, alert, Audience.CAMPERS, target, outward.join_s)
+        if root is not None and confirmed and not root.facts["after"]["confirmed"]:
+            root = None  # confirmed is more than reported: that is said again
+    _write(
+        session, alert, kind, target, Audience.CAMPERS, now, due_at,
+        join=root, confirmed=confirmed, held=say is Say.HELD_WARNING, mode=mode, was=was,
+    )  # fmt: skip
+
+
+def _cancel(session: Session, delivery_id: int, now: float) -> bool:
+    """Take a message back before it leaves; returns whether it may have arrived all the same."""
+    waiting = update(Delivery).where(Delivery.id == delivery_id, Delivery.status == DeliveryStatus.PENDING)
+    values = {"status": DeliveryStatus.CANCELLED, "why": "taken back before it was sent"}
+    clean = session.execute(waiting.where(Delivery.claimed_at.is_(None)).values(values))
+    if clean.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result counts rows
+        # A worker has it, or had it and died: no more tries, and whoever may have read it is told.
+        session.execute(waiting.values({**values, "why": "taken back while it was being sent"}))
+    row = session.get_one(Delivery, delivery_id, populate_existing=True)
+    record(
+        session, at=now, kind="delivery.cancelled", subject=f"alert:{row.alert_id}", actor="alerts",
+        campsite=row.campsite_id, body={"delivery": row.id, "kind": row.kind, "status": row.status, "why": row.why},
+    )  # fmt: skip
+    return may_have_arrived(row)
+
+
+def _write(
+    session: Session,
+    alert: Alert,
+    kind: DeliveryKind,
+    target: str,
+    audience: Audience,
+    now: float,
+    due_at: float,
+    *,
+    join: Delivery | None = None,
+    confirmed: bool = False,
+    held: bool = False,
+    mode: Mode | None = None,
+    was: AlertStatus | None = None,
+) -> None:
+    said = words(alert, kind, confirmed=confirmed, was=was)
+    session.add(
+        Delivery(
+            alert_id=alert.id,
+            alert_version=alert.version,
+            campsite_id=alert.campsite_id,
+            audience=audience,
+            kind=kind,
+            mode=mode or alert.mode,
+            held=held and join is None,
+            target=target,
+            target_digest=digest(target),
+            title=said.title,
+            body=said.body,
+            facts=said.facts,
+            status=DeliveryStatus.PENDING if join is None else DeliveryStatus.JOINED,
+            joined_to_id=None if join is None else join.id,
+            why=None if join is None else "the same people were told of the same visit",
+            created_at=now,
+            due_at=due_at,
+        )
+    )

@@ -1,10 +1,25 @@
-"""How much may happen for a campsite now. One question, one answer, asked in the transaction that acts on it."""
+"""How much may happen for a camera now. One question, one answer, asked in the transaction that acts on it.
+
+The answer is a lease: one row for each campsite, written by :mod:`rollout.leases` alone and dead by itself when
+nobody renews it. It is read at each act, so that whatever ends it takes effect everywhere with the commit.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
+from typing import Any, Final
+
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Mode
+
+_READ: Final = (
+    "SELECT mode, granted_at, expires_at, only_cameras, without_cameras, reviewed_cameras"
+    " FROM authority_leases WHERE campsite_id = "
+)
+_PLACEHOLDER: Final = {"sqlite": "?"}
 
 
 def effective_mode(lease: AuthorityLease | None, now: float) -> Mode:
@@ -16,12 +31,70 @@ def effective_mode(lease: AuthorityLease | None, now: float) -> Mode:
     """
     if lease is None or not lease.granted_at <= now < lease.expires_at:
         return Mode.SHADOW
+    return _known(lease.mode)
+
+
+def authority(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> Mode:
+    """The mode that holds at ``now`` for a campsite, or for one of its cameras.
+
+    1. As :func:`effective_mode`.
+    2. A lease for some cameras only grants nothing to others, nor to whoever does not say which camera it is.
+    3. A camera whose authority was withdrawn: shadow.
+    4. A camera that is to be reviewed: assisted at most.
+    """
+    row = _lease(session, campsite_id)
+    if row is None or not row[1] <= now < row[2]:
+        return Mode.SHADOW
+    mode = _known(row[0])
+    only = _names(row[3])
+    if only is not None and camera_id not in only:
+        return Mode.SHADOW
+    if camera_id is None:
+        return mode
+    if camera_id in (_names(row[4]) or ()):
+        return Mode.SHADOW
+    return Mode.ASSISTED if mode is Mode.AUTOMATIC and camera_id in (_names(row[5]) or ()) else mode
+
+
+def advises(lease: AuthorityLease | None) -> bool:
+    """Whether rangers are told of every new alert, whatever campers may be told.
+
+    1. A lease that grants a live mode: yes.
+    2. A live lease that has ended, for whatever reason: still yes. Authority ends by itself, information does not: it
+       goes on until a ranger has taken over the watch, and only then is the row removed (or set to shadow).
+    3. No lease, or one of shadow: no. Nothing leaves the building.
+    """
+    return lease is not None and _known(lease.mode) is not Mode.SHADOW
+
+
+def advising(session: Session, campsite_id: str) -> bool:
+    """Whether rangers are told of new alerts at a campsite (see :func:`advises`)."""
+    return advises(session.get(AuthorityLease, campsite_id, populate_existing=True))
+
+
+def _known(mode: str) -> Mode:
     try:
-        return Mode(lease.mode)
+        return Mode(mode)
     except ValueError:
         return Mode.SHADOW
 
 
-def authority(session: Session, campsite_id: str, now: float) -> Mode:
-    """The mode that holds for a campsite's cameras at ``now``."""
-    return effective_mode(session.get(AuthorityLease, campsite_id, populate_existing=True), now)
+def _lease(session: Session, campsite_id: str) -> Any:
+    """The row, straight from the driver: this is asked at each act, and the ORM would cost ten times as much."""
+    connection = session.connection()
+    statement = _READ + _PLACEHOLDER.get(connection.dialect.name, "%s")
+    try:
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(statement, (campsite_id,))
+            return cursor.fetchone()
+        finally:
+            cursor.close()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise OperationalError(statement, (campsite_id,), error) from error
+
+
+def _names(stored: Any) -> Collection[str] | None:
+    """A JSON list of names; SQLite gives its text, PostgreSQL the list."""
+    names: list[str] | None = json.loads(stored) if isinstance(stored, str) else stored
+    return names

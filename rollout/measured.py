@@ -64,6 +64,7 @@ METRICS: dict[str, MetricKind] = {
     "open_breakers": MetricKind("breakers that are open", "breakers"),
     "canary_clip_recall": MetricKind("share of planted bear clips that were seen", "share"),
     "manual_watch_drill_age_d": MetricKind("since the last manual-watch drill", "days"),
+    "watch_coverage": MetricKind("share of the stage's time with as many people on watch as it asks for", "share"),
     "appeals_upheld_open": MetricKind("appeals upheld and not yet settled", "appeals"),
     "complaints_per_camera_day": MetricKind("complaints by campers", "per camera-day"),
     "loop_e": MetricKind("e-value against 'review effort follows the bears'", "e-value"),

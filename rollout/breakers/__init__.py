@@ -1,0 +1,38 @@
+"""Circuit breakers: they watch at all times, trip by themselves, and are reset by people only.
+
+The controller calls, at each tick::
+
+    heard = listen(client, config, now)                       # Redis, outside of any transaction; never raises
+    with database.write() as session:
+        trips = check(session, specs, config, heard, now, lease_until=…, history=…)
+        # trips with action HANDOVER become BreakerTripped for Places.of(config).sites(trip.unit)
+
+``check`` writes its trips itself; they stay open (``open_trips``) until ``reset``. An open trip of any action stands in
+the way of widening. What one camera may still do is ``camera_cap``, which the one door asks.
+"""
+
+from rollout.breakers.check import check
+from rollout.breakers.heard import Heard, listen
+from rollout.breakers.readings import History
+from rollout.breakers.scope import EVERYTHING, Places, Scope, Unit
+from rollout.breakers.spec import Breakers, BreakerSpec
+from rollout.breakers.trips import Action, NoSuchTrip, Trip, camera_cap, open_trips, reset
+
+__all__ = [
+    "EVERYTHING",
+    "Action",
+    "BreakerSpec",
+    "Breakers",
+    "Heard",
+    "History",
+    "NoSuchTrip",
+    "Places",
+    "Scope",
+    "Trip",
+    "Unit",
+    "camera_cap",
+    "check",
+    "listen",
+    "open_trips",
+    "reset",
+]

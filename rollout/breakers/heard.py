@@ -1,0 +1,108 @@
+"""What Redis tells the breakers: camera statuses, heartbeats, and how much waits. Read outside of any transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import redis
+from rq import Queue
+
+from core.config import Config
+from core.jobs import QUEUES
+from core.messages import CameraStatus
+from core.redis_client import RedisDown
+from core.streams import DETECTORS, TRACKER, FrameRoad
+from core.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What has not been handled yet on one shard: how many entries, and the age of the oldest."""
+
+    entries: int
+    oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A copy of what processes say about themselves. With ``answers`` false, Redis said nothing at all."""
+
+    at: float
+    answers: bool
+    cameras: Mapping[str, CameraStatus] = field(default_factory=dict)
+    heartbeats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    """By shard."""
+    jobs: int = 0
+
+    def beat_at(self, process: str) -> float | None:
+        """When a process last said that it lives; with a ``:`` at the end, the newest of all that begin so."""
+        beats = [
+            float(facts.get("at", 0.0))
+            for name, facts in self.heartbeats.items()
+            if name == process or (process.endswith(":") and name.startswith(process))
+        ]
+        return max(beats, default=None)
+
+
+def listen(client: redis.Redis, config: Config, now: float) -> Heard:
+    """Ask Redis. When it is away, the answer says so; nothing is raised."""
+    telemetry = Telemetry(client)
+    try:
+        return Heard(
+            now,
+            True,
+            telemetry.cameras(),
+            telemetry.heartbeats(),
+            {shard: _waiting(client, FrameRoad(client, shard), now) for shard in config.shards()},
+            sum(Queue(name, connection=client).count for name in QUEUES),
+        )
+    except (*RedisDown, redis.RedisError) as error:
+        log.warning("Redis is away (%s); the breakers hear nothing", error)
+        return Heard(now, False)
+
+
+def _waiting(client: redis.Redis, road: FrameRoad, now: float) -> Waiting:
+    """Handled frames leave their stream; scores stay, and only what the tracker has not acknowledged counts.
+
+    Late frames count as entries and not for the age: they are old by their nature.
+    """
+    frames, late = road.waiting(road.frames, DETECTORS), client.xlen(road.late)
+    scores = road.waiting(road.scores, TRACKER)
+    ages = (_oldest_frame_s(client, road, now), _oldest_score_s(client, road, now))
+    return Waiting(sum(frames) + late + sum(scores), max(ages))
+
+
+def _oldest_frame_s(client: redis.Redis, road: FrameRoad, now: float) -> float:
+    return _age_s(cast(Any, client.xrange(road.frames, count=1)), now)
+
+
+def _oldest_score_s(client: redis.Redis, road: FrameRoad, now: float) -> float:
+    try:
+        groups = cast(Any, client.xinfo_groups(road.scores))
+    except redis.ResponseError:
+        return 0.0  # no such stream yet
+    group = next((row for row in groups if _text(row["name"]) == TRACKER), None)
+    if group is None:
+        return _age_s(cast(Any, client.xrange(road.scores, count=1)), now)
+    unread = _age_s(cast(Any, client.xrange(road.scores, min=f"({_text(group['last-delivered-id'])}", count=1)), now)
+    pending = cast(Any, client.xpending(road.scores, TRACKER)) if group["pending"] else {}
+    return max(unread, _since_id_s(pending["min"], now) if pending.get("min") else 0.0)
+
+
+def _age_s(entries: Any, now: float) -> float:
+    return _since_id_s(entries[0][0], now) if entries else 0.0
+
+
+def _since_id_s(entry_id: bytes | str, now: float) -> float:
+    """An entry's id begins with the server's milliseconds."""
+    return max(0.0, now - int(_text(entry_id).partition("-")[0]) / 1000)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

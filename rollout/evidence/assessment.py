@@ -1,0 +1,250 @@
+"""Put every metric together that evidence can give: one look at the database, one value for each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sqlalchemy.orm import Session
+
+from core.clock import hour_start
+from db.models import AlertStatus
+from rollout.audits.figures import Answered, answered, progress
+from rollout.evidence.alarms import false_alarms, unknown_share, warning_precision
+from rollout.evidence.audited import Found, audits_done, finds, recall_audit
+from rollout.evidence.comparison import (
+    EvidenceRule,
+    Intervals,
+    Judged,
+    Sighted,
+    during,
+    judge,
+    nights,
+    overlaps,
+)
+from rollout.evidence.handovers import handovers as handovers_of
+from rollout.evidence.hours import MotionBaseline, NightIndex, SeenHour, alarm_hours, camera_nights, seen_hours
+from rollout.evidence.intervals import Interval, difference, holds, intersection, total
+from rollout.evidence.loader import Observed, Raised, model_time, observe
+from rollout.evidence.looping import LoopView, loop_e, loop_view, selected_share
+from rollout.evidence.matching import Detection, Timeline, timelines
+from rollout.evidence.operations import operations
+from rollout.evidence.recall import (
+    against_baseline,
+    counts,
+    dependence,
+    missed,
+    recall,
+    times_to_detect,
+    with_chance,
+    with_other_gaps,
+)
+from rollout.evidence.recapture import Overlap
+from rollout.evidence.visits import OTHER_GAPS_S, Seen, visits_of
+from rollout.measured import Measured
+
+
+def assess(
+    session: Session,
+    campsites: Sequence[str],
+    since: float,
+    model: str,
+    now: float,
+    *,
+    rule: EvidenceRule = EvidenceRule(),
+    model_spans: Intervals | None = None,
+    handovers: Intervals | None = None,
+) -> dict[str, Measured]:
+    """Everything that evidence says about ``model`` at ``campsites`` since ``since``, by the metric's name.
+
+    Metrics named ``…_cumulative`` are over all campsites and all time of this model; the others over the campsites and
+    the time given. What there is not enough data for has no value, and says what is missing.
+
+    1. A sighting counts for recall if its seal is intact, it was made blind, during a watch, while ``model`` looked and
+       there was no handover, and long enough ago that an alert could have come.
+    2. ``model_spans`` says when ``model`` was in office, by campsite; unset, its encounters tell
+       (:func:`rollout.evidence.loader.model_time`).
+    3. ``handovers`` says when authority was being handed over, by campsite; unset, the road's events tell.
+
+    Raises ValueError for a campsite that is not configured, naming those that are.
+    """
+    observed = observe(session, model, now)
+    unknown = sorted(set(campsites) - set(observed.timezones))
+    if unknown:
+        known = ", ".join(sorted(observed.timezones)) or "none"
+        raise ValueError(f"no evidence can be given for {', '.join(unknown)}: not configured; known campsites: {known}")
+    spans = model_time(session, model, observed.timezones) if model_spans is None else model_spans
+    away = handovers_of(session, now) if handovers is None else handovers
+    case = Case(session, observed, tuple(dict.fromkeys(campsites)), since, model, now, rule, spans, away)
+    return {measured.metric: measured for measured in case.measure()}
+
+
+@dataclass
+class Case:
+    """One assessment; what several metrics need is worked out once, when the first of them asks."""
+
+    session: Session
+    observed: Observed
+    campsites: tuple[str, ...]
+    since: float
+    model: str
+    now: float
+    rule: EvidenceRule
+    spans: Intervals
+    handovers: Intervals
+
+    def measure(self) -> Iterator[Measured]:
+        """All metrics, one after the other."""
+        yield from self._recall()
+        yield from self._alarms()
+        yield from self._audits()
+        yield loop_e("loop_e", self.loop)
+        yield selected_share("selected_label_share", self.loop)
+        yield from operations(self.session, self.campsites, self.since, self.now, self.hours)
+
+    def _recall(self) -> Iterator[Measured]:
+        scoped, lines, rule = self.scoped, self.lines, self.rule
+        yield counts("encounters_blind", scoped, self._effort_s(self.campsites, self.since))
+        yield counts("encounters_blind_cumulative", self.blind, self._effort_s(self.effort, 0.0))
+        yield with_other_gaps(with_chance(recall("recall_blind", scoped, rule), scoped, lines, rule), self._gaps())
+        yield with_chance(recall("recall_blind_cumulative", self.blind, rule), self.blind, lines, rule)
+        yield recall("recall_blind_night", [each for each in scoped if each.dark], rule)
+        yield dependence("recall_dependence_or2", self._overlaps(), rule)
+        yield self._baseline()
+        yield missed("missed_sightings", self.anybody, self._watched_s())
+        yield from times_to_detect(scoped, rule)
+
+    def _alarms(self) -> Iterator[Measured]:
+        seen_too = {each.detection.id for each in self.anybody if each.detection is not None}
+        index = NightIndex(self.observed.timezones)
+        exposure = camera_nights(self.hours, index)
+        yield false_alarms("false_alarms_per_camera_day", self.raised, seen_too, exposure, index, self.rule)
+        yield warning_precision(
+            self.session, "camper_warning_precision", self.campsites, self.since, self.now, self.rule
+        )
+        yield unknown_share(self.session, "unknown_animal_share", self.campsites, self.since, self.now, self.model)
+
+    def _audits(self) -> Iterator[Measured]:
+        days = {sheet.hour_at // 86400 for sheet in self.sheets}
+        confirmed = [r.detection for r in self.raised if r.status is AlertStatus.CONFIRMED]
+        visits = visits_of(_seen(confirmed), self.rule.gap_s)
+        on_drawn_days = sum(visit.start // 86400 in days for visit in visits)
+        yield recall_audit("recall_audit", self.sheets, self.found, on_drawn_days, self.rule)
+        yield audits_done("audit_done_over_due", progress(self.session, self.campsites, self.since, self.now))
+
+    @cached_property
+    def effort(self) -> Intervals:
+        """When somebody watched each campsite while the model looked and nothing was being handed over."""
+        return {
+            campsite: difference(intersection(watched, self.spans.get(campsite, ())), self.handovers.get(campsite, ()))
+            for campsite, watched in self.observed.watches.items()
+        }
+
+    @cached_property
+    def lines(self) -> Mapping[str, Timeline]:
+        """What the model raised and nobody rejected, by campsite."""
+        return timelines(self._kept())
+
+    @cached_property
+    def blind_sightings(self) -> list[Sighted]:
+        """All sightings of all time that count for the recall of this model."""
+        return [s for s in during(self.observed.sightings, self.effort) if s.blind and self._settled(s)]
+
+    @cached_property
+    def blind(self) -> list[Judged]:
+        """The visits that they make up, each with the detection that saw it too."""
+        return self._judged(self.blind_sightings, self.rule)
+
+    @cached_property
+    def scoped(self) -> list[Judged]:
+        """Those of them in the scope and time of this assessment."""
+        return [j for j in self.blind if j.visit.campsite in self.campsites and j.visit.start >= self.since]
+
+    @cached_property
+    def anybody(self) -> list[Judged]:
+        """Visits in scope that anybody saw, blind or not, but not during a handover."""
+        time = {site: difference(self.spans.get(site, ()), self.handovers.get(site, ())) for site in self.campsites}
+        sightings = [s for s in during(self.observed.sightings, time) if s.seen_at >= self.since and self._settled(s)]
+        return self._judged(sightings, self.rule)
+
+    @cached_property
+    def raised(self) -> list[Raised]:
+        """What this model raised in scope."""
+        return [
+            r
+            for r in self.observed.raised
+            if r.detection.campsite in self.campsites and r.detection.alert_at >= self.since
+        ]
+
+    @cached_property
+    def hours(self) -> list[SeenHour]:
+        """The camera-hours in scope."""
+        return seen_hours(self.session, self.campsites, self.since, self.now)
+
+    @cached_property
+    def sheets(self) -> list[Answered]:
+        """Contact sheets in scope, of hours in which this model looked."""
+        sheets = answered(self.session, self.campsites, hour_start(self.since), self.now)
+        return [sheet for sheet in sheets if holds(self.spans.get(sheet.campsite, ()), sheet.hour_at)]
+
+    @cached_property
+    def found(self) -> list[Found]:
+        """The bears on drawn sheets."""
+        return finds(self.sheets, self.lines, self.rule)
+
+    @cached_property
+    def loop(self) -> LoopView:
+        """The feedback-loop audit."""
+        done = sum(sheet.bear is not None and sheet.probability is not None for sheet in self.sheets)
+        return loop_view(
+            self.session, self.campsites, self.since, self.now, self.scoped, self.found, done, self.observed.watches,
+            self.rule,
+        )  # fmt: skip
+
+    def _judged(self, sightings: Iterable[Sighted], rule: EvidenceRule) -> list[Judged]:
+        return judge(sightings, self.lines, self.observed.timezones, rule)
+
+    def _settled(self, sighting: Sighted) -> bool:
+        """Whether an alert that counts for it would have come by now."""
+        return sighting.seen_at + self.rule.match.after_s <= self.now
+
+    def _kept(self) -> list[Detection]:
+        return [r.detection for r in self.observed.raised if not r.rejected]
+
+    def _gaps(self) -> dict[float, list[Judged]]:
+        """The visits in scope, had they been told apart by another gap."""
+        sightings = [s for s in self.blind_sightings if s.campsite in self.campsites and s.seen_at >= self.since]
+        return {gap_s: self._judged(sightings, replace(self.rule, gap_s=gap_s)) for gap_s in OTHER_GAPS_S}
+
+    def _effort_s(self, campsites: Iterable[str], since: float) -> float:
+        """How long these campsites were watched in time that counts, all together."""
+        period = [Interval(since, self.now)]
+        return sum(total(intersection(self.effort.get(site, ()), period)) for site in campsites)
+
+    def _watched_s(self) -> float:
+        """How long the campsites in scope were watched, all together."""
+        period = [Interval(self.since, self.now)]
+        return sum(total(intersection(self.observed.watches.get(site, ()), period)) for site in self.campsites)
+
+    def _overlaps(self) -> dict[str, Overlap]:
+        watched = [
+            r.detection
+            for r in self.raised
+            if r.shadow and not r.rejected and holds(self.effort.get(r.detection.campsite, ()), r.detection.first_at)
+        ]
+        return overlaps(self.scoped, watched, self.observed.timezones, self.rule)
+
+    def _baseline(self) -> Measured:
+        metric = "recall_minus_baseline"
+        if not self.hours:
+            return Measured(metric, None, unit="bear-nights", why="no camera-hours have been counted in this time")
+        alarms = alarm_hours((r.detection.camera, r.detection.alert_at) for r in self.raised)
+        baseline = MotionBaseline(self.hours, alarms)
+        seen = [baseline.sees(each.visit, self.rule.match) for each in nights(self.scoped)]
+        return against_baseline(metric, self.scoped, seen, self.rule)
+
+
+def _seen(detections: Iterable[Detection]) -> Iterator[Seen]:
+    for each in detections:
+        yield Seen(each.id, each.campsite, each.camera, each.first_at, each.last_at)

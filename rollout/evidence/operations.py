@@ -1,0 +1,145 @@
+"""The metrics of running: how late, how long unseen, how many complaints. From the database alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from math import ceil
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.models import (
+    Alert,
+    Audience,
+    Camera,
+    CanaryRun,
+    Delivery,
+    DeliveryStatus,
+    Encounter,
+)
+from rollout.appeals import appeals_upheld_open, complaints_per_camera_day
+from rollout.evidence.hours import SeenHour
+from rollout.measured import Measured
+
+FLUSH_S: Final = 120.0
+"""Camera-hours are written a little later than they happen; this much of the newest time is not asked for yet."""
+
+
+def operations(
+    session: Session, campsites: Collection[str], since: float, now: float, hours: Sequence[SeenHour]
+) -> Iterator[Measured]:
+    """All of them. ``hours`` are the camera-hours of these campsites since then."""
+    yield end_to_end(session, campsites, since, now)
+    yield inference_latency(session, campsites, since, now)
+    yield delivery_latency(session, campsites, since, now)
+    yield uptime(session, campsites, since, now, hours)
+    yield complaints_per_camera_day(session, campsites, since, now)
+    yield appeals_upheld_open(session, campsites)
+
+
+def nearest_rank(values: Sequence[float], share: float) -> float:
+    """The value that ``share`` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)]
+
+
+def end_to_end(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
+    """From the capture of the deciding frame to the ranger's queue. What waited out an outage counts with its wait."""
+    rows = session.execute(
+        select(Alert.created_at - Alert.captured_at, Encounter.late)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Alert.campsite_id.in_(campsites), Alert.created_at >= since, Alert.created_at <= now)
+    ).all()
+    late = sum(1 for _, is_late in rows if is_late)
+    return _percentile(
+        "alert_end_to_end_p99_s", [seconds for seconds, _ in rows], "alerts", "no alert was raised", late
+    )
+
+
+def inference_latency(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
+    """From capture to the decided encounter: of the planted clips, which go the whole way every hour on every camera,
+    and of the encounters themselves, as far as their alerts tell.
+    """
+    planted = session.scalars(
+        select(CanaryRun.latency_s)
+        .join(Camera, Camera.id == CanaryRun.camera_id)
+        .where(
+            Camera.campsite_id.in_(campsites),
+            CanaryRun.latency_s.is_not(None),
+            CanaryRun.planted_at >= since,
+            CanaryRun.planted_at <= now,
+        )
+    ).all()
+    real = session.scalars(
+        select(Alert.created_at - Alert.captured_at)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Alert.campsite_id.in_(campsites), Alert.created_at >= since, Alert.created_at <= now, ~Encounter.late)
+    ).all()
+    seconds = [each for each in (*planted, *real) if each is not None]
+    return _percentile("inference_latency_p99_s", seconds, "clips and encounters", "nothing was decided", 0)
+
+
+def delivery_latency(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
+    """From a decision to the message sent. One that has failed, or still waits, has taken until now.
+
+    A message that was held for a ranger's veto counts from the end of the veto.
+    """
+    rows = session.execute(
+        select(Delivery.created_at, Delivery.due_at, Delivery.sent_at, Delivery.status, Delivery.held).where(
+            Delivery.campsite_id.in_(campsites),
+            Delivery.audience.in_((Audience.CAMPERS, Audience.RANGERS)),
+            Delivery.created_at >= since,
+            Delivery.created_at <= now,
+            Delivery.status.in_((DeliveryStatus.SENT, DeliveryStatus.FAILED, DeliveryStatus.PENDING)),
+        )
+    ).all()
+    seconds, failed = [], 0
+    for created_at, due_at, sent_at, status, held in rows:
+        begin = max(created_at, due_at) if held and due_at is not None else created_at
+        if status == DeliveryStatus.PENDING and begin >= now:
+            continue
+        failed += status == DeliveryStatus.FAILED
+        seconds.append(max(0.0, (sent_at if sent_at is not None and status == DeliveryStatus.SENT else now) - begin))
+    return _percentile("delivery_latency_p99_s", seconds, "deliveries", "nothing was to be sent", failed)
+
+
+def uptime(
+    session: Session, campsites: Collection[str], since: float, now: float, hours: Sequence[SeenHour]
+) -> Measured:
+    """Share of the minutes in which each camera that should be watched was seen, by frames that were scored."""
+    metric, end = "camera_uptime", now - FLUSH_S
+    cameras = set(
+        session.scalars(select(Camera.id).where(Camera.campsite_id.in_(campsites), Camera.enabled, Camera.configured))
+    )
+    if not cameras or end <= since:
+        why = "no camera is configured here" if not cameras else "it has only just begun"
+        return Measured(metric, None, unit="camera-minutes", why=why)
+    wanted = (end - since) / 60.0
+    seen = dict.fromkeys(sorted(cameras), 0.0)
+    for hour in hours:
+        if hour.camera in seen:
+            seen[hour.camera] += hour.minutes * _part_within(hour.hour_at, since, end)
+    shares = {camera: min(1.0, minutes / wanted) for camera, minutes in seen.items()}
+    worst = dict(sorted(shares.items(), key=lambda item: item[1])[:10])
+    value = sum(shares.values()) / len(shares)
+    return Measured(metric, value, n=wanted * len(cameras), unit="camera-minutes", detail={"worst": worst})
+
+
+def _part_within(hour_at: float, since: float, end: float) -> float:
+    """How much of an hour's minutes belong to the period; the hour in which it began counts in proportion."""
+    length = min(end + FLUSH_S, hour_at + 3600.0) - hour_at
+    if length <= 0:
+        return 0.0
+    return max(0.0, min(1.0, (hour_at + length - max(since, hour_at)) / length))
+
+
+def _percentile(metric: str, seconds: Sequence[float], unit: str, why: str, special: int) -> Measured:
+    if not seconds:
+        return Measured(metric, None, unit=unit, why=f"{why} in this time")
+    detail = {
+        "p50_s": nearest_rank(seconds, 0.5),
+        "longest_s": max(seconds),
+        "late_or_failed": special,
+    }
+    return Measured(metric, nearest_rank(seconds, 0.99), n=len(seconds), unit=unit, detail=detail)

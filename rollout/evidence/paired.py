@@ -1,0 +1,58 @@
+"""The model beside a baseline on the same bears: is it better, and by how much at least. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rollout.evidence.distributions import binomial_at_most
+from rollout.evidence.proportions import CONFIDENCE, clopper_pearson_lower, clopper_pearson_upper
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Recall of the model minus that of the baseline, over the same units."""
+
+    point: float
+    lower: float
+    """One-sided lower bound; it is above 0 exactly when McNemar's exact one-sided test rejects "not better"."""
+    bootstrap_lower: float
+    wins: int
+    losses: int
+    n: int
+
+
+def paired_difference(
+    model: Sequence[bool], baseline: Sequence[bool], confidence: float = CONFIDENCE, seed: int = 0
+) -> Difference:
+    """Compare two detectors on the same bear-nights, each with whether it was seen.
+
+    1. Only nights on which they differ say anything: ``wins`` that the model alone saw, ``losses`` that it missed.
+    2. The share of wins among those gets its exact lower bound ``t``; the difference is at least ``(2 t - 1)`` times
+       the share of nights on which they differ, at that share's lower bound if this is a gain, its upper if a loss.
+       (Counted out for 20 to 100 nights and many truths, it covers .952 at least.)
+    3. Beside it, the percentile bootstrap over nights (2,000 draws, seeded).
+
+    Raises ValueError without any night.
+    """
+    n = len(model)
+    if n == 0:
+        raise ValueError("no units to compare")
+    signs = np.array(model, dtype=np.int64) - np.array(baseline, dtype=np.int64)
+    wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+    discordant = wins + losses
+    gain = 2 * clopper_pearson_lower(wins, discordant, confidence) - 1
+    bound = clopper_pearson_lower if gain > 0 else clopper_pearson_upper
+    lower = gain * bound(discordant, n, confidence)
+    draws = np.random.default_rng(seed).multinomial(n, [wins / n, losses / n, 1 - discordant / n], 2000)
+    resampled = (draws[:, 0] - draws[:, 1]) / n
+    return Difference((wins - losses) / n, lower, float(np.quantile(resampled, 1 - confidence)), wins, losses, n)
+
+
+def mcnemar_exact(wins: int, losses: int, mid_p: bool = False) -> float:
+    """One-sided p-value of "not better", from the units on which two detectors differ; ``mid_p`` halves the tie."""
+    n = wins + losses
+    at_least, more = (1.0 - binomial_at_most(count, n, 0.5) for count in (wins - 1, wins))
+    return (at_least + more) / 2 if mid_p else at_least

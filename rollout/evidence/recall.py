@@ -1,0 +1,170 @@
+"""The metrics of recall, from the comparison of blind sightings with detections. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rollout.evidence.comparison import EvidenceRule, Judged, clusters, nights
+from rollout.evidence.matching import Timeline, chance_by_shifting, corrected
+from rollout.evidence.paired import paired_difference
+from rollout.evidence.proportions import (
+    anytime_lower,
+    clopper_pearson_lower,
+    effective,
+    needed_n,
+    recall_evalue,
+)
+from rollout.evidence.recapture import Overlap, recall_if_dependent, recaptured
+from rollout.evidence.survival import share_within, time_until
+from rollout.measured import Measured
+
+NO_SIGHTINGS: Final = "no bear has been seen blind while this model looked: keep watching and logging sightings"
+SOON_S: Final = 60.0
+
+
+def counts(metric: str, judged: Sequence[Judged], watched_s: float) -> Measured:
+    """How many bear-nights there are to judge by, and how many hours of watching they took."""
+    n, hours = len(nights(judged)), watched_s / 3600.0
+    detail = {"visits": len(judged), "watched_h": hours, "per_watched_h": n / hours if hours else None}
+    return Measured(metric, float(n), n=n, unit="bear-nights", detail=detail)
+
+
+def recall(metric: str, judged: Sequence[Judged], rule: EvidenceRule) -> Measured:
+    """Recall over bear-nights: of each night the first visit counts, with the exact lower bound and the e-value.
+
+    Beside it, for people: recall over all visits, and its bound after division by the design effect.
+    """
+    first = nights(judged)
+    n, hits = len(first), sum(each.hit for each in first)
+    if n == 0:
+        return Measured(metric, None, unit="bear-nights", why=NO_SIGHTINGS)
+    thinned = effective(*clusters(judged))
+    detail: dict[str, Any] = {
+        "hits": hits,
+        "misses": n - hits,
+        "anytime_lower": anytime_lower(hits, n - hits),
+        "visits": len(judged),
+        "visits_hit": sum(each.hit for each in judged),
+        "design_effect": thinned.deff,
+        "cp_lower_effective": clopper_pearson_lower(thinned.hits, thinned.n, rule.confidence),
+        "needed_n": needed_n(rule.least_recall, n - hits, rule.confidence),
+    }
+    bounds = {
+        "cp_lower": clopper_pearson_lower(hits, n, rule.confidence),
+        "eprocess": recall_evalue(hits, n - hits, rule.least_recall),
+    }
+    return Measured(metric, hits / n, bounds, n, "bear-nights", detail=detail)
+
+
+def with_chance(
+    measured: Measured, judged: Sequence[Judged], lines: Mapping[str, Timeline], rule: EvidenceRule
+) -> Measured:
+    """The same recall with what chance would have matched, and what is left of it without."""
+    chance = chance_by_shifting([each.visit for each in nights(judged)], lines, rule.match)
+    if chance is None or measured.value is None:
+        return measured
+    detail = {
+        **measured.detail,
+        "chance_match": chance,
+        "corrected": corrected(measured.value, chance),
+        "cp_lower_corrected": corrected(measured.bounds["cp_lower"], chance),
+    }
+    return Measured(measured.metric, measured.value, measured.bounds, measured.n, measured.unit, "", detail)
+
+
+def with_other_gaps(measured: Measured, by_gap: Mapping[float, Sequence[Judged]]) -> Measured:
+    """The same recall with what it would be had visits been told apart by another gap."""
+    gaps = {
+        f"{gap / 60:.0f} min": {"visits": len(judged), "recall": sum(each.hit for each in judged) / len(judged)}
+        for gap, judged in by_gap.items()
+        if judged
+    }
+    detail = {**measured.detail, "other_gaps": gaps}
+    return Measured(measured.metric, measured.value, measured.bounds, measured.n, measured.unit, measured.why, detail)
+
+
+def dependence(metric: str, strata: Mapping[str, Overlap], rule: EvidenceRule) -> Measured:
+    """Recall if ranger and model tend to miss the same bears, with an odds ratio of 2; beside it 1 and 4."""
+    pooled = sum(strata.values(), Overlap(0, 0, 0))
+    n = pooled.ranger
+    if n == 0:
+        return Measured(metric, None, unit="visits", why=NO_SIGHTINGS)
+    value = recall_if_dependent(pooled, 2.0)
+    if value is None:
+        return Measured(metric, 0.0, n=n, unit="visits", why="the model saw none of the bears that the ranger saw")
+    together = recaptured(strata)
+    detail: dict[str, Any] = {
+        "or1": recall_if_dependent(pooled, 1.0),
+        "or2": value,
+        "or4": recall_if_dependent(pooled, 4.0),
+        "ranger_only": pooled.ranger_only,
+        "model_only": pooled.model_only,
+        "both": pooled.both,
+    }
+    if together is not None:
+        detail["visits_estimated"] = together.abundance.n
+        detail["visits_interval"] = [together.abundance.lower, together.abundance.upper]
+        detail["recall_recaptured"] = together.recall
+        detail["stratified"] = together.stratified
+    return Measured(metric, value, n=n, unit="visits", detail=detail)
+
+
+def against_baseline(metric: str, judged: Sequence[Judged], baseline: Sequence[bool], rule: EvidenceRule) -> Measured:
+    """Recall minus that of the motion-only baseline, on the same bear-nights. ``baseline`` is one for each of them."""
+    first = nights(judged)
+    if not first:
+        return Measured(metric, None, unit="bear-nights", why=NO_SIGHTINGS)
+    difference = paired_difference([each.hit for each in first], baseline, rule.confidence)
+    return Measured(
+        metric,
+        difference.point,
+        {"paired_lower": difference.lower},
+        difference.n,
+        "bear-nights",
+        detail={
+            "model": sum(each.hit for each in first) / len(first),
+            "motion_only": sum(baseline) / len(first),
+            "never_bear": 0.0,
+            "wins": difference.wins,
+            "losses": difference.losses,
+            "bootstrap_lower": difference.bootstrap_lower,
+        },
+    )
+
+
+def times_to_detect(judged: Sequence[Judged], rule: EvidenceRule) -> Iterator[Measured]:
+    """Median and 90th percentile of the time from the first sight of a bear to its alert; misses count as never."""
+    longest = rule.match.after_s
+    durations = [longest if each.time_to_alert_s is None else each.time_to_alert_s for each in judged]
+    happened = [each.hit for each in judged]
+    for metric, share in (("time_to_detect_p50_s", 0.5), ("time_to_detect_p90_s", 0.9)):
+        if not judged:
+            yield Measured(metric, None, unit="visits", why=NO_SIGHTINGS)
+            continue
+        value = time_until(durations, happened, share)
+        why = "" if value is not None else f"the model missed more than {1 - share:.0%} of the visits"
+        detail = {"within_60_s": share_within(durations, happened, SOON_S), "missed": happened.count(False)}
+        yield Measured(metric, value, n=len(judged), unit="visits", why=why, detail=detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A visit that people saw and the model did not: for the list that people go through."""
+
+    campsite: str
+    seen_at: float
+    sightings: tuple[int, ...]
+
+
+def missed(metric: str, judged: Sequence[Judged], watched_s: float) -> Measured:
+    """Visits that the model missed, whether or not whoever saw them was blind."""
+    if watched_s <= 0:
+        return Measured(metric, None, unit="visits", why="nobody has watched: start a watch")
+    lost = [Missed(j.visit.campsite, j.visit.start, tuple(s.id for s in j.visit.seen)) for j in judged if not j.hit]
+    detail = {
+        "watched_h": watched_s / 3600.0,
+        "sightings": [{"campsite": m.campsite, "seen_at": m.seen_at, "ids": list(m.sightings)} for m in lost[:50]],
+    }
+    return Measured(metric, float(len(lost)), n=len(judged), unit="visits", detail=detail)

@@ -1,0 +1,113 @@
+"""Gates: is what must be true to go on true, false, or not known? Pure."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from rollout.measured import METRICS, Measured
+from rollout.spec import Gate
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+}  # fmt: skip
+
+
+class Outcome(StrEnum):
+    """What a look at a gate says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    """Not enough data, or nobody measured it. Never a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate and what a look at it found. ``why`` says what is missing or what is against it."""
+
+    gate: str
+    metric: str
+    outcome: Outcome
+    value: float | None = None
+    """The point estimate."""
+    compared: float | None = None
+    """What was compared: the bound, or the point estimate."""
+    limit: float | None = None
+    n: float = 0.0
+    least_n: float = 0.0
+    unit: str = ""
+    why: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def assess_gate(gate: Gate, measured: Measured | None) -> GateResult:
+    """Look at one gate.
+
+    1. Nobody measured the metric, or it has no value: inconclusive.
+    2. It rests on fewer independent units than the gate demands: inconclusive.
+    3. The bound that the gate names is missing or not a number: inconclusive.
+    4. What is compared satisfies the gate: passed.
+    5. Only the bound does not, the estimate itself does: inconclusive, more data may decide it. An e-value below its
+       limit is such a case until it falls below the limit's inverse.
+    6. Otherwise: failed.
+    """
+    limit = gate.e_min if gate.bound == "eprocess" else gate.value
+    assert limit is not None  # the configuration was checked
+    if measured is None:
+        return _result(gate, None, Outcome.INCONCLUSIVE, limit, "nobody has measured it")
+    if measured.value is None or math.isnan(measured.value):
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, measured.why or "not enough data")
+    if measured.n < gate.least_n:
+        why = f"rests on {measured.n:g} of the {gate.least_n:g} {measured.unit or 'samples'} that it needs"
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why)
+    compared = measured.bounds.get(gate.bound) if gate.bound else measured.value
+    if compared is None or math.isnan(compared):
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {gate.bound} yet")
+    if gate.bound == "eprocess":
+        return _e_value(gate, measured, compared, limit)
+    compare = _COMPARE[gate.op or ""]
+    if compare(compared, limit):
+        return _result(gate, measured, Outcome.PASSED, limit, "", compared)
+    if gate.bound and compare(measured.value, limit):
+        why = f"{measured.value:.3g} would do, but its bound is only {compared:.3g}: more data may decide it"
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
+    return _result(gate, measured, Outcome.FAILED, limit, f"is {compared:.3g}", compared)
+
+
+def assess_gates(gates: Iterable[Gate], measured: Mapping[str, Mapping[str, Measured]]) -> tuple[GateResult, ...]:
+    """Look at all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
+    return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric)) for gate in gates)
+
+
+def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> GateResult:
+    if e_value >= limit:
+        return _result(gate, measured, Outcome.PASSED, limit, "", e_value)
+    if e_value <= 1 / limit:
+        return _result(
+            gate, measured, Outcome.FAILED, limit, f"e-value {e_value:.3g}: the evidence is against it", e_value
+        )
+    return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"e-value {e_value:.3g} of {limit:g}", e_value)
+
+
+def _result(
+    gate: Gate, measured: Measured | None, outcome: Outcome, limit: float, why: str, compared: float | None = None
+) -> GateResult:
+    known = measured or Measured(gate.metric, None)
+    return GateResult(
+        gate=str(gate),
+        metric=gate.metric,
+        outcome=outcome,
+        value=known.value,
+        compared=compared,
+        limit=limit,
+        n=known.n,
+        least_n=gate.least_n,
+        unit=known.unit or METRICS[gate.metric].unit,
+        why=why,
+        detail=known.detail,
+    )

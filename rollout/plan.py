@@ -1,0 +1,178 @@
+"""What the road still demands: for each gate how much evidence, how much there is, and how many days that takes at
+the rates seen so far. Pure; nothing is promised, and where nothing was seen yet it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, log
+from typing import Final
+
+from rollout.evidence.proportions import needed_for_evalue, needed_n
+from rollout.gates import GateResult, Outcome
+from rollout.looks import STAGE, Look
+from rollout.measured import METRICS, Measured
+from rollout.places import campsites_of
+from rollout.road import Road, Stage, place_lines, shown
+from rollout.spec import Gate
+from rollout.state import State
+
+_CUMULATIVE: Final = {
+    "encounters_blind_cumulative": "encounters_blind",
+    "recall_blind_cumulative": "recall_blind",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A gate with what it takes. ``need`` and ``have`` count ``unit``; ``days`` is None when nobody can say."""
+
+    gate: str
+    metric: str
+    summary: str
+    outcome: Outcome | None
+    """None for a stage that is not reached yet."""
+    need: float | None
+    have: float
+    unit: str
+    per_day: float | None
+    days: float | None
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """A stage with what it takes to leave it."""
+
+    index: int
+    name: str
+    mode: str
+    places: tuple[str, ...]
+    duration: str
+    shortest_days: float
+    demands: tuple[Demand, ...]
+    days: float | None
+    """At least so long, at the rates seen so far; None when a demand's days are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What was seen so far, for looking ahead: the current stage's metrics, and over how many days and campsites."""
+
+    measured: Mapping[str, Measured]
+    days: float
+    campsites: int
+
+
+def plan(road: Road, state: State, look: Look, now: float, cameras: Mapping[str, int]) -> tuple[StagePlan, ...]:
+    """The whole road from here. ``cameras`` is how many cameras each campsite has."""
+    here = min(state.stage, len(road.stages) - 1)
+    rates = Rates(look.measured[STAGE], (now - look.since) / 86400, len(look.stage.places))
+    return tuple(
+        _stage(stage, index, look.gates if index == here else None, rates, cameras)
+        for index, stage in enumerate(road.stages)
+    )
+
+
+def _stage(
+    stage: Stage, index: int, looked: tuple[GateResult, ...] | None, rates: Rates, cameras: Mapping[str, int]
+) -> StagePlan:
+    results = {result.gate: result for result in looked or ()}
+    demands = tuple(
+        demand(gate, results.get(str(gate)), rates, stage, sum(cameras.get(s, 0) for s in campsites_of(stage.places)))
+        for gate in stage.gates
+    )
+    chosen = stage.duration.min or stage.duration.longest
+    shortest = chosen.nominal_s / 86400
+    known = [each.days for each in demands]
+    return StagePlan(
+        index=index,
+        name=stage.name,
+        mode=stage.mode.value,
+        places=tuple(place_lines(stage.places)),
+        duration=shown(stage.duration),
+        shortest_days=shortest,
+        demands=demands,
+        days=None if None in known else max([shortest, *(days for days in known if days is not None)]),
+    )
+
+
+def demand(gate: Gate, result: GateResult | None, rates: Rates, stage: Stage, cameras: int) -> Demand:
+    """What one gate takes at one stage.
+
+    1. How many units it needs, given the misses so far, if everything from now on goes well.
+    2. How many there are: of the current stage, or for a cumulative metric of all before it.
+    3. How many come a day: as many for each campsite as so far; for camera-days as many as there are cameras.
+    """
+    seen = rates.measured.get(gate.metric) or rates.measured.get(_CUMULATIVE.get(gate.metric, ""))
+    need = needed(gate, seen)
+    carried = result is not None or gate.metric in _CUMULATIVE
+    have = _have(gate, seen) if carried else 0.0
+    per_day = _per_day(gate, seen, rates, stage, cameras)
+    short = 0.0 if need is None else max(0.0, need - have)
+    days = 0.0 if not short else (short / per_day if per_day else None)
+    if result is not None and result.outcome is Outcome.PASSED:
+        short, days = 0.0, 0.0
+    unit = seen.unit if seen and seen.unit else _unit(gate)
+    return Demand(
+        gate=str(gate),
+        metric=gate.metric,
+        summary=METRICS[gate.metric].summary,
+        outcome=result.outcome if result else None,
+        need=need,
+        have=have,
+        unit=unit,
+        per_day=per_day,
+        days=days,
+        missing=_missing(result, short, unit),
+    )
+
+
+def needed(gate: Gate, seen: Measured | None) -> float | None:
+    """Units at which the gate can pass if no further miss or alarm comes; None where it is not about an amount."""
+    least = gate.least_n or None
+    misses = 0
+    if seen is not None and seen.value is not None and 0 <= seen.value <= 1:
+        misses = round(seen.n * (1 - seen.value))
+    if gate.metric.startswith("encounters") and gate.value is not None:
+        return gate.value
+    if gate.bound == "cp_lower" and gate.value is not None and gate.value < 1:
+        return max(float(needed_n(gate.value, misses)), least or 0)
+    if gate.bound == "eprocess" and gate.e_min is not None:
+        return float(needed_for_evalue(gate.r0 or 0.9, misses, gate.e_min))
+    if gate.bound in ("poisson_upper", "quasipoisson_upper") and gate.value:
+        return max(-log(0.05) / gate.value, least or 0)
+    return least
+
+
+def _unit(gate: Gate) -> str:
+    """What the amount of data behind a metric is usually counted in."""
+    if gate.min_camera_days is not None or gate.bound in ("poisson_upper", "quasipoisson_upper"):
+        return "camera-days"
+    if gate.min_samples is not None:
+        return "samples"
+    return "warnings" if gate.metric == "camper_warning_precision" else "bear-nights"
+
+
+def _have(gate: Gate, seen: Measured | None) -> float:
+    if seen is None:
+        return 0.0
+    return (seen.value or 0.0) if gate.metric.startswith("encounters") else seen.n
+
+
+def _per_day(gate: Gate, seen: Measured | None, rates: Rates, stage: Stage, cameras: int) -> float | None:
+    if gate.bound in ("poisson_upper", "quasipoisson_upper") or gate.min_camera_days is not None:
+        return float(cameras) or None
+    amount = _have(gate, seen)
+    if not amount or rates.days <= 0 or not rates.campsites:
+        return None
+    return amount / rates.days / rates.campsites * len(stage.places)
+
+
+def _missing(result: GateResult | None, short: float, unit: str) -> str:
+    if result is None:
+        return ""
+    if result.outcome is Outcome.PASSED:
+        return "nothing"
+    more = f"; {ceil(short):g} more {unit}" if short else ""
+    return f"{result.why}{more}"

@@ -1,0 +1,145 @@
+"""Plots as SVG text, made here: no script, no colours of their own but classes, which a style sheet fills in. Pure.
+
+Everything that comes from data is escaped. A plot never stands alone: figures or a table beside it say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from math import ceil, log10
+from typing import Final
+
+from rollout.reports.document import Form, Plot, Spot, Spots, Steps
+from rollout.reports.words import number
+
+_WIDE: Final = 640
+_LABELS_PX: Final = 190
+_VALUES_PX: Final = 90
+_ROW_PX: Final = 28
+_LONGEST_LABEL: Final = 30
+
+
+def svg(plot: Plot) -> str:
+    """A plot as one SVG element."""
+    return _spots(plot) if isinstance(plot, Spots) else _steps(plot)
+
+
+def _spots(plot: Spots) -> str:
+    most = plot.most if plot.most is not None else _most(plot.spots)
+    left, right = _LABELS_PX, _WIDE - _VALUES_PX
+    parts = [_grid_across(most, plot.form, left, right, 24, 28 + _ROW_PX * len(plot.spots))]
+    for row, spot in enumerate(plot.spots):
+        y = 28 + _ROW_PX * row + _ROW_PX / 2
+        parts.append(f'<text class="plot-label" x="0" y="{y + 4:.0f}">{escape(_short(spot.label))}</text>')
+        parts.append(_spot(spot, y, left, right, most))
+        said = "no data" if spot.value is None else number(spot.value, plot.form)
+        parts.append(f'<text class="plot-value" x="{_WIDE}" y="{y + 4:.0f}" text-anchor="end">{escape(said)}</text>')
+    return _svg(plot.title, _WIDE, 36 + _ROW_PX * len(plot.spots), parts)
+
+
+def _most(spots: Sequence[Spot]) -> float:
+    reach = max((value for spot in spots for value in (spot.value, spot.high) if value is not None), default=0.0)
+    return _round_up(reach) if reach > 0 else 1.0
+
+
+def _round_up(value: float) -> float:
+    """The next round number: 1, 2, 5 times a power of ten."""
+    power = 10.0 ** (ceil(log10(value)) - 1)
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * 0.9999)
+
+
+def _spot(spot: Spot, y: float, left: float, right: float, most: float) -> str:
+    if spot.value is None:
+        return ""
+
+    def x(value: float) -> float:
+        return left + (right - left) * min(1.0, max(0.0, value / most))
+
+    low, high = (spot.value if end is None else end for end in (spot.low, spot.high))
+    bar = f'<path class="plot-interval" d="M{x(low):.1f} {y:.1f}H{x(high):.1f}"/>' if high > low else ""
+    kind = escape(spot.kind, quote=True)
+    return f'<g class="plot-spot plot-{kind}">{bar}<circle cx="{x(spot.value):.1f}" cy="{y:.1f}" r="5"/></g>'
+
+
+def _grid_across(most: float, form: Form, left: float, right: float, top: float, bottom: float) -> str:
+    parts = []
+    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = left + (right - left) * part
+        said = f"{100 * part * most:.0f} %" if form is Form.SHARE else number(part * most, form)
+        parts.append(f'<path class="plot-grid" d="M{x:.1f} {top:.0f}V{bottom:.0f}"/>')
+        parts.append(
+            f'<text class="plot-tick" x="{x:.1f}" y="{top - 8:.0f}" text-anchor="middle">{escape(said)}</text>'
+        )
+    return "".join(parts)
+
+
+_LEFT: Final = 62
+_RIGHT: Final = 16
+_TOP: Final = 12
+_HIGH: Final = 220
+
+
+def _steps(plot: Steps) -> str:
+    xs = [x for x, _ in plot.points] or [0.0]
+    first, last = (0.0 if plot.x_form is Form.SECONDS else min(xs)), max(xs)
+    low, high = _ends(plot)
+    wide = _WIDE - _LEFT - _RIGHT
+
+    def across(x: float) -> float:
+        return _LEFT + wide * ((x - first) / (last - first) if last > first else 0.5)
+
+    def up(y: float) -> float:
+        place = (_log(y, low) - log10(low)) / (log10(high) - log10(low)) if plot.log else (y - low) / (high - low)
+        return _TOP + _HIGH * (1 - min(1.0, max(0.0, place)))
+
+    parts = []
+    for tick in _ticks(plot, low, high):
+        parts.append(f'<path class="plot-grid" d="M{_LEFT} {up(tick):.1f}H{_LEFT + wide}"/>')
+        said = f"{100 * tick:.0f} %" if plot.y_form is Form.SHARE else number(tick, plot.y_form)
+        parts.append(_text("plot-tick", _LEFT - 6, up(tick) + 4, said, "end"))
+    for name, height in plot.limits:
+        parts.append(f'<path class="plot-limit" d="M{_LEFT} {up(height):.1f}H{_LEFT + wide}"/>')
+        parts.append(_text("plot-tick", _LEFT + wide, up(height) - 4, name, "end"))
+    if plot.points:
+        steps = f"M{across(xs[0]):.1f} {up(plot.points[0][1]):.1f}"
+        steps += "".join(f"H{across(x):.1f}V{up(y):.1f}" for x, y in plot.points[1:])
+        parts.append(f'<path class="plot-line" d="{steps}"/>')
+    for at, anchor in ((first, "start"), (last, "end")):
+        said = f"bear {at:.0f}" if plot.x_form is Form.NUMBER else number(at, plot.x_form)
+        parts.append(_text("plot-tick", across(at), _TOP + _HIGH + 18, said, anchor))
+    parts.append(_text("plot-label", _LEFT + wide / 2, _TOP + _HIGH + 34, plot.across, "middle"))
+    return _svg(f"{plot.title}: {plot.up}", _WIDE, _TOP + _HIGH + 44, parts)
+
+
+def _ends(plot: Steps) -> tuple[float, float]:
+    if plot.y_form is Form.SHARE:
+        return 0.0, 1.0
+    values = [y for _, y in plot.points] + [height for _, height in plot.limits]
+    if plot.log:
+        return max(1e-6, min([0.1, *(v for v in values if v > 0)])), max([10.0, *values])
+    return 0.0, _round_up(max([1e-9, *values]))
+
+
+def _ticks(plot: Steps, low: float, high: float) -> list[float]:
+    if not plot.log:
+        return [low + (high - low) * part for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    powers = range(ceil(log10(low)), int(log10(high)) + 1)
+    return [10.0**power for power in powers if len(powers) < 9 or power % 3 == 0]
+
+
+def _log(value: float, least: float) -> float:
+    return log10(max(value, least))
+
+
+def _text(kind: str, x: float, y: float, said: str, anchor: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+
+
+def _svg(title: str, wide: float, high: float, parts: Sequence[str]) -> str:
+    head = f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" role="img"'
+    return f'{head} aria-label="{escape(title, quote=True)}">{"".join(parts)}</svg>'
