@@ -22,12 +22,41 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
+from review_ui import openapi
 from review_ui.board import CameraBoard
+from review_ui.caretaker import keep_going
 from review_ui.errors import install_error_pages
 from review_ui.live import LiveHub
+from review_ui.oidc import OpenId
 from review_ui.pages import STATIC_DIR, Pages
 from review_ui.protection import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
-from review_ui.routes import alerts, api, login, media, metrics, sightings, watch
+from review_ui.road import RoadBook
+from review_ui.routes import (
+    account,
+    alerts,
+    api,
+    api_people,
+    api_sightings,
+    appeals,
+    audit,
+    cameras,
+    camper,
+    labels,
+    labels_api,
+    ledger,
+    login,
+    lots,
+    media,
+    metrics,
+    models,
+    people,
+    predict,
+    rollout,
+    rollout_api,
+    sightings,
+    timeline,
+    watch,
+)
 from review_ui.site import Site
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -54,6 +83,7 @@ def create_app(
         await site.hub.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(site.hub.run)
+            tasks.start_soon(keep_going, site)
             yield
             site.hub.close()
             tasks.cancel_scope.cancel()
@@ -73,14 +103,41 @@ def create_app(
             Middleware(SecurityHeaders, secure=settings.bearwatch_secure_cookies),
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
+            Middleware(predict.PictureBodies),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
     )
     app.state.site = site
-    for module in (watch, alerts, sightings, media, login, api, metrics):
+    for module in (
+        watch,
+        alerts,
+        sightings,
+        media,
+        login,
+        api,
+        api_sightings,
+        api_people,
+        metrics,
+        predict,
+        timeline,
+        camper,
+        appeals,
+        account,
+        people,
+        labels,
+        labels_api,
+        models,
+        ledger,
+        cameras,
+        rollout,
+        rollout_api,
+        audit,
+        lots,
+    ):
         app.include_router(module.router)
     app.mount(f"/static/{site.pages.version}", KeptForEver(directory=STATIC_DIR), name="static")
     install_error_pages(app)
+    openapi.install(app)
     return app
 
 
@@ -109,4 +166,6 @@ def _site(
         hub=LiveHub(database, board, settings.redis, clock),
         pages=Pages(clock),
         clock=clock,
+        openid=OpenId(settings, clock),
+        road=RoadBook(settings.bearwatch_config, config),
     )

@@ -70,6 +70,10 @@ class ModeView:
     blind: tuple[CameraView, ...]
     manual_watch: bool
     """No camera sees: whatever was granted, only people watch."""
+    handover: int | None = None
+    """How often somebody was paged since authority ended here; None unless nobody has taken over the watch yet."""
+    switched_off: bool = False
+    """The lot has taken the model's help away for this night."""
 
     @property
     def name(self) -> str:

@@ -11,9 +11,12 @@ from db.models import Alert, Delivery, DeliveryStatus, Review, Verdict
 from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.views.cards import find_alert
-from review_ui.visibility import hidden_campsites
+from review_ui.visibility import visible
 from review_ui.words import VERDICT_WORDS
 from rollout.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
+from rollout.outward import Outward
+
+KEY_TAKEN = "This idempotency key belongs to another decision. Reload the page and decide again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +56,24 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
 
     1. An alert that is hidden from this person does not exist for them.
     2. The score was hidden from whoever gave the first answer, and from nobody after: that is written down.
-    3. A conflict leaves no trace.
+    3. A conflict leaves no trace. A key that was used for something else is one, too.
     """
     now = site.clock()
     try:
         with site.database.write() as session:
-            alert = find_alert(session, alert_id, hidden_campsites(session, account.id, now))
+            alert = find_alert(session, alert_id, visible(session, account, now))
             if alert is None:
                 return None
             try:
                 review = decide(
-                    session, _decision(session, account, alert, answer), site.config.rollout.notify, now,
-                    site.config.rollout.undo_s,
-                )  # fmt: skip
+                    session, _decision(session, account, alert, answer), Outward.of(site.config), now
+                )
             except SomebodyElseWasFirst as first:
                 raise _RolledBack(_conflict(first.alert, first.review)) from first
             except NothingToUndo as nothing:
                 raise _RolledBack(_nothing(session, alert)) from nothing
+            if (review.alert_id, review.user_id, review.verdict) != (alert_id, account.id, answer.verdict):
+                raise _RolledBack(Conflict(KEY_TAKEN, alert.version, alert.status))
             done = _done(session, review)
             messages = _unsent(session, alert_id)
     except _RolledBack as rolled_back:

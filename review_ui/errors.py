@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from http import HTTPStatus
 from urllib.parse import quote
@@ -10,18 +9,25 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
+from review_ui.problems import problem
 from review_ui.protection import HEADERS
 from review_ui.resume import keep
-from review_ui.site import NotAllowed, SignInFirst, site_of
+from review_ui.security import Owes
+from review_ui.site import BadToken, NotAllowed, Owing, SignInFirst, site_of
 
 log = logging.getLogger(__name__)
 
 SIGN_IN_FIRST = "Sign in first."
 NOT_ALLOWED = "Your role does not include this."
+BAD_TOKEN = "This token opens nothing: it was revoked, has expired, or never was one."
+_OWED = {
+    Owes.PASSWORD: "Choose a password of your own first, on the page /account.",
+    Owes.SECOND_FACTOR: "Set up the second factor first, on the page /account: your role needs one.",
+}
 DATABASE_AWAY = "The database does not answer. What you sent was not written down; try again in a moment."
 OUR_FAULT = "That was our mistake, not yours, and it is in the log. Go back and try again."
 NOT_UNDERSTOOD = "The form was not complete. Go back, reload the page, and try again."
@@ -31,6 +37,8 @@ def install_error_pages(app: FastAPI) -> None:
     """Answer every known exception with a page or with JSON."""
     app.add_exception_handler(SignInFirst, _sign_in_first)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(Owing, _owing)
+    app.add_exception_handler(BadToken, _bad_token)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(OperationalError, _database_away)
@@ -47,14 +55,14 @@ def for_a_program(request: Request) -> bool:
 async def _sign_in_first(request: Request, _error: Exception) -> Response:
     """Ask for a login. A form that was on its way is kept inside the login form."""
     if for_a_program(request):
-        return JSONResponse({"detail": SIGN_IN_FIRST}, status_code=401)
+        return problem(401, SIGN_IN_FIRST, headers={"WWW-Authenticate": "Bearer"})
     if request.method != "POST":
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
     site = site_of(request)
     fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     kept = keep(request.url.path, fields, site.config, site.clock())
-    context = {"next": "/", "kept": kept, "name": "", "error": "Your session has ended."}
+    context = {"next": "/", "kept": kept, "name": "", "error": "Your session has ended.", "openid": site.openid.offered}
     return site.pages.render(request, "login.html", context, status=401)
 
 
@@ -62,10 +70,24 @@ async def _not_allowed(request: Request, _error: Exception) -> Response:
     return await _http_error(request, HTTPException(403, NOT_ALLOWED))
 
 
+async def _owing(request: Request, error: Exception) -> Response:
+    """Something has to be done first: pages lead there, programs are told."""
+    assert isinstance(error, Owing)
+    if for_a_program(request) or request.method != "GET":
+        return await _http_error(request, HTTPException(403, _OWED[error.owes]))
+    return RedirectResponse("/account", status_code=303)
+
+
+async def _bad_token(request: Request, _error: Exception) -> Response:
+    return await _http_error(request, HTTPException(401, BAD_TOKEN, {"WWW-Authenticate": "Bearer"}))
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if for_a_program(request) or error.status_code < 400:
+    if error.status_code < 400:
         return await http_exception_handler(request, error)
+    if for_a_program(request):
+        return _problem(error)
     status = HTTPStatus(error.status_code)
     detail = error.detail if error.detail != status.phrase else ""
     context = {"title": _TITLES.get(error.status_code, status.phrase), "detail": detail}
@@ -74,12 +96,22 @@ async def _http_error(request: Request, error: Exception) -> Response:
     )
 
 
+def _problem(error: HTTPException) -> Response:
+    """A mistake as a problem document; routes may give the mistakes of a form as ``{field: words}``."""
+    detail: object = error.detail
+    if isinstance(detail, dict):
+        errors = [{"loc": ["body", field], "msg": words, "type": "invalid"} for field, words in detail.items()]
+        words = " ".join(str(each) for each in detail.values())
+        return problem(error.status_code, words, errors=errors, headers=error.headers)
+    return problem(error.status_code, str(detail), headers=error.headers)
+
+
 async def _not_understood(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if for_a_program(request):
         # Without what was sent: it may hold what no JSON can carry, half a surrogate pair or a NaN.
         problems = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
-        return Response(json.dumps({"detail": problems}), status_code=422, media_type="application/json")
+        return problem(422, "Some of what was sent cannot be used; see `errors`.", errors=problems)
     return await _http_error(request, HTTPException(422, NOT_UNDERSTOOD))
 
 

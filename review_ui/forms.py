@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from core.config import Config
 from review_ui.moments import BadMoment, When, check, when_seen
+from review_ui.security import Account
 from review_ui.sightings import LONGEST_NOTE, MOST_ANIMALS, Entered
 from review_ui.words import ANIMALS
 
@@ -16,7 +17,7 @@ KEY_PATTERN = r"^[A-Za-z0-9_-]{8,64}$"
 """Idempotency keys: the browser's are UUIDs."""
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text as every database takes it: PostgreSQL knows no NUL, UTF-8 no half of a pair."""
     return text.replace("\0", "").encode("utf-8", "replace").decode().strip()
 
@@ -58,10 +59,10 @@ class SightingForm:
         except BadMoment:
             return self
 
-    def entered(self, config: Config, now: float) -> tuple[Entered | None, dict[str, str]]:
-        """What it means, or what is wrong with each field."""
+    def entered(self, config: Config, account: Account, now: float) -> tuple[Entered | None, dict[str, str]]:
+        """What it means, or what is wrong with each field. A campsite that is not theirs is no choice."""
         errors: dict[str, str] = {}
-        if self.campsite not in config.campsites:
+        if self.campsite not in config.campsites or not account.covers(self.campsite):
             errors["campsite"] = "Choose the campsite."
         camera = config.cameras.get(self.camera)
         if self.camera and (camera is None or camera.campsite != self.campsite):
@@ -80,7 +81,7 @@ class SightingForm:
         if errors:
             return None, errors
         return (
-            Entered(self.campsite, self.camera or None, self.animal, int(self.number), _storable(self.note), seen_at),
+            Entered(self.campsite, self.camera or None, self.animal, int(self.number), storable(self.note), seen_at),
             {},
         )
 

@@ -20,15 +20,18 @@ import redis.asyncio
 from fastapi.sse import ServerSentEvent
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from core.telemetry import BELL_CHANNEL
 from db.ledger import head_seq
-from db.models import LedgerEntry
+from db.models import Alert, Encounter, LedgerEntry
 from db.session import Database
-from review_ui.board import CameraBoard, ModeView
+from review_ui.board import CameraBoard, CameraView, ModeView
 from review_ui.modes import modes_now
-from review_ui.security import Account, valid_sessions
-from review_ui.visibility import hidden_by_user, hidden_campsites
+from review_ui.rights import Right
+from review_ui.security import Account
+from review_ui.tokens import still_here
+from review_ui.visibility import Visible, visible, visible_to
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,9 @@ MOST_MISSED: Final = 1000
 """A browser that missed more than this reloads instead of catching up."""
 QUEUE_LENGTH: Final = 256
 """A browser that lags this far behind is cut off; it comes back by itself and catches up."""
-KINDS: Final = ("alert.", "review.", "sighting.", "watch.")
+CAMPER_KINDS: Final = ("camper.report", "camper.complaint", "camper.handled")
+"""What people wrote or did: it reaches those who are blind to the campsite too. Appeals are not announced."""
+KINDS: Final = ("alert.", "review.", "sighting.", "watch.", *CAMPER_KINDS)
 OWN_KINDS: Final = ("sighting.", "watch.")
 """A person's own acts: these reach their other pages even while the campsite is hidden."""
 
@@ -58,17 +63,21 @@ class Happening:
     subject: str
     campsite: str | None
     actor: str
+    span: tuple[float, float] | None = None
+    """For an alert: the first and last moment of what the model saw."""
 
     def event(self) -> ServerSentEvent:
         """As it goes over the wire."""
         data = {"kind": self.kind, "subject": self.subject, "campsite": self.campsite}
         return ServerSentEvent(event="ledger", id=str(self.seq), data=data)
 
-    def may_reach(self, user_id: int, hidden: Collection[str]) -> bool:
-        """Whether this user may hear of it now."""
-        if self.campsite not in hidden:
+    def may_reach(self, account: Account, sight: Visible) -> bool:
+        """Whether this person may hear of it now."""
+        if sight.shows(self.campsite, self.span):
             return True
-        return self.kind.startswith(OWN_KINDS) and self.actor == f"user:{user_id}"
+        if self.kind in CAMPER_KINDS:
+            return self.campsite is None or account.covers(self.campsite)
+        return self.kind.startswith(OWN_KINDS) and self.actor == f"user:{account.id}"
 
 
 @dataclass(eq=False, slots=True)
@@ -78,7 +87,7 @@ class Listener:
     account: Account
     sent: int
     """Number of the newest ledger entry it has been given or has been found not to be for it."""
-    hidden: set[str]
+    sight: Visible = field(default_factory=Visible)
     queue: asyncio.Queue[ServerSentEvent | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
 
     def give(self, event: ServerSentEvent | None) -> None:
@@ -138,7 +147,7 @@ class LiveHub:
 
     async def events(self, account: Account, after: int | None) -> AsyncIterator[ServerSentEvent]:
         """What happens from now on; with ``after``, first everything since that ledger entry."""
-        listener = Listener(account, self._seq, set())
+        listener = Listener(account, self._seq)
         self._listeners.add(listener)
         try:
             async for event in self._catch_up(listener, after):
@@ -155,13 +164,13 @@ class LiveHub:
         upto = listener.sent  # later entries reach the listener's queue
         start = upto if after is None else after
         yield ServerSentEvent(event="hello", id=str(min(start, upto)), retry=2000, data={"at": self.clock()})
-        yield await self._in_thread(self._cameras_event)
-        listener.hidden = await self._in_thread(self._hidden_of, listener.account.id)
+        yield _cameras_for(listener.account, await self._in_thread(self._cameras_news))
+        listener.sight = await self._in_thread(self._sight_of, listener.account)
         if start > upto or upto - start > MOST_MISSED:
             yield ServerSentEvent(event="resync", id=str(upto), data={})
             return
         for happening in await self._in_thread(self._between, start, upto):
-            if happening.may_reach(listener.account.id, listener.hidden):
+            if happening.may_reach(listener.account, listener.sight):
                 yield happening.event()
 
     # Tasks ---------------------------------------------------------------------------------------------------
@@ -178,13 +187,16 @@ class LiveHub:
                 await self._woken.wait()
 
     async def _step(self) -> int:
-        happenings, seq, hidden = await self._in_thread(self._news, self._seq)
+        happenings, seq = await self._in_thread(self._news, self._seq)
+        sights: dict[str, Visible | None] = {}
+        while happenings and (new := [a for a in self._accounts() if a.session not in sights]):
+            sights |= await self._in_thread(self._sights, new)  # meanwhile others may come
         read = seq - self._seq
         self._seq = seq
         for listener in self._listeners:
             for happening in happenings:
-                user = listener.account.id
-                if happening.seq > listener.sent and happening.may_reach(user, hidden.get(user, ())):
+                sight = sights[listener.account.session]
+                if sight and happening.seq > listener.sent and happening.may_reach(listener.account, sight):
                     listener.give(happening.event())
             listener.sent = max(listener.sent, seq)
         return read
@@ -219,17 +231,17 @@ class LiveHub:
                 log.exception("live events: the database cannot be read; trying again")
 
     async def _tell_cameras(self) -> None:
-        event = await self._in_thread(self._cameras_event)
-        hidden, valid = await self._in_thread(self._visibility, {each.account.session for each in self._listeners})
+        news = await self._in_thread(self._cameras_news)
+        accounts, sights = await self._in_thread(self._who_sees_what, self._accounts())
         for listener in list(self._listeners):
-            if listener.account.session not in valid:
-                listener.give(None)  # logged out, expired, or the account was switched off
+            account = accounts.get(listener.account.session)
+            if account is None or not account.may(Right.VIEW):
+                listener.give(None)  # logged out, expired, switched off, or the role has changed
                 continue
-            sees_less_or_more = hidden.get(listener.account.id, set())
-            if sees_less_or_more != listener.hidden:
-                listener.hidden = sees_less_or_more
+            if (account, sights[account.session]) != (listener.account, listener.sight):
+                listener.account, listener.sight = account, sights[account.session]
                 listener.give(ServerSentEvent(event="resync", data={}))
-            listener.give(event)
+            listener.give(_cameras_for(account, news))
 
     # Reading, in threads -------------------------------------------------------------------------------------
 
@@ -240,46 +252,97 @@ class LiveHub:
         with self.database.read() as session:
             return head_seq(session)
 
-    def _news(self, after: int) -> tuple[list[Happening], int, dict[int, set[str]]]:
+    def _accounts(self) -> list[Account]:
+        return [listener.account for listener in self._listeners]
+
+    def _news(self, after: int) -> tuple[list[Happening], int]:
         with self.database.read() as session:
             rows = session.scalars(
                 select(LedgerEntry).where(LedgerEntry.seq > after).order_by(LedgerEntry.seq).limit(READ_AT_ONCE)
             ).all()
-            hidden = hidden_by_user(session, self.clock()) if rows else {}
-        return _happenings(rows), rows[-1].seq if rows else after, hidden
+            return _happenings(session, rows), rows[-1].seq if rows else after
 
     def _between(self, after: int, upto: int) -> list[Happening]:
         with self.database.read() as session:
             entries = select(LedgerEntry).where(LedgerEntry.seq > after, LedgerEntry.seq <= upto)
-            return _happenings(session.scalars(entries.order_by(LedgerEntry.seq)).all())
+            return _happenings(session, session.scalars(entries.order_by(LedgerEntry.seq)).all())
 
-    def _hidden_of(self, user_id: int) -> set[str]:
+    def _sight_of(self, account: Account) -> Visible:
         with self.database.read() as session:
-            return hidden_campsites(session, user_id, self.clock())
+            return visible(session, account, self.clock())
 
-    def _visibility(self, sessions: set[str]) -> tuple[dict[int, set[str]], set[str]]:
+    def _sights(self, accounts: Collection[Account]) -> dict[str, Visible | None]:
+        """What each may see now; None for those who are no longer here."""
         with self.database.read() as session:
             now = self.clock()
-            return hidden_by_user(session, now), valid_sessions(session, sessions, now)
+            sights = visible_to(session, still_here(session, accounts, now).values(), now)
+        return {account.session: sights.get(account.session) for account in accounts}
 
-    def _cameras_event(self) -> ServerSentEvent:
+    def _who_sees_what(self, accounts: Collection[Account]) -> tuple[dict[str, Account], dict[str, Visible]]:
+        with self.database.read() as session:
+            now = self.clock()
+            here = still_here(session, accounts, now)
+            return here, visible_to(session, here.values(), now)
+
+    def _cameras_news(self) -> _CamerasNews:
         now = self.clock()
         with self.database.read() as session:
             modes = modes_now(session, self.board, now)
-        cameras = [
-            {"id": view.id, "seeing": view.seeing, "why": view.why, "text": view.text}
-            for view in self.board.cameras(now)
-        ]
-        data = {"at": now, "redis_away": self.board.redis_away, "cameras": cameras, "shape": shape(modes)}
-        return ServerSentEvent(event="cameras", data={**data, "modes": {m.campsite_id: m.mode for m in modes}})
+        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now)), tuple(modes))
+
+
+@dataclass(frozen=True, slots=True)
+class _CamerasNews:
+    at: float
+    redis_away: bool
+    cameras: tuple[CameraView, ...]
+    modes: tuple[ModeView, ...]
+
+
+def _cameras_for(account: Account, news: _CamerasNews) -> ServerSentEvent:
+    """What the cameras of somebody's campsites are worth."""
+    modes = [mode for mode in news.modes if account.covers(mode.campsite_id)]
+    cameras = [
+        {"id": view.id, "seeing": view.seeing, "why": view.why, "text": view.text}
+        for view in news.cameras
+        if account.covers(view.campsite_id)
+    ]
+    data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes)}
+    return ServerSentEvent(event="cameras", data={**data, "modes": {m.campsite_id: m.mode for m in modes}})
 
 
 def shape(modes: list[ModeView]) -> str:
     """What a page's banner shows, in short: when it changes, the page fetches a new banner."""
-    return ";".join(f"{m.campsite_id}={m.mode}{'!' * m.manual_watch}:{','.join(c.id for c in m.blind)}" for m in modes)
+    return ";".join(_shape(mode) for mode in modes)
 
 
-def _happenings(rows: Collection[LedgerEntry]) -> list[Happening]:
+def _shape(view: ModeView) -> str:
+    people = "" if view.handover is None else f"h{view.handover}"
+    marks = f"{'!' * view.manual_watch}{'-' * view.switched_off}{people}"
+    return f"{view.campsite_id}={view.mode}{marks}:{','.join(camera.id for camera in view.blind)}"
+
+
+def _happenings(session: Session, rows: Collection[LedgerEntry]) -> list[Happening]:
+    wanted = [row for row in rows if row.kind.startswith(KINDS)]
+    spans = _spans(session, {number for row in wanted if (number := _alert_number(row.subject)) is not None})
     return [
-        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor) for row in rows if row.kind.startswith(KINDS)
+        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor, spans.get(_alert_number(row.subject)))
+        for row in wanted
     ]
+
+
+def _spans(session: Session, alerts: Collection[int]) -> dict[int | None, tuple[float, float]]:
+    """From when to when what each alert is about was seen."""
+    if not alerts:
+        return {}
+    rows = session.execute(
+        select(Alert.id, Encounter.first_at, Encounter.last_at)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Alert.id.in_(alerts))
+    )
+    return {row.id: (row.first_at, row.last_at) for row in rows}
+
+
+def _alert_number(subject: str) -> int | None:
+    kind, _, number = subject.partition(":")
+    return int(number) if kind == "alert" and number.isascii() and number.isdigit() else None

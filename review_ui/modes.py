@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
+from db.models import Mode
 from review_ui.board import CameraBoard, ModeView
 from rollout.authority import authority
+from rollout.permission import switched_off
+from rollout.state import State
+from rollout.store import load
 
 
 def modes_now(session: Session, board: CameraBoard, now: float) -> list[ModeView]:
-    """What holds at each campsite: the authority granted there, and whether any camera sees."""
+    """What holds at each campsite: the authority granted there, whether any camera sees, and who watches instead."""
     granted = {campsite: authority(session, campsite, now) for campsite in board.config.campsites}
-    return board.modes(granted, now)
+    paged = _paged(load(session))
+    return [
+        replace(
+            view,
+            handover=paged.get(view.campsite_id),
+            switched_off=view.mode is not Mode.SHADOW and switched_off(session, view.campsite_id, now),
+        )
+        for view in board.modes(granted, now)
+    ]
+
+
+def _paged(state: State) -> dict[str, int]:
+    """How often somebody was paged, for each campsite whose whole watch is being handed over."""
+    return {place.campsite: each.level + 1 for each in state.handovers if not each.cameras for place in each.places}

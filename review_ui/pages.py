@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.clock import civil
+from review_ui.places import MORE
 from review_ui.words import STATUS_WORDS, VERDICT_WORDS, age, count
 
 HERE: Final = Path(__file__).parent
@@ -85,6 +86,7 @@ def _environment() -> tuple[Environment, str]:
         verdict_words=VERDICT_WORDS,
         status_words=STATUS_WORDS,
         themes=THEMES,
+        more_places=MORE,
     )
     return environment, version
 

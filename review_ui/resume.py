@@ -11,7 +11,13 @@ from typing import Final
 from core.config import Config
 from review_ui.forms import SightingForm
 
-_PATHS: Final = re.compile(r"/sightings|/alerts/\d{1,10}/decision|/watches|/watches/\d{1,10}/end")
+_PATHS: Final = re.compile(
+    r"/sightings|/alerts/\d{1,10}/decision|/watches|/watches/\d{1,10}/(?:end|still)"
+    r"|/appeals/\d{1,10}/(?:answer|settle)|/camper-messages/\d{1,10}"
+    r"|/labels/edits|/labels/changes/\d{1,10}/(?:apply|withdraw|revert)"
+    r"|/rollout/(?:stop|ack)"
+    r"|/cameras/[a-z0-9][a-z0-9_-]{0,62}/(?:areas|test)"
+)
 _MOST_FIELDS: Final = 20
 
 

@@ -11,17 +11,21 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from core.messages import EncounterKind
 from db.ledger import record
 from db.models import Alert, Camera, Campsite, Encounter, Sighting
 from review_ui.security import Account
-from review_ui.visibility import blindfolds
+from review_ui.visibility import MATCH_AFTER_S as MATCH_AFTER_S
+from review_ui.visibility import MATCH_BEFORE_S as MATCH_BEFORE_S
+from review_ui.visibility import Visible, blindfolds
 from review_ui.watches import open_watches
 
-MATCH_BEFORE_S: Final = 120.0
-MATCH_AFTER_S: Final = 600.0
-"""An encounter of the campsite from two minutes before to ten minutes after a sighting is the same visit."""
 LONGEST_NOTE: Final = 2000
 MOST_ANIMALS: Final = 50
+
+
+class KeyTaken(Exception):
+    """An idempotency key that somebody else has used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Entered:
 class Match:
     """The encounter that is nearest to a sighting. ``lead_s`` is positive when the model was first."""
 
+    kind: EncounterKind
     encounter_id: int
     alert_id: int | None
     camera: str
@@ -62,16 +67,19 @@ def intact(sighting: Sighting) -> bool:
 
 
 def log_sighting(session: Session, account: Account, entered: Entered, key: str, now: float) -> Sighting:
-    """Seal a sighting. The same idempotency key again returns the one already sealed.
+    """Seal a sighting. The same idempotency key again returns the one already sealed; somebody else's key raises
+    :class:`KeyTaken`.
 
     It counts as blind when the model's view of the campsite was hidden from the observer all the time from the
     moment they saw the animal until now.
     """
     known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
+    if known is not None and known.user_id != account.id:
+        raise KeyTaken
     if known is not None:
         return known
-    hidden_since = blindfolds(session, now, account.id).get((account.id, entered.campsite))
-    watch = next((w for w in open_watches(session, account.id) if w.campsite_id == entered.campsite), None)
+    fold = blindfolds(session, now, account.id).get((account.id, entered.campsite))
+    watch = next((w for w in open_watches(session, account.id, now) if w.campsite_id == entered.campsite), None)
     sighting = Sighting(
         campsite_id=entered.campsite,
         camera_id=entered.camera,
@@ -83,7 +91,7 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
         seen_at=entered.seen_at,
         sealed_at=now,
         seal=seal_of(entered, account.id, now),
-        blind=hidden_since is not None and hidden_since <= entered.seen_at,
+        blind=fold is not None and fold.all_along_since(entered.seen_at),
         idempotency_key=key,
     )
     session.add(sighting)
@@ -100,29 +108,40 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
     return sighting
 
 
-def match(session: Session, sighting: Sighting) -> Match | None:
-    """Whether the model saw it: the encounter of the same campsite whose beginning is nearest."""
+def match(session: Session, sighting: Sighting, sight: Visible) -> Match | None:
+    """Whether the model saw it: the encounter of the same campsite, visible to whoever asks, that began nearest.
+
+    A bear's encounter comes first; that of an animal which the model does not know is better than none.
+    """
     row = session.execute(
         select(Encounter, Alert.id, Camera.name)
         .join(Camera, Camera.id == Encounter.camera_id)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
         .where(
             Camera.campsite_id == sighting.campsite_id,
+            sight.encounters(),
             Encounter.first_at <= sighting.seen_at + MATCH_AFTER_S,
             Encounter.last_at >= sighting.seen_at - MATCH_BEFORE_S,
         )
     ).all()
     if not row:
         return None
-    encounter, alert_id, camera = min(row, key=lambda found: abs(found[0].first_at - sighting.seen_at))
-    return Match(encounter.id, alert_id, camera, sighting.seen_at - encounter.first_at)
+    encounter, alert_id, camera = min(
+        row, key=lambda found: (found[0].kind != EncounterKind.BEAR, abs(found[0].first_at - sighting.seen_at))
+    )
+    return Match(EncounterKind(encounter.kind), encounter.id, alert_id, camera, sighting.seen_at - encounter.first_at)
 
 
-def recent(session: Session, limit: int, own: int, hidden: set[str]) -> Sequence[Sighting]:
+def match_is_hidden(sighting: Sighting, sight: Visible) -> bool:
+    """Whether the reader may not know if the model saw it: the campsite is hidden, and no view of this moment open."""
+    return not sight.shows(sighting.campsite_id, (sighting.seen_at, sighting.seen_at))
+
+
+def recent(session: Session, limit: int, own: int, sight: Visible) -> Sequence[Sighting]:
     """The newest sightings: one's own, and others' at campsites that one may see, so that watchers stay independent."""
     return session.scalars(
         select(Sighting)
-        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(hidden))
+        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(sight.hidden))
         .options(joinedload(Sighting.user), joinedload(Sighting.campsite).joinedload(Campsite.region))
         .order_by(Sighting.sealed_at.desc())
         .limit(limit)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import redis
 from fastapi import Depends, Request
@@ -17,10 +17,15 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
 from review_ui.board import CameraBoard
+from review_ui.latencies import Latencies
 from review_ui.live import LiveHub
+from review_ui.oidc import OpenId
 from review_ui.pages import Pages
+from review_ui.presence import Presence
 from review_ui.rights import Right
-from review_ui.security import Account, account_of
+from review_ui.road import RoadBook
+from review_ui.security import Account, Client, Owes, account_of
+from review_ui.tokens import bearer_of, token_account
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +43,10 @@ class Site:
     hub: LiveHub
     pages: Pages
     clock: Callable[[], float]
+    openid: OpenId
+    road: RoadBook
+    presence: Presence = field(default_factory=Presence)
+    latencies: Latencies = field(default_factory=Latencies)
 
     def ring(self) -> None:
         """Tell all open pages, here and in other processes, that the database has something new."""
@@ -68,6 +77,24 @@ class NotAllowed(Exception):
     """Logged in, but this person's role does not include that."""
 
 
+class Owing(Exception):
+    """Logged in, but something has to be done first: choose a password, set up the second factor."""
+
+    def __init__(self, owes: Owes) -> None:
+        super().__init__(owes)
+        self.owes = owes
+
+
+class BadToken(Exception):
+    """A program's token that is none, has expired, or was revoked."""
+
+
+def client_of(request: Request) -> Client:
+    """Where a request comes from."""
+    address = request.client.host if request.client else "unknown"
+    return Client(address, "".join(c for c in request.headers.get("user-agent", "") if c.isprintable())[:120])
+
+
 def site_of(request: Request) -> Site:
     """The site that a request belongs to."""
     site: Site = request.app.state.site
@@ -78,12 +105,24 @@ SiteDep = Annotated[Site, Depends(site_of)]
 
 
 def visitor(request: Request, site: SiteDep) -> Account | None:
-    """Who is asking, if anybody is logged in."""
+    """Who is asking, if anybody is: a browser by its cookie, a program by its token.
+
+    A program that shows a token which opens nothing is told so (:class:`BadToken`), wherever it knocks.
+    """
+    bearer = bearer_of(request.headers.get("authorization"))
     token = request.cookies.get(site.cookie)
-    if not token:
+    if bearer is None and not token:
         return None
+    now = site.clock()
     with site.database.read() as session:
-        account = account_of(session, token, site.clock())
+        if bearer is not None:
+            account = token_account(session, bearer, now)
+        else:
+            account = account_of(session, token, now, site.settings.second_factor_roles)
+    if bearer is not None and account is None:
+        raise BadToken
+    if account is not None:
+        site.presence.saw(account.session, now)
     request.state.account = account
     return account
 
@@ -91,23 +130,49 @@ def visitor(request: Request, site: SiteDep) -> Account | None:
 VisitorDep = Annotated[Account | None, Depends(visitor)]
 
 
-def viewer(account: VisitorDep) -> Account:
-    """Somebody who may look. Raises :class:`SignInFirst` or :class:`NotAllowed`."""
-    return _with(Right.VIEW, account)
+def signed_in(account: VisitorDep) -> Account:
+    """Somebody who is logged in, with whatever they still owe. Programs have no account to look after.
 
-
-def reviewer(account: VisitorDep) -> Account:
-    """Somebody who may decide. Raises :class:`SignInFirst` or :class:`NotAllowed`."""
-    return _with(Right.REVIEW, account)
-
-
-def _with(right: Right, account: Account | None) -> Account:
+    Raises :class:`SignInFirst` or :class:`NotAllowed`.
+    """
     if account is None:
         raise SignInFirst
-    if not account.may(right):
-        raise NotAllowed(right)
+    if account.limited_to is not None:
+        raise NotAllowed("an account's own page")
     return account
 
 
-Viewer = Annotated[Account, Depends(viewer)]
-Reviewer = Annotated[Account, Depends(reviewer)]
+def require(right: Right) -> Callable[[Account | None], Account]:
+    """A dependency: somebody who has a right. It raises :class:`SignInFirst`, :class:`Owing` or :class:`NotAllowed`."""
+    return _REQUIRED[right]
+
+
+def _requirement(right: Right) -> Callable[[Account | None], Account]:
+    def required(account: VisitorDep) -> Account:
+        if account is None:
+            raise SignInFirst
+        if account.owes is not None:
+            raise Owing(account.owes)
+        if not account.may(right):
+            raise NotAllowed(right)
+        return account
+
+    return required
+
+
+_REQUIRED: Final = {right: _requirement(right) for right in Right}
+"""One function a right, so that a request asks each only once."""
+
+SignedIn = Annotated[Account, Depends(signed_in)]
+Viewer = Annotated[Account, Depends(require(Right.VIEW))]
+Reviewer = Annotated[Account, Depends(require(Right.REVIEW))]
+Watcher = Annotated[Account, Depends(require(Right.WATCH))]
+Auditor = Annotated[Account, Depends(require(Right.AUDIT))]
+Labeller = Annotated[Account, Depends(require(Right.LABEL))]
+Approver = Annotated[Account, Depends(require(Right.APPROVE_WIDEN))]
+Stopper = Annotated[Account, Depends(require(Right.STOP))]
+Operator = Annotated[Account, Depends(require(Right.OPERATE))]
+ModelOwner = Annotated[Account, Depends(require(Right.MODELS))]
+ReportReader = Annotated[Account, Depends(require(Right.REPORTS))]
+LedgerReader = Annotated[Account, Depends(require(Right.LEDGER))]
+Administrator = Annotated[Account, Depends(require(Right.PEOPLE))]

@@ -1,70 +1,214 @@
-"""Blind by construction: what a ranger on watch in a shadow stage must not see.
+"""What somebody may see now of what the model says: their campsites, less those to which they are blind.
 
 The model is judged against what people saw by themselves. So while a person watches a campsite whose authority is
 ``shadow``, everything the model says about that campsite is hidden from them: in the queue, on alert pages, in
-pictures, in live events and in the API. It comes back when their watch ends, and for a while after each sighting
-that they seal. Every route asks here; there is no other rule.
+pictures, in live events and in the API. It comes back when their watch ends. A sighting that they seal opens, for a
+while, what the model saw around the moment of that sighting, and nothing else: a made-up sighting buys no view of the
+night, and stays in the record under its author's name.
+
+Every route asks here, with :func:`visible`; there is no other rule. Whoever shows something new puts
+:meth:`Visible.alerts` or :meth:`Visible.encounters` into its query, or asks :meth:`Visible.shows`; whoever cannot tell
+when a thing was seen leaves out the campsites in :attr:`Visible.hidden`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from db.models import AuthorityLease, Camera, Mode, Sighting, Watch
-from rollout.authority import effective_mode
+from db.models import Alert, AuthorityLease, Camera, Campsite, Encounter, EncounterFrame, Sighting, Watch
+from review_ui.security import Account
+from rollout.authority import advises
 
 REVEAL_S: Final = 600.0
-"""How long the model's view stays open after a sealed sighting: as long as a match is looked for."""
+"""How long the view that a sealed sighting opens stays open."""
+MATCH_BEFORE_S: Final = 120.0
+MATCH_AFTER_S: Final = 600.0
+"""An encounter of the campsite from two minutes before to ten minutes after a sighting is the same visit."""
 
-Blindfolds = dict[tuple[int, str], float]
-"""Since when, by (user, campsite)."""
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Encounters at a campsite that overlap ``start`` to ``end`` may be seen, although the campsite is hidden."""
+
+    campsite_id: str
+    start: float
+    end: float
+
+    def holds(self, campsite_id: str, first_at: float, last_at: float) -> bool:
+        """Whether an encounter lies in it."""
+        return campsite_id == self.campsite_id and first_at <= self.end and last_at >= self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Blindfold:
+    """Somebody is blind to a campsite ``since`` then, but for the windows that their sightings have opened."""
+
+    since: float
+    windows: tuple[Window, ...] = ()
+
+    def all_along_since(self, at: float) -> bool:
+        """Whether nothing of the campsite could be seen from ``at`` until now."""
+        return not self.windows and self.since <= at
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What one person may see of what the model says. Camera states and modes are not among it: ask ``covers``."""
+
+    hidden: frozenset[str] = frozenset()
+    """Campsites of which nothing may be seen but what ``windows`` open: not theirs, or they are blind to them."""
+    blind: frozenset[str] = frozenset()
+    """Those of them to which they are blind because they watch there."""
+    windows: tuple[Window, ...] = ()
+
+    def alerts(self) -> ColumnElement[bool]:
+        """Condition on :class:`Alert`."""
+        of_alert = aliased(Encounter)
+        opened = (
+            and_(
+                Alert.campsite_id == each.campsite_id,
+                exists().where(of_alert.id == Alert.encounter_id, *_overlap(of_alert, each)),
+            )
+            for each in self.windows
+        )
+        return or_(Alert.campsite_id.not_in(self.hidden), *opened)
+
+    def encounters(self) -> ColumnElement[bool]:
+        """Condition on :class:`Encounter` joined with its :class:`Camera`."""
+        opened = (and_(Camera.campsite_id == w.campsite_id, *_overlap(Encounter, w)) for w in self.windows)
+        return or_(Camera.campsite_id.not_in(self.hidden), *opened)
+
+    def shows(self, campsite_id: str | None, span: tuple[float, float] | None = None) -> bool:
+        """Whether something that the model saw at a campsite may be seen; ``span`` are its encounter's first and last
+        moment. Something of no campsite may be seen; something of no known time only where nothing is hidden.
+        """
+        if campsite_id is None or campsite_id not in self.hidden:
+            return True
+        return span is not None and any(window.holds(campsite_id, *span) for window in self.windows)
+
+
+Blindfolds = dict[tuple[int, str], Blindfold]
+"""By (user, campsite)."""
+
+
+def visible(session: Session, account: Account, now: float) -> Visible:
+    """What one person may see now."""
+    return visible_to(session, [account], now)[account.session]
+
+
+def visible_to(session: Session, accounts: Collection[Account], now: float) -> dict[str, Visible]:
+    """The same for many at once, by their login sessions; for the live stream."""
+    users = {account.id for account in accounts}
+    folds = blindfolds(session, now, next(iter(users)) if len(users) == 1 else None)
+    everything = _all_campsites(session) if any(a.campsites is not None for a in accounts) else frozenset()
+    return {account.session: _visible(account, folds, everything) for account in accounts}
+
+
+def visible_campsites(session: Session, account: Account, now: float) -> set[str]:
+    """The campsites of which this person may see now all that the model says."""
+    return set(_all_campsites(session) - visible(session, account, now).hidden)
+
+
+def hidden_campsites(session: Session, account: Account, now: float) -> frozenset[str]:
+    """The campsites of which this person must not see now what the model says: not theirs, or they watch there."""
+    return visible(session, account, now).hidden
+
+
+def may_see_camera(session: Session, account: Account, camera_id: str, now: float) -> bool:
+    """Whether this person may look through a camera now. A camera that nobody knows may not be seen."""
+    camera = session.get(Camera, camera_id)
+    return camera is not None and camera.campsite_id not in hidden_campsites(session, account, now)
+
+
+def may_see_picture(session: Session, account: Account, key: str, now: float) -> bool:
+    """Whether this person may see one kept picture: its camera, or the open window in which it was chosen."""
+    camera = session.get(Camera, key.split("/")[1])
+    if camera is None:
+        return False
+    sight = visible(session, account, now)
+    if camera.campsite_id not in sight.hidden:
+        return True
+    return any(
+        _chosen_within(session, camera.id, key, each)
+        for each in sight.windows
+        if each.campsite_id == camera.campsite_id
+    )
 
 
 def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blindfolds:
-    """Who is blind to which campsite, and since when. Of one user, or of all.
+    """Who is blind to which campsite. Of one user, or of all.
 
-    1. Whoever has no open watch on a campsite sees it.
-    2. Where authority is more than shadow, nobody is blind: people act on what the model says.
-    3. A sighting sealed during the watch opens the view for :data:`REVEAL_S` seconds.
-    4. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
+    1. Whoever has no open watch on a campsite sees it. A forgotten watch is over at its ``ends_at``.
+    2. Where the model advises rangers nobody is blind: people act on what it says. That is so in every stage but
+       shadow, and after authority has ended until a ranger has taken over the watch.
+    3. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
+    4. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw from
+       :data:`MATCH_BEFORE_S` before to :data:`MATCH_AFTER_S` after it.
     """
     found: Blindfolds = {}
-    for watch, lease, sealed_at in session.execute(_open_watches(user_id)):
-        if effective_mode(lease, now) is not Mode.SHADOW:
+    windows = _windows(session, now, user_id)
+    for watch, lease, sealed_at in session.execute(_open_watches(now, user_id)):
+        if advises(lease):
             continue
-        opened_until = float("-inf") if sealed_at is None else sealed_at + REVEAL_S
-        if now < opened_until:
-            continue
-        ended = lease.expires_at if lease is not None and lease.expires_at <= now else float("-inf")
-        since = max(watch.started_at, ended, opened_until)
+        closed_at = float("-inf") if sealed_at is None else sealed_at + REVEAL_S
+        shadow_since = lease.granted_at if lease is not None else float("-inf")
+        since = max(watch.started_at, shadow_since, closed_at if closed_at <= now else float("-inf"))
         key = (watch.user_id, watch.campsite_id)
-        found[key] = max(since, found.get(key, since))
+        before = found[key].since if key in found else since
+        found[key] = Blindfold(max(since, before), tuple(windows.get(key, ())))
     return found
 
 
-def hidden_campsites(session: Session, user_id: int, now: float) -> set[str]:
-    """Campsites of which this user must not see anything that the model says."""
-    return {campsite for _, campsite in blindfolds(session, now, user_id)}
+def _visible(account: Account, folds: Blindfolds, everything: frozenset[str]) -> Visible:
+    mine = {campsite: fold for (user, campsite), fold in folds.items() if user == account.id}
+    elsewhere = frozenset() if account.campsites is None else everything - account.campsites
+    windows = [w for campsite, fold in mine.items() if account.covers(campsite) for w in fold.windows]
+    return Visible(elsewhere | frozenset(mine), frozenset(mine), tuple(windows))
 
 
-def hidden_by_user(session: Session, now: float) -> dict[int, set[str]]:
-    """The same for everybody at once, for the live stream. Users who see everything are not in it."""
-    found: dict[int, set[str]] = {}
-    for user_id, campsite in blindfolds(session, now):
-        found.setdefault(user_id, set()).add(campsite)
+def _all_campsites(session: Session) -> frozenset[str]:
+    return frozenset(session.scalars(select(Campsite.id)))
+
+
+def _chosen_within(session: Session, camera_id: str, key: str, window: Window) -> bool:
+    """Whether a picture belongs to an encounter of the camera that a window opens."""
+    chosen = (
+        select(Encounter.id)
+        .outerjoin(EncounterFrame, EncounterFrame.encounter_id == Encounter.id)
+        .where(
+            Encounter.camera_id == camera_id,
+            *_overlap(Encounter, window),
+            or_(Encounter.cover == key, EncounterFrame.media == key),
+        )
+    )
+    return session.scalar(chosen.limit(1)) is not None
+
+
+def _overlap(encounter: type[Encounter], window: Window) -> tuple[ColumnElement[bool], ...]:
+    return encounter.first_at <= window.end, encounter.last_at >= window.start
+
+
+def _windows(session: Session, now: float, user_id: int | None) -> dict[tuple[int, str], list[Window]]:
+    lately = (
+        select(Sighting.user_id, Sighting.campsite_id, Sighting.seen_at)
+        .join(Watch, and_(Watch.user_id == Sighting.user_id, Watch.campsite_id == Sighting.campsite_id))
+        .where(Sighting.sealed_at > now - REVEAL_S, Sighting.sealed_at >= Watch.started_at, is_open(now))
+    )
+    found: dict[tuple[int, str], list[Window]] = {}
+    if user_id is not None:
+        lately = lately.where(Watch.user_id == user_id)
+    for user, campsite, seen_at in session.execute(lately):
+        window = Window(campsite, seen_at - MATCH_BEFORE_S, seen_at + MATCH_AFTER_S)
+        found.setdefault((user, campsite), []).append(window)
     return found
 
 
-def may_see_camera(session: Session, user_id: int, camera_id: str, now: float) -> bool:
-    """Whether this user may look at a camera's pictures now. A camera that nobody knows may not be seen."""
-    camera = session.get(Camera, camera_id)
-    return camera is not None and camera.campsite_id not in hidden_campsites(session, user_id, now)
-
-
-def _open_watches(user_id: int | None) -> Select[Watch, AuthorityLease, float | None]:
+def _open_watches(now: float, user_id: int | None) -> Select[Watch, AuthorityLease, float | None]:
     sealed = (
         select(func.max(Sighting.sealed_at))
         .where(
@@ -77,6 +221,11 @@ def _open_watches(user_id: int | None) -> Select[Watch, AuthorityLease, float | 
     open_watches = (
         select(Watch, AuthorityLease, sealed)
         .outerjoin(AuthorityLease, AuthorityLease.campsite_id == Watch.campsite_id)
-        .where(Watch.ended_at.is_(None))
+        .where(is_open(now))
     )
     return open_watches if user_id is None else open_watches.where(Watch.user_id == user_id)
+
+
+def is_open(now: float) -> ColumnElement[bool]:
+    """Condition on :class:`Watch`: nobody has ended it, and it has not ended by itself."""
+    return and_(Watch.ended_at.is_(None), or_(Watch.ends_at.is_(None), Watch.ends_at > now))

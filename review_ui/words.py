@@ -42,6 +42,19 @@ ANIMALS: Final = {
     "other": "Something else",
 }
 
+LABELS: Final = {
+    "other_animal": "Another animal",
+    "other": "No animal",
+    "empty": "Nothing",
+    "teddy": "Teddy bear",
+}
+"""Labels of the models whose names say it badly."""
+
+
+def label_words(label: str) -> str:
+    """What a model's label is called on pages."""
+    return LABELS.get(label, label.replace("_", " ").capitalize())
+
 
 def age(seconds: float) -> str:
     """A duration as a tired person reads it: ``8 s``, ``4 min``, ``2 h 05 min``, ``3 days``.

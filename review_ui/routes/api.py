@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+import re
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Header, HTTPException, Query
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Verdict
 from review_ui.decisions import Answer, Conflict, apply
-from review_ui.forms import KEY_PATTERN, SightingForm
+from review_ui.forms import KEY_PATTERN
 from review_ui.health import Health, health
+from review_ui.paging import After, Limit, Strict, next_after
+from review_ui.problems import Problem, problem
 from review_ui.routes.alerts import NO_SUCH_ALERT
-from review_ui.routes.sightings import find_sighting, seal
-from review_ui.sightings import LONGEST_NOTE, MOST_ANIMALS, match
 from review_ui.site import Reviewer, SiteDep, Viewer
 from review_ui.views.cards import AlertCard, card_of, find_alert
 from review_ui.views.casefile import CaseFile, casefile
-from review_ui.visibility import hidden_campsites
+from review_ui.visibility import Visible, visible
 
 router = APIRouter(prefix="/api/v1")
-
-
-class Strict(BaseModel):
-    """A body in which an unknown field is an error."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class AlertOut(BaseModel):
@@ -39,6 +35,7 @@ class AlertOut(BaseModel):
     id: int
     version: int
     status: AlertStatus
+    kind: EncounterKind = Field(description="`bear`, or `unknown_animal`: one that the model does not know")
     campsite: str
     camera: str
     captured_at: float
@@ -58,6 +55,7 @@ class AlertOut(BaseModel):
             id=card.id,
             version=card.version,
             status=card.status,
+            kind=card.kind,
             campsite=card.campsite_id,
             camera=card.camera_id,
             captured_at=card.captured_at,
@@ -96,6 +94,7 @@ class OpinionOut(BaseModel):
     score: float
     label: str
     model: str
+    threshold: float | None = Field(description="the bear score from which its frames agree; null in old ones")
 
 
 class AlertFileOut(AlertOut):
@@ -104,6 +103,7 @@ class AlertFileOut(AlertOut):
     frames: list[FrameOut]
     history: list[HistoryOut]
     opinion: OpinionOut | None = Field(description="null until somebody has answered")
+    held: int = Field(description="of an unknown animal: visits to the camera soon after, without alerts of their own")
 
     @classmethod
     def of_file(cls, file: CaseFile) -> Self:
@@ -115,8 +115,11 @@ class AlertFileOut(AlertOut):
                 FrameOut(captured_at=f.captured_at, picture=f.picture.url, box=f.box, agrees=f.agrees)
                 for f in file.frames
             ],
+            held=file.held,
             history=[HistoryOut(at=h.at, who=h.who, what=h.what, undone=h.undone) for h in file.history],
-            opinion=OpinionOut(score=said.score, label=said.label, model=said.model) if said else None,
+            opinion=OpinionOut(score=said.score, label=said.label, model=said.model, threshold=said.threshold)
+            if said
+            else None,
         )
 
 
@@ -145,38 +148,6 @@ class DecisionOut(BaseModel):
     effective_at: float
 
 
-class SightingIn(Strict):
-    """An animal seen with one's own eyes."""
-
-    campsite: str = Field(max_length=63)
-    camera: str | None = Field(default=None, max_length=63)
-    animal: str = Field(default="bear", max_length=40)
-    number: int = Field(default=1, ge=1, le=MOST_ANIMALS)
-    seen_at: float = Field(description="seconds since 1970, UTC; within the last 24 hours", allow_inf_nan=False)
-    note: str = Field(default="", max_length=LONGEST_NOTE)
-    idempotency_key: str = Field(pattern=KEY_PATTERN, description="the same key again is the same sighting")
-
-
-class MatchOut(BaseModel):
-    """The encounter that fits a sighting."""
-
-    alert: int | None
-    camera: str
-    lead_s: float = Field(description="positive when the model was first")
-
-
-class SightingOut(BaseModel):
-    """A sealed sighting."""
-
-    id: int
-    campsite: str
-    seen_at: float
-    sealed_at: float
-    seal: str
-    blind: bool
-    match: MatchOut | None = Field(description="null when the model has not seen it, or when its view is hidden")
-
-
 class CameraOut(BaseModel):
     """What a camera is worth now."""
 
@@ -188,27 +159,32 @@ class CameraOut(BaseModel):
     content_age_s: float | None
 
 
+class CamerasOut(BaseModel):
+    """All cameras."""
+
+    cameras: list[CameraOut]
+
+
 @router.get("/alerts", summary="List alerts, oldest first")
 def list_alerts(
     site: SiteDep,
     account: Viewer,
     status: AlertStatus | None = None,
-    after: Annotated[int, Query(ge=0, lt=2**31)] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: After = 0,
+    limit: Limit = 50,
 ) -> AlertsOut:
     """Alerts by number, of one status or of all."""
     with site.database.read() as session:
-        rows = _alerts_after(session, status, after, limit, hidden_campsites(session, account.id, site.clock()))
+        rows = _alerts_after(session, status, after, limit, visible(session, account, site.clock()))
         cards = [AlertOut.of(card_of(alert, site.media)) for alert in rows]
-    return AlertsOut(alerts=cards, next_after=cards[-1].id if len(cards) == limit else None)
+    return AlertsOut(alerts=cards, next_after=next_after([card.id for card in cards], limit))
 
 
 @router.get("/alerts/{alert_id}", summary="One alert with its frames and history")
 def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     """One alert."""
     with site.database.read() as session:
-        hidden = hidden_campsites(session, account.id, site.clock())
-        file = casefile(session, site.media, site.config, alert_id, hidden)
+        file = casefile(session, site.media, site.config, alert_id, visible(session, account, site.clock()))
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     return AlertFileOut.of_file(file)
@@ -218,7 +194,7 @@ def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     "/alerts/{alert_id}/decisions",
     summary="Decide, or take a decision back",
     response_model=DecisionOut,
-    responses={409: {"description": "somebody else was first, or there is nothing to take back"}},
+    responses={409: {"description": "somebody else was first, or there is nothing to take back", "model": Problem}},
 )
 def post_decision(site: SiteDep, account: Reviewer, alert_id: int, body: DecisionIn) -> Any:
     """Decide about the version that was seen."""
@@ -227,7 +203,7 @@ def post_decision(site: SiteDep, account: Reviewer, alert_id: int, body: Decisio
     if outcome is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     if isinstance(outcome, Conflict):
-        return JSONResponse(_conflict(outcome), status_code=409)
+        return _conflict(outcome)
     return DecisionOut(
         review=outcome.review_id,
         verdict=outcome.verdict,
@@ -237,49 +213,10 @@ def post_decision(site: SiteDep, account: Reviewer, alert_id: int, body: Decisio
     )
 
 
-@router.post("/sightings", summary="Seal a sighting", status_code=201)
-def post_sighting(site: SiteDep, account: Reviewer, body: SightingIn) -> SightingOut:
-    """Seal what a person saw; afterwards the model's view of it is in the answer."""
-    form = SightingForm(
-        campsite=body.campsite,
-        camera=body.camera or "",
-        animal=body.animal,
-        number=str(body.number),
-        when="at",
-        at=repr(body.seen_at),
-        note=body.note,
-        idempotency_key=body.idempotency_key,
-    )
-    entered, errors = form.entered(site.config, site.clock())
-    if entered is None:
-        raise HTTPException(422, errors)
-    return get_sighting(site, account, seal(site, account, entered, body.idempotency_key))
-
-
-@router.get("/sightings/{sighting_id}", summary="One sighting, and whether the model saw it")
-def get_sighting(site: SiteDep, account: Viewer, sighting_id: int) -> SightingOut:
-    """One sighting."""
-    with site.database.read() as session:
-        hidden = hidden_campsites(session, account.id, site.clock())
-        row = find_sighting(session, sighting_id, account, hidden)
-        if row is None:
-            raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
-        found = None if row.campsite_id in hidden else match(session, row)
-    return SightingOut(
-        id=row.id,
-        campsite=row.campsite_id,
-        seen_at=row.seen_at,
-        sealed_at=row.sealed_at,
-        seal=row.seal,
-        blind=row.blind,
-        match=MatchOut(alert=found.alert_id, camera=found.camera, lead_s=found.lead_s) if found else None,
-    )
-
-
 @router.get("/cameras", summary="What every camera is worth now")
-def list_cameras(site: SiteDep, account: Viewer) -> list[CameraOut]:
+def list_cameras(site: SiteDep, account: Viewer) -> CamerasOut:
     """All configured cameras."""
-    return [
+    cameras = [
         CameraOut(
             id=view.id,
             name=view.name,
@@ -289,20 +226,22 @@ def list_cameras(site: SiteDep, account: Viewer) -> list[CameraOut]:
             content_age_s=view.content_age_s,
         )
         for view in site.board.cameras(site.clock())
+        if account.covers(view.campsite_id)
     ]
+    return CamerasOut(cameras=cameras)
 
 
 @router.get("/health", summary="What works, and which processes live")
 def get_health(site: SiteDep, account: Viewer) -> Health:
     """The state of the whole site."""
-    return health(site)
+    return health(site, account)
 
 
 @router.get("/events", summary="Live events (server-sent)", response_class=EventSourceResponse)
 async def events(
     site: SiteDep,
     account: Viewer,
-    after: Annotated[int | None, Query(ge=0)] = None,
+    after: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """``ledger``: something happened. ``cameras``: what the cameras are worth, every two seconds. ``resync``: reload.
@@ -310,27 +249,30 @@ async def events(
     A browser that comes back sends ``Last-Event-ID`` and gets everything since; ``after`` does the same on the first
     connection.
     """
-    seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else after
-    async for event in site.hub.events(account, seen):
+    async for event in site.hub.events(account, last_seen(last_event_id, after)):
         yield event
 
 
-def _conflict(conflict: Conflict) -> dict[str, Any]:
-    return {
-        "detail": conflict.message,
-        "version": conflict.version,
-        "status": conflict.status,
-        "who": conflict.who,
-        "verdict": conflict.verdict,
-        "at": conflict.at,
-    }
+def last_seen(last_event_id: str | None, after: int | None) -> int | None:
+    """The newest event that a page has seen: what its browser says when it comes back, else what its address says."""
+    return int(last_event_id) if last_event_id and re.fullmatch(r"[0-9]{1,18}", last_event_id) else after
 
 
-def _alerts_after(
-    session: Session, status: AlertStatus | None, after: int, limit: int, hidden: Collection[str]
-) -> list[Alert]:
-    wanted = select(Alert.id).where(Alert.id > after, Alert.campsite_id.not_in(hidden))
+def _conflict(conflict: Conflict) -> Response:
+    return problem(
+        409,
+        conflict.message,
+        version=conflict.version,
+        alert_status=conflict.status,
+        who=conflict.who,
+        verdict=conflict.verdict,
+        at=conflict.at,
+    )
+
+
+def _alerts_after(session: Session, status: AlertStatus | None, after: int, limit: int, sight: Visible) -> list[Alert]:
+    wanted = select(Alert.id).where(Alert.id > after, sight.alerts())
     if status is not None:
         wanted = wanted.where(Alert.status == status)
     ids = session.scalars(wanted.order_by(Alert.id).limit(limit)).all()
-    return [alert for alert in (find_alert(session, alert_id, hidden) for alert_id in ids) if alert is not None]
+    return [alert for alert in (find_alert(session, alert_id, sight) for alert_id in ids) if alert is not None]

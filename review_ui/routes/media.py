@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from review_ui.site import SiteDep, Viewer
-from review_ui.visibility import may_see_camera
+from review_ui.visibility import may_see_picture
 
 router = APIRouter()
 
@@ -23,9 +23,8 @@ def media(request: Request, site: SiteDep, account: Viewer, key: str) -> Respons
         site.media.path(key)
     except ValueError:
         raise HTTPException(404, NO_SUCH_PICTURE) from None
-    camera = key.split("/")[1]
     with site.database.read() as session:
-        if not may_see_camera(session, account.id, camera, site.clock()):
+        if not may_see_picture(session, account, key, site.clock()):
             raise HTTPException(404, NO_SUCH_PICTURE)
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{key.rsplit("/", 1)[1].removesuffix(".jpg")}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:

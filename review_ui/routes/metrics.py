@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
 import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import redis
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import Alert, AlertStatus, Delivery, DeliveryStatus, Encounter
+from core.messages import EncounterKind
+from db.models import Alert, AlertStatus, Delivery, DeliveryStatus
 from review_ui.board import Seeing
 from review_ui.health import database_answers
+from review_ui.latencies import BUCKETS_S
 from review_ui.site import Site, SiteDep
+from review_ui.tokens import bearer_of
+from rollout.breakers import open_trips
 
 router = APIRouter()
 
-LATENCY_BUCKETS_S: Final = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
+REFUSED: Final = "Show the token that BEARWATCH_METRICS_TOKEN names, or scrape from this machine.\n"
 
 METRICS: Final = {
     "bearwatch_redis_up": "Whether Redis answers.",
     "bearwatch_camera_blind": "1 when nobody may trust the camera now.",
     "bearwatch_camera_content_age_seconds": "Age of what the camera last showed.",
     "bearwatch_open_alerts": "Alerts that nobody has decided about.",
+    "bearwatch_open_unknown_alerts": "Those of them about animals that the model does not know.",
     "bearwatch_oldest_open_alert_seconds": "How long the oldest of them has waited.",
     "bearwatch_pending_deliveries": "Messages to the outside that are not sent yet.",
+    "bearwatch_failed_deliveries": "Messages of the last day that were given up.",
+    "bearwatch_open_breakers": "Breakers that are open, each for one place.",
     "bearwatch_open_pages": "Pages that listen to this process.",
     "bearwatch_process_heartbeat_age_seconds": "Time since a process last said that it lives.",
     "bearwatch_capture_to_alert_seconds": "From the capture of the deciding frame to the alert.",
@@ -44,11 +53,13 @@ def healthz(site: SiteDep) -> Response:
 
 
 @router.get("/metrics")
-def metrics(site: SiteDep) -> Response:
-    """Everything in Prometheus' text format."""
+def metrics(request: Request, site: SiteDep) -> Response:
+    """Everything in Prometheus' text format, for those who may scrape."""
+    if not _may_scrape(request, site):
+        return PlainTextResponse(REFUSED, status_code=403)
     lines = [*_telemetry(site), *_cameras(site), *_pages(site)]
     with site.database.read() as session:
-        lines += [*_alerts(session, site.clock()), *_latency(session)]
+        lines += [*_alerts(session, site.clock()), *_latency(site, session)]
     return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 
@@ -87,29 +98,57 @@ def _alerts(session: Session, now: float) -> Iterator[str]:
     count, oldest = session.execute(
         select(func.count(Alert.id), func.min(Alert.captured_at)).where(Alert.status == AlertStatus.OPEN)
     ).one()
+    unknown = session.scalar(
+        select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, Alert.kind == EncounterKind.UNKNOWN_ANIMAL)
+    )
     pending = session.scalar(select(func.count(Delivery.id)).where(Delivery.status == DeliveryStatus.PENDING))
     yield from _gauge("bearwatch_open_alerts", {"": count})
+    yield from _gauge("bearwatch_open_unknown_alerts", {"": unknown or 0})
     yield from _gauge("bearwatch_oldest_open_alert_seconds", {"": now - oldest if oldest is not None else 0})
     yield from _gauge("bearwatch_pending_deliveries", {"": pending or 0})
+    failed = session.scalar(
+        select(func.count(Delivery.id)).where(
+            Delivery.status == DeliveryStatus.FAILED, Delivery.created_at > now - 86400
+        )
+    )
+    yield from _gauge("bearwatch_failed_deliveries", {"": failed or 0})
+    yield from _gauge("bearwatch_open_breakers", {"": len(open_trips(session))})
 
 
-def _latency(session: Session) -> Iterator[str]:
-    """A histogram over all alerts but those found in frames that had waited out an outage."""
-    waited = Alert.created_at - Alert.captured_at
-    within = [func.coalesce(func.sum(case((waited <= bound, 1), else_=0)), 0) for bound in LATENCY_BUCKETS_S]
-    row = session.execute(
-        select(func.count(Alert.id), func.coalesce(func.sum(waited), 0.0), *within)
-        .join(Encounter, Encounter.id == Alert.encounter_id)
-        .where(Encounter.late.is_(False))
-    ).one()
-    count, total, *buckets = row
+def _latency(site: Site, session: Session) -> Iterator[str]:
+    """The histogram of what this process has counted so far."""
+    counted = site.latencies.counted(session, site.clock())
     name = "bearwatch_capture_to_alert_seconds"
     yield from _head(name, "histogram")
-    for bound, amount in zip(LATENCY_BUCKETS_S, buckets, strict=True):
+    for bound, amount in zip(BUCKETS_S, counted.within, strict=True):
         yield f'{name}_bucket{{le="{bound}"}} {amount}'
-    yield f'{name}_bucket{{le="+Inf"}} {count}'
-    yield f"{name}_sum {total}"
-    yield f"{name}_count {count}"
+    yield f'{name}_bucket{{le="+Inf"}} {counted.count}'
+    yield f"{name}_sum {counted.total_s}"
+    yield f"{name}_count {counted.count}"
+
+
+def _may_scrape(request: Request, site: Site) -> bool:
+    """Whether somebody may read the metrics.
+
+    1. With a token configured: whoever shows it, from wherever.
+    2. Without one: programs on this machine. What came through a proxy, or carries a ranger's cookie, is not one of
+       them: the count of open alerts would lift a watcher's blindfold.
+    """
+    token = site.settings.bearwatch_metrics_token
+    if token is not None:
+        shown = bearer_of(request.headers.get("authorization")) or ""
+        return hmac.compare_digest(shown.encode(), token.get_secret_value().encode())
+    through = "forwarded" in request.headers or "x-forwarded-for" in request.headers
+    return (
+        _is_local(request.client.host if request.client else "") and not through and site.cookie not in request.cookies
+    )
+
+
+def _is_local(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _gauge(name: str, values: Mapping[str, float]) -> Iterator[str]:

@@ -13,14 +13,16 @@ from sqlalchemy.orm import Session
 from db.models import Camera, Sighting
 from review_ui.forms import SightingForm
 from review_ui.security import Account
-from review_ui.sightings import MATCH_AFTER_S, Entered, intact, log_sighting, match, recent
-from review_ui.site import Reviewer, Site, SiteDep, Viewer
+from review_ui.sightings import MATCH_AFTER_S, Entered, KeyTaken, intact, log_sighting, match, match_is_hidden, recent
+from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.views.frame import frame
+from review_ui.visibility import Visible
 from review_ui.watches import open_watches
 from review_ui.words import ANIMALS
 
 router = APIRouter()
 SHOWN = 50
+SOMEBODY_ELSES = "This form was sent by somebody else already. Reload the page and try again."
 
 
 @router.get("/sightings")
@@ -28,22 +30,23 @@ def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response
     """The newest sightings."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        rows = recent(session, SHOWN, account.id, set(around.hidden))
+        rows = recent(session, SHOWN, account.id, around.visible)
         context = {"frame": around, "sightings": rows, "animals": ANIMALS}
         return site.pages.render(request, "sightings.html", context)
 
 
 @router.get("/sightings/new")
-def new_sighting(request: Request, site: SiteDep, account: Reviewer, campsite: str = "") -> Response:
+def new_sighting(request: Request, site: SiteDep, account: Watcher, campsite: str = "") -> Response:
     """The empty form, at the campsite that is being watched."""
     with site.database.read() as session:
-        watched = [watch.campsite_id for watch in open_watches(session, account.id)]
-    first = campsite if campsite in site.config.campsites else next(iter(watched or site.config.campsites))
+        watched = [watch.campsite_id for watch in open_watches(session, account.id, site.clock())]
+    own = [key for key in site.config.campsites if account.covers(key)]
+    first = campsite if campsite in own else next(iter(watched or own), "")
     return form_page(request, site, account, SightingForm(campsite=first), {})
 
 
 @router.post("/sightings")
-async def log_by_form(request: Request, site: SiteDep, account: Reviewer) -> Response:
+async def log_by_form(request: Request, site: SiteDep, account: Watcher) -> Response:
     """Seal a sighting, by form. With mistakes, the form comes back with all that was typed."""
     typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     return await run_in_threadpool(_log, request, site, account, SightingForm.typed(typed))
@@ -76,16 +79,22 @@ def form_page(
         "notice": notice,
         "animals": ANIMALS,
         "config": site.config,
+        "campsites": {key: each for key, each in site.config.campsites.items() if account.covers(key)},
     }
     return site.pages.render(request, "sighting_form.html", context, status=422 if errors else 200)
 
 
 def seal(site: Site, account: Account, entered: Entered, key: str) -> int:
-    """Seal a sighting and tell all pages; returns its number. The same key twice is one sighting."""
+    """Seal a sighting and tell all pages; returns its number. The same key twice is one sighting.
+
+    A key that somebody else has used is a 409.
+    """
     try:
         sighting_id = _seal_once(site, account, entered, key)
     except IntegrityError:
         sighting_id = _seal_once(site, account, entered, key)  # its twin was faster by a moment
+    except KeyTaken:
+        raise HTTPException(409, SOMEBODY_ELSES) from None
     site.ring()
     return sighting_id
 
@@ -96,7 +105,7 @@ def _seal_once(site: Site, account: Account, entered: Entered, key: str) -> int:
 
 
 def _log(request: Request, site: Site, account: Account, form: SightingForm) -> Response:
-    entered, errors = form.entered(site.config, site.clock())
+    entered, errors = form.entered(site.config, account, site.clock())
     if entered is None:
         return form_page(request, site, account, form, errors)
     return RedirectResponse(f"/sightings/{seal(site, account, entered, form.idempotency_key)}", status_code=303)
@@ -105,10 +114,10 @@ def _log(request: Request, site: Site, account: Account, form: SightingForm) -> 
 def _context(session: Session, site: Site, account: Account, sighting_id: int) -> dict[str, Any]:
     now = site.clock()
     around = frame(session, site, account, now)
-    sighting = find_sighting(session, sighting_id, account, set(around.hidden))
+    sighting = find_sighting(session, sighting_id, account, around.visible)
     if sighting is None:
         raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
-    hidden = sighting.campsite_id in around.hidden
+    hidden = match_is_hidden(sighting, around.visible)
     return {
         "frame": around,
         "sighting": sighting,
@@ -117,14 +126,14 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
         "animals": ANIMALS,
         "intact": intact(sighting),
         "hidden": hidden,
-        "match": None if hidden else match(session, sighting),
+        "match": None if hidden else match(session, sighting, around.visible),
         "looking_until": sighting.seen_at + MATCH_AFTER_S,
     }
 
 
-def find_sighting(session: Session, sighting_id: int, account: Account, hidden: set[str]) -> Sighting | None:
+def find_sighting(session: Session, sighting_id: int, account: Account, sight: Visible) -> Sighting | None:
     """A sighting that this person may read: their own, or one at a campsite that is not hidden from them."""
     sighting = session.get(Sighting, sighting_id) if sighting_id < 2**31 else None
-    if sighting is None or (sighting.user_id != account.id and sighting.campsite_id in hidden):
+    if sighting is None or (sighting.user_id != account.id and sighting.campsite_id in sight.hidden):
         return None
     return sighting

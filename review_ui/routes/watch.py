@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from review_ui.security import Account
-from review_ui.site import Reviewer, Site, SiteDep, Viewer
+from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.views.cards import queue
 from review_ui.views.frame import frame
-from review_ui.watches import UnknownCampsite, end_watch, open_watches, start_watch
+from review_ui.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
 
 router = APIRouter()
 
@@ -37,24 +37,34 @@ def banner_fragment(request: Request, site: SiteDep, account: Viewer, campsite: 
     """The banner above every page; above a page about one campsite, what holds there."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        context = {"frame": around.about(campsite) if campsite in site.config.campsites else around}
+        ours = campsite in site.config.campsites and account.covers(campsite)
+        context = {"frame": around.about(campsite) if ours else around}
         return site.pages.render(request, "_banner.html", context)
 
 
 @router.post("/watches")
-def go_on_watch(site: SiteDep, account: Reviewer, campsite: Annotated[str, Form(max_length=63)]) -> Response:
+def go_on_watch(site: SiteDep, account: Watcher, campsite: Annotated[str, Form(max_length=63)]) -> Response:
     """Go on watch."""
     try:
         with site.database.write() as session:
-            start_watch(session, account, campsite, site.clock())
+            start_watch(session, account, campsite, site.clock(), site.settings.bearwatch_watch_ends_after_s)
     except UnknownCampsite:
         return RedirectResponse("/", status_code=303)
     site.ring()
     return RedirectResponse("/", status_code=303)
 
 
+@router.post("/watches/{watch_id:int}/still")
+def go_on_watching(site: SiteDep, account: Watcher, watch_id: int) -> Response:
+    """Say that one is still there: the watch goes on."""
+    with site.database.write() as session:
+        still_watching(session, account, watch_id, site.clock(), site.settings.bearwatch_watch_ends_after_s)
+    site.ring()
+    return RedirectResponse("/", status_code=303)
+
+
 @router.post("/watches/{watch_id:int}/end")
-def go_off_watch(site: SiteDep, account: Reviewer, watch_id: int) -> Response:
+def go_off_watch(site: SiteDep, account: Watcher, watch_id: int) -> Response:
     """End one's watch."""
     with site.database.write() as session:
         end_watch(session, account, watch_id, site.clock())
@@ -65,14 +75,19 @@ def go_off_watch(site: SiteDep, account: Reviewer, watch_id: int) -> Response:
 def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
     now = site.clock()
     around = frame(session, site, account, now)
-    watches = open_watches(session, account.id)
+    watches = open_watches(session, account.id, now)
     watched = {watch.campsite_id for watch in watches}
     return {
         "frame": around,
-        "queue": queue(session, site.media, around.hidden, now),
-        "cameras": site.board.cameras(now),
+        "queue": queue(session, site.media, around.visible, now),
+        "cameras": [view for view in site.board.cameras(now) if account.covers(view.campsite_id)],
         "watches": watches,
-        "hidden": around.hidden,
-        "free_campsites": [(key, c.name or key) for key, c in site.config.campsites.items() if key not in watched],
+        "hidden": around.visible.blind,
+        "asks_before_s": site.settings.watch_asks_before_s,
+        "free_campsites": [
+            (key, c.name or key)
+            for key, c in site.config.campsites.items()
+            if key not in watched and account.covers(key)
+        ],
         "undo_keys": uuid.uuid4,
     }

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.media import MediaStore
-from core.messages import Box
+from core.messages import Box, EncounterKind
 from db.models import Alert, AlertStatus, Campsite, Review, Verdict
 from review_ui.pictures import Crop, Picture, crop, picture
+from review_ui.visibility import Visible
 from rollout.decisions import PastReview, standing
 
 QUEUE_SHOWN: Final = 30
@@ -27,6 +28,7 @@ class AlertCard:
     id: int
     version: int
     status: AlertStatus
+    kind: EncounterKind
     campsite_id: str
     campsite: str
     camera_id: str
@@ -42,6 +44,11 @@ class AlertCard:
     box: Box
     picture: Picture | None
     crop: Crop | None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is about an animal that the model does not know."""
+        return self.kind is EncounterKind.UNKNOWN_ANIMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +72,48 @@ class Queue:
     unsure: tuple[DecidedCard, ...]
     decided: tuple[DecidedCard, ...]
 
+    @property
+    def bears_first(self) -> bool:
+        """Whether bears stand in front of an animal that the model does not know, which may have waited longer."""
+        return bool(self.waiting) and not self.waiting[0].unknown and any(card.unknown for card in self.waiting)
 
-def queue(session: Session, media: MediaStore, hidden: Collection[str], now: float) -> Queue:
-    """Alerts that this viewer may see: oldest unreviewed first, then unsure ones, then what was decided lately."""
-    waiting = open_alerts(session, hidden, QUEUE_SHOWN)
-    decided = _decided(session, hidden, now)
+
+def queue(session: Session, media: MediaStore, sight: Visible, now: float) -> Queue:
+    """Alerts that this viewer may see: the unreviewed ones, then unsure ones, then what was decided lately."""
+    waiting = open_alerts(session, sight, QUEUE_SHOWN)
+    decided = _decided(session, sight, now)
     cards = [DecidedCard(card_of(a, media), Verdict(r.verdict), r.user_id, r.user.name, r.created_at, r.effective_at)
              for a, r in decided]  # fmt: skip
     return Queue(
         waiting=tuple(card_of(alert, media) for alert in waiting),
-        waiting_count=count_open(session, hidden),
+        waiting_count=count_open(session, sight),
         unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
         decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
     )
 
 
-def open_alerts(session: Session, hidden: Collection[str], limit: int) -> Sequence[Alert]:
-    """Unreviewed alerts, oldest first."""
+def open_alerts(session: Session, sight: Visible, limit: int) -> Sequence[Alert]:
+    """Unreviewed alerts: bears before animals that the model does not know, and of each the oldest first."""
     return session.scalars(
         select(Alert)
-        .where(Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden))
-        .order_by(Alert.captured_at, Alert.id)
+        .where(Alert.status == AlertStatus.OPEN, sight.alerts())
+        .order_by(case((Alert.kind == EncounterKind.BEAR, 0), else_=1), Alert.captured_at, Alert.id)
         .options(*_FULL)
         .limit(limit)
     ).all()
 
 
-def count_open(session: Session, hidden: Collection[str]) -> int:
+def count_open(session: Session, sight: Visible) -> int:
     """How many unreviewed alerts there are."""
-    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden))
+    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, sight.alerts())
     return session.scalar(visible) or 0
 
 
-def find_alert(session: Session, alert_id: int, hidden: Collection[str]) -> Alert | None:
+def find_alert(session: Session, alert_id: int, sight: Visible) -> Alert | None:
     """An alert by its number; None both when there is none and when it is hidden, so that nobody can tell which."""
     if not 0 < alert_id < 2**31:
         return None
-    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, Alert.campsite_id.not_in(hidden))))
+    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, sight.alerts())))
 
 
 def card_of(alert: Alert, media: MediaStore) -> AlertCard:
@@ -114,6 +126,7 @@ def card_of(alert: Alert, media: MediaStore) -> AlertCard:
         id=alert.id,
         version=alert.version,
         status=AlertStatus(alert.status),
+        kind=EncounterKind(alert.kind),
         campsite_id=alert.campsite_id,
         campsite=alert.campsite.name,
         camera_id=alert.camera_id,
@@ -138,14 +151,14 @@ def standing_review(reviews: Sequence[Review]) -> Review | None:
     return next((review for review in reviews if last and review.id == last.id), None)
 
 
-def _decided(session: Session, hidden: Collection[str], now: float) -> list[tuple[Alert, Review]]:
+def _decided(session: Session, sight: Visible, now: float) -> list[tuple[Alert, Review]]:
     """Alerts with their standing decisions, newest decision first."""
     alerts = session.scalars(
         _full(
             select(Alert)
             .where(
                 Alert.status != AlertStatus.OPEN,
-                Alert.campsite_id.not_in(hidden),
+                sight.alerts(),
                 Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
             )
             .order_by(Alert.id.desc())

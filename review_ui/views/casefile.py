@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.config import Config, Point
 from core.media import MediaStore
-from core.messages import WHOLE_FRAME, Box
-from db.models import Alert, AlertStatus, Delivery, EncounterFrame, Review, Verdict
+from core.messages import WHOLE_FRAME, Box, EncounterKind
+from db.models import Alert, AlertStatus, Camera, Delivery, Encounter, EncounterFrame, Review, Verdict
 from review_ui.pictures import Picture, picture
 from review_ui.views.cards import AlertCard, DecidedCard, card_of, find_alert, standing_review
+from review_ui.visibility import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Opinion:
     score: float
     label: str
     model: str
+    threshold: float | None
+    """From which score on its frames agree; None in old rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class CaseFile:
     decided: DecidedCard | None
     history: tuple[HistoryLine, ...]
     opinion: Opinion | None
+    held: int
+    """Visits of unknown animals to the same camera soon after, which were written down without an alert."""
     previous_id: int | None
     next_id: int | None
 
@@ -88,10 +92,10 @@ class CaseFile:
 
 
 def casefile(
-    session: Session, media: MediaStore, config: Config, alert_id: int, hidden: Collection[str]
+    session: Session, media: MediaStore, config: Config, alert_id: int, sight: Visible
 ) -> CaseFile | None:
     """The file of an alert; None when there is none or it is hidden."""
-    alert = find_alert(session, alert_id, hidden)
+    alert = find_alert(session, alert_id, sight)
     if alert is None:
         return None
     reviews = session.scalars(
@@ -101,7 +105,7 @@ def casefile(
     stands = standing_review(reviews)
     rows = list(alert.encounter.frames)
     frames = _frames(rows, media)
-    previous_id, next_id = _neighbours(session, alert, hidden)
+    previous_id, next_id = _neighbours(session, alert, sight)
     return CaseFile(
         card=card,
         frames=frames,
@@ -114,6 +118,7 @@ def casefile(
         else None,
         history=_history(session, alert, list(reviews)),
         opinion=opinion(alert, bool(reviews)),
+        held=_held(session, config, alert, sight) if card.unknown else 0,
         previous_id=previous_id,
         next_id=next_id,
     )
@@ -124,7 +129,22 @@ def opinion(alert: Alert, answered: bool) -> Opinion | None:
     if not answered:
         return None
     encounter = alert.encounter
-    return Opinion(encounter.peak_score, encounter.label, encounter.model)
+    return Opinion(encounter.peak_score, encounter.label, encounter.model, encounter.threshold)
+
+
+def _held(session: Session, config: Config, alert: Alert, sight: Visible) -> int:
+    held = (
+        select(func.count(Encounter.id))
+        .join(Camera, Camera.id == Encounter.camera_id)
+        .where(
+            Encounter.camera_id == alert.camera_id,
+            Encounter.held.is_(True),
+            Encounter.decided_at >= alert.captured_at,
+            Encounter.decided_at < alert.captured_at + config.detector.unknown_cooldown_s,
+            sight.encounters(),
+        )
+    )
+    return session.scalar(held) or 0
 
 
 def _frames(rows: list[EncounterFrame], media: MediaStore) -> tuple[FrameView, ...]:
@@ -146,10 +166,10 @@ def _zones(config: Config, card: AlertCard) -> tuple[Zone, ...]:
     return tuple(Zone(name, tuple(corners), name in card.zones) for name, corners in camera.zones.items())
 
 
-def _neighbours(session: Session, alert: Alert, hidden: Collection[str]) -> tuple[int | None, int | None]:
+def _neighbours(session: Session, alert: Alert, sight: Visible) -> tuple[int | None, int | None]:
     """The waiting alerts before and after this one, by time."""
     waiting = select(Alert.id).where(
-        Alert.status == AlertStatus.OPEN, Alert.campsite_id.not_in(hidden), Alert.id != alert.id
+        Alert.status == AlertStatus.OPEN, sight.alerts(), Alert.id != alert.id
     )
     here = (alert.captured_at, alert.id)
     older = (Alert.captured_at < here[0]) | ((Alert.captured_at == here[0]) & (Alert.id < here[1]))
@@ -160,8 +180,7 @@ def _neighbours(session: Session, alert: Alert, hidden: Collection[str]) -> tupl
 
 def _history(session: Session, alert: Alert, reviews: list[Review]) -> tuple[HistoryLine, ...]:
     undone = {review.undoes_id for review in reviews}
-    waited = max(0.0, alert.created_at - alert.captured_at)
-    lines = [HistoryLine(alert.created_at, "Tracker", f"raised the alert {waited:.1f} s after the frame")]
+    lines = _raised(alert)
     for review in reviews:
         verdict = Verdict(review.verdict)
         lines.append(
@@ -176,6 +195,17 @@ def _history(session: Session, alert: Alert, reviews: list[Review]) -> tuple[His
     deliveries = session.scalars(select(Delivery).where(Delivery.alert_id == alert.id).order_by(Delivery.id))
     lines += [HistoryLine(d.created_at, "Outbox", f"{d.kind}: {d.status}") for d in deliveries]
     return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _raised(alert: Alert) -> list[HistoryLine]:
+    waited = max(0.0, alert.created_at - alert.captured_at)
+    if alert.unknown_at is not None:
+        return [
+            HistoryLine(alert.unknown_at, "Tracker", "raised the alert: an animal that the model does not know"),
+            HistoryLine(alert.created_at, "Tracker", f"recognised a bear {waited:.1f} s after the frame"),
+        ]
+    unknown = ": an animal that the model does not know" if alert.kind == EncounterKind.UNKNOWN_ANIMAL else ""
+    return [HistoryLine(alert.created_at, "Tracker", f"raised the alert {waited:.1f} s after the frame{unknown}")]
 
 
 _SAID = {Verdict.BEAR: "bear", Verdict.NOT_A_BEAR: "not a bear", Verdict.UNSURE: "unsure"}

@@ -10,22 +10,33 @@ from db.ledger import head_seq
 from review_ui.board import CameraView, ModeView
 from review_ui.live import shape
 from review_ui.modes import modes_now
+from review_ui.rights import Right
 from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.views.cards import count_open
-from review_ui.visibility import hidden_campsites
+from review_ui.views.handovers import HandoverOut, handovers
+from review_ui.views.reader import Reader
+from review_ui.visibility import Visible, visible
+from rollout import appeals, campers
+from rollout.store import load
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame around a page. ``hidden`` are the campsites that this viewer must not see now."""
+    """The frame around a page. ``visible`` is what this viewer may see now."""
 
     modes: tuple[ModeView, ...]
     shape: str
     waiting: int
     seq: int
-    hidden: frozenset[str]
+    visible: Visible
     timezone: str
+    camper_messages: int = 0
+    """Reports and complaints that wait; also of campsites to which the viewer is blind, since people wrote them."""
+    second_looks: int = 0
+    """Second looks at decisions that this viewer may take."""
+    handovers: tuple[HandoverOut, ...] = ()
+    """Watches that nobody has taken over yet."""
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
 
@@ -34,16 +45,22 @@ class Frame:
         return replace(self, focus=campsite_id)
 
     @property
+    def hidden(self) -> frozenset[str]:
+        """The campsites that this viewer must not see now, but for open windows."""
+        return self.visible.hidden
+
+    @property
     def shown_modes(self) -> list[ModeView]:
         """Modes that the banner shows."""
         return [view for view in self.modes if self.focus in (None, view.campsite_id)]
 
     @property
     def mode_groups(self) -> list[list[ModeView]]:
-        """Campsites that share a mode share a line."""
+        """Campsites that share a mode share a line. Where the watch is being handed over, that is said instead."""
         groups: dict[str, list[ModeView]] = {}
         for view in self.shown_modes:
-            groups.setdefault(view.mode, []).append(view)
+            if view.handover is None:
+                groups.setdefault("off" if view.switched_off else view.mode, []).append(view)
         return list(groups.values())
 
     @property
@@ -65,13 +82,21 @@ class Frame:
 def frame(session: Session, site: Site, account: Account, now: float) -> Frame:
     """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event."""
     seq = head_seq(session)
-    hidden = frozenset(hidden_campsites(session, account.id, now))
-    modes = modes_now(session, site.board, now)
+    sight = visible(session, account, now)
+    modes = [mode for mode in modes_now(session, site.board, now) if account.covers(mode.campsite_id)]
     return Frame(
         modes=tuple(modes),
         shape=shape(modes),
-        waiting=count_open(session, hidden),
+        waiting=count_open(session, sight),
         seq=seq,
-        hidden=hidden,
+        visible=sight,
         timezone=next(iter(site.config.regions.values())).timezone,
+        camper_messages=campers.count_waiting(session, elsewhere(account, sight)) if account.may(Right.REVIEW) else 0,
+        second_looks=appeals.count_waiting(session, account.id, sight.hidden) if account.may(Right.REVIEW) else 0,
+        handovers=tuple(handovers(Reader(site, account, sight.blind), load(session).handovers)),
     )
+
+
+def elsewhere(account: Account, sight: Visible) -> set[str]:
+    """The campsites that are not this viewer's at all, whether they watch or not."""
+    return {campsite for campsite in sight.hidden if not account.covers(campsite)}

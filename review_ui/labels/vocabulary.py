@@ -1,0 +1,72 @@
+"""The labels that a picture can have, and what a sighting's animal is called among them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Label(StrEnum):
+    """What a picture shows. All but ``not_bear`` are words of the trainer."""
+
+    BEAR = "bear"
+    DEER = "deer"
+    RACCOON = "raccoon"
+    DOG = "dog"
+    OTHER_ANIMAL = "other_animal"
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    TEDDY = "teddy"
+    OTHER = "other"
+    EMPTY = "empty"
+    NOT_BEAR = "not_bear"
+    """Somebody said what it is not. Say what it is, and the trainer can use it."""
+
+
+NAMES: Final = {
+    Label.BEAR: "Bear",
+    Label.DEER: "Deer",
+    Label.RACCOON: "Raccoon",
+    Label.DOG: "Dog",
+    Label.OTHER_ANIMAL: "Another animal",
+    Label.PERSON: "Person",
+    Label.VEHICLE: "Vehicle",
+    Label.TEDDY: "Toy bear",
+    Label.OTHER: "An object",
+    Label.EMPTY: "Nothing",
+    Label.NOT_BEAR: "Not a bear",
+}
+
+FOR_TRAINING: Final = frozenset(Label) - {Label.NOT_BEAR}
+
+OF_ANIMAL: Final = {
+    "bear": Label.BEAR,
+    "deer": Label.DEER,
+    "raccoon": Label.RACCOON,
+    "dog": Label.DOG,
+    "mountain_lion": Label.OTHER_ANIMAL,
+    "coyote": Label.OTHER_ANIMAL,
+    "other": Label.OTHER_ANIMAL,
+}
+"""From the animals of the sighting form."""
+
+
+class Source(StrEnum):
+    """How a label came to be given."""
+
+    CONFIRMED_ALERT = "confirmed_alert"
+    """The model alerted, a ranger saw a bear."""
+    REJECTED_ALERT = "rejected_alert"
+    """The model alerted, a ranger saw none."""
+    BLIND_SIGHTING = "blind_sighting"
+    """A ranger saw it with their own eyes, without knowing what the model said; a ranger's decision agrees."""
+    AUDIT = "audit"
+    """Somebody found it on a contact sheet drawn at random."""
+
+
+SOURCE_NAMES: Final = {
+    Source.CONFIRMED_ALERT: "alert confirmed",
+    Source.REJECTED_ALERT: "alert rejected",
+    Source.BLIND_SIGHTING: "blind sighting",
+    Source.AUDIT: "audit",
+}
