@@ -1,4 +1,5 @@
-# One image recipe for every service. SET picks the requirement set: ingest, site, detector or demo.
+# One image recipe for every service. SET picks the requirement set: ingest, site, serve (the network without torch),
+# detector (with torch, for a GPU) or demo (everything but torch).
 FROM docker.io/library/python:3.11-slim-bookworm
 
 ARG SET=demo
@@ -9,7 +10,8 @@ RUN useradd --system --uid 10001 --create-home bearwatch \
 WORKDIR /app
 
 COPY requirements requirements
-RUN pip install -r requirements/${SET}.txt
+COPY scripts/trim scripts/trim
+RUN pip install -r requirements/${SET}.txt && scripts/trim /usr/local
 
 COPY core core
 COPY db db

@@ -3,17 +3,24 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Only what is imported gets compiled, the first time it is.
+INSTALL := $(PIP) install --no-compile --progress-bar on
 DEVICE ?= auto
+# What the demo's network needs here: demo (no torch) or detector (torch, for a GPU).
+DEMO_SET := $(shell scripts/which-set $(DEVICE))
 PACKAGES := core db rollout ingest detector review_ui bearwatch bench tests docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench chaos reference screenshots lock clean
+.PHONY: help demo site test lint format bench chaos reference screenshots lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.demo ## set up, then staged cameras, a bear, and the ranger's page on http://127.0.0.1:8000
+demo: $(VENV)/.demo $(filter $(VENV)/.detector,$(VENV)/.$(DEMO_SET)) ## set up, then staged cameras, a bear, and the ranger's page on http://127.0.0.1:8000
 	@exec $(BIN)/bearwatch demo --device $(DEVICE)
+
+site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, the statistics, logging in elsewhere
+	@printf 'Ready: %s init, check, up\n' $(BIN)/bearwatch
 
 test: $(VENV)/.dev ## set up, then pass the whole test suite
 	@scripts/ensure-chromium
@@ -43,7 +50,7 @@ screenshots: $(VENV)/.dev ## make the pictures of the README from the demo
 	@$(BIN)/python -m docs.screenshots
 
 lock: $(VENV)/.dev ## pin every requirement set anew
-	@for set in dev demo site detector ingest; do \
+	@for set in dev demo site page serve detector ingest; do \
 	  printf 'Pinning %s …\n' $$set; \
 	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
 	    --no-emit-trusted-host --no-header $$([ $$set = dev ] || echo --constraint requirements/dev.txt) \
@@ -61,12 +68,23 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created requirements/demo.txt pyproject.toml
-	@printf 'Set-up 2/2: packages of the demo (the network brings several GB the first time) …\n'
-	@$(PIP) install --progress-bar on -r requirements/demo.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and are 8 GB of disk free?' >&2; exit 1; }
+	@printf 'Set-up 2/2: packages of the demo (160 MB to fetch, 400 MB on disk) …\n'
+	@$(INSTALL) -r requirements/demo.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and is 1 GB of disk free?' >&2; exit 1; }
 	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@scripts/trim $(VENV)
+	@touch $@
+
+$(VENV)/.detector: $(VENV)/.demo requirements/detector.txt
+	@printf 'Set-up: torch, for the GPU or the pretrained network (several GB the first time) …\n'
+	@$(INSTALL) -r requirements/detector.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and are 8 GB of disk free?' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.site: $(VENV)/.demo requirements/site.txt
+	@printf 'Set-up: packages of a site …\n'
+	@$(INSTALL) -r requirements/site.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and is 1 GB of disk free?' >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo requirements/dev.txt
-	@printf 'Set-up: packages of the tests …\n'
-	@$(PIP) install --progress-bar on -r requirements/dev.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach?' >&2; exit 1; }
+	@printf 'Set-up: torch and the packages of the tests (several GB the first time) …\n'
+	@$(INSTALL) -r requirements/dev.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and are 8 GB of disk free?' >&2; exit 1; }
 	@touch $@

@@ -8,10 +8,21 @@ from itertools import islice
 from pathlib import Path
 
 from core.config import Camera
-from core.messages import Box, Frame, FrameScores
-from detector.classify import classify, decode_jpeg
+from core.messages import Box, EncounterKind, Frame, FrameScores
+from detector.classify import bundle_of, decode_jpeg, look
 from detector.engine import Engine
-from detector.tracker import AlertRule, Change, Closed, Extended, Opened, Track, observe, subject_box, zones_of
+from detector.tracker import (
+    AlertRule,
+    Change,
+    Closed,
+    Extended,
+    Opened,
+    Recognised,
+    Track,
+    observe,
+    subject_box,
+    zones_of,
+)
 from ingest.recorded import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".avi", ".mov", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".mjpg", ".mjpeg"))
@@ -23,12 +34,20 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class RecordedEncounter:
-    """One visit found in a recording; times are seconds from its beginning."""
+    """One visit found in a recording; times are seconds from its beginning.
+
+    ``threshold`` is the bear score from which its best frame agreed, ``infrared`` the light of that frame. A bear that
+    was an unknown animal at first was that from ``unknown_s`` on.
+    """
 
     camera: str
+    kind: EncounterKind
     start_s: float
     end_s: float
     peak_score: float
+    threshold: float
+    infrared: bool
+    unknown_s: float | None
     label: str
     box: Box
     zones: tuple[str, ...]
@@ -46,48 +65,66 @@ def recordings(path: Path) -> list[Path]:
 
 
 def replay(
-    frames: Iterable[Frame], engine: Engine, rule: AlertRule, camera: Camera, progress: Progress
+    frames: Iterable[Frame],
+    engine: Engine,
+    rule: AlertRule,
+    camera: Camera,
+    progress: Progress,
+    threshold: float | None = None,
 ) -> list[RecordedEncounter]:
-    """The encounters among the frames of one recording."""
+    """The encounters among the frames of one recording. ``threshold``: None for the model's own."""
     track, found = Track(), list[RecordedEncounter]()
-    for scores in score(frames, engine, progress):
+    for scores in score(frames, engine, progress, threshold):
         track, changes = observe(track, scores, rule)
         for change in changes:
             _apply(found, change, scores.frame.camera, camera)
     return found
 
 
-def score(frames: Iterable[Frame], engine: Engine, progress: Progress) -> Iterator[FrameScores]:
+def score(
+    frames: Iterable[Frame], engine: Engine, progress: Progress, threshold: float | None = None
+) -> Iterator[FrameScores]:
     """Frames with their scores, many in one batch."""
-    source = iter(frames)
+    source, bundle = iter(frames), bundle_of(engine)
     while batch := list(islice(source, FRAMES_AT_ONCE)):
         seen = [(decode_jpeg(frame.jpeg), frame.boxes, frame.reason) for frame in batch]
-        for frame, crops in zip(batch, classify(engine, seen), strict=True):
-            yield FrameScores(frame, tuple(crops), engine.name, frame.captured_at)
+        for frame, looked in zip(batch, look(engine, bundle, seen, threshold), strict=True):
+            yield looked.scores(frame, engine.name, frame.captured_at)
         progress(batch[-1].captured_at)
 
 
 def _apply(found: list[RecordedEncounter], change: Change, camera_name: str, camera: Camera) -> None:
     if isinstance(change, Opened):
-        hits, cover = change.draft.hits, change.draft.cover
+        hits = change.draft.hits
         span = (hits[0].frame.captured_at, hits[-1].frame.captured_at)
-        found.append(_encounter(camera_name, span, cover, camera))
+        found.append(_encounter(camera_name, change.draft.kind, span, change.draft.cover, camera))
+    elif isinstance(change, Recognised):
+        hits, unknown_s = change.draft.hits, found[-1].start_s
+        span = (hits[0].frame.captured_at, max(found[-1].end_s, hits[-1].frame.captured_at))
+        bear = _encounter(camera_name, change.draft.kind, span, change.draft.cover, camera)
+        found[-1] = replace(bear, unknown_s=unknown_s)
     elif isinstance(change, Extended):
         last = found[-1]
-        end_s = max(last.end_s, change.hit.frame.captured_at)
-        better = _encounter(camera_name, (last.start_s, end_s), change.hit, camera) if change.is_peak else last
-        found[-1] = replace(better, end_s=end_s)
+        span = (last.start_s, max(last.end_s, change.hit.frame.captured_at))
+        better = _encounter(camera_name, last.kind, span, change.hit, camera) if change.is_peak else last
+        found[-1] = replace(better, end_s=span[1], unknown_s=last.unknown_s)
     else:
         assert isinstance(change, Closed)  # nothing to add: the end is the last agreeing frame
 
 
-def _encounter(camera_name: str, span: tuple[float, float], cover: FrameScores, camera: Camera) -> RecordedEncounter:
+def _encounter(
+    camera_name: str, kind: EncounterKind, span: tuple[float, float], cover: FrameScores, camera: Camera
+) -> RecordedEncounter:
     box = subject_box(cover)
     return RecordedEncounter(
         camera=camera_name,
+        kind=kind,
         start_s=span[0],
         end_s=span[1],
         peak_score=cover.bear,
+        threshold=cover.threshold,
+        infrared=cover.infrared,
+        unknown_s=None,
         label=cover.best.label if cover.best else "bear",
         box=box,
         zones=tuple(zones_of(box, camera.zones)),

@@ -15,7 +15,7 @@ from db.places import sync_places
 from db.session import Database
 from review_ui.security import ensure_first_account
 
-SERVICES = ("tracker", "detector", "jobs", "ui", "ingest")
+SERVICES = ("tracker", "detector", "controller", "jobs", "ui", "ingest")
 """In the order of starting: whoever consumes is there before whoever produces. compose.yaml runs the same."""
 
 
@@ -27,10 +27,11 @@ class Account:
     password: str
 
 
-def prepare_database(settings: Settings, config: Config) -> Account | None:
+def prepare_database(settings: Settings, config: Config, staged: bool = False) -> Account | None:
     """Migrate, bring the places in, and make the first account where there is none.
 
-    Returns the account when its password was generated: somebody has to be told, this once.
+    Returns the account when its password was generated: somebody has to be told, this once. It opens only the form
+    for a password of their own; on a ``staged`` site, where nothing is real, it goes on being good.
     Raises :class:`review_ui.security.WeakPassword` for a given password that is too short or too long.
     """
     database = Database(settings.database)
@@ -39,7 +40,7 @@ def prepare_database(settings: Settings, config: Config) -> Account | None:
         with database.write() as session:
             sync_places(session, config)
         given = settings.bearwatch_admin_password
-        made = ensure_first_account(database, given.get_secret_value() if given else None)
+        made = ensure_first_account(database, given.get_secret_value() if given else None, False if staged else None)
         return Account(*made) if made and given is None else None
     finally:
         database.close()

@@ -35,7 +35,20 @@ def frame(
     return Frame(camera, at, number, content_digest(content), boxes, reason, 64, 36, content)
 
 
-def scored(bear: float, camera: str = "upper-creek", at: float = T0, reason: Reason = Reason.MOTION) -> FrameScores:
-    """A frame with one crop of the given bear score."""
-    crop = CropScore((0.3, 0.3, 0.7, 0.9), bear, "bear" if bear >= 0.5 else "other", max(bear, 1 - bear))
-    return FrameScores(frame(camera, at, reason=reason), (crop,), "test-model", at + 0.05)
+def scored(
+    bear: float,
+    camera: str = "upper-creek",
+    at: float = T0,
+    reason: Reason = Reason.MOTION,
+    unknown: float | None = None,
+    threshold: float = 0.5,
+) -> FrameScores:
+    """A frame with one crop of the given bear score; ``unknown`` is how strange its animal is, None for a known one."""
+    label = "bear" if bear >= 0.5 else "other" if unknown is None else "other_animal"
+    crop = CropScore((0.3, 0.3, 0.7, 0.9), bear, label, max(bear, 1 - bear), unknown is not None, unknown or 0.0)
+    return FrameScores(frame(camera, at, reason=reason), (crop,), "test-model", at + 0.05, False, threshold)
+
+
+def strange(at: float = T0, unknown: float = 5.0, camera: str = "upper-creek") -> FrameScores:
+    """A frame with an animal that the model does not know."""
+    return scored(0.02, camera, at, unknown=unknown)

@@ -21,14 +21,18 @@ COMMANDS = {
     "ingest": "process: cameras to frames",
     "detector": "process: frames to scores",
     "tracker": "process: scores to encounters and alerts",
+    "controller": "process: the road's deadlines, breakers and authority",
     "jobs": "process: deliveries and housekeeping",
     "ui": "process: the ranger's page",
+    "rollout": "the road from shadow to everywhere: plan, status, approve, widen, stop, …",
+    "drill": "rehearse the manual watch, and write down how it went",
     "alive": "whether a kind of process has reported lately",
     "migrate": "bring the database to the current schema",
     "ledger": "verify the record of everything that happened",
     "user": "add people and set passwords",
     "evaluate": "measure a model on labelled pictures",
     "train": "train a model on labelled pictures",
+    "export": "export a model for machines without torch",
     "camera-sim": "staged RTSP cameras with a known truth",
 }
 

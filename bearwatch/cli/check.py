@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from core.config import Camera, Config
-from core.config_file import ConfigError, load_config
+from core.config import Camera, Config, without_credentials
+from core.config_file import ConfigError, Problem, load_config
 from core.settings import settings
 
 AT_ONCE = 8
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when everything is well, 1 when a camera cannot be used, 2 when the file cannot."""
     try:
         config = load_config(arguments.config)
+        _check_road(arguments.config, config)
     except ConfigError as error:
         if arguments.json:
             print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": []}))
@@ -93,6 +95,34 @@ def _camera(result: Any, snapshots: Path) -> dict[str, Any]:
         "snapshot": str(snapshot) if snapshot else None,
         "error": result.error or None,
     }
+
+
+def _check_road(file: Path, config: Config) -> None:
+    """The road too, where its rules are installed: a small box with cameras has no database, and walks no road."""
+    if find_spec("sqlalchemy") is None:
+        return
+    from rollout.spec_file import load_road
+
+    load_road(file, config)
+    _check_addresses(file, config)
+
+
+def _check_addresses(file: Path, config: Config) -> None:
+    """Every address that is to be told something, as it is written: nothing is sent."""
+    from rollout.channels import address_problem
+
+    lists = {f"rollout.{key}": getattr(config.rollout, key) for key in ("notify", "rangers", "staff")}
+    lists |= {f"campsites.{name}.notify": site.notify for name, site in config.campsites.items()}
+    lines = file.read_text(encoding="utf-8").splitlines()
+    problems = []
+    for key, targets in lists.items():
+        for target in targets:
+            wrong = address_problem(target)
+            if wrong:
+                line = next((number for number, text in enumerate(lines, 1) if target in text), 1)
+                problems.append(Problem(str(file), line, key, f"{without_credentials(target)}: {wrong}"))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _problem(problem: Any) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "bearwatch_device": arguments.device,
             }
         )
-        return run_site(chosen, config_file)
+        return run_site(chosen, config_file, staged=True)
 
 
 def configuration(urls: dict[str, str]) -> str:

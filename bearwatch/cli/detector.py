@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
 import cv2
 
 from bearwatch.processes import begin
+from core.machine import MachineReporter
 from core.redis_client import connect
 from core.settings import settings
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,14 +24,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until SIGTERM."""
-    from detector.engine import choose_engine
+    """Run until SIGTERM. Exit status 2: the model cannot be used here; the log says why."""
+    from detector.backbones import BackboneError
+    from detector.bundle import BundleError
+    from detector.engine import EngineError, choose_engine
     from detector.worker import DetectorWorker
 
     process = begin("detector")
     cv2.setNumThreads(1)  # the network uses the cores; pictures are small
     detector = process.config.detector
-    engine = choose_engine(arguments.device, detector.backbone, arguments.threads)
+    try:
+        engine = choose_engine(arguments.device, detector.backbone, arguments.threads, detector.engine)
+    except (BackboneError, BundleError, EngineError) as error:
+        log.error("the model %s cannot be used: %s", detector.backbone, error)
+        return 2
     worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())
+    client = connect(process.settings.redis)
+    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
     worker.run(process.stop)
     return 0

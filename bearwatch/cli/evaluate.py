@@ -1,4 +1,8 @@
-"""Measure a model on labelled pictures: a score for each picture, figures for each slice, a report for people."""
+"""Measure a model: on labelled pictures, or on whole visits in footage whose truth is known.
+
+With --manifest: a score for each picture, figures for each slice beside the baselines, a report for people.
+With --staged or --events: the live system's gate, network and tracker on footage; visits found and missed, time to the
+alarm, false alarms per camera-day, beside an alert for every motion and the pretrained network."""
 
 from __future__ import annotations
 
@@ -15,16 +19,26 @@ from rich.table import Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pictures, which model, and what to write."""
-    parser.add_argument(
-        "--manifest", type=Path, required=True, help="CSV with the columns file and label, and any to slice by"
+    """Which pictures or footage, which model, and what to write."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--manifest", type=Path, help="CSV with the columns file and label, and any to slice by")
+    what.add_argument("--staged", action="store_true", help="staged cameras, drawn here (takes minutes)")
+    what.add_argument(
+        "--events", type=Path, metavar="FOOTAGE", help="a recording, or a folder of them, with NAME.truth.json beside"
     )
-    parser.add_argument("--root", type=Path, default=None, help="folder of the files (the manifest's own)")
-    parser.add_argument("--bundle", default=None, help="a model bundle, or a pretrained network such as lite2@224")
-    parser.add_argument("--scores", type=Path, required=True, help="CSV to write: file,score")
-    parser.add_argument("--report", type=Path, default=None, help="folder for report.html and evaluation.json")
+    parser.add_argument("--root", type=Path, default=None, help="folder of the pictures (the manifest's own)")
     parser.add_argument(
-        "--view", default=None, help="whole, flip, best or blend, with @SIZE or @SIZE+SIZE, such as flip@224 (blend)"
+        "--bundle",
+        default=None,
+        help="a model bundle's folder, `shipped`, or a pretrained network such as lite2@224 (the shipped bundle)",
+    )
+    parser.add_argument("--scores", type=Path, help="CSV to write for --manifest: file,score")
+    parser.add_argument("--report", type=Path, default=None, help="folder for the HTML report and its numbers as JSON")
+    parser.add_argument(
+        "--view",
+        default=None,
+        help="how pictures are looked at: whole, flip, best or blend, with @SIZE or @SIZE+SIZE, such as flip@224 "
+        "(as the bundle says)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=None, help="CPU cores to use (all)")
@@ -32,54 +46,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when pictures could be scored, 2 when the manifest or the model cannot be used."""
+    """Exit status 0 when something could be scored, 2 when pictures, footage or model cannot be used."""
+    from bearwatch.staged_evaluation import FootageError
     from detector.backbones import BackboneError
     from detector.bundle import BundleError, ModelBundle
-    from detector.engine import DEFAULT_BACKBONE
-    from detector.evaluate.scoring import View
-    from detector.manifest import ManifestError, read_manifest
+    from detector.engine import EngineError
+    from detector.manifest import ManifestError
+    from ingest.stream import StreamFailure
 
     try:
-        pictures = read_manifest(arguments.manifest, arguments.root)
-        bundle = ModelBundle.open(arguments.bundle or DEFAULT_BACKBONE)
-        view = View.parse(arguments.view) if arguments.view else View()
-        return _evaluate(arguments, bundle, pictures, view)
-    except (ManifestError, BundleError, BackboneError, ValueError) as error:
+        bundle = ModelBundle.open(arguments.bundle or _default_model())
+        return _pictures(arguments, bundle) if arguments.manifest else _events(arguments, bundle)
+    except (ManifestError, BundleError, BackboneError, EngineError, FootageError, StreamFailure, ValueError) as error:
         print(f"bearwatch evaluate: {error}", file=sys.stderr)
         return 2
 
 
-def _evaluate(arguments: argparse.Namespace, bundle: Any, pictures: list[Any], view: Any) -> int:
+def _default_model() -> str:
+    from detector.bundle import SHIPPED_NAME
+
+    return SHIPPED_NAME
+
+
+def _pictures(arguments: argparse.Namespace, bundle: Any) -> int:
     from detector.evaluate.evaluation import evaluate, write_scores
     from detector.evaluate.report import write_report
     from detector.evaluate.scoring import score_pictures
+    from detector.manifest import read_manifest
+    from detector.stills import View
 
+    if arguments.scores is None:
+        raise ValueError("--manifest needs --scores, the file for the scores")
+    pictures = read_manifest(arguments.manifest, arguments.root)
+    view = View.parse(arguments.view) if arguments.view else None
     device, threads = arguments.device, arguments.threads
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    found = None
+    with _bars() as progress:
         task = progress.add_task(f"scoring with {bundle.label}", total=len(pictures))
         scored = score_pictures(bundle, pictures, view, device, threads, lambda n: progress.advance(task, n))
-        write_scores(arguments.scores, scored)
-        if not scored.pictures:
-            print(f"bearwatch evaluate: none of the {len(pictures)} pictures can be decoded", file=sys.stderr)
-            return 2
-        if arguments.report is None and not arguments.json:
-            found = None
-        else:
+        write_scores(arguments.scores, pictures, scored)
+        if scored.pictures and (arguments.report is not None or arguments.json):
             task = progress.add_task("baselines", total=len(scored.pictures))
             found = evaluate(bundle, scored, view, device, threads, lambda n: progress.advance(task, n))
+    for _, why in scored.undecodable:
+        print(f"not scored: {why}", file=sys.stderr)
+    if not scored.pictures:
+        print(f"bearwatch evaluate: none of the {len(pictures)} pictures can be decoded", file=sys.stderr)
+        return 2
     if found is not None and arguments.report is not None:
         print(f"report: {write_report(arguments.report, found, scored)}", file=sys.stderr)
-    _say(arguments, scored, found)
+    _say_pictures(arguments, scored, found)
     return 0
 
 
-def _say(arguments: argparse.Namespace, scored: Any, found: Mapping[str, Any] | None) -> None:
-    for _, why in scored.undecodable:
-        print(f"left out: {why}", file=sys.stderr)
+def _say_pictures(arguments: argparse.Namespace, scored: Any, found: Mapping[str, Any] | None) -> None:
     if arguments.json:
         print(json.dumps(found))
         return
-    print(f"{len(scored.pictures)} pictures scored in {arguments.scores}; {len(scored.undecodable)} left out")
+    print(
+        f"{len(scored.pictures)} pictures scored in {arguments.scores}; {len(scored.undecodable)} could not be decoded "
+        "and have an empty score there"
+    )
     if found is None:
         return
     table = Table("slice", "who", "bears / all", "AUC", "recall at 2% FP", "at 5% FP")
@@ -89,3 +116,54 @@ def _say(arguments: argparse.Namespace, scored: Any, found: Mapping[str, Any] | 
                 at = [f"{each['recalls'][rate]['recall']:.2f}" for rate in ("0.02", "0.05")]
                 table.add_row(name, who, f"{each['bears']} / {each['pictures']}", f"{each['auc']:.3f}", *at)
     Console().print(table)
+
+
+def _events(arguments: argparse.Namespace, bundle: Any) -> int:
+    from bearwatch.events_report import write_events_report
+    from bearwatch.staged_evaluation import MODEL, evaluate_events, evaluate_staged, read_footage
+    from core.config import Camera, Detector
+    from detector.bundle import ModelBundle
+    from detector.engine import DEFAULT_BACKBONE, engine_for
+
+    fps = Camera(campsite="evaluation", url="file").fps
+    footage = None if arguments.staged else read_footage(arguments.events, fps)
+    generic = ModelBundle.generic(DEFAULT_BACKBONE)
+    engines = {MODEL: engine_for(bundle, arguments.device, arguments.threads)}
+    if bundle.digest != generic.digest:
+        engines[f"generic network ({DEFAULT_BACKBONE})"] = engine_for(generic, arguments.device, arguments.threads)
+    with _bars() as progress:
+        tasks: dict[str, Any] = {}
+
+        def watch(system: str, recording: str) -> Any:
+            task = progress.add_task(f"{recording}: {system}", total=None)
+            return lambda reached_s: progress.update(task, completed=reached_s)
+
+        def draw(name: str, share: float) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(f"drawing {name}", total=1.0)
+            progress.update(tasks[name], completed=share)
+
+        if footage is None:
+            found = evaluate_staged(engines, Detector(), draw, watch)
+        else:
+            found = evaluate_events(footage, engines, Detector(), watch)
+    if arguments.report is not None:
+        print(f"report: {write_events_report(arguments.report, found)}", file=sys.stderr)
+    _say_events(arguments, found)
+    return 0
+
+
+def _say_events(arguments: argparse.Namespace, found: Mapping[str, Any]) -> None:
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    from bearwatch.events_report import COLUMNS, cells
+
+    table = Table("", *COLUMNS)
+    for name, figures in found["systems"].items():
+        table.add_row(name, *cells(figures))
+    Console().print(table)
+
+
+def _bars() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bearwatch.processes import begin
+from core.machine import MachineReporter
+from core.redis_client import connect
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,5 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ingest.worker import run as run_ingest
 
     process = begin("ingest")
+    client = connect(process.settings.redis)
+    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
     run_ingest(process.config, process.settings, process.stop)
     return 0

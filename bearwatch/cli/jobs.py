@@ -5,20 +5,45 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
+from itertools import count
 
 import redis
 from rq import SimpleWorker
 from rq.cron import CronScheduler
 from rq.timeouts import TimerDeathPenalty
+from sqlalchemy.exc import SQLAlchemyError
 
-from bearwatch.housekeeping import RETENTION_EVERY_S, SWEEP_EVERY_S, keep_house, sweep_outbox
+from bearwatch.canary import Planter
+from bearwatch.housekeeping import (
+    AUDITS_EVERY_S,
+    DRILLS_EVERY_S,
+    RETENTION_EVERY_S,
+    SWEEP_EVERY_S,
+    draw_audits,
+    draw_watch_hours,
+    keep_house,
+    outward_of,
+    remind_of_drills,
+    sweep_outbox,
+)
 from bearwatch.processes import Process, begin
+from bearwatch.watchdog import keep_watch
 from core.clock import now_s
 from core.jobs import DELIVERIES, HOUSEKEEPING, QUEUES
+from core.machine import MachineReporter
+from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
+from db.session import Database
+from rollout.alerts import chase
+from rollout.mqtt import LINES
+from rollout.outbox import sweep
+from rollout.outward import Outward
 
 log = logging.getLogger(__name__)
+
+CHASE_EVERY_S = 5
+"""How often to look for automatic alerts that no ranger has looked at."""
 
 
 class JobWorker(SimpleWorker):
@@ -34,8 +59,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     process = begin("jobs")
-    cron = threading.Thread(target=_keep_time, args=(process,), daemon=True)
-    cron.start()
+    outward = outward_of(process.settings, process.config)
+    LINES.open([*outward.rangers, *outward.staff, *(a for addresses in outward.campers.values() for a in addresses)])
+    client = connect(process.settings.redis)
+    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
+    threads = [
+        threading.Thread(target=_keep_time, args=(process,), daemon=True),
+        threading.Thread(target=_deliver, args=(process, outward), daemon=True),
+        threading.Thread(target=_plant, args=(process,), daemon=True),
+        threading.Thread(
+            target=keep_watch,
+            args=(process.settings.bearwatch_config, process.config, process.settings.database, process.stop),
+            daemon=True,
+        ),
+    ]
+    for thread in threads:
+        thread.start()
     while not process.stop.is_set():
         try:
             # RQ sets its own socket time-out, longer than its blocking reads. It handles SIGTERM while it works.
@@ -45,7 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
             log.warning("Redis is away (%s); waiting for it", error)
             process.stop.wait(1)
     process.stop.set()
-    cron.join(timeout=2)
+    for thread in threads:
+        thread.join(timeout=2)
+    LINES.close()
     return 0
 
 
@@ -56,9 +97,39 @@ def _keep_time(process: Process) -> None:
     scheduler = CronScheduler(client, logging_level="WARNING")
     scheduler.register(sweep_outbox, DELIVERIES, interval=SWEEP_EVERY_S, job_timeout=60, ttl=SWEEP_EVERY_S * 3)
     scheduler.register(keep_house, HOUSEKEEPING, interval=RETENTION_EVERY_S, job_timeout=600, ttl=RETENTION_EVERY_S)
+    scheduler.register(remind_of_drills, HOUSEKEEPING, interval=DRILLS_EVERY_S, job_timeout=60, ttl=DRILLS_EVERY_S)
+    scheduler.register(draw_audits, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
+    scheduler.register(draw_watch_hours, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
     while not process.stop.wait(1):
         try:
             scheduler.enqueue_jobs()
             telemetry.beat("jobs", now_s(), {})
         except RedisDown as error:
             log.warning("Redis is away (%s); nothing is queued until it is back", error)
+
+
+def _plant(process: Process) -> None:
+    """Plant a known bear on every camera's path once an hour."""
+    database = Database(process.settings.database)
+    client = connect(process.settings.redis)
+    Planter(process.config, database, client, MediaStore(process.settings.media_dir)).run(process.stop)
+    database.close()
+
+
+def _deliver(process: Process, outward: Outward) -> None:
+    """Send what nobody has taken: what was held for a veto, and whatever is due while Redis is away or RQ is busy.
+
+    A warning to campers waits for no housekeeping.
+    """
+    database = Database(process.settings.database)
+    for second in count():
+        if process.stop.wait(1):
+            break
+        try:
+            if second % CHASE_EVERY_S == 0:
+                with database.write() as session:
+                    chase(session, outward, now_s())
+            sweep(database, now_s(), outward.staff)
+        except SQLAlchemyError as error:
+            log.warning("the database does not answer (%s); messages wait for it", error)
+    database.close()

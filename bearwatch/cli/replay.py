@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,6 +22,7 @@ from bearwatch.replay import RecordedEncounter, recordings, replay
 from core.config import Camera, Detector, Motion
 from core.config_file import load_config
 from core.logs import configure_logging
+from core.messages import EncounterKind
 from core.settings import settings
 
 
@@ -33,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", default=None, help="and masks, zones, fps and size from this camera of it")
     parser.add_argument(
         "--covers", type=Path, default=settings().bearwatch_data / "replay", help="folder for the best picture of each"
+    )
+    parser.add_argument(
+        "--backbone", default=None, help="another model than the configuration names, as detector.backbone there"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=settings().bearwatch_device)
 
@@ -53,11 +58,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.footage} holds neither videos nor images", file=sys.stderr)
         return 1
     found, unreadable = _replay_all(sources, arguments, camera, detector, motion)
-    document = [_row(encounter, arguments.covers) for encounter in found]
+    rows = [_row(encounter, arguments.covers) for encounter in found]
+    bears = [row for row in rows if row["kind"] == EncounterKind.BEAR]
+    unknown = [row for row in rows if row["kind"] != EncounterKind.BEAR]
     if arguments.json:
-        print(json.dumps({"encounters": document, "unreadable": unreadable}))
+        print(json.dumps({"encounters": bears, "unknown_animals": unknown, "unreadable": unreadable}))
     else:
-        _print_table(document)
+        _print_table(bears, unknown)
     return 1 if unreadable else 0
 
 
@@ -72,7 +79,16 @@ def _settings(arguments: argparse.Namespace) -> tuple[Camera, Detector, Motion]:
         camera = config.cameras[arguments.camera]
     if arguments.fps is not None:
         camera = Camera.model_validate({**camera.model_dump(), "fps": arguments.fps})
-    return camera, config.detector if config else Detector(), config.motion if config else Motion()
+    detector = config.detector if config else Detector()
+    if arguments.backbone is not None:
+        try:
+            detector = Detector.model_validate({**detector.model_dump(), "backbone": arguments.backbone})
+        except ValidationError:
+            raise ValueError(
+                f"--backbone {arguments.backbone!r} is no model: write shipped, a bundle's directory with a / in it, "
+                "or a network with its input size, as lite2@224"
+            ) from None
+    return camera, detector, config.motion if config else Motion()
 
 
 def _replay_all(
@@ -83,14 +99,15 @@ def _replay_all(
     from ingest.recorded import gate_frames, recording_s
     from ingest.stream import StreamFailure
 
-    engine = choose_engine(arguments.device, detector.backbone)
+    engine = choose_engine(arguments.device, detector.backbone, runtime=detector.engine)
     rule = AlertRule.of(detector)
     found, unreadable = list[RecordedEncounter](), list[dict[str, str]]()
     for source in sources:
         name = arguments.camera or source.stem
         try:
             with _bar(name, recording_s(source, camera.fps)) as progress:
-                found += replay(gate_frames(source, name, camera, motion), engine, rule, camera, progress)
+                frames = gate_frames(source, name, camera, motion)
+                found += replay(frames, engine, rule, camera, progress, detector.threshold)
         except StreamFailure as failure:
             print(f"{source}: {failure}", file=sys.stderr)
             unreadable.append({"file": str(source), "why": str(failure)})
@@ -115,9 +132,13 @@ def _row(encounter: RecordedEncounter, covers: Path) -> dict[str, Any]:
     cover.write_bytes(encounter.cover_jpeg)
     return {
         "camera": encounter.camera,
+        "kind": encounter.kind,
         "start_s": round(encounter.start_s, 3),
         "end_s": round(encounter.end_s, 3),
+        "unknown_s": None if encounter.unknown_s is None else round(encounter.unknown_s, 3),
         "peak_score": round(encounter.peak_score, 4),
+        "threshold": round(encounter.threshold, 4),
+        "light": "infrared" if encounter.infrared else "day",
         "label": encounter.label,
         "box": [round(value, 4) for value in encounter.box],
         "zones": list(encounter.zones),
@@ -125,12 +146,20 @@ def _row(encounter: RecordedEncounter, covers: Path) -> dict[str, Any]:
     }
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    if not rows:
+def _print_table(bears: list[dict[str, Any]], unknown: list[dict[str, Any]]) -> None:
+    if not bears:
         print("No encounter was found. That is what the model says; it does not prove that there was no bear.")
-    for row in rows:
+    for row in [*bears, *unknown]:
         zones = f"  in {', '.join(row['zones'])}" if row["zones"] else ""
+        light = "by infra-red light" if row["light"] == "infrared" else "by day"
         print(
-            f"{row['camera']}: {row['label']} from {row['start_s']:.1f} s to {row['end_s']:.1f} s, "
-            f"peak {row['peak_score']:.2f}{zones}  {row['cover']}"
+            f"{row['camera']}: {_what(row)} from {row['start_s']:.1f} s to {row['end_s']:.1f} s, "
+            f"peak {row['peak_score']:.2f} of {row['threshold']:.2f} {light}{zones}  {row['cover']}"
         )
+
+
+def _what(row: dict[str, Any]) -> str:
+    if row["kind"] == EncounterKind.UNKNOWN_ANIMAL:
+        return f"an animal the model does not know (nearest: {row['label']})"
+    unknown = f" (an unknown animal since {row['unknown_s']:.1f} s)" if row["unknown_s"] is not None else ""
+    return f"{row['label']}{unknown}"

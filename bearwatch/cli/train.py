@@ -29,10 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the bundle and for work in progress")
     parser.add_argument("--backbone", default=None, help="pretrained network: lite0, lite2, or a timm model (lite2)")
     parser.add_argument("--input-px", type=int, default=None, help="side of the pictures in use (224)")
-    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (160)")
+    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (192)")
     parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (2)")
     parser.add_argument("--batch", type=int, default=None, help="pictures in a step (32)")
     parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (0.0002)")
+    parser.add_argument(
+        "--view",
+        default=None,
+        help="how the bundle looks at still pictures, see bearwatch evaluate (blend@224+260+320)",
+    )
     parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same looks (1)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--jobs", type=int, default=None, help="runs side by side (a core each; one on a GPU)")
@@ -60,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _recipe(arguments: argparse.Namespace) -> Any:
     from detector.learn.recipe import Recipe
 
-    names = ("backbone", "input_px", "train_px", "epochs", "batch", "learning_rate", "seed")
+    names = ("backbone", "input_px", "train_px", "epochs", "batch", "learning_rate", "view", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return replace(Recipe(), **given)
 

@@ -16,6 +16,7 @@ from core.config_file import load_config
 from core.logs import configure_logging
 from core.settings import Settings, settings
 from review_ui.security import WeakPassword
+from rollout.spec_file import load_road
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +41,17 @@ def run(arguments: argparse.Namespace) -> int:
     return run_site(chosen, arguments.config)
 
 
-def run_site(chosen: Settings, config_file: Path) -> int:
-    """Run everything of one machine until it is told to stop."""
+def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
+    """Run everything of one machine until it is told to stop. ``staged``: nothing in it is real."""
     configure_logging("bearwatch", chosen.bearwatch_log)
     config = load_config(config_file)
+    load_road(config_file, config)  # a mistake is said now, not by a process that dies again and again
     host, port = chosen.bearwatch_ui_host, chosen.bearwatch_ui_port
     if _listens(host, port):
         print(f"Something listens on {host}:{port} already; stop it, or choose another with --port.", file=sys.stderr)
         return 1
     try:
-        account = prepare_database(chosen, config)
+        account = prepare_database(chosen, config, staged)
     except WeakPassword as error:
         print(f"BEARWATCH_ADMIN_PASSWORD: {error}", file=sys.stderr)
         return 1
@@ -57,20 +59,21 @@ def run_site(chosen: Settings, config_file: Path) -> int:
         watch = supervisor(chosen, config_file, embedded)
         watch.stop_on_signals()
         # Said once the page answers, so that nobody opens it too early.
-        threading.Thread(target=announce, args=(chosen, account), daemon=True).start()
+        threading.Thread(target=announce, args=(chosen, account, staged), daemon=True).start()
         watch.run()
     print("Everything has stopped.", file=sys.stderr)
     return 0
 
 
-def announce(chosen: Settings, account: Account | None) -> None:
+def announce(chosen: Settings, account: Account | None, staged: bool = False) -> None:
     """Wait until the page answers, then say where it is and, the first time, how to get in."""
     while not _listens(chosen.bearwatch_ui_host, chosen.bearwatch_ui_port):
         time.sleep(0.2)
     print(f"\n  Bearwatch: http://{chosen.bearwatch_ui_host}:{chosen.bearwatch_ui_port}", flush=True)
     if account:
         print(f"  Log in as {account.name!r} with the password {account.password}", flush=True)
-        print("  (shown this once; change it with `bearwatch user password`)", flush=True)
+        if not staged:
+            print("  (shown this once; you choose your own when you have logged in)", flush=True)
     print("  Ctrl-C stops everything.\n", flush=True)
 
 

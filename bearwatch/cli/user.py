@@ -1,4 +1,4 @@
-"""Add people, set passwords, and end access."""
+"""Add people, give them roles and campsites, set passwords, and end access. The page `/people` does the same."""
 
 from __future__ import annotations
 
@@ -6,24 +6,43 @@ import argparse
 import getpass
 import json
 import sys
+from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
 from core.settings import settings
-from db.ledger import record
 from db.migrate import upgrade
-from db.models import LoginSession, Role, User
+from db.models import Role, User
 from db.session import Database
-from review_ui.security import hash_password, new_password
+from review_ui.people import (
+    Admin,
+    Refused,
+    activate,
+    add_person,
+    change_person,
+    deactivate,
+    people,
+    reset_password,
+    revoke_access,
+)
+from review_ui.security import WeakPassword, hash_password
+from review_ui.totp import remove
+
+ACTIONS = ("add", "change", "password", "activate", "deactivate", "revoke", "second-factor-off", "list")
+ADMIN = Admin("command line")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with whom."""
-    parser.add_argument("action", choices=("add", "password", "deactivate", "list"))
+    parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("name", nargs="?", help="the account's name")
-    parser.add_argument("--role", choices=[role.value for role in Role], default=Role.RANGER.value)
+    parser.add_argument("--role", choices=[role.value for role in Role], help="for add (ranger) and change")
+    parser.add_argument(
+        "--campsite", action="append", metavar="KEY", help="limit the account to this campsite; may be repeated"
+    )
+    parser.add_argument("--all-campsites", action="store_true", help="for change: lift the limit")
     parser.add_argument("--ask", action="store_true", help="ask for the password instead of generating one")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -38,72 +57,125 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.name:
             print(f"`bearwatch user {arguments.action}` needs a name", file=sys.stderr)
             return 2
+        asked = _ask() if arguments.ask and arguments.action in ("add", "password", "activate") else None
         with database.write() as session:
-            return _change(session, arguments)
+            outcome = _act(session, arguments, asked)
+        _say(arguments, outcome)
+        return 0
+    except (Refused, WeakPassword) as refused:
+        print(f"{refused} Nothing was changed.", file=sys.stderr)
+        return 1
     finally:
         database.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An account after the change; the password when one was generated."""
+
+    name: str
+    role: str
+    active: bool
+    campsites: list[str]
+    password: str | None
+
+
+def _act(session: Session, arguments: argparse.Namespace, asked: str | None) -> Outcome:
+    now, action = now_s(), arguments.action
+    if action == "add":
+        role = Role(arguments.role or Role.RANGER)
+        user, password = add_person(session, ADMIN, arguments.name, role, arguments.campsite or (), now)
+        return _outcome(session, user, _choose(user, asked, password))
+    user = _find(session, arguments.name)
+    generated = None
+    if action == "change":
+        change_person(session, ADMIN, user.id, Role(arguments.role or user.role), _campsites(arguments, user), now)
+    elif action == "password":
+        generated = reset_password(session, ADMIN, user.id, now)
+    elif action == "activate":
+        generated = activate(session, ADMIN, user.id, now)
+    elif action == "deactivate":
+        deactivate(session, ADMIN, user.id, now)
+    elif action == "revoke":
+        revoke_access(session, ADMIN, user.id, now)
+    else:
+        remove(session, user.id, ADMIN.actor, now)
+    return _outcome(session, user, _choose(user, asked, generated))
+
+
+def _choose(user: User, asked: str | None, generated: str | None) -> str | None:
+    """Take the password that was typed: its owner sits here, or has told it; the generated one stays a first one."""
+    if asked is None:
+        return generated
+    user.password_hash = hash_password(asked, user.name)
+    user.must_change_password = False
+    return None
+
+
+def _campsites(arguments: argparse.Namespace, user: User) -> list[str]:
+    if arguments.all_campsites:
+        return []
+    return arguments.campsite or [each.campsite_id for each in user.campsites]
+
+
+def _find(session: Session, name: str) -> User:
+    user = session.scalar(select(User).where(User.name == name))
+    if user is None:
+        raise Refused(f"There is no account named {name!r}; `bearwatch user list` shows them.")
+    return user
+
+
+def _outcome(session: Session, user: User, password: str | None) -> Outcome:
+    session.flush()
+    return Outcome(user.name, user.role, user.active, [each.campsite_id for each in user.campsites], password)
+
+
 def _list(database: Database, as_json: bool) -> int:
     with database.read() as session:
-        people = [
-            {"name": user.name, "role": user.role, "active": user.active}
-            for user in session.scalars(select(User).order_by(User.name))
-        ]
+        found = people(session, now_s())
     if as_json:
-        print(json.dumps({"users": people}))
-    else:
-        for person in people:
-            print(f"{person['name']:<24}{person['role']:<16}{'active' if person['active'] else 'no access'}")
-    return 0
-
-
-def _change(session: Session, arguments: argparse.Namespace) -> int:
-    user = session.scalar(select(User).where(User.name == arguments.name))
-    if arguments.action == "add":
-        if user is not None:
-            print(f"there is an account named {arguments.name!r} already", file=sys.stderr)
-            return 1
-        user = User(name=arguments.name, password_hash="", role=arguments.role, created_at=now_s())
-        session.add(user)
-    if user is None:
-        print(f"there is no account named {arguments.name!r}; `bearwatch user list` shows them", file=sys.stderr)
-        return 1
-    password = None
-    if arguments.action == "deactivate":
-        user.active = False
-    else:
-        password = _ask() if arguments.ask else new_password()
-        user.password_hash = hash_password(password)
-        user.active = True
-    session.flush()
-    ended = LoginSession.user_id == user.id, LoginSession.revoked_at.is_(None)
-    session.execute(update(LoginSession).where(*ended).values(revoked_at=now_s()))
-    record(
-        session,
-        at=now_s(),
-        kind=f"user.{arguments.action}",
-        subject=f"user:{user.id}",
-        actor="command line",
-        body={"name": user.name, "role": user.role},
-    )
-    _say(arguments, user, None if arguments.ask else password)
+        listed = [
+            {
+                "name": each.name,
+                "role": each.role,
+                "active": each.active,
+                "campsites": list(each.campsites),
+                "second_factor": each.second_factor,
+            }
+            for each in found
+        ]
+        print(json.dumps({"users": listed}))
+        return 0
+    for each in found:
+        state = ("second factor" if each.second_factor else "password") if each.active else "no access"
+        print(f"{each.name:<24}{each.role:<16}{state:<16}{', '.join(each.campsites) or 'all campsites'}")
     return 0
 
 
 def _ask() -> str:
     first = getpass.getpass("New password: ")
-    if len(first) < 12:
-        raise SystemExit("Use at least 12 characters; nothing was changed.")
     if first != getpass.getpass("Once more: "):
-        raise SystemExit("The two are not the same; nothing was changed.")
+        raise Refused("The two are not the same.")
     return first
 
 
-def _say(arguments: argparse.Namespace, user: User, password: str | None) -> None:
+def _say(arguments: argparse.Namespace, outcome: Outcome) -> None:
     if arguments.json:
-        print(json.dumps({"name": user.name, "role": user.role, "active": user.active, "password": password}))
-    elif arguments.action == "deactivate":
-        print(f"{user.name} can no longer log in, and is logged out everywhere.")
+        facts = {"name": outcome.name, "role": outcome.role, "active": outcome.active}
+        print(json.dumps({**facts, "campsites": outcome.campsites, "password": outcome.password}))
+    elif outcome.password:
+        print(f"{outcome.name} ({outcome.role}): password {outcome.password}")
+        print("It opens the account once: with it they choose their own.")
     else:
-        print(f"{user.name} ({user.role})" + (f": password {password}" if password else ": password set"))
+        print(f"{outcome.name} ({outcome.role}): {_DONE[arguments.action]}")
+
+
+_DONE = {
+    "add": "added, with the password you typed.",
+    "change": "changed.",
+    "password": "has the password you typed, and is logged out everywhere.",
+    "activate": "may log in again, with the password you typed.",
+    "deactivate": "can no longer log in, and is logged out everywhere.",
+    "revoke": "is logged out everywhere, and their tokens open nothing any more.",
+    "second-factor-off": "logs in with the password alone until they set up a second factor again.",
+}

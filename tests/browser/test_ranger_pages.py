@@ -445,7 +445,9 @@ def test_every_page_is_accessible_and_fits_a_phone(night: Night, theme: str) -> 
     expect(page.locator(".stands h2")).to_have_text("Unsure")
     page.goto("/sightings/new")
     page.get_by_role("button", name="Seal and save").click()
-    paths = ("/", f"/alerts/{number}", f"/alerts/{decided}", "/sightings/new", "/sightings", "/sightings/1", "/none")
+    paths = (
+        "/", f"/alerts/{number}", f"/alerts/{decided}", "/sightings/new", "/sightings", "/sightings/1", "/try", "/none",
+    )  # fmt: skip
     for path in paths:
         page.goto(path)
         if path != "/none":

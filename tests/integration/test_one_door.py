@@ -16,10 +16,12 @@ from db.ledger import verify
 from db.models import Alert, AlertStatus, Delivery, LedgerEntry, Mode, Review, Verdict
 from db.session import Database
 from rollout.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
+from rollout.outward import Outward
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 
-NOTIFY = ["json://127.0.0.1:9/bears"]
+ADDRESS = "json://127.0.0.1:9/bears"
+OUTWARD = Outward(campers={"upper-pines": (ADDRESS,), "lower-pines": (ADDRESS,)})
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,7 +39,7 @@ def say(
     session: Session, alert: Alert, verdict: Verdict, seen: int, key: str, user: int = 1, now: float = T0 + 5
 ) -> Review:
     """A ranger's decision."""
-    return decide(session, Decision(alert.id, user, verdict, seen, key, True), NOTIFY, now, undo_s=10.0)
+    return decide(session, Decision(alert.id, user, verdict, seen, key, True), OUTWARD, now)
 
 
 def deliveries(session: Session) -> list[str]:
@@ -75,10 +77,23 @@ def test_a_lease_for_the_neighbours_grants_nothing(database: Database, alert: Al
         assert deliveries(session) == []
 
 
+def test_taking_back_a_confirmed_bear_before_the_warning_left_takes_the_warning_back(
+    database: Database, alert: Alert
+) -> None:
+    with database.write() as session:
+        grant(session, "upper-pines", Mode.ASSISTED)
+        say(session, alert, Verdict.BEAR, 1, "k1")
+        say(session, alert, Verdict.UNDO, 2, "k2")
+        (warning,) = session.scalars(select(Delivery))
+        assert (warning.kind, warning.status) == ("warning", "cancelled")
+
+
 def test_taking_back_a_confirmed_bear_sends_a_retraction(database: Database, alert: Alert) -> None:
     with database.write() as session:
         grant(session, "upper-pines", Mode.ASSISTED)
         say(session, alert, Verdict.BEAR, 1, "k1")
+        session.scalars(select(Delivery)).one().status = "sent"
+    with database.write() as session:
         say(session, alert, Verdict.UNDO, 2, "k2")
         assert deliveries(session) == ["warning", "retraction"]
         assert session.get_one(Alert, alert.id).status == AlertStatus.OPEN
@@ -152,13 +167,34 @@ def test_everything_that_happened_stands_in_the_ledger(database: Database, alert
 
 
 def test_only_the_one_door_writes_outward_effects() -> None:
-    """Whoever builds a Delivery outside of rollout/alerts.py opens a second door."""
+    """Whoever builds or inserts a Delivery outside of rollout/alerts.py opens a second door."""
     rooms = ("core", "db", "rollout", "ingest", "detector", "review_ui", "bearwatch")
     builders = {
         str(path.relative_to(ROOT))
         for room in rooms
         for path in (ROOT / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and "Delivery" in ast.unparse(node.func).split(".")
+        if isinstance(node, ast.Call) and _writes_deliveries(node)
     }
     assert builders == {"rollout/alerts.py"}
+
+
+def _writes_deliveries(call: ast.Call) -> bool:
+    name = ast.unparse(call.func).split(".")[-1]
+    arguments = [ast.unparse(argument).split(".")[-1] for argument in call.args]
+    return name == "Delivery" or (name in ("insert", "bulk_insert_mappings") and "Delivery" in arguments)
+
+
+@pytest.mark.parametrize(
+    ("code", "writes"),
+    [
+        ("Delivery(kind='warning')", True),
+        ("models.Delivery(kind='warning')", True),
+        ("insert(Delivery)", True),
+        ("select(Delivery.id)", False),
+        ("Delivery.status.in_(('sent',))", False),
+    ],
+)
+def test_a_second_door_would_be_found(code: str, writes: bool) -> None:
+    (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)][:1]
+    assert _writes_deliveries(call) is writes

@@ -1,4 +1,4 @@
-"""The demo's scenes against their own truth: every bear is an encounter, and nothing else is."""
+"""The demo's scenes against their own truth: every bear is an encounter, nothing else is, no branch is an animal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bearwatch.camera_sim.record import record
 from bearwatch.camera_sim.scene import Scene
 from bearwatch.replay import replay
 from core.config import Camera, Detector, Motion
+from core.messages import EncounterKind
 from detector.engine import Engine, choose_engine
 from detector.tracker import AlertRule
 from ingest.recorded import gate_frames
@@ -34,7 +35,8 @@ def test_every_bear_is_an_encounter_and_nothing_else_is(scene: Scene, engine: En
     record(loop, footage, scene.loop_s)
     camera = Camera(campsite="demo", url=str(footage))
     frames = gate_frames(footage, scene.name, camera, Motion())
-    found = replay(frames, engine, AlertRule.of(Detector(quiet_gap_s=30)), camera, lambda reached_s: None)
+    told = replay(frames, engine, AlertRule.of(Detector(quiet_gap_s=30)), camera, lambda reached_s: None)
+    found = [encounter for encounter in told if encounter.kind is EncounterKind.BEAR]
 
     bears = [visit for visit in scene.visits if visit.kind == "bear"]
     assert len(bears) == 1
@@ -43,3 +45,11 @@ def test_every_bear_is_an_encounter_and_nothing_else_is(scene: Scene, engine: En
         assert bear.start_s - SLACK_S <= encounter.start_s <= bear.start_s + 4
         assert encounter.end_s <= bear.start_s + bear.duration_s + SLACK_S
         assert encounter.peak_score >= 0.8
+        assert encounter.infrared == (scene.light == "infrared")
+
+    animals = [visit for visit in scene.visits if visit.kind != "person"]
+    for unknown in (encounter for encounter in told if encounter.kind is EncounterKind.UNKNOWN_ANIMAL):
+        assert any(
+            visit.start_s - SLACK_S <= unknown.start_s <= visit.start_s + visit.duration_s + SLACK_S
+            for visit in animals
+        ), (unknown.start_s, unknown.label)

@@ -16,10 +16,12 @@ from detector.learn import fit as fitting
 from detector.learn.fit import CHECKPOINT, Run, fit
 from detector.learn.recipe import Recipe
 from detector.manifest import read_manifest
+from detector.onnx_engine import OnnxEngine
 from tests.tiny_pictures import LABELS, picture, write_manifest, write_pictures
 
 TINY = Recipe(backbone="lite0", train_px=64, input_px=64, epochs=1.0, batch=5, seed=3)
-WORDS = ("--backbone", "lite0", "--train-px", "64", "--input-px", "64", "--epochs", "0.2", "--batch", "4")
+SIZES = ("--train-px", "64", "--input-px", "64", "--view", "flip@64")
+WORDS = ("--backbone", "lite0", *SIZES, "--epochs", "0.2", "--batch", "4")
 
 
 @pytest.fixture
@@ -76,8 +78,20 @@ def test_the_command_writes_a_bundle_that_predicts_and_says_how_good_it_is(
     assert evaluation["better_than_generic"] == outcome["better_than_generic"]
     assert evaluation["held_out"]["all"]["generic"]["pictures"] == 20
     sheet = (out / "bundle" / "datasheet.md").read_text()
-    for part in ("| meadow | 10 | 2 | made for a test |", "1 pictures could not be decoded", "## Gaps"):
+    for part in (
+        "| meadow | 10 | 2 | made for a test |",
+        "1 pictures could not be decoded",
+        "## Still pictures",
+        "## Pictures made hard",
+        "## Animals it does not know",
+        "## What this predicts",
+        "## Gaps",
+    ):
         assert part in sheet
+    assert evaluation["stills"]["all"]["generic"]["bears"] == 4
+    assert str(bundle.model.view) == "flip@64"
+    assert bundle.reference is not None
+    assert OnnxEngine(bundle, 1).infer(np.zeros((1, 64, 64, 3), dtype=np.uint8)).shape == (1, bundle.outputs)
     assert bundle.provenance.recipe["seed"] == 1
 
     assert main([*words, "--json"]) == 0  # everything is remembered

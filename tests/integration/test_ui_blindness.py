@@ -10,9 +10,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from core.config import Config
-from db.models import Encounter, Mode, Sighting
+from db.models import Encounter, LedgerEntry, Mode, Role, Sighting, Watch
 from db.session import Database
-from review_ui.visibility import REVEAL_S, blindfolds, hidden_by_user, hidden_campsites
+from review_ui.caretaker import round_of
+from review_ui.rights import Right
+from review_ui.security import Account
+from review_ui.tokens import make_token
+from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S, REVEAL_S, blindfolds, hidden_campsites, visible_to
 from tests.factories import T0
 from tests.places import grant
 from tests.ui_cast import Stage, stage
@@ -108,6 +112,95 @@ def test_a_sealed_sighting_opens_the_view_for_ten_minutes(either: Stage) -> None
     assert not any(_ways_in(day_ranger, alert, cover).values())
 
 
+def test_a_made_up_sighting_opens_its_own_moment_and_not_the_night(either: Stage) -> None:
+    before = either.alert("upper-creek", at=T0 - MATCH_BEFORE_S - 30)
+    during = either.alert("upper-creek", at=T0 + 30)
+    day_ranger = either.person("day-ranger")
+    either.clock.now = T0 + 40
+    _watch(day_ranger)
+    _see(day_ranger)  # "just now": T0 + 40
+    either.clock.now += 60
+    later = either.alert("upper-trail", at=T0 + 90)
+    covers = {alert: _cover(either, alert) for alert in (before, during, later)}
+    assert all(_ways_in(day_ranger, during, covers[during]).values())
+    assert all(_ways_in(day_ranger, later, covers[later]).values())  # it may be the animal that was seen
+    for way, open_ in _ways_in(day_ranger, before, covers[before]).items():
+        # The first two see the other alerts; the staged alerts of one camera share one and the same picture.
+        assert open_ is (way in ("count", "API list", "picture")), way
+    assert [a["id"] for a in day_ranger.get("/api/v1/alerts").json()["alerts"]] == [during, later]
+    assert day_ranger.get(f"/alerts/{during}").text.count(f"/alerts/{before}") == 0  # nor as a neighbour
+
+
+def test_what_comes_long_after_a_sighting_stays_hidden_while_its_view_is_open(page: Stage) -> None:
+    day_ranger = page.person("day-ranger")
+    page.clock.now = T0 - 3600
+    _watch(day_ranger)
+    page.clock.now = T0
+    _see(day_ranger, minutes="30")
+    alert = page.alert("upper-creek", at=T0 - 1800 + MATCH_AFTER_S + 5)
+    assert not any(_ways_in(day_ranger, alert, _cover(page, alert)).values())
+    earlier = page.alert("upper-trail", at=T0 - 1800 + MATCH_AFTER_S - 5)
+    assert all(_ways_in(day_ranger, earlier, _cover(page, earlier)).values())
+
+
+def test_a_made_up_sighting_stays_in_the_record_with_its_author(page: Stage) -> None:
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
+    _see(day_ranger, key="made-up-1")
+    _see(day_ranger, key="made-up-2")
+    with page.database.read() as session:
+        sealed = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "sighting.sealed")).all()
+    assert [entry.actor for entry in sealed] == [f"user:{page.user_id('day-ranger')}"] * 2
+    assert ['"blind":true' in entry.body for entry in sealed] == [True, False]  # the first view was open by then
+
+
+def test_a_forgotten_watch_ends_by_itself_and_says_so(either: Stage) -> None:
+    alert = either.alert("upper-creek")
+    day_ranger = either.person("day-ranger")
+    _watch(day_ranger)
+    started = either.clock.now
+    either.clock.now += 10 * 3600 - 60
+    assert "Still watching" not in either.person("day-ranger").get("/").text
+    either.clock.now += 120
+    assert "Still watching Upper Pines?" in either.person("day-ranger").get("/").text
+    either.clock.now = started + 14 * 3600 + 1
+    day_ranger = either.person("day-ranger")
+    assert "End watch" not in day_ranger.get("/").text
+    assert day_ranger.get(f"/alerts/{alert}").status_code == 200
+    either.clock.now += 3600
+    for _ in range(2):
+        round_of(either.app.state.site)
+    with either.database.read() as session:
+        watch = session.scalars(select(Watch)).one()
+        ended = session.scalars(select(LedgerEntry.body).where(LedgerEntry.kind == "watch.ended")).all()
+    assert (watch.ended_at, watch.ended_because) == (started + 14 * 3600, "forgotten")
+    assert len(ended) == 1
+
+
+def test_whoever_is_still_there_watches_on(page: Stage) -> None:
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
+    page.clock.now += 13 * 3600
+    assert page.person("ben").post("/watches/1/still").status_code == 303  # not his: nothing happens
+    assert day_ranger.post("/watches/1/still").status_code == 303
+    page.clock.now += 13 * 3600
+    assert "End watch" in page.person("day-ranger").get("/").text
+
+
+def test_on_watch_a_program_of_the_ranger_sees_nothing_either(page: Stage) -> None:
+    alert = page.alert("upper-creek")
+    day_ranger = page.person("day-ranger")
+    _watch(day_ranger)
+    with page.database.write() as session:
+        owner = Account(page.user_id("day-ranger"), "day-ranger", Role.RANGER, "")
+        token = make_token(session, owner, "a way around", [Right.VIEW], [], 1, page.clock.now).secret
+    program = TestClient(page.app, headers={"Authorization": f"Bearer {token}"}, follow_redirects=False)
+    assert program.get("/api/v1/alerts").json()["alerts"] == []
+    assert program.get(f"/api/v1/alerts/{alert}").status_code == 404
+    assert program.get(_cover(page, alert)).status_code == 404
+    assert program.get("/api/v1/me").json()["blind_to"] == ["upper-pines"]
+
+
 def test_a_sighting_elsewhere_or_before_the_watch_opens_nothing(page: Stage) -> None:
     alert = page.alert("upper-creek")
     cover = _cover(page, alert)
@@ -126,7 +219,10 @@ def test_where_people_act_on_the_model_nobody_is_blind(page: Stage) -> None:
     with page.database.write() as session:
         grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 10, page.clock.now + 50)
     assert day_ranger.get(f"/alerts/{alert}").status_code == 200
-    page.clock.now += 60  # the lease runs out: shadow again, blind again
+    page.clock.now += 60  # the lease runs out: the model goes on advising until a ranger has taken over
+    assert day_ranger.get(f"/alerts/{alert}").status_code == 200
+    with page.database.write() as session:
+        grant(session, "upper-pines", Mode.SHADOW, page.clock.now, page.clock.now + 9999)
     assert day_ranger.get(f"/alerts/{alert}").status_code == 404
 
 
@@ -188,13 +284,16 @@ def test_one_rule_answers_for_one_and_for_all(either: Stage) -> None:
     _watch(day_ranger, "upper-pines")
     _watch(ben, "lower-pines")
     now = either.clock.now
+    one = Account(either.user_id("day-ranger"), "day-ranger", Role.RANGER, "his")
+    other = Account(either.user_id("ben"), "ben", Role.RANGER, "hers")
     with either.database.read() as session:
-        assert hidden_by_user(session, now) == {
-            either.user_id("day-ranger"): {"upper-pines"},
-            either.user_id("ben"): {"lower-pines"},
+        sights = visible_to(session, [one, other], now)
+        assert {name: sight.hidden for name, sight in sights.items()} == {
+            "his": {"upper-pines"},
+            "hers": {"lower-pines"},
         }
-        assert hidden_campsites(session, either.user_id("day-ranger"), now) == {"upper-pines"}
-        assert blindfolds(session, now)[(either.user_id("day-ranger"), "upper-pines")] == now
+        assert hidden_campsites(session, one, now) == {"upper-pines"}
+        assert blindfolds(session, now)[(one.id, "upper-pines")].since == now
 
 
 def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:

@@ -23,7 +23,7 @@ from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
-from db.models import Role, User
+from db.models import Role, User, UserCampsite
 from db.session import Database
 from review_ui.app import create_app
 from review_ui.live import QUEUE_LENGTH, Listener
@@ -187,7 +187,7 @@ def test_while_redis_is_away_alerts_come_and_every_camera_is_blind(
         ear.wait_for(_raised)
         assert "Redis is away" in ben.get("/").text
         assert ben.get("/healthz").json() == {"database": True, "redis": False}
-        assert "bearwatch_redis_up 0" in ben.get("/metrics").text
+        assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics").text
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "without-redis"}
         assert ben.post("/api/v1/alerts/1/decisions", json=body).status_code == 200
 
@@ -234,6 +234,55 @@ def test_on_watch_the_stream_is_silent_about_the_campsite(house: House) -> None:
     assert ("watch.started", "watch:1") in blind.ledger()  # one's own act reaches one's other pages
 
 
+def test_somebody_limited_to_a_campsite_hears_of_no_other(house: House) -> None:
+    with house.browser("day-ranger"), house.database.write() as session:
+        user = session.scalars(select(User).where(User.name == "day-ranger")).one()
+        session.add(UserCampsite(user_id=user.id, campsite_id="lower-pines"))
+    limited, seeing = house.listen("day-ranger", after=0), house.listen("ben", after=0)
+    house.alert("upper-creek", T0)
+    house.alert("lower-meadow", T0)
+    for ear in (limited, seeing, house.listen("day-ranger", after=0)):
+        ear.wait_for(lambda e: e.name == "ledger" and e.data["subject"] == "alert:2")
+        assert (("alert.raised", "alert:1") in ear.ledger()) is (ear is seeing)
+    cameras = next(e for e in limited.events if e.name == "cameras").data
+    assert [camera["id"] for camera in cameras["cameras"]] == ["lower-meadow"]
+    assert list(cameras["modes"]) == ["lower-pines"]
+
+
+def test_a_sealed_sighting_lets_the_stream_tell_of_its_own_moment_only(house: House) -> None:
+    now = time.time()
+    with house.browser("day-ranger") as day_ranger:
+        day_ranger.post("/watches", data={"campsite": "upper-pines"})
+        seen = {"campsite": "upper-pines", "seen_at": now - 3600, "idempotency_key": "an-hour-ago"}
+        assert day_ranger.post("/api/v1/sightings", json=seen).status_code == 201
+    ear = house.listen("day-ranger")
+    house.alert("upper-creek", now - 5)
+    house.alert("upper-trail", now - 3600)
+    ear.wait_for(lambda e: e.name == "ledger" and e.data["subject"] == "alert:2")
+    assert ("alert.raised", "alert:1") not in ear.ledger()
+
+
+def test_when_a_limit_is_set_open_pages_are_told_to_look_again(house: House) -> None:
+    ear = house.listen("day-ranger")
+    with house.database.write() as session:
+        user = session.scalars(select(User).where(User.name == "day-ranger")).one()
+        session.add(UserCampsite(user_id=user.id, campsite_id="lower-pines"))
+    ear.wait_for(lambda e: e.name == "resync")
+    house.alert("upper-creek", T0)
+    house.alert("lower-meadow", T0)
+    ear.wait_for(lambda e: e.name == "ledger" and e.data["subject"] == "alert:2")
+    assert ("alert.raised", "alert:1") not in ear.ledger()
+
+
+def test_a_program_that_listens_is_cut_off_when_its_token_ends(house: House) -> None:
+    with house.browser("day-ranger") as owner:
+        made = owner.post("/api/v1/tokens", json={"name": "siren", "rights": ["view"]}).json()
+        program = httpx.Client(base_url=house.url, headers={"Authorization": f"Bearer {made['token']}"}, timeout=WAIT_S)
+        ear = house.listen_with(program)
+        assert owner.delete(f"/api/v1/tokens/{made['id']}").status_code == 204
+    assert ear.ended.wait(WAIT_S)
+
+
 def test_when_a_watch_begins_open_pages_are_told_to_look_again(house: House) -> None:
     ear = house.listen("day-ranger")
     with house.browser("day-ranger") as other:
@@ -264,7 +313,7 @@ def test_the_cameras_say_what_they_are_worth(house: House) -> None:
 
 
 def test_a_page_that_does_not_keep_up_is_cut_off_and_comes_back_by_itself() -> None:
-    slow = Listener(Account(1, "day-ranger", Role.RANGER, "s"), 0, set())
+    slow = Listener(Account(1, "day-ranger", Role.RANGER, "s"), 0)
     for number in range(QUEUE_LENGTH + 1):
         slow.give(ServerSentEvent(event="ledger", id=str(number), data={}))
     assert slow.queue.get_nowait() is None  # the stream ends; the browser asks again for what it missed

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
-from detector.bundle import DESCRIPTION, UNKNOWN, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.bundle import DESCRIPTION, REFERENCE, WEIGHTS, BundleError, ModelBundle, write_bundle
 from detector.crops import cut
 from detector.engine import choose_engine
 from detector.labels import GENERIC, LabelMap
@@ -20,6 +21,9 @@ from detector.learn.student import start, student_labels
 from detector.light import is_infrared
 from detector.model import Model, Provenance, Thresholds
 from detector.network import load_network
+from detector.stills import Stills, View
+from detector.unknown import Reference
+from detector.verdict import UNKNOWN, read
 from tests.tiny_pictures import picture
 
 PX = 64
@@ -164,6 +168,8 @@ def test_the_digest_covers_all_that_decides_and_nothing_else() -> None:
         {"weights": {"file": "", "sha256": "1"}},
         {"thresholds": Thresholds(0.5, 0.5)},
         {"crops": replace(base.crops, margin=0.2)},
+        {"view": View("flip")},
+        {"reference": "1"},
     ]
     assert len({base.digest, *(described(**change).digest for change in changes)}) == len(changes) + 1
 
@@ -195,7 +201,7 @@ def test_a_higher_temperature_is_less_sure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bear", "energy", "infrared", "verdict"),
+    ("bear", "energy", "infrared", "told"),
     [
         (0.31, -20.0, False, "bear"),
         (0.25, -20.0, False, "dog"),
@@ -207,14 +213,105 @@ def test_a_higher_temperature_is_less_sure() -> None:
     ],
 )
 def test_the_verdict_follows_the_light_and_the_unknown_never_becomes_no_bear(
-    bear: float, energy: float, infrared: bool, verdict: str
+    bear: float, energy: float, infrared: bool, told: str
 ) -> None:
     labels = LabelMap(("bear", "dog"), (0, 1))
     bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
     logits = np.array([[np.log(bear), np.log(1 - bear)]], dtype=np.float32) - np.float32(energy)
-    (found,) = bundle.read_logits(logits, [infrared])
-    assert found.energy == pytest.approx(energy, abs=1e-4)
-    assert found.verdict == verdict
+    (found,) = read(bundle, logits, [infrared])
+    assert found.bear == pytest.approx(bear, abs=1e-5)
+    assert found.unknown_score == pytest.approx(energy, abs=1e-4)
+    assert found.told == told
+    assert not (found.is_bear and found.unknown)
+
+
+def random_logits(count: int, seed: int, around: int) -> NDArray[np.float32]:
+    """Logits that are high around one output."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 1, (count, 40)).astype(np.float32)
+    logits[:, around] += 8
+    return logits
+
+
+def test_what_resembles_no_known_picture_is_far_from_all() -> None:
+    known = np.concatenate([random_logits(60, 1, 3), random_logits(60, 2, 7)])
+    reference = Reference.of(known, dimensions=8)
+    near, far = reference.distances(random_logits(30, 3, 7)), reference.distances(random_logits(30, 4, 20))
+    assert near.max() < far.min()
+    again = Reference.from_bytes(reference.to_bytes())
+    np.testing.assert_allclose(again.distances(known), reference.distances(known), atol=1e-6)
+    assert reference.distances(np.empty((0, 40), dtype=np.float32)).shape == (0,)
+
+
+def test_a_bundle_carries_its_reference_and_refuses_another(tmp_path: Path) -> None:
+    labels = LabelMap(("bear", "dog"), tuple([0] * 20 + [1] * 20))
+    reference = Reference.of(random_logits(50, 1, 3), dimensions=4)
+    weights = {"x": np.zeros(3, dtype=np.float32)}
+    bundle = write_bundle(tmp_path, described(labels=labels), weights, Provenance(), "", {}, reference)
+    logits = random_logits(5, 2, 30)
+    assert bundle.unknown_scores(logits).tolist() == pytest.approx(reference.distances(logits).tolist(), abs=1e-5)
+    assert bundle.at_size(128).unknown_scores(logits).tolist() == bundle.unknown_scores(logits).tolist()
+    content = bytearray((tmp_path / REFERENCE).read_bytes())
+    content[-1] ^= 1
+    (tmp_path / REFERENCE).write_bytes(content)
+    with pytest.raises(BundleError, match=r"reference\.safetensors was changed or damaged"):
+        ModelBundle.load(tmp_path)
+    (tmp_path / REFERENCE).unlink()
+    with pytest.raises(BundleError, match="incomplete"):
+        ModelBundle.load(tmp_path)
+
+
+class Countable:
+    """An engine that says how bright a picture's middle is: bear for bright, and what it was asked."""
+
+    labels = LabelMap(("bear", "dog"), (0, 1))
+    device = "cpu"
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self.name, self.input_px = bundle.short_digest, bundle.input_px
+        self.asked = 0
+
+    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.asked += len(images)
+        bright = images.mean(axis=(1, 2, 3)) / 255 if len(images) else np.empty(0)
+        return np.stack([np.log(bright + 1e-6), np.log(1 - bright + 1e-6)], axis=1).astype(np.float32)
+
+
+def a_spot() -> NDArray[np.uint8]:
+    """A dark frame with a bright patch in a corner."""
+    image = np.zeros((180, 320, 3), dtype=np.uint8)
+    image[100:, 240:] = 250
+    return image
+
+
+@pytest.mark.parametrize(
+    ("view", "asked"), [("whole", 1), ("flip", 2), ("whole@64+96", 2), ("best", 9), ("blend", 10), ("blend@64+96", 12)]
+)
+def test_a_view_says_how_often_a_still_is_looked_at(view: str, asked: int) -> None:
+    labels = LabelMap(("bear", "dog"), (0, 1))
+    engines: list[Countable] = []
+
+    def engine_of(bundle: ModelBundle) -> Countable:
+        engines.append(Countable(bundle))
+        return engines[-1]
+
+    bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
+    (glance,) = Stills(bundle, View.parse(view), engine_of).look([a_spot()])
+    assert sum(engine.asked for engine in engines) == asked
+    whole = float(a_spot().mean()) / 255
+    if "whole" in view or "flip" in view:
+        assert glance.box == WHOLE_FRAME
+        assert glance.probabilities[0] == pytest.approx(whole, abs=0.01)
+    else:
+        assert glance.box[0] > 0.4
+        assert glance.box[1] > 0.2
+        assert glance.probabilities[0] > 1.5 * whole
+
+
+def test_the_thresholds_of_stills_are_their_own() -> None:
+    both = Thresholds(0.3, 0.4, still_day=0.6)
+    assert (both.bear(False), both.bear(True)) == (0.3, 0.4)
+    assert (both.still_bear(False), both.still_bear(True)) == (0.6, 0.4)
 
 
 def test_a_picture_without_colours_is_infrared_whatever_its_tint() -> None:

@@ -14,7 +14,7 @@ from bearwatch.site import SERVICES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
-APPLICATION = ("migrate", "tracker", "detector", "detector-gpu", "jobs", "ui", "ingest")
+APPLICATION = ("migrate", "tracker", "detector", "detector-gpu", "controller", "jobs", "ui", "ingest")
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,12 @@ import pytest
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Reason
-from detector.classify import classify
-from detector.labels import GENERIC, Label
+from detector.bundle import ModelBundle
+from detector.classify import Seen, bundle_of, classify, look
+from detector.crops import CropPolicy
+from detector.labels import GENERIC, Label, LabelMap
+from detector.model import Model, Provenance, Thresholds
+from tests.factories import T0, frame
 
 
 class BrightnessEngine:
@@ -21,6 +25,7 @@ class BrightnessEngine:
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+        self.bundle = ModelBundle.generic("lite0@64")
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.batches.append(len(images))
@@ -81,3 +86,95 @@ def test_no_frames_need_no_engine() -> None:
     engine = BrightnessEngine()
     assert classify(engine, []) == []
     assert engine.batches == []
+
+
+LABELS = LabelMap(("bear", "other_animal", "empty"), (0, 1, 2))
+ANIMALS = ModelBundle(
+    Model(
+        name="by-hand", architecture="none", input_px=32, mean=0.0, std=1.0, labels=LABELS, weights={},
+        thresholds=Thresholds(day=0.6, infrared=0.4, unknown_day=-4.0, unknown_infrared=-4.0),
+        crops=CropPolicy(tile_rows=1),
+    ),
+    Provenance(), None, None,
+)  # fmt: skip
+"""Three outputs; whatever has an energy above -4 is like nothing that it knows."""
+
+
+class SayingEngine:
+    """An engine that says the same of every picture."""
+
+    name = "by-hand@32:00000000"
+    input_px = 32
+    device = "cpu"
+    labels = LABELS
+    bundle = ANIMALS
+
+    def __init__(self, *logits: float) -> None:
+        self.said = np.asarray(logits, dtype=np.float32)
+
+    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.tile(self.said, (len(images), 1))
+
+
+def colourful() -> NDArray[np.uint8]:
+    """A frame by daylight: half of it is red, half is green."""
+    image = np.zeros((90, 160, 3), dtype=np.uint8)
+    image[:, :80, 2] = image[:, 80:, 1] = 200
+    return image
+
+
+HALF_A_BEAR = (0.0, 0.0, -9.0)
+
+
+def test_the_light_of_the_frame_decides_from_which_score_it_agrees() -> None:
+    frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
+    engine = SayingEngine(*HALF_A_BEAR)
+    by_day, by_night = (one.scores(frame(), engine.name, T0) for one in look(engine, ANIMALS, frames))
+    assert (by_day.infrared, by_day.threshold, by_day.is_bear) == (False, 0.6, False)
+    assert (by_night.infrared, by_night.threshold, by_night.is_bear) == (True, 0.4, True)
+
+
+def test_a_number_in_the_configuration_holds_for_both_lights() -> None:
+    frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
+    looked = look(SayingEngine(*HALF_A_BEAR), ANIMALS, frames, threshold=0.45)
+    assert [one.threshold for one in looked] == [0.45, 0.45]
+
+
+@pytest.mark.parametrize(
+    ("logits", "threshold", "unknown"),
+    [
+        ((-9.0, 1.0, 0.0), None, True),  # rather an animal, and like none that is known
+        ((-9.0, 9.0, 0.0), None, False),  # an animal that is known
+        ((-9.0, 0.0, 0.0), None, False),  # as likely nothing: a branch is like no animal either
+        ((1.0, 0.0, -9.0), None, False),  # a bear
+        ((1.0, 0.0, -9.0), 0.9, True),  # the configuration wants to be surer of bears; it is not "no bear"
+    ],
+)
+def test_an_animal_like_none_that_is_known_is_an_unknown_animal(
+    logits: tuple[float, float, float], threshold: float | None, unknown: bool
+) -> None:
+    (looked,) = look(SayingEngine(*logits), ANIMALS, [(colourful(), [SMALL], Reason.MOTION)], threshold)
+    assert [crop.unknown for crop in looked.crops] == [unknown]
+
+
+def test_the_model_brings_its_own_way_to_cut_crops() -> None:
+    still: list[Seen] = [(grey(1), [], Reason.KEEPALIVE)]
+    (whole_and_three,) = classify(SayingEngine(*HALF_A_BEAR), still)
+    (whole_and_more,) = classify(SayingEngine(*HALF_A_BEAR), still, CropPolicy(tile_rows=2))
+    assert len(whole_and_three) == 4 < len(whole_and_more)
+
+
+def test_an_engine_of_a_pretrained_network_is_read_as_that_network() -> None:
+    class Generic(BrightnessEngine):
+        name = "lite0@64:01234567"
+
+        def __init__(self) -> None:
+            self.batches = []
+
+    assert bundle_of(Generic()).label == "lite0@64"
+
+
+def test_only_what_moves_can_be_an_unknown_animal() -> None:
+    still = look(SayingEngine(-9.0, 1.0, 0.0), ANIMALS, [(colourful(), [SMALL], Reason.KEEPALIVE)])[0]
+    assert len(still.crops) > 1
+    assert not any(crop.unknown for crop in still.crops)

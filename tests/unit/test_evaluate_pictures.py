@@ -17,10 +17,11 @@ from detector.evaluate.baselines import mean_image_similarity
 from detector.evaluate.contact import contact_sheet, worst
 from detector.evaluate.evaluation import evaluate
 from detector.evaluate.report import as_html
-from detector.evaluate.scoring import Scored, View, score_pictures
+from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import ALL, NIGHT, slices_of
 from detector.evaluate.svg import Line, plot
 from detector.manifest import ManifestError, UndecodablePicture, read_manifest, read_picture, snapshot_hash
+from detector.stills import View
 from tests.tiny_pictures import picture, write_manifest, write_pictures
 
 SMALL_NETWORK = "lite0@64"
@@ -78,9 +79,9 @@ def test_cut_off_empty_and_gigantic_pictures_are_undecodable(tmp_path: Path) -> 
         read_picture(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("text", ["sideways", "whole@x", ""])
+@pytest.mark.parametrize("text", ["sideways", "whole@x", "", "whole@", "flip@224+", "flip@9999"])
 def test_an_unknown_view_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"view|invalid"):
+    with pytest.raises(ValueError, match="view"):
         View.parse(text)
 
 
@@ -164,6 +165,9 @@ def test_the_evaluation_stands_beside_its_baselines(scored: Scored, bundle: Mode
     assert found["pictures"] == 20
     assert sum(sum(row.values()) for row in found["confusion"].values()) == 20
     assert json.loads(json.dumps(found)) == found
+    told = found["at_thresholds"][ALL]
+    assert set(told) == {"recall", "false_positives", "unknown_bears", "unknown_others"}
+    assert told["recall"] == (scored.bear[[p.label == "bear" for p in scored.pictures]] >= 0.3).mean()
     page = as_html(found, b"")
     assert page.count("<svg") == 2
     assert "night: infra-red" in page
@@ -178,6 +182,7 @@ def test_file_names_cannot_break_the_report() -> None:
             "bears": 0,
             "curves": {},
             "slices": {},
+            "at_thresholds": {},
             "confusion": {"<i>": {"bear": 1}},
             "notes": [],
             "undecodable": [{"file": "x", "why": "<script>x</script>"}],
@@ -207,9 +212,10 @@ def test_the_command_writes_scores_and_lists_what_it_left_out(
     assert main([*words, "--json", "--device", "cpu", "--threads", "1", "--report", str(report)]) == 0
     with scores.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 20
+    assert [row["file"] for row in rows] == [each.file for each in read_manifest(manifest)]
     assert list(rows[0]) == ["file", "score"]
-    assert all(0 <= float(row["score"]) <= 1 for row in rows)
+    assert all(0 <= float(row["score"]) <= 1 for row in rows[:-1])
+    assert rows[-1] == {"file": "gone.jpg", "score": ""}  # not seen is not "no bear"
     said = capsys.readouterr()
     assert "gone.jpg" in said.err
     assert json.loads(said.out)["undecodable"][0]["file"] == "gone.jpg"

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import timm
 import torch
 from numpy.typing import NDArray
 
 from detector.backbones import BackboneError
 from detector.labels import IMAGENET_CLASSES, Label
-from detector.learn.calibrate import choose_thresholds, fit_temperature
+from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.draws import Draws, batches, draw_weights
 from detector.learn.fit import learning_rate
 from detector.learn.folds import assign_folds, group_of
-from detector.learn.heldout import HeldOut, choose_mix, table, unknown_animals, unseen_labels
-from detector.learn.looks import Looks, infrared, paste
+from detector.learn.hard import BEARS, HARD, OTHERS, empty_scenes, hard_places
+from detector.learn.heldout import HeldOut, choose_mix, known_pictures, table
+from detector.learn.judge import STILL_OTHERS, still_places
+from detector.learn.looks import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.objective import Objective
 from detector.learn.recipe import NEW_LABELS, Recipe
+from detector.learn.strangers import ENERGY, NEIGHBOURS, better_way, compare, reference_places
 from detector.learn.student import build, fold_for_training, mixed, start, student_labels
+from detector.light import is_infrared
 from detector.manifest import LabelledPicture, read_manifest
 from detector.network import load_network
 from tests.tiny_pictures import picture, write_pictures
@@ -51,6 +57,13 @@ def test_bears_get_their_share_and_small_sources_are_not_drowned() -> None:
     assert weights[:100].sum() == pytest.approx(0.3)
     assert weights[:90].sum() / weights[90:100].sum() == pytest.approx(3)
     assert weights[100:500].sum() / weights[500:].sum() == pytest.approx(10)
+
+
+def test_pictures_of_camera_traps_are_drawn_more_often_within_their_label() -> None:
+    rows = [*[row("bear", kind="web")] * 9, *[row("bear", "trap", kind="camtrap")] * 9, row("dog", kind="web")]
+    weights = draw_weights(rows, 0.3, camera_trap_weight=2.0)
+    assert weights[9:18].sum() / weights[:9].sum() == pytest.approx(2)
+    assert weights[:18].sum() == pytest.approx(0.3)
 
 
 def test_a_draw_depends_on_the_seed_and_its_number_alone(tmp_path: Path) -> None:
@@ -86,9 +99,40 @@ def test_every_label_gets_the_same_looks() -> None:
 
 
 def test_infrared_has_no_colours_to_speak_of() -> None:
+    for seed in range(10):
+        torch.manual_seed(seed)
+        shown = infrared(tensor("dog", 1)).permute(1, 2, 0).numpy()
+        assert is_infrared(np.ascontiguousarray(shown[:, :, ::-1]))
+
+
+def test_no_look_leaves_only_noise() -> None:
+    flat = torch.full((3, 32, 32), 90, dtype=torch.uint8)
+    assert (noisy(flat, 20).int() - 90).abs().max() <= 1
+    edge = torch.full((3, 64, 64), 30, dtype=torch.uint8)
+    edge[:, :, 32:] = 200
+    for seed in range(30):
+        torch.manual_seed(seed)
+        for changed in (infrared(edge), dark(edge)):
+            assert changed[:, :, 32:40].float().mean() > changed[:, :, 24:32].float().mean() + 2
+
+
+def test_a_smeared_picture_is_smoother_sideways_and_keeps_its_size() -> None:
     torch.manual_seed(1)
-    shown = infrared(tensor("dog", 1))
-    assert (shown.amax(0).int() - shown.amin(0).int()).float().mean() < 12
+    shown = tensor("empty", 1)
+    changed = smeared(shown, 7)
+    assert changed.shape == shown.shape
+    across = [(each.float()[:, :, 1:] - each.float()[:, :, :-1]).abs().mean() for each in (shown, changed)]
+    assert across[1] < 0.5 * across[0]
+    assert abs(float(changed.float().mean() - shown.float().mean())) < 2
+
+
+def test_a_stamp_covers_a_strip_above_or_below_and_nothing_else() -> None:
+    flat = torch.full((3, 100, 100), 90, dtype=torch.uint8)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        touched = (stamped(flat).int() != 90).any(0).any(1)
+        assert not touched[12:88].any()
+        assert touched.any()
 
 
 def test_a_pasted_animal_is_small_and_the_scene_stays() -> None:
@@ -166,6 +210,23 @@ def test_an_unknown_backbone_is_named() -> None:
         start("lite9")
 
 
+def test_another_backbone_is_a_one_word_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+
+    def without_download(name: str, pretrained: bool = False, **rest: Any) -> Any:
+        torch.manual_seed(0)
+        return create(name, pretrained=False, **rest)
+
+    monkeypatch.setattr(timm, "create_model", without_download)
+    beginning = start(Recipe(backbone="mobilenetv3_small_050").backbone)
+    assert (beginning.architecture, beginning.native_px) == ("mobilenetv3_small_050", 224)
+    assert beginning.std == pytest.approx(58, abs=1)
+    network = fold_for_training(build(beginning).eval(), beginning.architecture)
+    with torch.no_grad():
+        logits = network(torch.randn(2, 3, 64, 64))
+    assert logits.shape == (2, LABELS.outputs)
+
+
 def test_states_are_averaged() -> None:
     one, two = {"w": torch.zeros(2)}, {"w": torch.ones(2)}
     assert mixed(one, two, 0.3)["w"].tolist() == pytest.approx([0.3, 0.3])
@@ -180,9 +241,12 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
-@pytest.mark.parametrize("changes", [{"epochs": 0.0}, {"batch": 0}, {"bear_share": 1.0}, {"folds": 1}])
-def test_a_senseless_recipe_is_refused(changes: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"must be above|at least 2 folds"):
+@pytest.mark.parametrize(
+    "changes",
+    [{"epochs": 0.0}, {"batch": 0}, {"bear_share": 1.0}, {"folds": 1}, {"camera_trap_weight": 0.0}, {"view": "up"}],
+)
+def test_a_senseless_recipe_is_refused(changes: dict[str, float | str]) -> None:
+    with pytest.raises(ValueError, match=r"must be above|at least 2 folds|unknown view"):
         replace(Recipe(), **changes)  # type: ignore[arg-type] # on purpose of any field
 
 
@@ -193,13 +257,21 @@ def test_overconfident_logits_get_a_temperature_above_one() -> None:
 
 def test_infrared_gets_thresholds_of_its_own_when_there_are_enough_pictures() -> None:
     rows = [row("dog")] * 100 + [row("dog", light="night_ir")] * 100
-    logits = np.concatenate([sure_of(*[200] * 100), sure_of(*[200] * 100)])
-    logits[:100, 294] = np.linspace(0, 11, 100)
-    logits[100:, 294] = np.linspace(0, 14, 100)
-    chosen = choose_thresholds(logits, LABELS, rows, np.ones(200, dtype=bool))
-    assert chosen.day < chosen.infrared
-    few = choose_thresholds(logits[:110], LABELS, rows[:110], np.ones(110, dtype=bool))
-    assert 0 < few.infrared < chosen.infrared
+    bear = np.concatenate([np.linspace(0, 0.4, 100), np.linspace(0, 0.8, 100)])
+    known = np.ones(200, dtype=bool)
+    chosen = choose_thresholds(bear, bear, rows, known)
+    assert (chosen.day, chosen.infrared) == pytest.approx((0.392, 0.784), abs=0.01)
+    assert chosen.unknown_day == pytest.approx(0.396, abs=0.01)
+    few = choose_thresholds(bear[:110], bear[:110], rows[:110], known[:110])
+    assert few.day == chosen.day
+    assert few.infrared == pytest.approx(0.392, abs=0.01)
+
+
+def test_camera_traps_decide_the_thresholds_where_there_are_enough() -> None:
+    rows = [row("dog", kind="web")] * 1000 + [row("other_animal", "trail", kind="camtrap")] * 100 + [row("bear")] * 5
+    bear = np.concatenate([np.zeros(1000), np.linspace(0, 0.7, 100), np.ones(5)])
+    assert bear_thresholds(bear, rows)[0] == pytest.approx(0.686, abs=0.01)
+    assert bear_thresholds(bear[:1010], rows[:1010])[0] == 0.05
 
 
 def held_out() -> HeldOut:
@@ -219,10 +291,52 @@ def test_the_better_mix_is_chosen_and_the_pretrained_network_wins_ties() -> None
     assert choose_mix(table(same, LABELS)) == "generic"
 
 
-def test_labels_that_a_network_never_saw_measure_how_it_takes_the_unknown() -> None:
+def test_what_a_judging_network_never_saw_is_unknown_to_it() -> None:
     shown = held_out()
-    assert unseen_labels(shown) == {0: set(), 1: {"raccoon"}}
-    found = unknown_animals(shown, LABELS, 0.5, (-10.0, None), threshold=0.3)
-    assert found["raccoon"]["pictures"] == 10
-    assert found["raccoon"]["flagged as unknown"] == 1.0
-    assert found["raccoon"]["taken for a bear"] == 0.0
+    assert known_pictures(shown).tolist() == [True] * 50 + [False] * 10
+    assert known_pictures(replace(shown, withheld="dog")).tolist() == [True] * 20 + [False] * 40
+
+
+def test_strangers_are_counted_as_flagged_or_taken_for_a_bear() -> None:
+    rows = [row("dog")] * 100 + [row("raccoon")] * 4
+    known = np.array([True] * 100 + [False] * 4)
+    strange = np.concatenate([np.linspace(0, 1, 100), [2.0, 2.0, 0.5, 2.0]])
+    bear = np.array([0.0] * 103 + [0.9])
+    found = compare({ENERGY: -strange, NEIGHBOURS: strange}, rows, known, bear, (0.3, 0.3))
+    assert found["raccoon"]["taken for a bear"] == 0.25
+    assert found["raccoon"][NEIGHBOURS]["flagged"] == 0.5
+    assert found["raccoon"][NEIGHBOURS]["bear or flagged"] == 0.75
+    assert better_way(found) == NEIGHBOURS
+    assert better_way({}) == NEIGHBOURS
+
+
+def test_the_reference_takes_every_label_and_light_in_turn() -> None:
+    rows = [*[row("dog")] * 500, *[row("bear", light="night_ir")] * 3, *[row("deer")] * 50]
+    chosen = reference_places(rows, most=60)
+    labels = Counter(rows[place].label for place in chosen)
+    assert len(set(chosen)) == 60
+    assert labels["bear"] == 3
+    assert 27 <= labels["deer"] <= 30
+    assert reference_places(rows, most=60) == chosen
+
+
+def test_pictures_are_made_hard_alike_for_bears_and_others(tmp_path: Path) -> None:
+    rows = read_manifest(write_pictures(tmp_path))
+    places = hard_places(rows)
+    assert {rows[place].light for place in places} == {"day"}
+    assert "empty" not in {rows[place].label for place in places}
+    assert len(hard_places([row("bear")] * 500 + [row("dog")] * 500)) == BEARS + OTHERS
+    scenes = empty_scenes(rows)
+    for make in HARD.values():
+        shown = make(picture("bear", 1), 3, scenes)
+        assert np.array_equal(shown, make(picture("bear", 1), 3, scenes))
+        assert shown.dtype == np.uint8
+        assert shown.std() > 3
+    assert empty_scenes([row("bear")])[0].shape[2] == 3
+
+
+def test_the_sample_of_stills_holds_every_bear_that_is_hard_to_see() -> None:
+    rows = [row("bear", light="night_ir")] * 7 + [row("bear")] * 300 + [row("dog", kind="camtrap")] * 900
+    places = still_places(rows)
+    assert set(range(7)) <= set(places)
+    assert sum(rows[place].label == "dog" for place in places) == STILL_OTHERS

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from core.messages import CropScore, FrameScores, Reason
+from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.tracker import (
     AlertRule,
     Closed,
     Extended,
     Opened,
+    Recognised,
     Track,
     Tracks,
     decide,
@@ -18,9 +19,9 @@ from detector.tracker import (
     subject_box,
     zones_of,
 )
-from tests.factories import T0, frame, scored
+from tests.factories import T0, frame, scored, strange
 
-RULE = AlertRule(threshold=0.5, min_hits=3, window_s=3.0, quiet_gap_s=60.0, context_s=3.0)
+RULE = AlertRule(min_hits=3, unknown_hits=4, window_s=3.0, quiet_gap_s=60.0, context_s=3.0)
 
 
 def run(scores: list[FrameScores], track: Track | None = None) -> tuple[Track, list[object]]:
@@ -140,3 +141,63 @@ def test_an_animal_is_in_a_zone_when_its_feet_are() -> None:
     assert zones_of((0.4, 0.2, 0.6, 0.7), zones) == ["tents"]
     assert zones_of((0.4, 0.0, 0.6, 0.2), zones) == ["sky"]
     assert zones_of((0.4, 0.3, 0.6, 0.45), zones) == []
+
+
+def stranger(start: float, seconds: float, unknown: float = 5.0) -> list[FrameScores]:
+    """An animal that the model does not know, five frames a second."""
+    return [strange(start + step / 5, unknown) for step in range(int(seconds * 5))]
+
+
+def kinds(changes: list[object]) -> list[object]:
+    """What was opened and recognised, in turn."""
+    return [(type(change), change.draft.kind) for change in changes if isinstance(change, Opened | Recognised)]
+
+
+def test_each_frame_brings_the_threshold_by_which_it_agrees() -> None:
+    by_day = [scored(0.4, at=T0 + step / 5, threshold=0.5) for step in range(5)]
+    by_night = [scored(0.4, at=T0 + step / 5, threshold=0.35) for step in range(5)]
+    assert decide(by_day, RULE) is None
+    assert decide(by_night, RULE) is not None
+
+
+def test_an_animal_the_model_does_not_know_is_one_visit_of_its_own_kind() -> None:
+    _track, changes = run([*stranger(T0, 20), *stranger(T0 + 20, 5)])
+    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL)]
+    _track, changes = run(stranger(T0, 0.6))
+    assert changes == []
+
+
+def test_its_strangest_frame_is_the_cover() -> None:
+    _track, changes = run([*stranger(T0, 0.4), strange(T0 + 0.4, unknown=9.0), *stranger(T0 + 0.6, 0.6)])
+    opened = changes[0]
+    assert isinstance(opened, Opened)
+    assert opened.draft.cover.frame.captured_at == pytest.approx(T0 + 0.4)
+    better = strange(T0 + 1.4, unknown=11.0)
+    _track, changes = run([better], run(stranger(T0, 1.2))[0])
+    assert isinstance(changes[-1], Extended)
+    assert changes[-1].is_peak
+
+
+def test_an_unknown_animal_that_turns_out_to_be_a_bear_is_the_same_visit() -> None:
+    _track, changes = run([*stranger(T0, 2), *visit(T0 + 2, 2)])
+    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL), (Recognised, EncounterKind.BEAR)]
+    recognised = next(change for change in changes if isinstance(change, Recognised))
+    assert [hit.frame.captured_at - T0 for hit in recognised.draft.hits] == pytest.approx([2.0, 2.2, 2.4])
+
+
+def test_a_bear_that_is_seen_badly_for_a_while_stays_a_bear() -> None:
+    track, changes = run([*visit(T0, 2), *stranger(T0 + 2, 10)])
+    assert kinds(changes) == [(Opened, EncounterKind.BEAR)]
+    assert track.visit is not None
+    assert track.visit.last_at == pytest.approx(T0 + 1.8)
+
+
+def test_a_few_bear_frames_among_unknown_ones_keep_the_visit_open() -> None:
+    track, changes = run([*stranger(T0, 2), scored(0.9, at=T0 + 50), *stranger(T0 + 100, 2)])
+    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL)]
+    assert track.visit is not None
+
+
+def test_a_branch_that_no_crop_takes_for_an_animal_opens_nothing() -> None:
+    _track, changes = run([scored(0.1, at=T0 + step / 5) for step in range(50)])
+    assert changes == []

@@ -1,0 +1,314 @@
+"""Walk the road from shadow to everywhere: look at it, approve, widen, extend, narrow, stop, take over the watch, close
+breakers. Approvals need the person's password or API token: BEARWATCH_PASSWORD or BEARWATCH_TOKEN, or typed."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from core.clock import now_s
+from core.config_file import ConfigError, load_config
+from core.settings import settings
+from db.migrate import upgrade
+from db.models import User
+from db.session import Database
+
+ACTIONS = {
+    "plan": "what each stage demands, and how long that takes at the rates seen so far; changes nothing",
+    "status": "where the road stands, each gate with its evidence, and what is missing",
+    "approve": "agree to a step",
+    "widen": "go on to the next stage",
+    "extend": "give the running stage more time",
+    "narrow": "take power back, down to an earlier stage or from some campsites",
+    "stop": "end authority at once, everywhere or at some campsites",
+    "ack": "say that you have taken over the watch",
+    "reset": "close a breaker, with a written cause",
+    "history": "what has happened, newest first",
+    "verify": "prove that events, ledger and authority agree",
+}
+AT_THE_MACHINE = "operator at the machine"
+
+
+class NotYou(Exception):
+    """Nobody has proved to be the person named; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command line with what it works on."""
+
+    arguments: argparse.Namespace
+    database: Database
+    road: Any
+    now: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, as whom, and with what."""
+    parser.add_argument("action", choices=tuple(ACTIONS), help="; ".join(f"{k}: {v}" for k, v in ACTIONS.items()))
+    parser.add_argument("--as", dest="user", metavar="USER", help="your account; it must exist")
+    parser.add_argument(
+        "--for", dest="step", choices=("widen", "extend", "reset"), default="widen", help="approve what"
+    )
+    parser.add_argument("--breaker", help="which one to reset, as `status` names it; with one open it may be left out")
+    parser.add_argument("--cause", default="", help="what the cause was, in a sentence (reset)")
+    parser.add_argument("--reason", default="", help="why (narrow, stop)")
+    parser.add_argument("--to", metavar="STAGE", help="an earlier stage (narrow)")
+    parser.add_argument("--campsite", action="append", help="only there (narrow, stop); may be repeated")
+    parser.add_argument("--longer", default="24h", help="by how much (extend)")
+    parser.add_argument("--again", action="store_true", help="start the same stage anew instead of the next (widen)")
+    parser.add_argument("--limit", type=int, default=30, help="so many events (history)")
+    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
+    from review_ui.passwords import Busy
+    from review_ui.security import TooManyLogins
+    from rollout.commands import Refused
+
+    road = _road(arguments)
+    database = Database(settings().database)
+    upgrade(database)
+    try:
+        return _DO[arguments.action](Call(arguments, database, road, now_s()))
+    except (Refused, NotYou, TooManyLogins, Busy, ValueError) as error:
+        return _refused(arguments, str(error))
+    finally:
+        database.close()
+
+
+def _road(arguments: argparse.Namespace) -> Any:
+    """The configured road. A stop waits for no correction of the configuration: it needs none."""
+    from rollout.road import nowhere
+    from rollout.spec_file import load_road
+
+    try:
+        return load_road(arguments.config, load_config(arguments.config))
+    except ConfigError as error:
+        if arguments.action != "stop":
+            raise
+        print(f"The configuration cannot be used; stopping all the same.\n{error}", file=sys.stderr)
+        return nowhere()
+
+
+def _refused(arguments: argparse.Namespace, why: str) -> int:
+    if arguments.json:
+        print(json.dumps({"done": False, "why": [why]}))
+    else:
+        print(f"Refused: {why}", file=sys.stderr)
+    return 1
+
+
+def _status(call: Call) -> int:
+    from bearwatch.road_text import plan_text, status_text
+    from rollout.overview import overview
+    from rollout.view_json import as_json, plan_json
+
+    with call.database.read() as session:
+        view = overview(session, call.road, call.now)
+    planning = call.arguments.action == "plan"
+    if call.arguments.json:
+        shown = as_json(view)
+        if planning:
+            shown = {"phase": shown["phase"], "here": shown["here"], "missing": shown["missing"]}
+            shown["stages"] = [plan_json(stage.plan) for stage in view.stages]
+        print(json.dumps(shown))
+    else:
+        print(plan_text(view) if planning else status_text(view))
+    return 0
+
+
+def _history(call: Call) -> int:
+    from bearwatch.road_text import history_text
+    from rollout.store import history
+    from rollout.view_json import entry_json
+
+    with call.database.read() as session:
+        entries = history(session, call.arguments.limit)
+    if call.arguments.json:
+        print(json.dumps({"events": [entry_json(entry) for entry in entries]}))
+    else:
+        print(history_text(entries, call.road.timezone))
+    return 0
+
+
+def _verify(call: Call) -> int:
+    from dataclasses import asdict
+
+    from rollout.verification import verify_road
+
+    with call.database.read() as session:
+        found = verify_road(session, call.now)
+    if call.arguments.json:
+        print(json.dumps(asdict(found)))
+    elif not found.problems:
+        print(f"{found.events} events, {found.phase}: complete, in the ledger, and what holds is what was granted.")
+    else:
+        print("\n".join(["NOT PROVED:", *(f"  - {problem}" for problem in found.problems)]))
+    return 1 if found.problems else 0
+
+
+def _approve(call: Call) -> int:
+    from rollout.commands import Approve, Step
+
+    step = Step(call.arguments.step)
+    who = _person(call, proved=True)
+    latch = _latch(call) if step is Step.RESET else None
+    return _perform(call, Approve(by=who, step=step, latch=latch, note=call.arguments.cause))
+
+
+def _widen(call: Call) -> int:
+    from rollout.service import go_on
+
+    again, actor = call.arguments.again, _actor(call)
+    return _say(call, go_on(call.database, call.road, _person(call), call.now, again=again, actor=actor))
+
+
+def _extend(call: Call) -> int:
+    from rollout.civil import Duration
+    from rollout.commands import Extend
+    from rollout.looks import look
+    from rollout.store import load
+
+    who = _person(call)
+    with call.database.read() as session:
+        gates = look(session, call.road, load(session), call.now).gates
+    return _perform(call, Extend(by=who, longer=Duration.parse(call.arguments.longer), gates=gates))
+
+
+def _narrow(call: Call) -> int:
+    from rollout.commands import Narrow
+
+    asked = call.arguments
+    where = tuple(asked.campsite or ())
+    return _perform(call, Narrow(by=_person(call), campsites=where, to=asked.to, reason=asked.reason))
+
+
+def _stop(call: Call) -> int:
+    from rollout.commands import Kill, Person
+
+    asked = call.arguments
+    # Whoever stands at the machine may stop it: no account, no password, no question.
+    who = _person(call) if asked.user else Person(AT_THE_MACHINE, ())
+    return _perform(
+        call, Kill(by=who, campsites=tuple(asked.campsite) if asked.campsite else None, reason=asked.reason)
+    )
+
+
+def _ack(call: Call) -> int:
+    from rollout.commands import WatchAck
+
+    return _perform(call, WatchAck(by=_person(call)))
+
+
+def _reset(call: Call) -> int:
+    from rollout.commands import BreakerReset
+
+    who = _person(call, proved=True)
+    return _perform(call, BreakerReset(by=who, latch=_latch(call), cause=call.arguments.cause))
+
+
+def _latch(call: Call) -> str:
+    from rollout.store import load
+
+    if call.arguments.breaker:
+        return str(call.arguments.breaker)
+    with call.database.read() as session:
+        known = [latch.id for latch in load(session).latches]
+    if len(known) == 1:
+        return known[0]
+    raise NotYou(f"say which one with --breaker; open: {', '.join(known) or 'none'}")
+
+
+def _person(call: Call, proved: bool = False) -> Any:
+    """The account of ``--as``. The machine is trusted, but an agreement needs the person's own secret."""
+    from rollout.service import person
+
+    if not call.arguments.user:
+        raise NotYou(f"`bearwatch rollout {call.arguments.action}` needs --as with your account")
+    with call.database.read() as session:
+        user = session.scalar(select(User).where(User.name == call.arguments.user, User.active.is_(True)))
+    if user is None:
+        raise NotYou(
+            f"there is no account {call.arguments.user!r} that is switched on; `bearwatch user list` shows all"
+        )
+    if proved:
+        _prove(call, user)
+    return person(user)
+
+
+def _prove(call: Call, user: User) -> None:
+    from review_ui.passwords import fits
+    from review_ui.security import remember_failure, throttle
+    from review_ui.tokens import token_account
+
+    token = os.environ.get("BEARWATCH_TOKEN")
+    if token:
+        with call.database.read() as session:
+            account = token_account(session, token, call.now)
+        if account is None or account.id != user.id:
+            raise NotYou(f"BEARWATCH_TOKEN is no token of {user.name}")
+        return
+    if user.totp_confirmed_at is not None:
+        raise NotYou(f"{user.name} logs in with a second factor; approve on the page, or with an API token")
+    with call.database.read() as session:
+        throttle(session, user.name, "command line", call.now)
+    password = os.environ.get("BEARWATCH_PASSWORD") or getpass.getpass(f"Password of {user.name}: ")
+    if user.must_change_password or not fits(user.password_hash, password):
+        remember_failure(call.database, user.name, "command line", call.now)
+        raise NotYou(f"this is not the password of {user.name}, or it must be changed on the page first")
+
+
+def _actor(call: Call) -> str | None:
+    with call.database.read() as session:
+        found = session.scalar(select(User.id).where(User.name == (call.arguments.user or "")))
+    return None if found is None else f"user:{found}"
+
+
+def _perform(call: Call, command: Any) -> int:
+    from rollout.service import perform
+
+    return _say(call, perform(call.database, call.road, command, call.now, _actor(call)))
+
+
+def _say(call: Call, outcome: Any) -> int:
+    from rollout.events import kind_of, to_body
+
+    held = outcome.held
+    if call.arguments.json:
+        events = [{"kind": kind_of(event), **to_body(event)} for event in outcome.events]
+        why = list(held.why) if held else []
+        shown = {"done": not held, "phase": outcome.state.phase.value, "why": why, "events": events}
+        print(json.dumps(shown))
+    elif held:
+        print("\n".join([f"Held, not widened to {held.to}:", *(f"  - {why}" for why in held.why)]))
+    else:
+        done = ", ".join(kind_of(event).replace("_", " ") for event in outcome.events) or "nothing had to be done"
+        print(f"Done: {done}. The road is in {outcome.state.phase.value.upper()}.")
+    return 1 if held else 0
+
+
+_DO: dict[str, Callable[[Call], int]] = {
+    "plan": _status,
+    "status": _status,
+    "approve": _approve,
+    "widen": _widen,
+    "extend": _extend,
+    "narrow": _narrow,
+    "stop": _stop,
+    "ack": _ack,
+    "reset": _reset,
+    "history": _history,
+    "verify": _verify,
+}

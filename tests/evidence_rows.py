@@ -1,0 +1,105 @@
+"""Rows that evidence is made of: bears seen by the model, by people, by both; watches; what the cameras counted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from core.messages import EncounterKind
+from db.models import Alert, AlertStatus, Camera, CameraHour, Encounter, EncounterFrame, Mode, Sighting, Watch
+from rollout.evidence.seals import digest_of_sighting
+
+MODEL = "bears@224:1234"
+_keys = count()
+
+
+def add_bear(
+    session: Session,
+    at: float,
+    camera: str = "upper-creek",
+    status: AlertStatus = AlertStatus.CONFIRMED,
+    model: str = MODEL,
+    kind: EncounterKind = EncounterKind.BEAR,
+    picture: str | None = None,
+    mode: Mode = Mode.SHADOW,
+) -> Encounter:
+    """An encounter of half a minute, with its alert a second later and, if it has a picture, one frame."""
+    encounter = Encounter(
+        camera_id=camera, kind=kind, first_at=at, last_at=at + 30.0, decided_at=at + 0.5, closed_at=at + 90.0, hits=9,
+        peak_score=0.9, peak_box=(0.1, 0.1, 0.4, 0.4), cover=picture, label="bear", zones=[], model=model, late=False,
+    )  # fmt: skip
+    session.add(encounter)
+    session.flush()
+    if picture is not None:
+        session.add(
+            EncounterFrame(
+                encounter_id=encounter.id, captured_at=at, sequence=1, media=picture, score=0.8,
+                box=(0.1, 0.1, 0.4, 0.4), agrees=True,
+            )
+        )  # fmt: skip
+    campsite = session.get_one(Camera, camera).campsite_id
+    session.add(
+        Alert(
+            encounter_id=encounter.id, camera_id=camera, campsite_id=campsite, kind=kind, captured_at=at + 0.5,
+            created_at=at + 1.0, mode=mode, status=status, version=1,
+        )
+    )  # fmt: skip
+    session.flush()
+    return encounter
+
+
+def add_sighting(
+    session: Session, at: float, campsite: str = "upper-pines", blind: bool = True, user_id: int = 1, note: str = ""
+) -> Sighting:
+    """A bear that a person saw, sealed half a minute later."""
+    entered = {"campsite": campsite, "camera": None, "animal": "bear", "number": 1, "note": note, "seen_at": at}
+    sighting = Sighting(
+        campsite_id=campsite, camera_id=None, user_id=user_id, watch_id=None, animal="bear", number=1, note=note,
+        seen_at=at, sealed_at=at + 30.0, seal=digest_of_sighting(entered, user_id, at + 30.0), blind=blind,
+        idempotency_key=f"row-{next(_keys)}",
+    )  # fmt: skip
+    session.add(sighting)
+    session.flush()
+    return sighting
+
+
+def add_watch(
+    session: Session, start: float, end: float | None, campsite: str = "upper-pines", user_id: int = 1
+) -> Watch:
+    """Somebody watches a campsite; ``end`` is None while they still do."""
+    watch = Watch(campsite_id=campsite, user_id=user_id, started_at=start, ended_at=end)
+    session.add(watch)
+    session.flush()
+    return watch
+
+
+def add_hours(
+    session: Session,
+    start: float,
+    hours: int,
+    camera: str = "upper-creek",
+    motion: int = 5,
+    thumbnails: int = 60,
+    minutes: int = 2**60 - 1,
+) -> None:
+    """Whole hours in which a camera was seen, each with its thumbnails."""
+    first = start // 3600 * 3600
+    moments = [first + number * 3600 for number in range(hours)]
+    rows = [
+        {
+            "camera_id": camera, "hour_at": at, "frames": {"motion": motion, "audit": thumbnails}, "unknown": {},
+            "histogram": [300] + [0] * 19, "max_score": 0.02, "minutes": minutes,
+            "thumbnails": [thumbnail(camera, at, index) for index in range(thumbnails)],
+        }
+        for at in moments
+    ]  # fmt: skip
+    session.execute(insert(CameraHour), rows)
+
+
+def thumbnail(camera: str, hour_at: float, index: int) -> str:
+    """The media key of one of those thumbnails."""
+    day = datetime.fromtimestamp(hour_at, UTC).strftime("%Y-%m-%d")
+    return f"{day}/{camera}/{int(hour_at) + index:032x}.jpg"

@@ -1,0 +1,129 @@
+"""Roads, people and gates for tests: the shipped road over two campsites, with a roster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.config import Config
+from rollout import commands as c
+from rollout.commands import Person, Step
+from rollout.events import Event
+from rollout.evolve import evolve, replay
+from rollout.gates import GateResult, Outcome
+from rollout.road import Road
+from rollout.spec_file import road_of
+from rollout.state import State
+from rollout.transitions import decide
+from rollout.widening import look_opens
+
+ZONE = "America/Los_Angeles"
+ROSTER = {
+    "duty-ranger": {"user": "rosa", "contact": ["json://127.0.0.1:9/rosa"]},
+    "chief": {"user": "chin", "contact": ["json://127.0.0.1:9/chin"]},
+}
+LEAD = Person("lena", ("lead_ranger",))
+OWNER = Person("omar", ("model_owner",))
+RANGER = Person("rosa", ("ranger",))
+CHIEF = Person("chin", ("lead_ranger",))
+OPERATOR = Person("olga", ("operator",))
+AUDITOR = Person("adam", ("auditor",))
+EVERYBODY = (LEAD, OWNER, RANGER, CHIEF, OPERATOR, AUDITOR)
+DIGEST = "sha256:" + "ab" * 32
+
+
+def local(*parts: int, zone: str = ZONE) -> float:
+    """A local time as UTC seconds."""
+    return datetime(*parts, tzinfo=ZoneInfo(zone)).timestamp()  # type: ignore[arg-type,misc]  # year, month, day, …
+
+
+START = local(2027, 5, 3, 18, 0)
+DAY_S = 86400.0
+
+
+def settings(**rollout: Any) -> Config:
+    """Two campsites, three cameras, and what is given as ``rollout:``."""
+    return Config.model_validate(
+        {
+            "regions": {"sierra": {"timezone": ZONE}},
+            "campsites": {"upper-pines": {"region": "sierra"}, "lower-pines": {"region": "sierra"}},
+            "cameras": {
+                "upper-creek": {"campsite": "upper-pines", "url": "rtsp://127.0.0.1:1/creek"},
+                "upper-trail": {"campsite": "upper-pines", "url": "rtsp://127.0.0.1:1/trail"},
+                "lower-meadow": {"campsite": "lower-pines", "url": "rtsp://127.0.0.1:1/meadow"},
+            },
+            "rollout": {"roster": ROSTER, **rollout},
+        }
+    )
+
+
+@lru_cache
+def shipped() -> Road:
+    """The shipped road with a roster."""
+    return road_of(settings())
+
+
+def looked(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
+    """A look at the current stage's gates, all with the same outcome."""
+    return tuple(
+        GateResult(str(gate), gate.metric, outcome, why="" if outcome is Outcome.PASSED else "for the test")
+        for gate in road.stages[state.stage].gates
+    )
+
+
+class Walk:
+    """A road that is being walked: commands are obeyed at once, time is set by hand."""
+
+    def __init__(self, road: Road | None = None, at: float = START) -> None:
+        self.road = road or shipped()
+        self.now = at
+        self.state = State()
+        self.events: list[Event] = []
+        self.give(c.RoadChanged())
+        self.give(c.ModelChanged(DIGEST))
+
+    def give(self, command: c.Command) -> list[Event]:
+        """Give a command now; returns its events."""
+        found = decide(self.road, self.state, command, self.now)
+        for event in found:
+            self.state = evolve(self.state, event)
+        self.events += found
+        return found
+
+    def pass_time(self, seconds: float, ticks: int = 1) -> list[Event]:
+        """Let time pass, with ticks at even distances; returns what they led to."""
+        found = []
+        for _ in range(ticks):
+            self.now += seconds / ticks
+            found += self.give(c.Tick())
+        return found
+
+    def agree(self, step: Step = Step.WIDEN, latch: str | None = None) -> None:
+        """Two people of two roles approve."""
+        for by in (LEAD, OWNER):
+            self.give(c.Approve(by=by, step=step, latch=latch))
+
+    def ask(self, outcome: Outcome = Outcome.PASSED, by: Person = OPERATOR, **more: Any) -> list[Event]:
+        """Wish to go on, with all gates at one outcome."""
+        gates = looked(self.road, self.state, outcome)
+        return self.give(c.Widen(by=by, gates=gates, able=("rosa",), **more))
+
+    def reach(self, stage: int) -> None:
+        """Go on until a stage runs, at the earliest moment for each look."""
+        while self.state.stage < stage or not self.state.live:
+            self.now = max(self.now, look_opens(self.road, self.state))
+            self.agree()
+            held = self.ask()
+            assert self.state.live, held
+
+    def replayed(self) -> State:
+        """The state that the events alone lead to."""
+        return replay(self.events)
+
+
+def with_roster(road: Road, **changes: Any) -> Road:
+    """The same road with other values."""
+    return replace(road, **changes)

@@ -1,0 +1,171 @@
+"""The sequential detectors as the breakers use them: rarely wrong, and quick enough when something is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from rollout.breakers import Breakers
+from rollout.breakers.budget import BUDGET_PER_DAY, false_alarms_per_day, within_budget
+from rollout.breakers.levels import (
+    Memory,
+    day_histograms,
+    drift_step,
+    false_alarm_step,
+    loop_step,
+    permutation_p,
+    recall_step,
+    restarted,
+    unknown_step,
+)
+
+SPECS = Breakers().specs()
+
+
+def steps_until(level_above: float, step: Callable[[Memory, int], Memory], most: int) -> int | None:
+    """How many steps until the level reaches ``level_above``; None if it does not within ``most``."""
+    memory: Memory = {}
+    for number in range(most):
+        memory = step(memory, number)
+        if memory["level"] >= level_above:
+            return number + 1
+    return None
+
+
+def test_a_model_as_good_as_asked_for_trips_rarely_and_a_bad_one_soon() -> None:
+    rng = np.random.default_rng(1)
+
+    def run(miss: float, most: int) -> int | None:
+        return steps_until(
+            200, lambda m, n: recall_step(m, bool(rng.random() < miss), n, SPECS["recall_edetector"]), most
+        )
+
+    good = [run(0.10, 400) for _ in range(40)]
+    assert sum(steps is not None for steps in good) <= 40 * 400 / 200, (
+        "at most one false alarm in two hundred encounters"
+    )
+    bad = [run(0.50, 400) for _ in range(40)]
+    assert all(bad)
+    assert np.median([steps or 400 for steps in bad]) <= 16
+
+
+def test_clumpy_false_alarms_at_the_allowed_rate_do_not_trip() -> None:
+    """Half a false alarm per camera-day, in clumps (negative binomial, shape 0.3), on twenty cameras."""
+    rng = np.random.default_rng(2)
+    spec = SPECS["false_alarm_rate"]
+
+    def run(mean: float, most: int) -> int | None:
+        def day(memory: Memory, number: int) -> Memory:
+            counts = rng.negative_binomial(0.3, 0.3 / (0.3 + mean), 20)
+            return false_alarm_step(memory, [int(count) for count in counts], number, spec)
+
+        return steps_until(1000, day, most)
+
+    assert [run(0.5, 300) for _ in range(10)] == [None] * 10
+    tripled = [run(1.5, 300) for _ in range(10)]
+    assert all(tripled)
+    assert fmean(steps or 300 for steps in tripled) < 30
+
+
+def test_a_day_on_which_nobody_looked_is_no_evidence() -> None:
+    before = false_alarm_step({}, [4, 4], 0.0, SPECS["false_alarm_rate"])
+    after = false_alarm_step(before, [], 1.0, SPECS["false_alarm_rate"])
+    assert after["levels"] == before["levels"]
+    assert unknown_step({}, None, 0.0)["level"] == 1.0
+
+
+def test_unknown_animals_that_become_frequent_trip_within_a_month() -> None:
+    rng = np.random.default_rng(3)
+
+    def run(share: float, most: int) -> int | None:
+        return steps_until(2000, lambda m, n: unknown_step(m, float(rng.beta(1, 1 / share - 1)), n), most)
+
+    assert [run(0.02, 300) for _ in range(20)].count(None) == 20
+    assert fmean(run(0.3, 300) or 300 for _ in range(20)) < 30
+
+
+def _days(rng: np.random.Generator, days: int, shift: float = 0.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Histograms of days whose scores go up and down together, as weather makes them."""
+    weather = rng.normal(0, 0.5, days)[:, None]
+    bins = np.arange(20)[None, :]
+    weights = np.exp(-bins * (0.6 + 0.1 * weather) / (1 + shift))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def test_days_that_are_only_days_are_no_drift_and_a_shift_is() -> None:
+    rng = np.random.default_rng(4)
+    same = [permutation_p(_days(rng, 35), permutations=199, seed=n) or 0.0 for n in range(200)]
+    assert fmean(p <= 0.05 for p in same) <= 0.09
+    moved = [
+        permutation_p(np.vstack([_days(rng, 28), _days(rng, 7, shift=0.5)]), permutations=199, seed=n) or 1.0
+        for n in range(20)
+    ]
+    assert max(moved) <= 0.05
+    assert permutation_p(_days(rng, 20)) is None, "too few days to say anything"
+
+
+def test_weekly_comparisons_of_a_year_trip_less_often_than_their_budget() -> None:
+    """Neighbouring comparisons share days: the budget is checked on whole years of weeks, not on single ones."""
+    rng = np.random.default_rng(5)
+    alarm, tripped = 2 * 1000 / 7, 0
+    for year in range(40):
+        days = _days(rng, 35 + 364)
+        memory: Memory = {}
+        for week in range(52):
+            p = permutation_p(days[7 * week : 7 * week + 35], permutations=199, seed=year * 100 + week)
+            memory = drift_step(memory, p or 1.0, week)
+            tripped += memory["level"] >= alarm
+    assert tripped <= 40 * 52 / alarm
+
+
+def test_effort_that_follows_the_bears_is_no_loop_and_effort_that_follows_itself_is() -> None:
+    rng = np.random.default_rng(6)
+    sites = [f"site-{n}" for n in range(8)]
+
+    def run(effort: dict[str, int], most: int) -> int | None:
+        return steps_until(100, lambda m, n: loop_step(m, str(rng.choice(sites)), effort, n, 0.5), most)
+
+    fair = dict.fromkeys(sites, 100)
+    assert [run(fair, 200) for _ in range(20)].count(None) == 20
+    lopsided = {site: 10 if number else 930 for number, site in enumerate(sites)}
+    assert fmean(run(lopsided, 200) or 200 for _ in range(20)) < 20
+
+
+def test_good_years_do_not_hide_a_loop_that_begins_after_them() -> None:
+    fair, day = {"a": 100, "b": 100}, 86400.0
+    memory: Memory = {}
+    for n in range(365):
+        memory = loop_step(memory, "ab"[n % 2], fair, n * day, 0.5)
+    assert memory["level"] < 1e-20
+    after = loop_step(memory, "a", fair, 365 * day, 0.5)
+    assert after["level"] == pytest.approx(1 / 1.5, rel=0.05)
+    assert after["bears"] == {"a": 184, "b": 182}
+
+
+def test_a_reset_forgets_the_evidence_and_keeps_the_count() -> None:
+    memory = {
+        "level": 300.0,
+        "levels": [1.0],
+        "since": {},
+        "series": [],
+        "day": 7,
+        "scores": {"level": 4.0, "held": [1]},
+    }
+    assert restarted(memory) == {"day": 7, "scores": {"held": [1]}}
+
+
+def test_histograms_of_a_day_count_its_hours_alike() -> None:
+    rows = [(5, [9, 0]), (5, [0, 1]), (6, [0, 0]), (2, [1, 0])]
+    assert day_histograms(rows, last_day=6, days=3).tolist() == [[0.5, 0.5]]
+
+
+def test_the_defaults_keep_the_budget_of_one_false_alarm_in_ninety_days() -> None:
+    """For the first campsites of the road; a county with more encounters raises ``c`` (the page says how)."""
+    assert within_budget(SPECS, blind_encounters=1.0, sites=3)
+    shares = false_alarms_per_day(SPECS, blind_encounters=1.0, sites=3)
+    assert set(shares) == {"recall_edetector", "false_alarm_rate", "drift", "loop"}
+    assert sum(shares.values()) <= BUDGET_PER_DAY
+    assert not within_budget(SPECS, blind_encounters=5.0, sites=20)

@@ -1,0 +1,99 @@
+"""A gate passes, fails, or cannot be decided; and what it still takes is counted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from rollout.gates import Outcome, assess_gate, assess_gates
+from rollout.looks import covered_s
+from rollout.measured import METRICS, Measured
+from rollout.plan import Rates, demand, needed
+from rollout.spec import Gate
+from tests.roads import shipped
+
+RECALL = Gate(metric="recall_blind", bound="cp_lower", op=">=", value=0.9, min_n=14)
+E_RECALL = Gate(metric="recall_blind_cumulative", bound="eprocess", e_min=20, r0=0.9)
+POINT = Gate(metric="false_alarms_per_camera_day", stat="point", op="<=", value=2)
+
+
+def measured(value: float | None, n: float = 50, **bounds: float) -> Measured:
+    """A recall."""
+    return Measured("recall_blind", value, bounds, n, "bear-nights", "too few" if value is None else "")
+
+
+@pytest.mark.parametrize(
+    ("gate", "found", "outcome", "why"),
+    [
+        (RECALL, None, Outcome.INCONCLUSIVE, "nobody has measured it"),
+        (RECALL, measured(None), Outcome.INCONCLUSIVE, "too few"),
+        (RECALL, measured(math.nan), Outcome.INCONCLUSIVE, "not enough data"),
+        (RECALL, measured(1.0, 13, cp_lower=0.95), Outcome.INCONCLUSIVE, "13 of the 14 bear-nights"),
+        (RECALL, measured(1.0), Outcome.INCONCLUSIVE, "no bound cp_lower"),
+        (RECALL, measured(1.0, cp_lower=math.nan), Outcome.INCONCLUSIVE, "no bound cp_lower"),
+        (RECALL, measured(0.98, cp_lower=0.91), Outcome.PASSED, ""),
+        (RECALL, measured(0.98, cp_lower=0.9), Outcome.PASSED, ""),
+        (RECALL, measured(0.95, cp_lower=0.89), Outcome.INCONCLUSIVE, "more data may decide it"),
+        (RECALL, measured(0.85, cp_lower=0.75), Outcome.FAILED, "is 0.75"),
+        (E_RECALL, measured(0.97, eprocess=20.0), Outcome.PASSED, ""),
+        (E_RECALL, measured(0.97, eprocess=19.0), Outcome.INCONCLUSIVE, "e-value 19 of 20"),
+        (E_RECALL, measured(0.6, eprocess=0.01), Outcome.FAILED, "the evidence is against it"),
+        (POINT, measured(2.0), Outcome.PASSED, ""),
+        (POINT, measured(2.1), Outcome.FAILED, "is 2.1"),
+    ],
+)
+def test_only_what_is_measured_and_enough_passes(gate: Gate, found: Any, outcome: Outcome, why: str) -> None:
+    result = assess_gate(gate, found)
+    assert result.outcome is outcome
+    assert why in result.why
+
+
+def test_each_gate_asks_its_own_window() -> None:
+    daily = Gate(metric="recall_blind", op=">=", value=0.9, window="24h")
+    whole = Gate(metric="recall_blind", op=">=", value=0.9)
+    results = assess_gates([daily, whole], {"stage": {"recall_blind": measured(1.0)}, "24h": {}})
+    assert [result.outcome for result in results] == [Outcome.INCONCLUSIVE, Outcome.PASSED]
+
+
+def test_every_gate_of_the_shipped_road_can_be_given_by_its_metric() -> None:
+    for stage in shipped().stages:
+        for gate in stage.gates:
+            assert gate.bound is None or gate.bound in METRICS[gate.metric].bounds
+
+
+@pytest.mark.parametrize(
+    ("gate", "seen", "need"),
+    [
+        (RECALL, None, 29),
+        (RECALL, measured(1.0), 29),
+        (RECALL, measured(0.98), 46),
+        (RECALL, measured(0.96), 61),
+        (E_RECALL, None, 41),
+        (E_RECALL, measured(0.96), 82),
+        (Gate(metric="encounters_blind", op=">=", value=46), None, 46),
+        (POINT, None, None),
+    ],
+)
+def test_what_a_gate_takes_grows_with_the_misses_so_far(gate: Gate, seen: Any, need: float | None) -> None:
+    assert needed(gate, seen) == need
+
+
+def test_days_are_counted_at_the_rate_seen_so_far() -> None:
+    stage = shipped().stages[0]
+    rates = Rates({"recall_blind": measured(1.0, 10)}, days=5.0, campsites=2)
+    found = demand(RECALL, assess_gate(RECALL, measured(1.0, 10)), rates, stage, cameras=3)
+    assert (found.need, found.have, found.per_day) == (29, 10, 2.0)
+    assert found.days == 9.5
+    assert "19 more bear-nights" in found.missing
+
+
+def test_where_nothing_was_seen_nobody_says_when() -> None:
+    found = demand(RECALL, assess_gate(RECALL, None), Rates({}, 3.0, 2), shipped().stages[0], cameras=3)
+    assert (found.need, found.days) == (29, None)
+
+
+@pytest.mark.parametrize(("observers", "seconds"), [(1, 9.0), (2, 3.0), (3, 0.0)])
+def test_only_time_with_enough_observers_is_covered(observers: int, seconds: float) -> None:
+    assert covered_s([(0, 5), (2, 6), (7, 9), (8, 8), (9, 10)], observers) == pytest.approx(seconds)
