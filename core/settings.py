@@ -77,6 +77,16 @@ class Settings(BaseSettings):
         description="OpenID Connect: which word there is which role here, as `rangers=ranger,it=administrator`; "
         "who has none of them does not get in",
     )
+    bearwatch_push_services: str = Field(
+        default="https://fcm.googleapis.com https://*.push.services.mozilla.com https://*.notify.windows.com "
+        "https://*.push.apple.com",
+        description="browsers' push services that may be spoken to, for those who want to be told of alerts while no "
+        "page is open; empty, nobody is",
+    )
+    bearwatch_push_contact: str | None = Field(
+        default=None,
+        description="whom a push service writes to about this site, `mailto:…`; unset, it is given the public address",
+    )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
 
     @property

@@ -2,7 +2,7 @@
 
     bundle.json           what decides a score (and its digest), and where the model came from
     weights.safetensors   the network's state in half precision
-    reference.safetensors what training pictures look like to the network: whatever resembles none of them is unknown
+    reference.safetensors what training pictures look like to the network, where unknown animals are told by that
     datasheet.md          what it was trained on, how well it does, where it fails; for people
     evaluation.json       the same numbers for machines
     model.onnx            the exported graph for machines without torch, with engine.json (see detector/export.py)
@@ -30,11 +30,11 @@ from safetensors.numpy import save as save_tensors
 
 from core.messages import Box
 from detector.backbones import Backbone, backbone, weights_path
-from detector.labels import GENERIC, Label, LabelMap, energies
+from detector.labels import GENERIC, Label, LabelMap, doubts, energies
 from detector.light import is_infrared
 from detector.model import Model, Provenance, Thresholds
 from detector.stills import Glance, Stills
-from detector.unknown import Reference
+from detector.unknown import DOUBT, NEIGHBOURS, Reference
 from detector.verdict import UNKNOWN
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class ModelBundle:
     """A model with everything that belongs to it. One bundle object predicts in one thread.
 
     ``model`` decides, ``provenance`` tells. ``directory`` is None for the pretrained networks. Unknown animals are told
-    by ``reference``; without one, by the energy of the logits.
+    as ``model.unknown_by`` says.
     """
 
     def __init__(
@@ -247,7 +247,9 @@ class ModelBundle:
 
     def unknown_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, outputs) logits to (n,) scores: the higher, the less like anything that the model knows."""
-        return energies(logits) if self.reference is None else self.reference.distances(logits)
+        if self.reference is not None:
+            return self.reference.distances(logits)
+        return doubts(logits, self.labels) if self.model.unknown_by == DOUBT else energies(logits)
 
     def _prediction(self, glance: Glance, infrared: bool) -> BundlePrediction:
         names, shares, thresholds = self.labels.names, glance.probabilities, self.model.thresholds
@@ -292,7 +294,9 @@ def write_bundle(
     compared = reference.to_bytes() if reference is not None else b""
     if compared:
         (directory / REFERENCE).write_bytes(compared)
-    found = {"weights": weights, "reference": hashlib.sha256(compared).hexdigest() if compared else ""}
+    found: dict[str, Any] = {"weights": weights, "reference": ""}
+    if compared:
+        found |= {"reference": hashlib.sha256(compared).hexdigest(), "unknown_by": NEIGHBOURS}
     written = Model.from_json(model.to_json() | found)
     (directory / DATASHEET).write_text(datasheet, encoding="utf-8")
     (directory / EVALUATION).write_text(_as_text(evaluation), encoding="utf-8")

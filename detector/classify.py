@@ -13,6 +13,7 @@ from detector.bundle import ModelBundle
 from detector.crops import CropPolicy, crops_for, cut
 from detector.engine import Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
+from detector.labels import NO_ANIMALS
 from detector.light import is_infrared
 from detector.side_by_side import side_by_side
 from detector.verdict import Verdict, read
@@ -22,8 +23,6 @@ __all__ = ["MAX_BATCH", "Looked", "Seen", "UndecodableFrame", "bundle_of", "clas
 MAX_BATCH = 256
 """Most crops handed to the engine at once: 256 crops of 224 px are 39 MB."""
 
-NO_ANIMALS = frozenset({"empty", "other", "person", "teddy", "vehicle"})
-"""Labels, of any model here, of what is no animal."""
 SURELY_AN_ANIMAL = 0.7
 """Only a crop that is an animal with at least this probability can be an *unknown animal*: a branch or a tent is like
 nothing that the model knows too, and nobody should get up at night for it. The pretrained network, which has never seen

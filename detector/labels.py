@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 IMAGENET_CLASSES = 1000
+NO_ANIMALS = frozenset({"empty", "other", "person", "teddy", "vehicle"})
+"""Labels, of any model here, of what is no animal."""
 
 
 class Label(StrEnum):
@@ -112,6 +114,21 @@ def energies(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     highest = logits.max(axis=1, initial=-np.inf)
     raised = np.exp(logits - highest[:, None]).sum(axis=1)
     return np.asarray(-(highest + np.log(raised)), dtype=np.float32)
+
+
+def doubts(logits: NDArray[np.float32], labels: LabelMap) -> NDArray[np.float32]:
+    """(n, outputs) logits to (n,) doubts: how surely an animal, and how undecided which one.
+
+    The entropy among the outputs of animals, as if there were no others, times the share of all animals. A tent or an
+    empty scene has little of the latter, an animal that the network knows little of the former.
+    """
+    shown = labels.probabilities(logits)
+    is_animal = np.array([name not in NO_ANIMALS for name in labels.names])
+    among = logits[:, is_animal[list(labels.of_output)]]
+    raised = np.exp(among - among.max(axis=1, keepdims=True, initial=-np.inf))
+    shares = raised / np.maximum(raised.sum(axis=1, keepdims=True), 1e-30)
+    entropy = -(shares * np.log(np.maximum(shares, 1e-30))).sum(axis=1)
+    return np.asarray(entropy * shown[:, is_animal].sum(axis=1), dtype=np.float32)
 
 
 GENERIC = LabelMap(tuple(label.value for label in _LABELS), _generic_of_output())

@@ -12,6 +12,7 @@ from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
 from detector.crops import DEFAULT_POLICY, CropPolicy
 from detector.labels import LabelMap
 from detector.stills import DEFAULT_VIEW, View
+from detector.unknown import ENERGY, NEIGHBOURS, WAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Model:
     ``weights`` names the state: ``{"file": ..., "sha256": ...}`` inside the bundle, or ``{"package": ...,
     "version": ..., "file": ..., "sha256": ...}`` for the pretrained networks. Pictures are RGB and enter the network
     as ``(value - mean) / std``, in grey levels 0-255. ``crops`` says which parts of a live frame are looked at,
-    ``view`` how a still picture is. ``reference`` is the SHA-256 of what the unknown scores compare with; empty:
-    nothing.
+    ``view`` how a still picture is. ``unknown_by`` says what the unknown scores are: ``energy``, ``doubt`` or
+    ``neighbours`` (see :mod:`detector.unknown`); ``reference`` is the SHA-256 of what the last one compares with.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Model:
     thresholds: Thresholds
     crops: CropPolicy = DEFAULT_POLICY
     view: View = DEFAULT_VIEW
+    unknown_by: str = ENERGY
     reference: str = ""
 
     @property
@@ -104,6 +106,8 @@ class Model:
         model = cls(**{**found, **nested})
         if not SMALLEST_INPUT_PX <= model.input_px <= LARGEST_INPUT_PX:
             raise ValueError(f"input_px is {model.input_px}, not {SMALLEST_INPUT_PX} to {LARGEST_INPUT_PX}")
+        if model.unknown_by not in WAYS or (model.unknown_by == NEIGHBOURS) != bool(model.reference):
+            raise ValueError(f"unknown_by is {model.unknown_by!r} with reference {model.reference!r}")
         return model
 
 

@@ -1,4 +1,8 @@
-"""Whether a picture resembles anything that the model was trained on: distance to the nearest training pictures.
+"""Whether a picture resembles anything that the model was trained on: three ways to tell, of which training picks one.
+
+- *energy*: minus the log-sum-exp of the logits; nothing that the network knows answers strongly;
+- *doubt*: surely an animal, but which one is open (:func:`detector.labels.doubts`);
+- *neighbours*: the distance to the nearest training pictures, below.
 
 What the network says of a picture - its logits over a thousand classes - is a rich description. The descriptions of up
 to 2,000 training pictures travel with the model, shrunk to their main directions. A picture whose description is far
@@ -14,7 +18,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-NEIGHBOURS = 10
+ENERGY, DOUBT, NEIGHBOURS = WAYS = ("energy", "doubt", "neighbours")
+NEAREST = 10
 DIMENSIONS = 64
 MOST = 2000
 _CHUNK = 1024
@@ -43,9 +48,9 @@ class Reference:
         lengths = np.linalg.norm(shrunk, axis=1, keepdims=True)
         return np.asarray(shrunk / np.maximum(lengths, 1e-6), dtype=np.float32)
 
-    def distances(self, logits: NDArray[np.float32], neighbours: int = NEIGHBOURS) -> NDArray[np.float32]:
+    def distances(self, logits: NDArray[np.float32], nearest: int = NEAREST) -> NDArray[np.float32]:
         """(n, outputs) logits to (n,): one minus the mean cosine to the nearest known pictures, 0-2."""
-        nearest = min(neighbours, len(self.known))
+        nearest = min(nearest, len(self.known))
         found = [np.empty(0, dtype=np.float32)]
         for start in range(0, len(logits), _CHUNK):
             cosines = self.describe(logits[start : start + _CHUNK]) @ self.known.T

@@ -14,15 +14,9 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import requests
-from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]  # it ships no types
-from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]  # it ships no types
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,16 +25,13 @@ from db.ledger import record
 from db.models import OutsideIdentity, Role, User
 from review_ui.passwords import UNUSABLE
 
+if TYPE_CHECKING:
+    from joserfc.jwk import KeySet
+
 log = logging.getLogger(__name__)
 
 SCOPE: Final = "openid profile email"
-ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
-"""Signatures only a provider can make; never ``none``, never one made with our own secret."""
-TIMEOUT_S: Final = 5.0
-CLOCK_SKEW_S: Final = 60
 DISCOVERY_GOOD_S: Final = 3600.0
-ERRORS: Final = (OAuthError, JoseError, requests.RequestException, ValueError, KeyError, TypeError)
-"""Whatever a provider that is away, misconfigured or malicious can make of its answers."""
 
 
 class OpenIdError(Exception):
@@ -104,6 +95,8 @@ class OpenId:
         self._keys: KeySet | None = None
         if self.issuer and not _safe(self.issuer):
             raise ValueError(f"BEARWATCH_OIDC_ISSUER must be an https address, not {self.issuer!r}")
+        if self.issuer:
+            _wire()
 
     @property
     def offered(self) -> bool:
@@ -130,36 +123,36 @@ class OpenId:
         3. The identity token is signed by the provider, meant for us, still valid, and made for this very login.
         4. Its role claim names a role.
         """
+        wire = _wire()
         if not hmac.compare_digest(begun.state.encode(), state.encode()):
             raise OpenIdError("This login was begun in another browser, or long ago. Start it again.")
         try:
             with self._session(redirect_uri) as session:
                 tokens = session.fetch_token(
-                    self._discover().token_endpoint, code=code, code_verifier=begun.verifier, timeout=TIMEOUT_S
+                    self._discover().token_endpoint, code=code, code_verifier=begun.verifier, timeout=wire.TIMEOUT_S
                 )
             claims = self._verified(str(tokens["id_token"]), begun.nonce)
-        except ERRORS as error:
+        except wire.ERRORS as error:
             log.warning("OpenID Connect: the login was refused: %s", error)
             raise OpenIdError("The provider's answer could not be used. Try again, or ask an administrator.") from error
         return self._identity(claims)
 
     def _session(self, redirect_uri: str) -> Any:
-        return OAuth2Session(
-            self.client_id, self._secret, scope=SCOPE, redirect_uri=redirect_uri, code_challenge_method="S256"
-        )
+        return _wire().client_session(self.client_id, self._secret, SCOPE, redirect_uri)
 
     def _discover(self) -> _Provider:
         known = self._provider
         if known is not None and self._clock() - known.read_at < DISCOVERY_GOOD_S:
             return known
+        wire = _wire()
         try:
-            found = _get_json(f"{self.issuer}/.well-known/openid-configuration")
+            found = wire.get_json(f"{self.issuer}/.well-known/openid-configuration")
             if str(found["issuer"]).rstrip("/") != self.issuer:
                 raise ValueError(f"the provider calls itself {found['issuer']!r}")
             addresses = [str(found[key]) for key in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
             if not all(map(_safe, addresses)):
                 raise ValueError("the provider's addresses are not https")
-        except ERRORS as error:
+        except wire.ERRORS as error:
             log.warning("OpenID Connect: %s does not answer as it should: %s", self.issuer, error)
             raise OpenIdError("The login provider does not answer. Use your password, or try again later.") from error
         self._provider = _Provider(addresses[0], addresses[1], addresses[2], self._clock())
@@ -167,36 +160,25 @@ class OpenId:
         return self._provider
 
     def _verified(self, id_token: str, nonce: str) -> Mapping[str, Any]:
-        token = self._decoded(id_token)
-        check = jwt.JWTClaimsRegistry(
-            now=int(self._clock()),
-            leeway=CLOCK_SKEW_S,
-            iss={"essential": True, "value": self._issuer_as_written(token.claims)},
-            aud={"essential": True, "value": self.client_id},
-            sub={"essential": True},
-            exp={"essential": True},
-            iat={"essential": True},
-            nonce={"essential": True, "value": nonce},
-        )
-        check.validate(token.claims)
-        audience = token.claims["aud"]
-        if isinstance(audience, list) and len(audience) > 1 and token.claims.get("azp") != self.client_id:
-            raise ValueError("the token was made for somebody else")
-        return token.claims
+        """The claims of a token that is signed, current, and meant for this very login."""
+        claims: Mapping[str, Any] = self._claims(id_token)
+        _wire().check_claims(claims, self._issuer_as_written(claims), self.client_id, nonce, int(self._clock()))
+        return claims
 
     def _issuer_as_written(self, claims: Mapping[str, Any]) -> str:
         """Our issuer, with or without the slash at its end, as the provider likes it."""
         return f"{self.issuer}/" if str(claims.get("iss", "")).endswith("/") else self.issuer
 
-    def _decoded(self, id_token: str) -> jwt.Token:
+    def _claims(self, id_token: str) -> Mapping[str, Any]:
         """Verify the signature; a provider may have changed its keys since we last asked for them."""
+        wire = _wire()
         if self._keys is not None:
             try:
-                return jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
-            except JoseError:
+                return dict(wire.decode(id_token, self._keys))
+            except wire.JoseError:
                 self._keys = None
-        self._keys = KeySet.import_key_set(_get_json(self._discover().jwks_uri))  # type: ignore[arg-type]  # checked there
-        return jwt.decode(id_token, self._keys, algorithms=ALGORITHMS)
+        self._keys = wire.keys_at(self._discover().jwks_uri)
+        return dict(wire.decode(id_token, self._keys))
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         said = claims.get(self._claim, [])
@@ -253,13 +235,15 @@ def _record(session: Session, user: User, kind: str, identity: Identity, now: fl
     record(session, at=now, kind=kind, subject=f"user:{user.id}", actor="openid", body=body)
 
 
-def _get_json(address: str) -> dict[str, Any]:
-    answer = requests.get(address, timeout=TIMEOUT_S, allow_redirects=False)
-    answer.raise_for_status()
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise ValueError(f"{address} is not a JSON object")
-    return found
+def _wire() -> Any:
+    """The module that needs the libraries. A site without OpenID Connect needs none of them. Raises ``ValueError``."""
+    try:
+        from review_ui import oidc_wire
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"OpenID Connect needs the package {error.name}: run `make site`, or install requirements/site.txt"
+        ) from error
+    return oidc_wire
 
 
 def _safe(address: str) -> bool:

@@ -45,8 +45,22 @@ class GateResult:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def assess_gate(gate: Gate, measured: Measured | None) -> GateResult:
-    """Look at one gate.
+ANYTIME: Final[dict[str, str]] = {"cp_lower": "anytime_lower"}
+"""Which bound takes another's place where one may look as often as one likes."""
+
+
+def compared_bound(gate: Gate, often: bool) -> str | None:
+    """The bound that a gate compares.
+
+    A bound that holds with 95 % at one look is wrong far more often at the best of a hundred: a stage that is open for
+    weeks compares the one that holds at all looks together, where the metric has it.
+    """
+    stronger = ANYTIME.get(gate.bound or "") if often else None
+    return stronger if stronger in METRICS[gate.metric].bounds else gate.bound
+
+
+def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> GateResult:
+    """Look at one gate. ``often``: it may be looked at again and again (see :func:`compared_bound`).
 
     1. Nobody measured the metric, or it has no value: inconclusive.
     2. It rests on fewer independent units than the gate demands: inconclusive.
@@ -65,23 +79,27 @@ def assess_gate(gate: Gate, measured: Measured | None) -> GateResult:
     if measured.n < gate.least_n:
         why = f"rests on {measured.n:g} of the {gate.least_n:g} {measured.unit or 'samples'} that it needs"
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why)
-    compared = measured.bounds.get(gate.bound) if gate.bound else measured.value
+    bound = compared_bound(gate, often)
+    compared = measured.bounds.get(bound) if bound else measured.value
     if compared is None or math.isnan(compared):
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {gate.bound} yet")
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
     if gate.bound == "eprocess":
         return _e_value(gate, measured, compared, limit)
     compare = _COMPARE[gate.op or ""]
     if compare(compared, limit):
         return _result(gate, measured, Outcome.PASSED, limit, "", compared)
     if gate.bound and compare(measured.value, limit):
-        why = f"{measured.value:.3g} would do, but its bound is only {compared:.3g}: more data may decide it"
+        which = "its bound" if bound == gate.bound else "its bound for any number of looks"
+        why = f"{measured.value:.3g} would do, but {which} is only {compared:.3g}: more data may decide it"
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
     return _result(gate, measured, Outcome.FAILED, limit, f"is {compared:.3g}", compared)
 
 
-def assess_gates(gates: Iterable[Gate], measured: Mapping[str, Mapping[str, Measured]]) -> tuple[GateResult, ...]:
+def assess_gates(
+    gates: Iterable[Gate], measured: Mapping[str, Mapping[str, Measured]], often: bool = False
+) -> tuple[GateResult, ...]:
     """Look at all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
-    return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric)) for gate in gates)
+    return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric), often) for gate in gates)
 
 
 def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> GateResult:

@@ -55,6 +55,7 @@ def look(session: Session, road: Road, state: State, now: float, measures: Seque
        starts when the model did.
     2. Of two who know the same metric, the later one in ``measures`` is believed.
     3. What nobody knows makes its gates inconclusive.
+    4. A stage that may be looked at day after day is judged by bounds that allow for it.
     """
     stage = road.stages[min(state.stage, len(road.stages) - 1)]
     since = _since(state, now)
@@ -65,7 +66,7 @@ def look(session: Session, road: Road, state: State, now: float, measures: Seque
         for measure in MEASURES if measures is None else measures:
             found.update(measure(session, road, state, stage, begin, now))
         measured[window] = found
-    return Look(stage, since, measured, assess_gates(stage.gates, measured))
+    return Look(stage, since, measured, assess_gates(stage.gates, measured, road.looked_at_often(stage)))
 
 
 def by_evidence(

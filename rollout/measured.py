@@ -41,11 +41,13 @@ class MetricKind:
 METRICS: dict[str, MetricKind] = {
     "encounters_blind": MetricKind("bear-nights that a blind observer logged", "bear-nights"),
     "encounters_blind_cumulative": MetricKind("the same over all stages with this model", "bear-nights"),
-    "recall_blind": MetricKind("share of blind sightings that the model saw too", "share", ("cp_lower", "eprocess")),
-    "recall_blind_cumulative": MetricKind(
-        "the same over all stages with this model", "share", ("cp_lower", "eprocess")
+    "recall_blind": MetricKind(
+        "share of blind sightings that the model saw too", "share", ("cp_lower", "anytime_lower", "eprocess")
     ),
-    "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower",)),
+    "recall_blind_cumulative": MetricKind(
+        "the same over all stages with this model", "share", ("cp_lower", "anytime_lower", "eprocess")
+    ),
+    "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower", "anytime_lower")),
     "recall_dependence_or2": MetricKind("recall if ranger and model miss the same bears (odds ratio 2)", "share"),
     "recall_minus_baseline": MetricKind("recall minus that of the motion-only baseline", "share", ("paired_lower",)),
     "recall_audit": MetricKind("recall by audits of camera-hours drawn at random", "share", ("gamma_lower",)),

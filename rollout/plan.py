@@ -9,7 +9,7 @@ from math import ceil, log
 from typing import Final
 
 from rollout.evidence.proportions import needed_for_evalue, needed_n
-from rollout.gates import GateResult, Outcome
+from rollout.gates import GateResult, Outcome, compared_bound
 from rollout.looks import STAGE, Look
 from rollout.measured import METRICS, Measured
 from rollout.places import campsites_of
@@ -69,19 +69,22 @@ def plan(road: Road, state: State, look: Look, now: float, cameras: Mapping[str,
     here = min(state.stage, len(road.stages) - 1)
     rates = Rates(look.measured[STAGE], (now - look.since) / 86400, len(look.stage.places))
     return tuple(
-        _stage(stage, index, look.gates if index == here else None, rates, cameras)
+        _stage(stage, index, look.gates if index == here else None, rates, cameras, road.looked_at_often(stage))
         for index, stage in enumerate(road.stages)
     )
 
 
 def _stage(
-    stage: Stage, index: int, looked: tuple[GateResult, ...] | None, rates: Rates, cameras: Mapping[str, int]
+    stage: Stage,
+    index: int,
+    looked: tuple[GateResult, ...] | None,
+    rates: Rates,
+    cameras: Mapping[str, int],
+    often: bool,
 ) -> StagePlan:
     results = {result.gate: result for result in looked or ()}
-    demands = tuple(
-        demand(gate, results.get(str(gate)), rates, stage, sum(cameras.get(s, 0) for s in campsites_of(stage.places)))
-        for gate in stage.gates
-    )
+    here = sum(cameras.get(site, 0) for site in campsites_of(stage.places))
+    demands = tuple(demand(gate, results.get(str(gate)), rates, stage, here, often) for gate in stage.gates)
     chosen = stage.duration.min or stage.duration.longest
     shortest = chosen.nominal_s / 86400
     known = [each.days for each in demands]
@@ -97,7 +100,9 @@ def _stage(
     )
 
 
-def demand(gate: Gate, result: GateResult | None, rates: Rates, stage: Stage, cameras: int) -> Demand:
+def demand(
+    gate: Gate, result: GateResult | None, rates: Rates, stage: Stage, cameras: int, often: bool = False
+) -> Demand:
     """What one gate takes at one stage.
 
     1. How many units it needs, given the misses so far, if everything from now on goes well.
@@ -105,7 +110,7 @@ def demand(gate: Gate, result: GateResult | None, rates: Rates, stage: Stage, ca
     3. How many come a day: as many for each campsite as so far; for camera-days as many as there are cameras.
     """
     seen = rates.measured.get(gate.metric) or rates.measured.get(_CUMULATIVE.get(gate.metric, ""))
-    need = needed(gate, seen)
+    need = needed(gate, seen, often)
     carried = result is not None or gate.metric in _CUMULATIVE
     have = _have(gate, seen) if carried else 0.0
     per_day = _per_day(gate, seen, rates, stage, cameras)
@@ -128,16 +133,21 @@ def demand(gate: Gate, result: GateResult | None, rates: Rates, stage: Stage, ca
     )
 
 
-def needed(gate: Gate, seen: Measured | None) -> float | None:
-    """Units at which the gate can pass if no further miss or alarm comes; None where it is not about an amount."""
+def needed(gate: Gate, seen: Measured | None, often: bool = False) -> float | None:
+    """Units at which the gate can pass if no further miss or alarm comes; None where it is not about an amount.
+
+    ``often``: at a stage whose gates may be looked at again and again.
+    """
     least = gate.least_n or None
     misses = 0
     if seen is not None and seen.value is not None and 0 <= seen.value <= 1:
         misses = round(seen.n * (1 - seen.value))
     if gate.metric.startswith("encounters") and gate.value is not None:
         return gate.value
-    if gate.bound == "cp_lower" and gate.value is not None and gate.value < 1:
-        return max(float(needed_n(gate.value, misses)), least or 0)
+    bound = compared_bound(gate, often)
+    if bound in ("cp_lower", "anytime_lower") and gate.value is not None and 0 < gate.value < 1:
+        units = needed_n(gate.value, misses) if bound == "cp_lower" else needed_for_evalue(gate.value, misses)
+        return max(float(units), least or 0)
     if gate.bound == "eprocess" and gate.e_min is not None:
         return float(needed_for_evalue(gate.r0 or 0.9, misses, gate.e_min))
     if gate.bound in ("poisson_upper", "quasipoisson_upper") and gate.value:

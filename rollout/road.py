@@ -113,6 +113,10 @@ class Road:
             return start
         return deadline - min(86400.0, (deadline - start) / 4)
 
+    def looked_at_often(self, stage: Stage) -> bool:
+        """Whether a stage's gates may be looked at for longer than its last day, and so again and again."""
+        return stage.duration.min is not None or self.defaults.evidence.look == "anytime"
+
 
 def nowhere() -> Road:
     """A road that leads nowhere and calls nobody: enough for a stop while the configuration cannot be read."""

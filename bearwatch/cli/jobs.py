@@ -35,6 +35,8 @@ from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
 from db.session import Database
+from review_ui.push import Pusher
+from review_ui.push_sealing import available
 from rollout.alerts import chase
 from rollout.mqtt import LINES
 from rollout.outbox import sweep
@@ -67,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         threading.Thread(target=_keep_time, args=(process,), daemon=True),
         threading.Thread(target=_deliver, args=(process, outward), daemon=True),
         threading.Thread(target=_plant, args=(process,), daemon=True),
+        threading.Thread(target=_push, args=(process,), daemon=True),
         threading.Thread(
             target=keep_watch,
             args=(process.settings.bearwatch_config, process.config, process.settings.database, process.stop),
@@ -113,6 +116,23 @@ def _plant(process: Process) -> None:
     database = Database(process.settings.database)
     client = connect(process.settings.redis)
     Planter(process.config, database, client, MediaStore(process.settings.media_dir)).run(process.stop)
+    database.close()
+
+
+def _push(process: Process) -> None:
+    """Tell the devices that asked for it of new alerts. It is advice: the page and the messages do not wait for it."""
+    settings = process.settings
+    if not settings.bearwatch_push_services or not available():
+        return
+    database = Database(settings.database)
+    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or "https://localhost"
+    pusher = Pusher(database, settings.bearwatch_push_services, contact, settings.second_factor_roles)
+    while not process.stop.wait(1):
+        try:
+            pusher.step(now_s())
+        except SQLAlchemyError as error:
+            log.warning("the database does not answer (%s); devices are told later", error)
+    pusher.close()
     database.close()
 
 

@@ -19,6 +19,7 @@ from db.models.people import (
     UserCampsite,
 )
 from db.models.places import Camera, Campsite, Region
+from db.models.push import PushKey, PushSubscription
 from db.models.review import Review, Sighting, Verdict, Watch
 from db.models.rollout import AuthorityLease, Mode, RolloutEvent
 from db.models.watching import CameraHour, Encounter, EncounterFrame
@@ -60,6 +61,8 @@ __all__ = [
     "NightExperiment",
     "Outcome",
     "OutsideIdentity",
+    "PushKey",
+    "PushSubscription",
     "RandomWatch",
     "RecoveryCode",
     "Region",

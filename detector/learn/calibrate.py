@@ -56,12 +56,16 @@ def bear_thresholds(scores: NDArray[np.floating], pictures: Sequence[LabelledPic
 
 
 def unknown_limits(
-    strangeness: NDArray[np.floating], pictures: Sequence[LabelledPicture], known: NDArray[np.bool_]
+    strangeness: NDArray[np.floating],
+    pictures: Sequence[LabelledPicture],
+    known: NDArray[np.bool_],
+    share: float = KNOWN_SHARE,
 ) -> tuple[float, float]:
-    """Unknown scores, by day and for infra-red, that 1% of the ``known`` held-out pictures (n,) exceed."""
-    day, infrared = (
-        round(_quantile(strangeness, [known & light, known], KNOWN_SHARE), 4) for light in _lights(pictures)
-    )
+    """Unknown scores, by day and for infra-red, that 1% of the ``known`` held-out pictures (n,) exceed.
+
+    ``share`` is that of the known pictures which do not.
+    """
+    day, infrared = (round(_quantile(strangeness, [known & light, known], share), 4) for light in _lights(pictures))
     return day, infrared
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from detector.learn.heldout import CAMERA_TRAPS, GENERIC_KEY, NOT_DAYLIGHT
 from detector.learn.recipe import Recipe
-from detector.learn.strangers import ENERGY, NEIGHBOURS
 from detector.manifest import LabelledPicture
 from detector.model import Model
+from detector.unknown import DOUBT, ENERGY, NEIGHBOURS, WAYS
 
 _FEW = 30
 
@@ -170,12 +170,11 @@ def _share(value: float | None) -> str:
 
 def _unknown(evaluation: Mapping[str, Any], model: Model) -> str:
     limits, way = model.thresholds, evaluation["unknown_by"]
-    how = (
-        "how far its logits lie from those of the nearest of up to 2,000 training pictures (cosine, 64 directions, ten "
-        "neighbours)"
-        if way == NEIGHBOURS
-        else "the energy of its logits"
-    )
+    how = {
+        ENERGY: "the energy of its logits",
+        DOUBT: "how surely it is an animal, times how undecided the network is which one",
+        NEIGHBOURS: "how far its logits lie from those of the nearest of up to 2,000 training pictures",
+    }[way]
     head = f"""## Animals it does not know
 
 How strange a picture is, is told by {how}. Above {limits.unknown_day} by day and {limits.unknown_infrared} for
@@ -183,11 +182,12 @@ infra-red or grey pictures it is called an unknown animal, unless it is called a
 above."""
     rows = []
     for label, found in evaluation["unknown_animals"].items():
-        for each in (ENERGY, NEIGHBOURS):
-            auc = "-" if found[each]["auc"] is None else f"{found[each]['auc']:.3f}"
+        for each in WAYS:
+            row = found[each]
+            auc = "-" if row["auc"] is None else f"{row['auc']:.3f}"
             rows.append(
-                f"| {label} | {found['pictures']} | {each}{' (used)' if each == way else ''} | "
-                f"{found[each]['flagged']:.3f} | {found['taken for a bear']:.3f} | {auc} |"
+                f"| {label} | {found['pictures']} | {each}{' (used)' if each == way else ''} | {row['flagged']:.3f} | "
+                f"{row['flagged at 5%']:.3f} | {found['taken for a bear']:.3f} | {auc} |"
             )
     if not rows:
         return head + " No label was wholly absent from a fold's training, so this was not tested."
@@ -197,8 +197,8 @@ above."""
 (the pretrained network may have seen such animals under another name). AUC: the probability that such a picture is
 stranger than a known one.
 
-| never trained on | pictures | told by | flagged as unknown | taken for a bear | AUC |
-|---|---|---|---|---|---|
+| never trained on | pictures | told by | flagged as unknown | if 5% of known were | taken for a bear | AUC |
+|---|---|---|---|---|---|---|
 """
         + "\n".join(rows)
         + """

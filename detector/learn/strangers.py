@@ -1,8 +1,4 @@
-"""How an animal is taken that the network never learned: two ways to tell it, measured with a label held out.
-
-- *energy*: minus the log-sum-exp of the logits; nothing that the network knows answers strongly;
-- *neighbours*: the distance to the nearest training pictures (:mod:`detector.unknown`).
-"""
+"""How an animal is taken that the network never learned, by each way to tell it (:mod:`detector.unknown`)."""
 
 from __future__ import annotations
 
@@ -13,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.evaluate.figures import auc
+from detector.labels import NO_ANIMALS
 from detector.learn.calibrate import is_infrared, unknown_limits
 from detector.manifest import LabelledPicture
-from detector.unknown import MOST
+from detector.unknown import DOUBT, MOST, WAYS
 
-ENERGY, NEIGHBOURS = "energy", "neighbours"
+_MANY = 0.95
 
 
 def reference_places(pictures: Sequence[LabelledPicture], most: int = MOST) -> list[int]:
@@ -55,9 +52,12 @@ def compare(
         for way, values in strangeness.items():
             day, dark = unknown_limits(values, pictures, known)
             flagged = (values > np.where(infrared, dark, day)) & ~told_bear
+            lower = unknown_limits(values, pictures, known, _MANY)
+            often = (values > np.where(infrared, lower[1], lower[0])) & ~told_bear
             compared = known | inside
             row[way] = {
                 "flagged": float(flagged[inside].mean()),
+                "flagged at 5%": float(often[inside].mean()),
                 "bear or flagged": float((flagged | told_bear)[inside].mean()),
                 "auc": auc(values[compared], inside[compared]) if known.any() else None,
             }
@@ -65,10 +65,14 @@ def compare(
     return found
 
 
-def better_way(found: Mapping[str, Any], fallback: str = NEIGHBOURS) -> str:
-    """The way with the higher mean of ``auc`` over the unknown labels."""
-    rows = [row for row in found.values() if row[ENERGY]["auc"] is not None]
+def better_way(found: Mapping[str, Any], fallback: str = DOUBT) -> str:
+    """The way with the highest mean of ``auc`` over the unknown labels of animals."""
+    rows = [
+        row
+        for label, row in found.items()
+        if label not in NO_ANIMALS and all(row[way]["auc"] is not None for way in WAYS)
+    ]
     if not rows:
         return fallback
-    mean = {way: float(np.mean([row[way]["auc"] for row in rows])) for way in (ENERGY, NEIGHBOURS)}
-    return max(mean, key=lambda way: (mean[way], way == NEIGHBOURS))
+    mean = {way: float(np.mean([row[way]["auc"] for row in rows])) for way in WAYS}
+    return max(mean, key=lambda way: (mean[way], way == fallback))

@@ -29,7 +29,7 @@ from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
 from detector.bundle import ModelBundle, write_bundle
-from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, energies
+from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, doubts, energies
 from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.datasheet import datasheet
 from detector.learn.fit import Run, fit
@@ -47,7 +47,7 @@ from detector.learn.heldout import (
 from detector.learn.judge import Judges
 from detector.learn.recipe import NEW_LABELS, SYNONYMS, Recipe
 from detector.learn.runs import Watcher, fit_all
-from detector.learn.strangers import ENERGY, NEIGHBOURS, better_way, compare, reference_places
+from detector.learn.strangers import better_way, compare, reference_places
 from detector.learn.student import Start, mixed, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.manifest import LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
@@ -55,7 +55,7 @@ from detector.model import Model, Provenance, Thresholds
 from detector.reference import EngineFile, EngineFileError
 from detector.stills import View
 from detector.torch_engine import Device, TorchEngine
-from detector.unknown import Reference
+from detector.unknown import DOUBT, ENERGY, NEIGHBOURS, Reference
 
 log = logging.getLogger(__name__)
 
@@ -212,7 +212,11 @@ def _calibrated(
     warm = fit_temperature(logits, room.labels, truth)
     judges = _judges(held_out, fold_states, share, warm, room)
     known, bear = known_pictures(held_out), warm.bear_scores(logits)
-    strangeness = {ENERGY: energies(logits), NEIGHBOURS: judges.distances(logits)}
+    strangeness = {
+        ENERGY: energies(logits),
+        DOUBT: doubts(logits, warm),
+        NEIGHBOURS: judges.distances(logits),
+    }
     strangers = compare(strangeness, pictures, known, bear, bear_thresholds(bear, pictures))
     way = better_way(strangers)
     view = View.parse(room.recipe.view)
@@ -237,7 +241,9 @@ def _calibrated(
         "temperature": warm.temperature,
         "thresholds": asdict(thresholds),
     }
-    return _model(room.beginning, warm, room.recipe, thresholds, {"file": "", "sha256": ""}), evaluation, way
+    model = _model(room.beginning, warm, room.recipe, thresholds, {"file": "", "sha256": ""})
+    # Neighbours come in with the reference, when the bundle is written.
+    return replace(model, unknown_by=ENERGY if way == NEIGHBOURS else way), evaluation, way
 
 
 def _seen_once(held_out: HeldOut, labels: LabelMap, share: float, places: list[int]) -> dict[str, NDArray[np.float32]]:

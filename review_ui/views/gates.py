@@ -106,9 +106,9 @@ class GateOut(Values):
     @property
     def rests_on(self) -> str:
         """The amount of data, in words."""
-        if self.n is None or not self.n:
+        if not self.n or self.n == 1:
             return ""
-        return f"{self.n:g} {self.unit}"
+        return f"{self.n:.0f} {self.unit}" if self.n >= 100 else f"{self.n:.3g} {self.unit}"
 
     def number(self, value: float) -> str:
         """A value with its unit."""
@@ -131,9 +131,9 @@ class GateOut(Values):
         scale = self._scale()
         if scale.log:
             return f"{scale.low:.3g}", f"{scale.high:.3g}"
-        return (
-            (self.number(scale.low), self.number(scale.high)) if self.share else (f"{scale.low:g}", f"{scale.high:.3g}")
-        )
+        if self.share:
+            return self.number(scale.low), self.number(scale.high)
+        return f"{scale.low:g}", f"{scale.high:.3g}"
 
     @property
     def amount(self) -> Markup:

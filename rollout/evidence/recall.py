@@ -44,7 +44,6 @@ def recall(metric: str, judged: Sequence[Judged], rule: EvidenceRule) -> Measure
     detail: dict[str, Any] = {
         "hits": hits,
         "misses": n - hits,
-        "anytime_lower": anytime_lower(hits, n - hits),
         "visits": len(judged),
         "visits_hit": sum(each.hit for each in judged),
         "design_effect": thinned.deff,
@@ -53,6 +52,7 @@ def recall(metric: str, judged: Sequence[Judged], rule: EvidenceRule) -> Measure
     }
     bounds = {
         "cp_lower": clopper_pearson_lower(hits, n, rule.confidence),
+        "anytime_lower": anytime_lower(hits, n - hits),
         "eprocess": recall_evalue(hits, n - hits, rule.least_recall),
     }
     return Measured(metric, hits / n, bounds, n, "bear-nights", detail=detail)

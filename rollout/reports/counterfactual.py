@@ -16,7 +16,6 @@ from typing import Final
 from db.models import AlertStatus, DeliveryKind, DeliveryStatus, Mode
 from rollout.effects import Said, Say, plan
 
-DELAY_S: Final = {Say.LATE_RETRACTION: 0.0}
 _KINDS: Final = {
     Say.WARNING: DeliveryKind.WARNING,
     Say.HELD_WARNING: DeliveryKind.WARNING,
@@ -127,13 +126,22 @@ class _Happening:
     """The message whose time has come."""
 
 
-def replay(past: Sequence[Past], mode: Mode, veto_s: float, same_visit_s: float) -> Replayed:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long a warning waits for a veto, how long "not a bear" can be taken back, and what is the same visit."""
+
+    veto_s: float
+    undo_s: float
+    same_visit_s: float
+
+
+def replay(past: Sequence[Past], mode: Mode, times: Times) -> Replayed:
     """Play all alerts under ``mode`` in order of time.
 
-    1. An alert is raised: the door says what it would say then. A held warning waits ``veto_s``.
+    1. An alert is raised: the door says what it would say then. A held warning waits for the veto.
     2. People decide: the door plans again; what has not left may be cancelled, what has left may be taken back.
-    3. A message leaves unless it was cancelled. It joins another warning at the same campsite that left at most
-       ``same_visit_s`` before it: the same visit.
+    3. A message leaves unless it was cancelled. It joins another warning at the same campsite that left a short
+       while before it: the same visit.
 
     In shadow nothing ever happens.
     """
@@ -152,14 +160,14 @@ def replay(past: Sequence[Past], mode: Mode, veto_s: float, same_visit_s: float)
     while queue and mode is not Mode.SHADOW:
         at, _, happening = heapq.heappop(queue)
         if happening.send is not None:
-            _leave(happening.box, happening.send, at, last, same_visit_s)
+            _leave(happening.box, happening.send, at, last, times.same_visit_s)
         else:
-            for number, due_at in _decide(happening, at, mode, veto_s):
+            for number, due_at in _decide(happening, at, mode, times):
                 push(due_at, _Happening(happening.box, send=number))
     return _replayed(mode, boxes)
 
 
-def _decide(happening: _Happening, at: float, mode: Mode, veto_s: float) -> Iterator[tuple[int, float]]:
+def _decide(happening: _Happening, at: float, mode: Mode, times: Times) -> Iterator[tuple[int, float]]:
     """Ask the door; yields the messages that it writes, each with the moment at which it is due."""
     box = happening.box
     was, box.status = box.status, happening.change.status if happening.change else box.status
@@ -175,7 +183,8 @@ def _decide(happening: _Happening, at: float, mode: Mode, veto_s: float) -> Iter
         box.messages.append(
             Said(number, _KINDS[found.say], DeliveryStatus.PENDING, held, False, confirmed, shared=False)
         )
-        yield number, at + (veto_s if held else 0.0)
+        waits_s = times.veto_s if held else times.undo_s if found.say is Say.LATE_RETRACTION else 0.0
+        yield number, at + waits_s
 
 
 def _leave(box: _Box, number: int, at: float, last: dict[str, float], same_visit_s: float) -> None:

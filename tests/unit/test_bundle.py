@@ -16,13 +16,13 @@ from core.messages import WHOLE_FRAME
 from detector.bundle import DESCRIPTION, REFERENCE, WEIGHTS, BundleError, ModelBundle, write_bundle
 from detector.crops import cut
 from detector.engine import choose_engine
-from detector.labels import GENERIC, LabelMap
+from detector.labels import GENERIC, LabelMap, doubts
 from detector.learn.student import start, student_labels
 from detector.light import is_infrared
 from detector.model import Model, Provenance, Thresholds
 from detector.network import load_network
 from detector.stills import Stills, View
-from detector.unknown import Reference
+from detector.unknown import DOUBT, NEIGHBOURS, Reference
 from detector.verdict import UNKNOWN, read
 from tests.tiny_pictures import picture
 
@@ -169,6 +169,7 @@ def test_the_digest_covers_all_that_decides_and_nothing_else() -> None:
         {"thresholds": Thresholds(0.5, 0.5)},
         {"crops": replace(base.crops, margin=0.2)},
         {"view": View("flip")},
+        {"unknown_by": DOUBT},
         {"reference": "1"},
     ]
     assert len({base.digest, *(described(**change).digest for change in changes)}) == len(changes) + 1
@@ -223,6 +224,22 @@ def test_the_verdict_follows_the_light_and_the_unknown_never_becomes_no_bear(
     assert found.unknown_score == pytest.approx(energy, abs=1e-4)
     assert found.told == told
     assert not (found.is_bear and found.unknown)
+
+
+def test_doubt_is_for_what_is_surely_an_animal_and_of_no_known_kind() -> None:
+    labels = LabelMap(("bear", "dog", "other"), (0, 1, 1, 2, 2))
+    known, undecided, thing = [0, 9, 0, 0, 0], [5, 5, 5, 0, 0], [1, 1, 1, 9, 0]
+    doubt = doubts(np.array([known, undecided, thing], dtype=np.float32), labels)
+    assert doubt[1] == pytest.approx(np.log(3), abs=0.05)
+    assert max(doubt[0], doubt[2]) < 0.02
+    bundle = ModelBundle(described(labels=labels, unknown_by=DOUBT), Provenance(), None, None)
+    assert bundle.unknown_scores(np.array([undecided], dtype=np.float32))[0] == doubt[1]
+
+
+@pytest.mark.parametrize(("by", "reference"), [("smell", ""), (NEIGHBOURS, ""), (DOUBT, "abc")])
+def test_an_unknown_way_to_tell_the_unknown_is_refused(by: str, reference: str) -> None:
+    with pytest.raises(ValueError, match="unknown_by"):
+        Model.from_json(described().to_json() | {"unknown_by": by, "reference": reference})
 
 
 def random_logits(count: int, seed: int, around: int) -> NDArray[np.float32]:

@@ -25,11 +25,12 @@ from detector.learn.judge import STILL_OTHERS, still_places
 from detector.learn.looks import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.objective import Objective
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.strangers import ENERGY, NEIGHBOURS, better_way, compare, reference_places
+from detector.learn.strangers import better_way, compare, reference_places
 from detector.learn.student import build, fold_for_training, mixed, start, student_labels
 from detector.light import is_infrared
 from detector.manifest import LabelledPicture, read_manifest
 from detector.network import load_network
+from detector.unknown import DOUBT, ENERGY, NEIGHBOURS
 from tests.tiny_pictures import picture, write_pictures
 
 LABELS = student_labels()
@@ -302,12 +303,18 @@ def test_strangers_are_counted_as_flagged_or_taken_for_a_bear() -> None:
     known = np.array([True] * 100 + [False] * 4)
     strange = np.concatenate([np.linspace(0, 1, 100), [2.0, 2.0, 0.5, 2.0]])
     bear = np.array([0.0] * 103 + [0.9])
-    found = compare({ENERGY: -strange, NEIGHBOURS: strange}, rows, known, bear, (0.3, 0.3))
+    found = compare(
+        {ENERGY: -strange, DOUBT: np.zeros(104), NEIGHBOURS: strange},
+        rows,
+        known,
+        bear,
+        (0.3, 0.3),
+    )
     assert found["raccoon"]["taken for a bear"] == 0.25
     assert found["raccoon"][NEIGHBOURS]["flagged"] == 0.5
     assert found["raccoon"][NEIGHBOURS]["bear or flagged"] == 0.75
     assert better_way(found) == NEIGHBOURS
-    assert better_way({}) == NEIGHBOURS
+    assert better_way({}) == DOUBT
 
 
 def test_the_reference_takes_every_label_and_light_in_turn() -> None:

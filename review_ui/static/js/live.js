@@ -1,33 +1,27 @@
 // The live stream: what happened is fetched from the server at once; how old the page is, is always said.
-import { age, serverNow, setServerTime, setText } from "./time.js";
+import { beep } from "./sound.js";
+import { follow, resume } from "./stream.js";
+import { age, keptAt, serverNow, setServerTime, setText } from "./time.js";
 
 const SILENT_AFTER_S = 6; // the server speaks every two seconds
-const RECONNECT_MS = 3000;
 const REFRESH_EVERY_MS = 400; // a burst of events is one look
 
 const lamp = document.getElementById("live");
 const own = location.pathname;
-let lastId = document.body.dataset.seq;
-const openedAt = serverNow();
+const openedAt = Number(document.body.dataset.now) || serverNow();
 let heardAt = null;
-let source;
 let refreshDue = false;
 let refreshedAt = 0;
 
 export function connect() {
-  source?.close();
-  source = new EventSource(`/api/v1/events?after=${lastId}`);
-  source.addEventListener("hello", heard);
-  source.addEventListener("ledger", onLedger);
-  source.addEventListener("cameras", onCameras);
-  source.addEventListener("resync", (event) => {
-    heard(event);
-    refresh("*");
+  follow(document.body.dataset.seq, (happened) => {
+    heardAt = serverNow();
+    if (happened.type === "ledger") onLedger(happened.data);
+    if (happened.type === "cameras") onCameras(happened.data);
+    if (happened.type === "resync") onResync();
+    showLamp();
   });
-  source.onerror = () => {
-    // The browser comes back by itself unless the server refused (signed out, restarting behind a proxy).
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, RECONNECT_MS);
-  };
+  sayKept();
 }
 
 export function refresh(subject) {
@@ -48,23 +42,23 @@ function fetchParts() {
   }
 }
 
-function heard(event) {
-  if (event.lastEventId) lastId = event.lastEventId;
-  heardAt = serverNow();
-  showLamp();
-}
-
-function onLedger(event) {
-  heard(event);
-  const happened = JSON.parse(event.data);
-  if (happened.kind === "alert.raised" && own !== "/") announce("A new alert is waiting.");
+function onLedger(happened) {
+  if (happened.kind === "alert.raised") {
+    beep();
+    if (own !== "/") announce("A new alert is waiting.");
+  }
   refresh(happened.subject);
 }
 
-function onCameras(event) {
-  const said = JSON.parse(event.data);
+/** What may be seen has changed, or too much was missed: everything anew, and nothing kept for later. */
+function onResync() {
+  navigator.serviceWorker?.controller?.postMessage("forget");
+  refresh("*");
+}
+
+function onCameras(said) {
   setServerTime(said.at);
-  heard(event);
+  heardAt = serverNow();
   for (const camera of said.cameras) {
     for (const element of document.querySelectorAll(`[data-camera-text="${CSS.escape(camera.id)}"]`)) {
       setText(element, camera.text);
@@ -77,10 +71,28 @@ function onCameras(event) {
 function showLamp() {
   if (!lamp) return;
   const silence = serverNow() - (heardAt ?? openedAt);
-  const state = silence >= SILENT_AFTER_S ? "lost" : heardAt === null ? "still" : "live";
+  const state = silence >= SILENT_AFTER_S || (keptAt && heardAt === null) ? "lost" : heardAt === null ? "still" : "live";
   if (state === "still") return; // "as of", as the server has written it
   if (lamp.dataset.state !== state) lamp.dataset.state = state;
   setText(lamp.lastElementChild, state === "live" ? "Live" : `Not live for ${age(silence)}`);
+}
+
+/** A page that was kept on this device is never mistaken for the present. */
+function sayKept() {
+  if (!keptAt) return;
+  const line = document.createElement("p");
+  line.className = "outbox kept-page";
+  line.setAttribute("role", "status");
+  const since = Object.assign(document.createElement("time"), { textContent: age(serverNow() - openedAt) });
+  since.dataset.since = String(openedAt);
+  line.append("No network. This page is as it was ", since, " ago; newer alerts are not on it.");
+  document.getElementById("main").before(line);
+  showLamp();
+  const back = setInterval(async () => {
+    if (heardAt === null) return;
+    clearInterval(back);
+    location.reload();
+  }, 500);
 }
 
 function announce(words) {
@@ -101,7 +113,9 @@ document.addEventListener("htmx:after:swap", () => {
     setText(badge, waiting);
     badge.hidden = waiting === "0";
   }
-  if (own === "/") document.title = document.title.replace(/^(\(\d+\) )?/, waiting === "0" ? "" : `(${waiting}) `);
+  document.title = document.title.replace(/^(\(\d+\) )?/, waiting === "0" ? "" : `(${waiting}) `);
+  if (waiting === "0") navigator.clearAppBadge?.().catch(() => {});
+  else navigator.setAppBadge?.(Number(waiting)).catch(() => {});
   for (const element of document.querySelectorAll("[id^=alert-]")) {
     if (known.has(element.id)) continue;
     known.add(element.id);
@@ -114,6 +128,5 @@ document.addEventListener("htmx:response:error", (event) => {
   if (status === 401 && own === "/") location.assign("/login?next=%2F");
 });
 
-window.addEventListener("pagehide", () => source?.close());
-window.addEventListener("pageshow", (event) => event.persisted && (connect(), refresh("*")));
+window.addEventListener("pageshow", (event) => event.persisted && (resume(), refresh("*")));
 setInterval(showLamp, 1000);

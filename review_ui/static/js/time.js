@@ -1,5 +1,7 @@
 // Ages that count on, by the server's clock. The words are those of words.age on the server.
-let ahead = Number(document.body.dataset.now || Date.now() / 1000) - Date.now() / 1000;
+// A page that was kept on this device says since when: its "now" is long ago.
+export const keptAt = Number(document.documentElement.dataset.kept) || null;
+let ahead = Number(document.body.dataset.now || Date.now() / 1000) - (keptAt ?? Date.now() / 1000);
 
 export function setServerTime(at) {
   ahead = at - Date.now() / 1000;

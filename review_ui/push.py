@@ -1,0 +1,339 @@
+"""Web Push: who asked to be told of new alerts while no page is open, who may be told now, and the telling.
+
+It is advice beside the page, never instead of it: the words are always the same and say nothing of what the model
+thinks, where, or how sure it is. Whoever is blind to a campsite hears nothing of it, by the same rule as everywhere
+(:mod:`review_ui.visibility`); an alert that was raised in the shadow stage is told to nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from http.client import HTTPException
+from typing import IO, Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from db.ledger import head_seq, record
+from db.models import Alert, AlertStatus, Encounter, LedgerEntry, LoginSession, Mode, PushKey
+from db.models import PushSubscription as Subscription
+from db.models import User
+from db.session import Database
+from review_ui.push_sealing import SiteKey, check_browser_key, new_site_key, seal, vapid
+from review_ui.rights import Right
+from review_ui.security import Account, account_for
+from review_ui.visibility import visible_to
+
+log = logging.getLogger(__name__)
+
+WORDS: Final = json.dumps({"title": "Bearwatch", "body": "Look at the queue."}).encode()
+MOST_DEVICES: Final = 10
+"""Of one person; the oldest gives way."""
+FRESH_S: Final = 600.0
+"""An alert that has waited longer is no news: the page says how old it is."""
+QUIET_S: Final = 10.0
+"""A device is told at most once in this time; what comes meanwhile is told after it."""
+TRY_FOR_S: Final = 120.0
+LIVES_S: Final = 600
+"""How long a push service keeps a message for a device that is away."""
+ANSWER_WITHIN_S: Final = 10.0
+GONE: Final = (404, 410)
+READ_AT_ONCE: Final = 500
+
+
+class NotAService(ValueError):
+    """An address that is no known push service: this server speaks to no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where one browser is told, and what it needs to read it."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+    @property
+    def digest(self) -> str:
+        """What tells endpoints apart."""
+        return hashlib.sha256(self.endpoint.encode()).hexdigest()
+
+    @property
+    def service(self) -> str:
+        """The push service's origin."""
+        parts = urlsplit(self.endpoint)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_service(endpoint: str, services: str) -> bool:
+    """Whether an endpoint belongs to one of the push services, which are origins with ``*.`` for any sub-domain."""
+    parts = urlsplit(endpoint)
+    if parts.username is not None or not parts.hostname or "\\" in endpoint:
+        return False
+    origin = f"{parts.scheme}://{parts.netloc.lower()}"
+    return any(fnmatchcase(origin, each.rstrip("/").lower()) for each in services.split())
+
+
+def site_key(database: Database, now: float) -> SiteKey:
+    """The site's key, made at first use. From here on the ledger's new entries are told."""
+    with database.read() as session:
+        if (known := _key(session)) is not None:
+            return known
+    made = new_site_key()
+    try:
+        with database.write() as session:
+            seq = head_seq(session)
+            session.add(PushKey(id=1, private_key=made.private_pem, public_key=made.public, created_at=now, told_seq=seq))
+    except IntegrityError:
+        pass  # another process was faster
+    with database.read() as session:
+        return _key(session) or made
+
+
+def subscribe(
+    session: Session, account: Account, device: Device, campsites: Collection[str], services: str, now: float
+) -> None:
+    """Tell this browser from now on. Raises :class:`NotAService` or :class:`~review_ui.push_sealing.BadKey`.
+
+    A browser belongs to whoever asked last in it.
+    """
+    if not is_service(device.endpoint, services):
+        raise NotAService(f"{urlsplit(device.endpoint).hostname} is not among this site's push services")
+    check_browser_key(device.p256dh, device.auth)
+    known = session.scalar(select(Subscription).where(Subscription.endpoint_digest == device.digest))
+    row = known or Subscription(endpoint_digest=device.digest, created_at=now, user_id=account.id)
+    fresh = known is None or known.user_id != account.id
+    row.user_id, row.session_hash, row.endpoint = account.id, account.session, device.endpoint
+    row.p256dh, row.auth = device.p256dh, device.auth
+    row.campsites = sorted(each for each in campsites if account.covers(each))
+    session.add(row)
+    session.flush()
+    _make_room(session, account.id)
+    if fresh:
+        record(session, at=now, kind="push.asked", subject=f"push:{row.id}", actor=f"user:{account.id}")
+
+
+def unsubscribe(session: Session, account: Account, endpoint: str, now: float) -> bool:
+    """Tell this browser no more; False when it was not told."""
+    digest = Device(endpoint, "", "").digest
+    mine = (Subscription.endpoint_digest == digest, Subscription.user_id == account.id)
+    gone = session.scalars(delete(Subscription).where(*mine).returning(Subscription.id)).one_or_none()
+    if gone is not None:
+        record(session, at=now, kind="push.ended", subject=f"push:{gone}", actor=f"user:{account.id}")
+    return gone is not None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A new alert, as far as it decides who is told."""
+
+    alert_id: int
+    campsite: str
+    span: tuple[float, float]
+    at: float
+
+
+def take_news(session: Session, now: float) -> list[News]:
+    """New alerts that nobody has been told of, each given to one process only.
+
+    Alerts of the shadow stage, old ones and decided ones are no news.
+    """
+    told = session.scalar(select(PushKey.told_seq))
+    if told is None:
+        return []
+    rows = session.execute(
+        select(LedgerEntry.seq, LedgerEntry.kind, LedgerEntry.subject)
+        .where(LedgerEntry.seq > told)
+        .order_by(LedgerEntry.seq)
+        .limit(READ_AT_ONCE)
+    ).all()
+    if not rows:
+        return []
+    mine = update(PushKey).where(PushKey.told_seq == told).values(told_seq=rows[-1].seq).returning(PushKey.id)
+    if session.scalars(mine).one_or_none() is None:
+        return []  # another process was faster
+    numbers = [int(row.subject.partition(":")[2]) for row in rows if row.kind == "alert.raised"]
+    found = session.execute(
+        select(Alert.id, Alert.campsite_id, Encounter.first_at, Encounter.last_at, Alert.created_at)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Alert.id.in_(numbers), Alert.mode != Mode.SHADOW, Alert.status == AlertStatus.OPEN)
+        .where(Alert.created_at > now - FRESH_S)
+    )
+    return [News(row.id, row.campsite_id, (row.first_at, row.last_at), row.created_at) for row in found]
+
+
+def hearers(
+    session: Session, news: Iterable[News], now: float, required: Collection[str] = ()
+) -> dict[int, Subscription]:
+    """The devices that may be told now that something of this is new, by number.
+
+    1. The account works: active, nothing owed, with the right to see alerts; its session was not signed out.
+    2. The campsite is theirs and among those that the device asked for.
+    3. They are not blind to it.
+    """
+    subscriptions = session.scalars(
+        select(Subscription)
+        .join(User, User.id == Subscription.user_id)
+        .where(User.active.is_(True))
+        .options(selectinload(Subscription.user).selectinload(User.campsites))
+    ).all()
+    ended = _signed_out(session, {each.session_hash for each in subscriptions})
+    devices = {}
+    for each in subscriptions:
+        account = account_for(each.user, f"push:{each.id}", required)
+        if each.session_hash not in ended and account.owes is None and account.may(Right.VIEW):
+            devices[account.session] = (each, account)
+    sights = visible_to(session, [account for _, account in devices.values()], now)
+    return {
+        each.id: each
+        for key, (each, account) in devices.items()
+        if any(
+            account.covers(new.campsite)
+            and (not each.campsites or new.campsite in each.campsites)
+            and sights[key].shows(new.campsite, new.span)
+            for new in news
+        )
+    }
+
+
+class Pusher:
+    """Tells devices of new alerts; :meth:`step` is called about once a second, by the jobs."""
+
+    def __init__(
+        self, database: Database, services: str, contact: str, required: Collection[str] = (), at_once: int = 8
+    ) -> None:
+        self.database = database
+        self.services = services
+        self.contact = contact
+        self.required = required
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="push")
+        self._untold: list[News] = []
+        self._answered: dict[int, float] = {}
+        """By device: when a push service last took or refused a message for it."""
+        self._told: set[tuple[int, int]] = set()
+
+    def step(self, now: float) -> int:
+        """Tell what is due; returns how many devices were told."""
+        with self.database.read() as session:
+            told = session.scalar(select(PushKey.told_seq))
+            behind = told is not None and head_seq(session) > told
+        if behind:
+            with self.database.write() as session:
+                self._untold += take_news(session, now)
+        self._untold = [new for new in self._untold if now - new.at < TRY_FOR_S]
+        self._told &= {(device, new.alert_id) for device, _ in self._told for new in self._untold}
+        if not self._untold:
+            return 0
+        due = self._due(now)
+        if not due:
+            return 0
+        with self.database.read() as session:
+            key = _key(session)
+        if key is None:
+            return 0
+        answers = list(self._pool.map(lambda each: self._post(key, each[1], now), due))
+        told = 0
+        for (number, _, alerts), answer in zip(due, answers, strict=True):
+            self._answered[number] = now
+            if answer in GONE:
+                self._forget(number, now)
+            elif answer is not None and 200 <= answer < 300:
+                told += 1
+                self._told |= {(number, alert) for alert in alerts}
+                self._mark(number, now)
+        return told
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _due(self, now: float) -> list[tuple[int, Device, frozenset[int]]]:
+        """Whom to tell, and which alerts that covers. Rights and blindness are asked anew at every try."""
+        found: dict[int, tuple[Device, set[int]]] = {}
+        with self.database.read() as session:
+            for new in self._untold:
+                for number, row in hearers(session, [new], now, self.required).items():
+                    quiet = now - max(self._answered.get(number, 0.0), row.sent_at or 0.0) < QUIET_S
+                    if quiet or (number, new.alert_id) in self._told:
+                        continue
+                    found.setdefault(number, (Device(row.endpoint, row.p256dh, row.auth), set()))[1].add(new.alert_id)
+        return [(number, device, frozenset(alerts)) for number, (device, alerts) in found.items()]
+
+    def _post(self, key: SiteKey, device: Device, now: float) -> int | None:
+        """What the push service answers; None when it does not."""
+        if not is_service(device.endpoint, self.services):
+            return 410  # the site's services have changed
+        request = urllib.request.Request(  # noqa: S310  # the address is one of the site's push services
+            device.endpoint,
+            seal(WORDS, device.p256dh, device.auth),
+            {
+                "Authorization": vapid(key, device.service, self.contact, now),
+                "Content-Encoding": "aes128gcm",
+                "Content-Type": "application/octet-stream",
+                "TTL": str(LIVES_S),
+                "Urgency": "high",
+                "Topic": "queue",
+            },
+            method="POST",
+        )
+        try:
+            with _OPENER.open(request, timeout=ANSWER_WITHIN_S) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            log.info("push service %s answered %d", device.service, error.code)
+            return error.code
+        except (OSError, HTTPException) as error:
+            log.warning("push service %s does not answer: %s", device.service, error)
+            return None
+
+    def _mark(self, number: int, now: float) -> None:
+        with self.database.write() as session:
+            session.execute(update(Subscription).where(Subscription.id == number).values(sent_at=now))
+
+    def _forget(self, number: int, now: float) -> None:
+        with self.database.write() as session:
+            mine = delete(Subscription).where(Subscription.id == number).returning(Subscription.id)
+            if session.scalars(mine).one_or_none() is not None:
+                record(session, at=now, kind="push.ended", subject=f"push:{number}", actor="system")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A push service that forwards could forward anywhere."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> None:
+        """Never."""
+
+
+_OPENER: Final = urllib.request.build_opener(_NoRedirects)
+
+
+def _key(session: Session) -> SiteKey | None:
+    row = session.get(PushKey, 1)
+    return None if row is None else SiteKey(row.private_key, row.public_key)
+
+
+def _make_room(session: Session, user_id: int) -> None:
+    newest = select(Subscription.id).where(Subscription.user_id == user_id).order_by(Subscription.id.desc())
+    for number in session.scalars(newest.offset(MOST_DEVICES)).all():
+        session.execute(delete(Subscription).where(Subscription.id == number))
+
+
+def _signed_out(session: Session, hashes: Collection[str]) -> set[str]:
+    """Sessions that somebody has ended. One that ran out by itself does not end the telling: the night goes on."""
+    ended = select(LoginSession.token_hash).where(
+        LoginSession.token_hash.in_(hashes), LoginSession.revoked_at.is_not(None)
+    )
+    return set(session.scalars(ended))

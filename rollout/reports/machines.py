@@ -1,0 +1,100 @@
+"""How the machines are: what they last said of themselves, judged by the limits that the breakers ship with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rollout.breakers.heard import Heard
+from rollout.reports.document import Light
+
+SILENT_S: Final = 60.0
+PREFIX: Final = "machine:"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are the bad ones."""
+
+    key: str
+    words: str
+    look: float
+    act: float
+    low: bool = False
+    share: bool = False
+
+    def light(self, value: float) -> Light:
+        """How urgent a value is."""
+        sign = -1 if self.low else 1
+        if sign * value >= sign * self.act:
+            return Light.RED
+        return Light.AMBER if sign * value >= sign * self.look else Light.GREEN
+
+    def said(self, value: float) -> str:
+        """The fact in words."""
+        return f"{self.words} {100 * value:.0f} %" if self.share else f"{self.words} {value:.3g}"
+
+
+LIMITS: Final = (
+    Limit("cpu_c", "processor °C", 85, 97),
+    Limit("gpu_c", "GPU °C", 80, 87),
+    Limit("disk_free", "free disk", 0.10, 0.03, low=True, share=True),
+    Limit("memory_used", "memory in use", 0.90, 0.97, share=True),
+    Limit("load", "load per processor", 2, 8),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine as it last reported, with what is wrong with it, worst first."""
+
+    name: str
+    age_s: float
+    facts: Mapping[str, Any]
+    light: Light
+    wrong: tuple[str, ...]
+
+    def fact(self, key: str) -> float | None:
+        """A fact as a number; None where the machine does not tell."""
+        return _number(self.facts.get(key))
+
+
+def machines(heard: Heard | None) -> list[Machine]:
+    """Every machine that has ever reported. None of them when Redis was not asked or was away."""
+    if heard is None:
+        return []
+    found = [
+        _machine(name.removeprefix(PREFIX), facts, heard.at)
+        for name, facts in sorted(heard.heartbeats.items())
+        if name.startswith(PREFIX)
+    ]
+    return sorted(found, key=lambda each: ORDER.index(each.light))
+
+
+ORDER: Final = (Light.RED, Light.AMBER, Light.GREY, Light.GREEN)
+
+
+def gpus(found: Sequence[Machine]) -> int:
+    """How many GPUs answer, of all machines."""
+    return sum(int(each.fact("gpus") or 0) for each in found)
+
+
+def _machine(name: str, facts: Mapping[str, Any], now: float) -> Machine:
+    age_s = max(0.0, now - (_number(facts.get("at")) or 0.0))
+    if age_s > SILENT_S:
+        return Machine(name, age_s, facts, Light.RED, ("it has fallen silent",))
+    wrong: list[tuple[Light, str]] = []
+    for limit in LIMITS:
+        value = _number(facts.get(limit.key))
+        if value is not None and limit.light(value) is not Light.GREEN:
+            wrong.append((limit.light(value), limit.said(value)))
+    have, expected = _number(facts.get("gpus")), _number(facts.get("gpus_expected"))
+    if have is not None and expected is not None and have < expected:
+        wrong.append((Light.RED, f"{have:.0f} of {expected:.0f} GPUs answer"))
+    wrong.sort(key=lambda each: ORDER.index(each[0]))
+    return Machine(name, age_s, facts, wrong[0][0] if wrong else Light.GREEN, tuple(words for _, words in wrong))
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,343 @@
+"""The shadow report: the model beside the ranger, sighting by sighting, and what it would have done had it been live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from db.models import AlertStatus
+from rollout.evidence.assessment import Case
+from rollout.evidence.comparison import Judged
+from rollout.evidence.handovers import handovers
+from rollout.evidence.loader import Raised, model_time, observe
+from rollout.evidence.survival import kaplan_meier
+from rollout.measured import Measured
+from rollout.reports.asked import Asked, model_of, models_of
+from rollout.reports.document import (
+    Answer,
+    Cell,
+    Column,
+    Figure,
+    Form,
+    Kind,
+    Light,
+    Report,
+    Section,
+    Spot,
+    Spots,
+    Steps,
+    table,
+)
+from rollout.reports.live import had_it_been_live
+from rollout.reports.measures import counted, figure
+from rollout.reports.words import interval, number, said, seconds
+
+TITLE: Final = "The model beside the ranger"
+REVIEW_SAYS: Final = {
+    AlertStatus.CONFIRMED: "a bear",
+    AlertStatus.REJECTED: "not a bear",
+    AlertStatus.UNSURE: "cannot tell",
+    AlertStatus.OPEN: "nobody has decided",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the period came to: every metric, each visit that people saw, and what the model alone saw."""
+
+    measured: Mapping[str, Measured]
+    judged: Sequence[Judged]
+    blind: Sequence[Judged]
+    alone: Sequence[Raised]
+    beside: int
+    """Further detections of visits that people saw: other cameras, or later looks."""
+    broken_seals: int
+
+
+def shadow(asked: Asked) -> Report:
+    """The shadow report of a period, about one model."""
+    model = model_of(asked)
+    if model is None:
+        return _without_model(asked)
+    found = compared(asked, model)
+    live, answer = had_it_been_live(asked, model, found.judged)
+    return Report(
+        kind=Kind.SHADOW,
+        title=TITLE,
+        period=asked.period,
+        places=asked.places,
+        made_at=asked.now,
+        answers=(_sees(asked, found), _cries_wolf(asked, found), _fast(found), answer),
+        sections=(_recall(asked, found), _one_by_one(asked, found), _time(found), _false(asked, found), live,
+                  _sensitivity(found)),
+        model=model,
+        limits=_limits(asked, model, found),
+    )  # fmt: skip
+
+
+def compared(asked: Asked, model: str) -> Compared:
+    """Compare people and ``model`` over the period."""
+    session, period = asked.session, asked.period
+    observed = observe(session, model, period.end)
+    case = Case(
+        session, observed, asked.campsites, period.start, model, period.end, asked.rule(),
+        model_time(session, model, observed.timezones), handovers(session, period.end),
+    )  # fmt: skip
+    measured = {each.metric: each for each in case.measure() if not each.metric.endswith("_cumulative")}
+    matched = {each.detection.id for each in case.anybody if each.detection is not None}
+    gap_s = asked.rule().gap_s
+    left = [each for each in case.raised if each.detection.id not in matched]
+    alone = [each for each in left if not _near(each, case.anybody, gap_s)]
+    return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), observed.broken_seals)
+
+
+def _near(raised: Raised, judged: Iterable[Judged], gap_s: float) -> bool:
+    """Whether a detection lies so near a visit that people saw that it is the same one."""
+    detection = raised.detection
+    return any(
+        each.visit.campsite == detection.campsite
+        and detection.first_at <= each.visit.end + gap_s
+        and detection.last_at >= each.visit.start - gap_s
+        for each in judged
+    )
+
+
+def _without_model(asked: Asked) -> Report:
+    words = "No model has opened an encounter in this time, and the road knows of none: there is nothing to compare."
+    return Report(
+        kind=Kind.SHADOW, title=TITLE, period=asked.period, places=asked.places, made_at=asked.now,
+        answers=(Answer("sees", "Does the model see what the rangers see?", Light.GREY, words),),
+        sections=(Section("recall", "What the model found", (words,)),),
+    )  # fmt: skip
+
+
+def _sees(asked: Asked, found: Compared) -> Answer:
+    recall = found.measured["recall_blind"]
+    gate = asked.gate("recall_blind") or asked.gate("recall_blind_cumulative")
+    wanted = (gate.value if gate is not None and gate.value is not None else None) or asked.rule().least_recall
+    shown = figure(recall)
+    question = "Does the model see what the rangers see?"
+    if recall.value is None:
+        return Answer("sees", question, Light.GREY, f"{said(shown).capitalize()}: {recall.why}.")
+    hits, misses = recall.detail["hits"], recall.detail["misses"]
+    words = (
+        f"It saw {hits} of {hits + misses} bear-nights that a blind ranger logged: {said(shown)}, {interval(shown)}."
+    )
+    if shown.low is not None and shown.low >= wanted:
+        return Answer("sees", question, Light.GREEN, words)
+    if recall.value >= wanted:
+        more = f" That is too few to be sure of {number(wanted, Form.SHARE)}: it takes {recall.detail['needed_n']}."
+        return Answer("sees", question, Light.AMBER, words + more)
+    return Answer("sees", question, Light.RED, f"{words} {number(wanted, Form.SHARE)} is asked for.")
+
+
+def _cries_wolf(asked: Asked, found: Compared) -> Answer:
+    rate = found.measured["false_alarms_per_camera_day"]
+    shown, question = figure(rate), "How often does it cry wolf?"
+    if rate.value is None:
+        return Answer("wolf", question, Light.GREY, f"{said(shown).capitalize()}: {rate.why}.")
+    false, undecided = rate.detail["false_alarms"], rate.detail["undecided"]
+    words = f"{false} false of {rate.detail['alerts']} alerts: {said(shown)}, {interval(shown)}."
+    if undecided:
+        words += f" {undecided} of them are only undecided, and count as false until somebody decides."
+    gate = asked.gate("false_alarms_per_camera_day")
+    if gate is None or gate.value is None:
+        return Answer("wolf", question, Light.GREY, f"{words} The road sets no limit.")
+    words += f" The road allows {gate.value:g}."
+    if shown.high is not None and shown.high <= gate.value:
+        return Answer("wolf", question, Light.GREEN, words)
+    return Answer("wolf", question, Light.AMBER if rate.value <= gate.value else Light.RED, words)
+
+
+def _fast(found: Compared) -> Answer:
+    half, question = found.measured["time_to_detect_p50_s"], "How soon does it say so?"
+    if half.value is None:
+        return Answer("fast", question, Light.GREY, f"Not enough data: {half.why}.")
+    within = half.detail["within_60_s"]
+    words = (
+        f"Half of {half.n:.0f} visits raised an alert within {seconds(half.value)} of the first sight of the bear, "
+        f"{number(within, Form.SHARE)} within a minute; {half.detail['missed']} never did."
+    )
+    return Answer("fast", question, Light.GREEN if within >= 0.5 else Light.AMBER, words)
+
+
+def _recall(asked: Asked, found: Compared) -> Section:
+    got = found.measured
+    recall, baseline, night = got["recall_blind"], got["recall_minus_baseline"], got["recall_blind_night"]
+    spots = [_spot("Model, blind sightings", recall), _spot("Model, at night", night)]
+    spots.append(_spot("Model, by audits", got["recall_audit"]))
+    motion = baseline.detail.get("motion_only")
+    spots.append(Spot("Motion only, as many alarms", motion, kind="baseline"))
+    spots.append(Spot("Never a bear", 0.0 if recall.value is not None else None, kind="baseline"))
+    return Section(
+        "recall",
+        "What the model found",
+        (
+            "Recall counts bear-nights: of each night at a campsite the first visit that a ranger logged blind, while "
+            "on watch. The baselines are judged by the same bear-nights.",
+        ),
+        figures=(
+            counted(got["encounters_blind"], "Bear-nights logged blind"),
+            figure(recall, "Recall on blind sightings"),
+            figure(night, "Recall at night"),
+            figure(got["recall_audit"], "Recall by audits"),
+            Figure("recall_motion_only", "Recall of motion alone, with as many alarms", motion, Form.SHARE,
+                   n=baseline.n, of=baseline.unit, why=baseline.why, sure="no interval"),
+            figure(baseline, "Recall minus that of motion alone"),
+            counted(got["missed_sightings"], "Visits that people saw and the model missed"),
+        ),
+        plots=(Spots("recall", "Recall, with its 95 % lower bound", tuple(spots)),),
+    )  # fmt: skip
+
+
+def _spot(label: str, measured: Measured) -> Spot:
+    shown = figure(measured)
+    return Spot(label, measured.value, shown.low, None)
+
+
+def _one_by_one(asked: Asked, found: Compared) -> Section:
+    pairs: list[tuple[Cell, ...]] = []
+    missed: list[tuple[Cell, ...]] = []
+    blind = {seen.id for each in found.blind for seen in each.visit.seen}
+    for each in found.judged:
+        how = "yes" if any(seen.id in blind for seen in each.visit.seen) else "no"
+        row: tuple[Cell, ...] = (each.visit.start, asked.name(each.visit.campsite), how)
+        if each.detection is None:
+            missed.append((*row, len(each.visit.seen)))
+            continue
+        apart = each.detection.alert_at - each.visit.start
+        first = "model" if apart < 0 else "ranger" if apart > 0 else "both at once"
+        pairs.append((*row, first, abs(apart), asked.camera(each.detection.camera)))
+    alone: list[tuple[Cell, ...]] = [
+        (raised.detection.alert_at, asked.name(raised.detection.campsite), asked.camera(raised.detection.camera),
+         REVIEW_SAYS[raised.status])
+        for raised in found.alone
+    ]  # fmt: skip
+    seen, site = Column("seen_at", "Ranger saw it", Form.TIME), Column("campsite", "Campsite")
+    how_seen = Column("blind", "Blind")
+    return Section(
+        "sightings",
+        "Sighting by sighting",
+        (
+            f"People saw {len(found.judged)} visits; the model saw {len(pairs)} of them, and {len(alone)} that nobody "
+            "logged. That nobody logged a bear does not mean that there was none: what review said stands beside it.",
+        ),
+        tables=(
+            table("pairs", "Seen by both", (seen, site, how_seen, Column("first", "Who was first"),
+                  Column("apart_s", "By", Form.SECONDS), Column("camera", "Camera")), pairs,
+                  "The model and a ranger have not seen the same visit in this time.",
+                  f"{found.beside} further alerts belong to these visits." if found.beside else ""),
+            table("missed", "Missed by the model", (seen, site, how_seen, Column("sightings", "Sightings",
+                  Form.NUMBER)), missed, "The model missed no visit that people logged."),
+            table("alone", "Seen by the model only", (Column("alert_at", "Alert", Form.TIME), site,
+                  Column("camera", "Camera"), Column("review", "Review said")), alone,
+                  "The model raised nothing that people had not seen too."),
+        ),
+    )  # fmt: skip
+
+
+def _time(found: Compared) -> Section:
+    half, most = found.measured["time_to_detect_p50_s"], found.measured["time_to_detect_p90_s"]
+    longest = max([600.0, *(each.time_to_alert_s or 0.0 for each in found.blind)])
+    durations = [longest if each.time_to_alert_s is None else each.time_to_alert_s for each in found.blind]
+    plots: tuple[Steps, ...] = ()
+    if any(each.hit for each in found.blind):
+        moments, waiting = kaplan_meier(durations, [each.hit for each in found.blind])
+        points = [(0.0, 0.0), *((float(at), 1.0 - float(left)) for at, left in zip(moments, waiting, strict=True))]
+        plots = (
+            Steps("time_to_alert", "How soon an alert came", "since the first sight of the bear",
+                  "share of visits with an alert", (*points, (longest, points[-1][1]))),
+        )  # fmt: skip
+    within = half.detail.get("within_60_s")
+    return Section(
+        "time",
+        "Time to detect",
+        ("Over blind visits; a visit that the model missed counts as “not yet”, never as left out.",),
+        figures=(
+            figure(half, "Median"),
+            figure(most, "90th percentile"),
+            Figure("within_60_s", "Alert within a minute", within, Form.SHARE, n=half.n, of=half.unit, why=half.why,
+                   sure="no interval"),
+        ),
+        plots=plots,
+    )  # fmt: skip
+
+
+def _false(asked: Asked, found: Compared) -> Section:
+    rate = found.measured["false_alarms_per_camera_day"]
+    rejected: dict[str, list[int]] = {}
+    for each in found.alone:
+        counts = rejected.setdefault(each.detection.camera, [0, 0, 0])
+        counts[0] += 1
+        counts[1] += each.rejected
+        counts[2] += each.status in (AlertStatus.OPEN, AlertStatus.UNSURE)
+    rows: list[tuple[Cell, ...]] = [
+        (asked.camera(camera), *counts) for camera, counts in sorted(rejected.items(), key=lambda item: -item[1][1])
+    ]
+    columns = (Column("camera", "Camera"), Column("alone", "Seen by the model only", Form.NUMBER),
+               Column("rejected", "Not a bear", Form.NUMBER), Column("open", "Undecided", Form.NUMBER))  # fmt: skip
+    clumps = rate.detail.get("dispersion")
+    note = f"Counts vary {clumps:.1f} times as much as single alarms would." if clumps else ""
+    return Section(
+        "false",
+        "False alarms",
+        ("The bound allows for clumps: a raccoon that stays sets off six in a night.",),
+        figures=(
+            figure(rate, "False alarms", note),
+            figure(found.measured["unknown_animal_share"], "Encounters with an animal that the model does not know"),
+        ),
+        tables=(table("false_by_camera", "By camera", columns, rows, "No camera raised anything of its own."),),
+    )
+
+
+def _sensitivity(found: Compared) -> Section:
+    got, recall = found.measured["recall_dependence_or2"], found.measured["recall_blind"]
+    odds: list[tuple[Cell, ...]] = [
+        (f"odds ratio {ratio}", got.detail.get(f"or{ratio}")) for ratio in (1, 2, 4) if got.detail.get(f"or{ratio}")
+    ]
+    gaps: list[tuple[Cell, ...]] = [("30 min, as used", recall.detail.get("visits"), _visit_recall(recall))]
+    others: Mapping[str, Mapping[str, float]] = recall.detail.get("other_gaps", {})
+    gaps += [(gap, by["visits"], by["recall"]) for gap, by in others.items()]
+    chance = recall.detail.get("chance_match")
+    return Section(
+        "sensitivity",
+        "How much hangs on the assumptions",
+        (
+            "If ranger and model tend to miss the same bears, true recall is lower than the one measured. An odds "
+            "ratio of 1 means that they miss independently; gates use 2.",
+        ),
+        figures=(
+            figure(got, "Recall if ranger and model miss the same bears (odds ratio 2)"),
+            Figure("chance_match", "Matches that chance alone would make", chance, Form.SHARE, why=recall.why,
+                   sure="by shifting the sightings one to four hours"),
+            Figure("recall_corrected", "Recall without them", recall.detail.get("corrected"), Form.SHARE,
+                   low=recall.detail.get("cp_lower_corrected"), sure="one-sided 95 %", n=recall.n, of=recall.unit,
+                   why=recall.why),
+        ),
+        tables=(
+            table("dependence", "Recall by dependence", (Column("odds", "Assumed"), Column("recall", "Recall",
+                  Form.SHARE)), odds, "Not enough data: no bear was seen by a blind ranger and the model."),
+            table("gaps", "Visits told apart by another gap", (Column("gap", "Gap"), Column("visits", "Visits",
+                  Form.NUMBER), Column("recall", "Recall over visits", Form.SHARE)), gaps if recall.value is not None
+                  else [], "Not enough data: no blind sightings."),
+        ),
+    )  # fmt: skip
+
+
+def _visit_recall(recall: Measured) -> float | None:
+    visits = recall.detail.get("visits")
+    return recall.detail["visits_hit"] / visits if visits else None
+
+
+def _limits(asked: Asked, model: str, found: Compared) -> tuple[str, ...]:
+    others = [f"{name} ({n})" for name, n in models_of(asked) if name != model]
+    said = [
+        "Recall is only known over watched time: bears that came while nobody watched are in the audits alone.",
+        "Decisions about alerts are those that stand now, also where they were made after the period.",
+    ]
+    if others:
+        said.append(f"Other models looked in this time too, and are not in these figures: {', '.join(others)}.")
+    if found.broken_seals:
+        said.append(f"{found.broken_seals} sightings no longer say what was sealed, and are left out.")
+    return tuple(said)
