@@ -12,17 +12,21 @@ from core.clock import now_s
 from core.config import Config, Retention
 from core.config_file import load_config
 from core.media import MediaStore
+from core.redis_client import connect
 from core.settings import Settings, settings
 from db.retention import evidence_keys, forget_logins, forget_pictures
 from db.session import Database
 from rollout.alerts import chase
 from rollout.audits import draw_day
 from rollout.audits.sheets import day_to_draw
+from rollout.breakers.heard import listen
 from rollout.campers import forget_campers
 from rollout.drills import remind
 from rollout.evidence.weekly_watches import draw_week
 from rollout.outbox import sweep
 from rollout.outward import Outward
+from rollout.reports.archive import Archive
+from rollout.reports.nightly import write_finished
 from rollout.spec_file import load_road
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,7 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 10
 RETENTION_EVERY_S = 3600
 DRILLS_EVERY_S = 6 * 3600
+REPORTS_EVERY_S = 1800
 AUDITS_EVERY_S = 3600
 """A day is drawn once; asking each hour makes up for an hour in which nobody asked."""
 
@@ -86,6 +91,26 @@ def draw_watch_hours() -> int:
         with database.write() as session:
             return len(draw_week(session, now_s()))
     finally:
+        database.close()
+
+
+def write_reports() -> int:
+    """Write the daily reports of the day that is over, where there is none yet; returns how many were written."""
+    current = settings()
+    config = load_config(current.bearwatch_config)
+    database, client, now = Database(current.database), connect(current.redis), now_s()
+    try:
+        return write_finished(
+            database,
+            config,
+            load_road(current.bearwatch_config, config),
+            Archive(current.bearwatch_data / "reports"),
+            listen(client, config, now),
+            outward_of(current, config).staff,
+            now,
+        )
+    finally:
+        client.close()
         database.close()
 
 

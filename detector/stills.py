@@ -5,8 +5,9 @@ A view is a word, a ``@`` and input sizes in pixels, such as ``blend@224+320``:
 - ``whole``: the picture once, squeezed to a square, in each size;
 - ``flip``: the mean of the picture and its mirror image, in each size;
 - ``best``: the highest of ``whole`` and the tiles of the crop policy, as the live system scores a still frame;
-- ``blend``: halfway between ``flip`` and the best of ``flip`` and the tiles: the whole tells how the animal stands in
-  its surroundings, a tile shows it when it is small.
+- ``blend``: two parts the mean of ``flip`` and of the same for the middle square, which is not squeezed; and one part
+  the best tile, where that is higher. A tile shows an animal that is small; the others keep the many looks at parts of
+  a large frame from crying bear.
 
 Tiles are looked at in the first size only. Without ``@`` the model's own input size is meant.
 """
@@ -59,6 +60,8 @@ class View:
 
 
 DEFAULT_VIEW = View()
+TILE_SHARE = 1 / 3
+"""Measured on held-out pictures: at a half, large bears lost more at 2% false positives than small ones gained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +102,13 @@ class Stills:
         ]
 
     def _whole(self, engine: Engine, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """(n, outputs) logits of the whole pictures: once, or also of their mirror images."""
-        pictures = np.concatenate([cut(image, [WHOLE_FRAME], engine.input_px) for image in images])
-        looks = [engine.infer(pictures)]
-        if self.view.kind in _MIRRORED:
-            looks.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))
+        """(n, outputs) logits of the whole pictures, of their middle squares, and of the mirror images, as wanted."""
+        looks = []
+        for box_of in (_whole_box, _middle_square) if self.view.kind == "blend" else (_whole_box,):
+            pictures = np.concatenate([cut(image, [box_of(image)], engine.input_px) for image in images])
+            looks.append(engine.infer(pictures))
+            if self.view.kind in _MIRRORED:
+                looks.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))
         return looks
 
     def _tiles(self, image: NDArray[np.uint8]) -> Sequence[Box]:
@@ -124,5 +129,15 @@ class Stills:
         best = int(of_tiles[:, labels.bear].argmax())
         if of_tiles[best, labels.bear] <= of_whole[labels.bear]:
             return seen
-        shares = of_tiles[best] if self.view.kind == "best" else (of_whole + of_tiles[best]) / 2
+        shares = of_tiles[best] if self.view.kind == "best" else of_whole + TILE_SHARE * (of_tiles[best] - of_whole)
         return Glance(shares, tiles[best], boxes[best])
+
+
+def _whole_box(image: NDArray[np.uint8]) -> Box:
+    return WHOLE_FRAME
+
+
+def _middle_square(image: NDArray[np.uint8]) -> Box:
+    height, width = image.shape[:2]
+    across, down = min(1.0, height / width), min(1.0, width / height)
+    return ((1 - across) / 2, (1 - down) / 2, (1 + across) / 2, (1 + down) / 2)

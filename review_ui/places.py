@@ -27,6 +27,7 @@ MORE: Final = (
     Place("/appeals", "Camper messages", Right.REVIEW),
     Place("/labels", "Labels", Right.LABEL),
     Place("/models", "Models"),
+    Place("/reports", "Reports", Right.REPORTS),
     Place("/ledger", "Ledger", Right.LEDGER),
     Place("/people", "People", Right.PEOPLE),
 )

@@ -25,9 +25,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from db.ledger import head_seq, record
-from db.models import Alert, AlertStatus, Encounter, LedgerEntry, LoginSession, Mode, PushKey
+from db.models import Alert, AlertStatus, Encounter, LedgerEntry, LoginSession, Mode, PushKey, User
 from db.models import PushSubscription as Subscription
-from db.models import User
 from db.session import Database
 from review_ui.push_sealing import SiteKey, check_browser_key, new_site_key, seal, vapid
 from review_ui.rights import Right
@@ -92,8 +91,9 @@ def site_key(database: Database, now: float) -> SiteKey:
     made = new_site_key()
     try:
         with database.write() as session:
-            seq = head_seq(session)
-            session.add(PushKey(id=1, private_key=made.private_pem, public_key=made.public, created_at=now, told_seq=seq))
+            row = PushKey(id=1, private_key=made.private_pem, public_key=made.public, created_at=now)
+            row.told_seq = head_seq(session)
+            session.add(row)
     except IntegrityError:
         pass  # another process was faster
     with database.read() as session:
@@ -273,7 +273,7 @@ class Pusher:
         """What the push service answers; None when it does not."""
         if not is_service(device.endpoint, self.services):
             return 410  # the site's services have changed
-        request = urllib.request.Request(  # noqa: S310  # the address is one of the site's push services
+        request = urllib.request.Request(
             device.endpoint,
             seal(WORDS, device.p256dh, device.auth),
             {

@@ -199,3 +199,10 @@ def and_list(names: list[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def in_words(text: str) -> str:
+    """A text about roles, with the roles as people call them."""
+    for key, name in ROLES.items():
+        text = text.replace(key, name)
+    return text

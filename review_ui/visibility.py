@@ -21,8 +21,11 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Alert, AuthorityLease, Camera, Campsite, Encounter, EncounterFrame, Sighting, Watch
+from review_ui.nights import date_of, night
 from review_ui.security import Account
 from rollout.authority import advises
+from rollout.evidence.loader import timezones_of
+from rollout.permission import advised
 
 REVEAL_S: Final = 600.0
 """How long the view that a sealed sighting opens stays open."""
@@ -145,7 +148,8 @@ def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blin
 
     1. Whoever has no open watch on a campsite sees it. A forgotten watch is over at its ``ends_at``.
     2. Where the model advises rangers nobody is blind: people act on what it says. That is so in every stage but
-       shadow, and after authority has ended until a ranger has taken over the watch.
+       shadow, and after authority has ended until a ranger has taken over the watch; but not in a night that the lot
+       has switched off.
     3. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
     4. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw from
        :data:`MATCH_BEFORE_S` before to :data:`MATCH_AFTER_S` after it.
@@ -153,15 +157,25 @@ def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blin
     found: Blindfolds = {}
     windows = _windows(session, now, user_id)
     for watch, lease, sealed_at in session.execute(_open_watches(now, user_id)):
-        if advises(lease):
+        if advised(session, watch.campsite_id, now):
             continue
         closed_at = float("-inf") if sealed_at is None else sealed_at + REVEAL_S
-        shadow_since = lease.granted_at if lease is not None else float("-inf")
+        shadow_since = _hidden_since(session, watch.campsite_id, lease, now)
         since = max(watch.started_at, shadow_since, closed_at if closed_at <= now else float("-inf"))
         key = (watch.user_id, watch.campsite_id)
         before = found[key].since if key in found else since
         found[key] = Blindfold(max(since, before), tuple(windows.get(key, ())))
     return found
+
+
+def _hidden_since(session: Session, campsite_id: str, lease: AuthorityLease | None, now: float) -> float:
+    """Since when nobody is advised there: since authority fell back to shadow, or since the noon of an off night."""
+    if lease is None:
+        return float("-inf")
+    if not advises(lease):
+        return lease.granted_at
+    timezone = timezones_of(session)[campsite_id]
+    return night(date_of(now, timezone), timezone).start
 
 
 def _visible(account: Account, folds: Blindfolds, everything: frozenset[str]) -> Visible:

@@ -68,6 +68,9 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/logout"): Door(None),
     ("GET", "/metrics"): Door(None),
     ("POST", "/theme"): Door(None),
+    ("GET", "/sw.js"): Door(None),
+    ("GET", "/manifest.webmanifest"): Door(None),
+    ("GET", "/offline"): Door(None),
     # Watch
     ("GET", "/"): Door(Right.VIEW),
     ("GET", "/api/v1/watches"): Door(Right.WATCH),
@@ -99,6 +102,9 @@ DOORS: dict[tuple[str, str], Door] = {
     # People
     ("GET", "/account"): Door(SIGNED_IN),
     ("POST", "/account/password"): Door(SIGNED_IN),
+    ("GET", "/account/push"): Door(SIGNED_IN),
+    ("POST", "/account/push"): Door(SIGNED_IN),
+    ("POST", "/account/push/end"): Door(SIGNED_IN),
     ("POST", "/account/second-factor"): Door(SIGNED_IN),
     ("POST", "/account/second-factor/codes"): Door(SIGNED_IN),
     ("POST", "/account/second-factor/confirm"): Door(SIGNED_IN),
@@ -224,6 +230,14 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "/lots"): Door(Right.VIEW),
     ("POST", "/lots/experiments"): Door(Right.OPERATE),
     ("POST", "/lots/experiments/{experiment_id:int}/end"): Door(Right.OPERATE),
+    # Reports
+    ("GET", "/api/v1/reports"): Door(Right.REPORTS),
+    ("GET", "/api/v1/reports/daily/{day}/{campsite}"): Door(Right.REPORTS),
+    ("GET", "/api/v1/reports/{kind}"): Door(Right.REPORTS),
+    ("GET", "/reports"): Door(Right.REPORTS),
+    ("GET", "/reports/stored/{day}/{campsite}/{suffix}"): Door(Right.REPORTS),
+    ("GET", "/reports/{kind}"): Door(Right.REPORTS),
+    ("GET", "/reports/{kind}/{suffix}"): Door(Right.REPORTS),
     # Nights
     ("GET", "/api/v1/nights/{date}"): Door(Right.VIEW),
     ("GET", "/api/v1/nights/{date}/frames"): Door(Right.VIEW),

@@ -12,7 +12,10 @@ from db.models import AuthorityLease, Role
 from db.session import Database
 from rollout import commands as c
 from rollout.commands import Effect
+from rollout.gates import GateResult
+from rollout.gates import Outcome as Looked
 from rollout.service import Outcome, perform
+from rollout.spec import Gate
 from rollout.spec_file import road_of
 from rollout.state import State
 from rollout.store import load
@@ -21,7 +24,7 @@ from tests.ui_cast import Stage, stage
 
 DAY_S = 86400.0
 OPEN = {"metric": "open_breakers", "op": "==", "value": 0}
-STAGES = [
+STAGES: list[dict[str, Any]] = [
     {
         "name": "shadow",
         "scope": ["upper-pines", "lower-pines"],
@@ -64,6 +67,11 @@ class RoadStage:
         with self.page.database.read() as session:
             return load(session)
 
+    @property
+    def phase(self) -> str:
+        """One of the road's four states."""
+        return self.state.phase.value
+
     def give(self, command: c.Command, at: float | None = None) -> Outcome:
         """A command, past all pages."""
         return perform(self.page.database, self.road, command, self.page.clock.now if at is None else at)
@@ -88,10 +96,8 @@ class RoadStage:
         )
 
 
-def _passed(gate: Any) -> Any:
-    from rollout.gates import GateResult, Outcome
-
-    return GateResult(str(gate), gate.metric, Outcome.PASSED)
+def _passed(gate: Gate) -> GateResult:
+    return GateResult(str(gate), gate.metric, Looked.PASSED)
 
 
 @contextmanager

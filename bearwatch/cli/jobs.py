@@ -17,6 +17,7 @@ from bearwatch.canary import Planter
 from bearwatch.housekeeping import (
     AUDITS_EVERY_S,
     DRILLS_EVERY_S,
+    REPORTS_EVERY_S,
     RETENTION_EVERY_S,
     SWEEP_EVERY_S,
     draw_audits,
@@ -25,6 +26,7 @@ from bearwatch.housekeeping import (
     outward_of,
     remind_of_drills,
     sweep_outbox,
+    write_reports,
 )
 from bearwatch.processes import Process, begin
 from bearwatch.watchdog import keep_watch
@@ -101,6 +103,7 @@ def _keep_time(process: Process) -> None:
     scheduler.register(sweep_outbox, DELIVERIES, interval=SWEEP_EVERY_S, job_timeout=60, ttl=SWEEP_EVERY_S * 3)
     scheduler.register(keep_house, HOUSEKEEPING, interval=RETENTION_EVERY_S, job_timeout=600, ttl=RETENTION_EVERY_S)
     scheduler.register(remind_of_drills, HOUSEKEEPING, interval=DRILLS_EVERY_S, job_timeout=60, ttl=DRILLS_EVERY_S)
+    scheduler.register(write_reports, HOUSEKEEPING, interval=REPORTS_EVERY_S, job_timeout=300, ttl=REPORTS_EVERY_S)
     scheduler.register(draw_audits, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
     scheduler.register(draw_watch_hours, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
     while not process.stop.wait(1):

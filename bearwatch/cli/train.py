@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view",
         default=None,
-        help="how the bundle looks at still pictures, see bearwatch evaluate (blend@224+260+320)",
+        help="how the bundle looks at still pictures, see bearwatch evaluate (blend@224+320)",
     )
     parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same looks (1)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -21,7 +21,7 @@ from bearwatch.simulation.draws import (
 from rollout.evidence.comparison import EvidenceRule, Judged, nights
 from rollout.evidence.loop import At, loop_course
 from rollout.evidence.matching import Detection
-from rollout.evidence.proportions import clopper_pearson_lower
+from rollout.evidence.proportions import E_PASS, clopper_pearson_lower, needed_for_evalue, needed_n
 from rollout.evidence.rates import rate_of
 from rollout.evidence.recall import against_baseline, counts, dependence, missed, recall
 from rollout.evidence.recapture import Overlap
@@ -51,11 +51,11 @@ class Dossier:
     draws: Draws
     blind: list[Judged] = field(default_factory=list)
     anybody: list[Judged] = field(default_factory=list)
+    first: dict[str, bool] = field(default_factory=dict)
+    """By bear-night: whether the model saw its first visit."""
     motion: dict[str, bool] = field(default_factory=dict)
     """By bear-night: whether motion alone would have seen its first visit."""
-    overlaps: dict[str, Overlap] = field(
-        default_factory=lambda: {"light": Overlap(0, 0, 0), "dark": Overlap(0, 0, 0)}
-    )
+    overlaps: dict[str, Overlap] = field(default_factory=lambda: {"light": Overlap(0, 0, 0), "dark": Overlap(0, 0, 0)})
     seen: list[At] = field(default_factory=list)
     """Visits of the model that rangers confirmed."""
     audited: list[tuple[At, bool]] = field(default_factory=list)
@@ -63,6 +63,11 @@ class Dossier:
     reviews: list[At] = field(default_factory=list)
     warned: list[tuple[float, bool]] = field(default_factory=list)
     """Warnings to campers, and whether there was a bear."""
+    red: str = ""
+    """The gate that did not pass at the last look."""
+    not_before: float = 0.0
+    """Nobody looks again before."""
+    _known: dict[tuple[str, frozenset[str], float, int], Measured] = field(default_factory=dict)
 
     def note(self, passing: Passing, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool) -> Judged:
         """One visit that is over. ``blind``: an observer was on watch without the model's view; they may have missed
@@ -72,6 +77,7 @@ class Dossier:
             self.anybody.append(judged)
         if ranger_saw and blind:
             self.motion.setdefault(passing.night, passing.motion_sees)
+            self.first.setdefault(passing.night, model_saw)
             self.blind.append(judged)
         if blind and (ranger_saw or (model_saw and in_shadow)):
             stratum = "dark" if passing.dark else "light"
@@ -85,23 +91,49 @@ class Dossier:
             self.audited.append((where, not model_saw))
         return judged
 
-    def first_hurdle(self, gates: Sequence[Gate], asked: Asked, often: bool) -> tuple[GateResult, ...] | None:
+    def all_green(self, gates: Sequence[Gate], asked: Asked, often: bool) -> tuple[GateResult, ...] | None:
         """All gates' results if all pass; None as soon as one does not. People do not ask while one is not green."""
-        found = []
-        for gate in gates:
+        found: dict[str, GateResult] = {}
+        if asked.now < self.not_before:
+            return None
+        # What was red yesterday is looked at first today; false alarms that are too many, in a few days again.
+        for gate in sorted(gates, key=lambda gate: str(gate) != self.red):
+            if self._too_few_nights(gate):
+                self.red = str(gate)
+                return None
             window = asked if gate.window == "stage" else _last_day(asked)
             result = assess_gate(gate, self.measure(gate.metric, window), often)
             if result.outcome is not Outcome.PASSED:
+                self.red = str(gate)
+                if gate.metric == "false_alarms_per_camera_day":
+                    self.not_before = asked.now + 3 * DAY_S
                 return None
-            found.append(result)
-        return tuple(found)
+            found[str(gate)] = result
+        return tuple(found.values())
+
+    def _too_few_nights(self, gate: Gate) -> bool:
+        """Whether a gate on all nights' recall cannot pass yet, by the plan's arithmetic: it saves working it out."""
+        if gate.metric not in ("recall_blind", "recall_blind_cumulative"):
+            return False
+        n, misses = len(self.first), sum(not hit for hit in self.first.values())
+        if gate.bound == "eprocess":
+            return n < needed_for_evalue(gate.r0 or RULE.least_recall, misses, gate.e_min or E_PASS)
+        return gate.value is not None and n < needed_n(gate.value, misses)
 
     def measure(self, metric: str, asked: Asked) -> Measured | None:
         """A metric as it stands; None when nobody measures it."""
         if metric in asked.operations:
             return asked.operations[metric]
         maker = _MAKERS.get(metric)
-        return maker(self, metric, asked) if maker else None
+        if maker is None:
+            return None
+        if not metric.startswith(("recall_blind", "encounters")):
+            return maker(self, metric, asked)
+        # Nothing new was seen: the same as yesterday.
+        key = (metric, asked.campsites, asked.since, len(self.blind))
+        if key not in self._known:
+            self._known[key] = maker(self, metric, asked)
+        return self._known[key]
 
     def scoped(self, judged: Sequence[Judged], asked: Asked) -> list[Judged]:
         """Those at the campsites and in the time that are asked about."""

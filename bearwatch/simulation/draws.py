@@ -141,7 +141,8 @@ def _chances(mean: Floats, difficulty: Floats, sd: float) -> Floats:
     if sd == 0.0:
         return mean
     centre = np.array([_centre(float(m), sd) for m in mean])
-    return 1.0 / (1.0 + np.exp(sd * difficulty - centre))
+    chances: Floats = 1.0 / (1.0 + np.exp(sd * difficulty - centre))
+    return chances
 
 
 @cache

@@ -76,7 +76,7 @@ _ALL: Final = (
     World("shared", "weak (.85), and what is hard for it is hard for rangers too", Truth.BAD, recall_light=0.85,
           recall_dark=0.85, difficulty_sd=1.0),
     World("loop", "good (.98) at three campsites, poor (.60) at three; rangers watch where alerts are", Truth.BAD,
-          recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_follows=True),
+          recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_follows=True, false_alarms=0.05),
     World("drifting", "good (.97) for 120 days, then .70", Truth.CHANGING, drift_day=120),
     World("noisy", "good, but 1.2 false alarms a camera-day, in clumps", Truth.BAD, false_alarms=1.2),
     World("dead-cameras", "good, but cameras fail 30 times a season", cameras_lost=30.0),

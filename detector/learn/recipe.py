@@ -43,7 +43,7 @@ class Recipe:
     folds: int = 2
     mixes: tuple[float, ...] = (0.3, 0.5, 0.7)
     withheld: str = "raccoon"
-    view: str = "blend@224+260+320"
+    view: str = "blend@224+320"
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -25,7 +25,8 @@ from review_ui.security import Account
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
 from review_ui.views.frame import Frame, frame
 from review_ui.views.reader import Reader
-from review_ui.views.road import WHY_HIDDEN, events_out, moment, road_out
+from review_ui.views.road import WHY_HIDDEN, moment, road_out
+from review_ui.views.road_events import events_out
 from rollout.civil import Duration
 from rollout.commands import Refused, Step
 from rollout.drills import drills

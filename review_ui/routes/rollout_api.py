@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
@@ -17,7 +17,8 @@ from review_ui.road_commands import LONGEST_WORDS
 from review_ui.security import Account
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
 from review_ui.views.reader import Reader, Values
-from review_ui.views.road import EventOut, RoadOut, events_out, road_out
+from review_ui.views.road import RoadOut, road_out
+from review_ui.views.road_events import EventOut, events_out
 from review_ui.visibility import visible
 from rollout.civil import Duration
 from rollout.commands import Refused, Step
@@ -30,7 +31,10 @@ from rollout.store import history
 
 router = APIRouter(prefix="/api/v1/rollout")
 
-REFUSED: Final = {409: {"description": "the road refuses it; `detail` says why and what to do. Nothing was written"}}
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    409: {"description": "the road refuses it; `detail` says why and what to do. Nothing was written"}
+}
+PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description": "too many wrong passwords; wait"}}
 Moment = Annotated[int | None, Query(ge=1, lt=2**31, description="the `next_before` of the page before")]
 
 
@@ -183,7 +187,7 @@ def post_watch(site: SiteDep, account: Watcher, body: TakeOverIn) -> OutcomeOut:
     return _answer(lambda: give.take_over(site, account, body.handover))
 
 
-@router.post("/approvals", summary="Agree to going on, or to more time", responses=REFUSED)
+@router.post("/approvals", summary="Agree to going on, or to more time", responses=PROVED)
 def post_approval(request: Request, site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
     """Two people with distinct roles must; neither may be the author of the step."""
     if body.step is Step.RESET:
@@ -193,7 +197,7 @@ def post_approval(request: Request, site: SiteDep, account: Approver, body: Appr
     return _answer(lambda: give.approve(site, account, body.step, note, body.epoch, body.idempotency_key))
 
 
-@router.post("/widen", summary="Go on to the next stage, if nothing is in the way", responses=REFUSED)
+@router.post("/widen", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)
 def post_widen(request: Request, site: SiteDep, account: Operator, body: WidenIn) -> OutcomeOut:
     """Being held is an answer, not an error: `done` is false then."""
     _prove(request, site, account, body)
@@ -202,7 +206,7 @@ def post_widen(request: Request, site: SiteDep, account: Operator, body: WidenIn
     )
 
 
-@router.post("/extend", summary="Give the running stage more time", responses=REFUSED)
+@router.post("/extend", summary="Give the running stage more time", responses=PROVED)
 def post_extend(request: Request, site: SiteDep, account: Operator, body: ExtendIn) -> OutcomeOut:
     """Two people must have approved it before."""
     _prove(request, site, account, body)
@@ -219,7 +223,7 @@ def post_narrow(site: SiteDep, account: Stopper, body: NarrowIn) -> OutcomeOut:
     return _answer(lambda: give.narrow(site, account, body.to, body.campsites, storable(body.reason)))
 
 
-@router.post("/breakers/reset", summary="Agree to close a breaker, with a written cause", responses=REFUSED)
+@router.post("/breakers/reset", summary="Agree to close a breaker, with a written cause", responses=PROVED)
 def post_reset(request: Request, site: SiteDep, account: Approver, body: ResetIn) -> OutcomeOut:
     """With the last agreement that is needed, it closes."""
     _prove(request, site, account, body)

@@ -17,6 +17,7 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   const old = (name) => name.startsWith("bearwatch-shell") && name !== SHELL_CACHE;
   event.waitUntil(caches.keys().then((names) => Promise.all(names.filter(old).map((name) => caches.delete(name)))));
+  event.waitUntil(self.clients.claim());
 });
 
 self.addEventListener("message", (event) => {

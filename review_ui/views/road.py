@@ -7,7 +7,7 @@ good as an alert.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from markupsafe import Markup
@@ -16,39 +16,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import civil
-from db.models import BreakerTrip, Role, User
+from db.models import Role, User
 from review_ui.rights import Right, may
 from review_ui.road_charts import Stop, trail
-from review_ui.road_words import (
-    ABOUT_THE_MODEL,
-    EFFECTS,
-    OPEN_METRICS,
-    ROLES,
-    breaker_name,
-    event_details,
-    event_title,
-    next_step,
-)
+from review_ui.road_words import OPEN_METRICS, ROLES, in_words
+from review_ui.views.breakers import BreakerOut, breakers
 from review_ui.views.gates import GateOut
 from review_ui.views.handovers import HandoverOut, handovers
 from review_ui.views.reader import PlacesOut, Reader, Values
-from rollout import events as e
 from rollout.approvals import authors, counting, slots, still_needed
 from rollout.commands import Step
-from rollout.falling import latch_id
 from rollout.overview import RoadView
-from rollout.places import Places, campsites_of
-from rollout.state import Latch
-from rollout.store import Entry
+from rollout.places import campsites_of
 
 WHY_HIDDEN: Final = (
     "You are on watch and see nothing of what the model says. Numbers that move with it are hidden from you here too, "
     "until your watch ends: a count that goes up is as good as an alert."
 )
-_OPEN_EVENTS: Final = (
-    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Narrowed, e.WatchTaken, e.Extended, e.Expired,
-)  # fmt: skip
-"""Events whose details say nothing of what the model has seen."""
 
 
 class StageOut(Values):
@@ -87,35 +71,6 @@ class ApprovalOut(Values):
     lapses_at: float
     counts: bool
     note: str
-
-
-class TripOut(Values):
-    """What tripped a breaker, and the last while before it."""
-
-    id: int
-    at: float
-    value: float | None
-    limit: float | None
-    why: str
-    series: list[tuple[float, float]]
-
-
-class BreakerOut(Values):
-    """An open breaker. While its reader is blind to where it reaches, without its name and reason if it is about the
-    model."""
-
-    id: str
-    name: str
-    effect: str
-    effect_words: str
-    since: float
-    where: PlacesOut | None = Field(description="null: everywhere")
-    reason: str
-    next_step: str
-    hidden: bool
-    approvals: list[str] = Field(description="who agrees to close it")
-    still_needed: str
-    trip: TripOut | None
 
 
 class KeeperOut(Values):
@@ -188,17 +143,6 @@ class RoadOut(Values):
         return trail(words, stops, self.clock.share)
 
 
-class EventOut(Values):
-    """Something that happened on the road."""
-
-    seq: int
-    at: float
-    kind: str
-    actor: str
-    title: str
-    details: str
-
-
 def road_out(session: Session, reader: Reader, view: RoadView) -> RoadOut:
     """The overview as this reader may know it."""
     stage = view.road.stages[view.here]
@@ -238,17 +182,6 @@ def road_out(session: Session, reader: Reader, view: RoadView) -> RoadOut:
         ],
         problem=_problem(reader),
     )
-
-
-def events_out(reader: Reader, entries: Iterable[Entry]) -> list[EventOut]:
-    """Events, newest first; details that would tell too much are left out."""
-    return [_event(reader, entry) for entry in entries]
-
-
-def breakers(session: Session, reader: Reader, view: RoadView) -> list[BreakerOut]:
-    """Every open breaker, with what tripped it."""
-    trips = _open_trips(session)
-    return [_breaker(reader, view, latch, trips.get(latch.id)) for latch in view.breakers]
 
 
 def _stage(reader: Reader, view: RoadView, index: int, blind: bool) -> StageOut:
@@ -355,68 +288,6 @@ def _unable(able: bool, role: str | None) -> str:
     return ""
 
 
-def _open_trips(session: Session) -> dict[str, BreakerTrip]:
-    rows = session.scalars(select(BreakerTrip).where(BreakerTrip.reset_at.is_(None)).order_by(BreakerTrip.id))
-    return {latch_id(row.breaker, f"{row.scope}:{row.scope_id}"): row for row in rows}
-
-
-def _breaker(reader: Reader, view: RoadView, latch: Latch, trip: BreakerTrip | None) -> BreakerOut:
-    told = reader.knows_all(latch.campsites)
-    hidden = latch.breaker in ABOUT_THE_MODEL and reader.is_blind(latch.campsites)
-    resets = [a for a in view.approvals if a.step is Step.RESET and a.latch == latch.id and a.counts]
-    rule = view.road.approvals.resume
-    lack = still_needed(counting(view.road, view.state, Step.RESET, rule, view.at, latch.id), rule)
-    return BreakerOut(
-        id="" if hidden or not told else latch.id,
-        name="A breaker about what the model sees" if hidden else breaker_name(latch.breaker),
-        effect=latch.effect.value,
-        effect_words=EFFECTS[latch.effect],
-        since=latch.at,
-        where=None if latch.campsites is None else reader.places(latch.campsites),
-        reason=latch.reason if told and not hidden else "",
-        next_step="" if hidden else next_step(latch.breaker),
-        hidden=hidden,
-        approvals=[a.by for a in resets],
-        still_needed=in_words(lack or ""),
-        trip=None if hidden or not told or trip is None else _trip(trip),
-    )
-
-
-def _trip(row: BreakerTrip) -> TripOut:
-    return TripOut(
-        id=row.id,
-        at=row.tripped_at,
-        value=row.value,
-        limit=row.limit,
-        why=row.why,
-        series=[(at, value) for at, value in row.series],
-    )
-
-
-def _event(reader: Reader, entry: Entry) -> EventOut:
-    event = entry.event
-    title, details = event_title(event), event_details(event)
-    if isinstance(event, e.BreakerOpened) and event.breaker in ABOUT_THE_MODEL and reader.is_blind(event.campsites):
-        title = "A breaker opened"
-    open_ = isinstance(event, _OPEN_EVENTS) or not reader.blind
-    if not open_ or (details and not _told(reader, event)):
-        details = ""
-    return EventOut(seq=entry.seq, at=event.at, kind=entry.kind, actor=event.by, title=title, details=details)
-
-
-def _told(reader: Reader, event: e.Event) -> bool:
-    """Whether the details are about nothing but what is the reader's."""
-    if reader.account.campsites is None:
-        return True
-    where: tuple[str, ...] | None = getattr(event, "campsites", None)
-    places: Places = getattr(event, "places", ())
-    if places:
-        where = campsites_of(places)
-    if isinstance(event, (e.Approved, e.StageStarted, e.Extended, e.WatchTaken, e.Expired, e.ModelReplaced)):
-        return True
-    return where is not None and reader.knows_all(where)
-
-
 def _problem(reader: Reader) -> str | None:
     if reader.site.road.problem is None:
         return None
@@ -428,13 +299,6 @@ def _problem(reader: Reader) -> str | None:
 def moment(at: float, timezone: str) -> str:
     """A moment as people at the campsite read it."""
     return f"{civil(at, timezone):%a %-d %b, %H:%M %Z}"
-
-
-def in_words(text: str) -> str:
-    """A text about roles, with the roles as people call them."""
-    for key, name in ROLES.items():
-        text = text.replace(key, name)
-    return text
 
 
 def _sentence(text: str) -> str:

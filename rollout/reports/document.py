@@ -6,7 +6,7 @@ of it says "not enough data" and what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -213,7 +213,7 @@ LONGEST_TABLE: Final = 200
 
 
 def table(
-    key: str, title: str, columns: tuple[Column, ...], rows: list[tuple[Cell, ...]], empty: str, note: str = ""
+    key: str, title: str, columns: tuple[Column, ...], rows: Sequence[tuple[Cell, ...]], empty: str, note: str = ""
 ) -> Table:
     """A table of at most :data:`LONGEST_TABLE` rows that says how many it leaves out."""
     return Table(key, title, columns, tuple(rows[:LONGEST_TABLE]), empty, note, max(0, len(rows) - LONGEST_TABLE))

@@ -14,7 +14,7 @@ from rollout.reports.counterfactual import Past, Replayed, Times, Warned, replay
 from rollout.reports.document import Answer, Cell, Column, Figure, Form, Light, Section, Table, table
 from rollout.reports.measures import ONE_SIDED
 from rollout.reports.past import alerts_of
-from rollout.reports.words import seconds
+from rollout.reports.words import many, seconds
 
 MODES: Final = (Mode.ASSISTED, Mode.AUTOMATIC)
 TRUTHS: Final = {True: "a bear", False: "false", None: "nobody has decided"}
@@ -32,7 +32,7 @@ def had_it_been_live(asked: Asked, model: str, judged: Sequence[Judged]) -> tupl
         "live",
         "Had it been live",
         (
-            "The decisions of the one door, played over the stored alerts and what people decided about them, and when. "
+            "The decisions of the one door, played over the stored alerts and what people decided about them, when. "
             f"Assisted: campers are warned once a ranger has said “bear”. Automatic: after {seconds(times.veto_s)} "
             "without a veto.",
             "Rangers decided at the pace of shadow mode, where nothing waited for them; live they would have been "
@@ -112,9 +112,9 @@ def _answer(automatic: Replayed, past: Sequence[Past], missed: int) -> Answer:
         return Answer("live", question, Light.GREY, "Nothing that can be told: no alert, and no bear that people saw.")
     n = len(automatic.warned)
     words = (
-        f"Automatic, campers would have been warned {n} {'time' if n == 1 else 'times'}: {automatic.right} with a bear, "
-        f"{automatic.false} false, {automatic.undecided} undecided. Nobody would have been warned of "
-        f"{automatic.silent_bears + missed} bears that people know of."
+        f"Automatic, campers would have been warned {many(n, 'time')}: {automatic.right} with a "
+        f"bear, {automatic.false} false, {automatic.undecided} undecided. Nobody would have been warned of "
+        f"{many(automatic.silent_bears + missed, 'bear')} that people know of."
     )
     bad = automatic.false or automatic.silent_bears or missed
     return Answer("live", question, Light.AMBER if bad or automatic.undecided else Light.GREEN, words)

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from dataclasses import asdict
+from enum import Enum
 from typing import Any, Final
 
 from rollout.reports.document import NOT_ENOUGH, Cell, Figure, Plot, Report, Section, Table
@@ -19,8 +20,8 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "kind": report.kind.value,
         "title": report.title,
-        "from": report.period.first.isoformat(),
-        "to": report.period.last.isoformat(),
+        "first_day": report.period.first.isoformat(),
+        "last_day": report.period.last.isoformat(),
         "start": report.period.start,
         "end": report.period.end,
         "running": report.period.running,
@@ -65,8 +66,19 @@ def _figure(each: Figure) -> dict[str, Any]:
 
 
 def _plot(each: Plot) -> dict[str, Any]:
-    found: dict[str, Any] = asdict(each)
-    return {name: value.value if hasattr(value, "value") else value for name, value in found.items()}
+    found: dict[str, Any] = _plain(asdict(each))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can say it: an infinite e-value is null."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    return _real(value) if isinstance(value, float) else value
 
 
 def _table(each: Table) -> dict[str, Any]:
@@ -98,8 +110,8 @@ def as_csv(report: Report) -> str:
     writer.writerow(CSV_COLUMNS)
     head = {
         "kind": report.kind.value,
-        "from": report.period.first.isoformat(),
-        "to": report.period.last.isoformat(),
+        "first_day": report.period.first.isoformat(),
+        "last_day": report.period.last.isoformat(),
         "timezone": report.period.timezone,
         "made_at": report.made_at,
         "campsites": " ".join(place.id for place in report.places),
@@ -126,9 +138,9 @@ def _figure_line(section: Section, figure: Figure) -> list[Any]:
     return line
 
 
-def _line(section: str, what: str, item: str, value: Cell, row: int | str = "", column: str = "", note: str = "") -> (
-    list[Any]
-):
+def _line(
+    section: str, what: str, item: str, value: Cell, row: int | str = "", column: str = "", note: str = ""
+) -> list[Any]:
     return [section, what, _safe(item), row, _safe(column), _safe(value), "", "", "", "", "", _safe(note)]
 
 

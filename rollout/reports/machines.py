@@ -15,7 +15,7 @@ PREFIX: Final = "machine:"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are the bad ones."""
+    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are bad."""
 
     key: str
     words: str

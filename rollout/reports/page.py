@@ -4,37 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Final
 
 from rollout.reports.document import Answer, Figure, Form, Plot, Report, Section, Table
 from rollout.reports.plots import svg
 from rollout.reports.words import LIGHT_SHAPES, cell, interval, moment, rests_on, said
 
-STYLE: Final = """
-:root{color-scheme:light dark;--ink:#231f17;--soft:#5b5343;--line:#cdc2a8;--ground:#fffcf3;--accent:#235a3c;--bear:#a8320a;
---unsure:#6b5410;--clear:#2b5872}
-@media (prefers-color-scheme:dark){:root{--ink:#ece6d5;--soft:#b0a993;--line:#4a4e40;--ground:#14160f;--accent:#8fcb9f;
---bear:#ff8a4c;--unsure:#e0c067;--clear:#8cc0dc}}
-*{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1.5rem 1rem 4rem;
-color:var(--ink);background:var(--ground)}
-h1{font-size:1.7rem;line-height:1.15;margin:0}h2{font-size:1.25rem;margin:2.2rem 0 .5rem;border-top:2px solid var(--line);
-padding-top:.8rem}h3{font-size:1rem;margin:1.2rem 0 .3rem}p{margin:.4rem 0;max-width:48rem}small,.soft{color:var(--soft)}
-ul.answers{list-style:none;margin:1rem 0;padding:0;display:grid;gap:.5rem}.answers li{border:2px solid var(--line);
-border-left-width:.6rem;border-radius:.4rem;padding:.5rem .8rem}.answers b{display:block}.light-act{border-color:var(--bear)!important}
-.light-look{border-color:var(--unsure)!important}.light-fine{border-color:var(--accent)!important}
-.answers .state{font-weight:700;text-transform:uppercase;letter-spacing:.04em}.wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.93rem;font-variant-numeric:tabular-nums}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
-th{font-weight:600;color:var(--soft)}.number{text-align:right;white-space:nowrap}caption{text-align:left;font-weight:600;padding:.6rem 0 .2rem}
-figure{margin:.8rem 0}figcaption{font-weight:600}svg.plot{width:100%;max-width:44rem;height:auto;display:block}
-.plot text{font:13px system-ui,sans-serif;fill:var(--soft)}.plot .plot-label,.plot .plot-value{fill:var(--ink)}
-.plot-grid{stroke:var(--line);fill:none}.plot-line{stroke:var(--accent);stroke-width:2.5;fill:none}
-.plot-limit{stroke:var(--bear);stroke-width:1.5;stroke-dasharray:6 4;fill:none}.plot-interval{stroke:var(--accent);stroke-width:5;opacity:.45}
-.plot-spot circle{fill:var(--accent)}.plot-baseline circle{fill:var(--soft)}.plot-baseline .plot-interval{stroke:var(--soft)}
-.plot-people circle{fill:var(--clear)}.plot-people .plot-interval{stroke:var(--clear)}
-@media print{:root{--ink:#000;--soft:#444;--line:#bbb;--ground:#fff;--accent:#14532d;--bear:#8a2400;--unsure:#5c4700;--clear:#1d4a63}
-body{padding:0;font-size:11pt;max-width:none}h2{break-after:avoid}figure,.answers li,tr{break-inside:avoid}.wide{overflow:visible}}
-"""
+STYLE: Final = (Path(__file__).parent / "report.css").read_text()
 
 
 def as_html(report: Report) -> str:
@@ -92,7 +69,8 @@ def _figures(figures: tuple[Figure, ...]) -> str:
         return ""
     rows = "".join(
         f'<tr><th scope="row">{escape(each.label)}</th><td class="number">{escape(said(each))}</td>'
-        f"<td>{escape(interval(each))}</td><td>{escape(rests_on(each))}</td><td>{escape(each.why or each.note)}</td></tr>"
+        f"<td>{escape(interval(each))}</td><td>{escape(rests_on(each))}</td>"
+        f"<td>{escape(each.why or each.note)}</td></tr>"
         for each in figures
     )
     head = "".join(f'<th scope="col">{each}</th>' for each in ("Figure", "Value", "Interval", "Rests on", "Remark"))
@@ -106,7 +84,7 @@ def _plot(plot: Plot) -> str:
 def _table(table: Table, timezone: str) -> str:
     if not table.rows:
         return f"<h3>{escape(table.title)}</h3><p>{escape(table.empty)}</p>"
-    head = "".join(f'<th scope="col">{escape(column.label)}</th>' for column in table.columns)
+    head = "".join(f'<th scope="col"{_right(each.form)}>{escape(each.label)}</th>' for each in table.columns)
     return (
         f'<div class="wide"><table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(_rows(table, timezone))}</tbody></table></div>{_remark(table)}"

@@ -59,6 +59,5 @@ def alerts_of(
 def _changes(reviews: list[tuple[PastReview, float]]) -> tuple[Change, ...]:
     """The alert's status after each decision."""
     return tuple(
-        Change(at, status_of([review for review, _ in reviews[: number + 1]]))
-        for number, (_, at) in enumerate(reviews)
+        Change(at, status_of([review for review, _ in reviews[: number + 1]])) for number, (_, at) in enumerate(reviews)
     )

@@ -78,6 +78,8 @@ _LEFT: Final = 62
 _RIGHT: Final = 16
 _TOP: Final = 12
 _HIGH: Final = 220
+_HIGHEST: Final = 1e12
+"""Where a scale ends, whatever the values: an e-value may be infinite."""
 
 
 def _steps(plot: Steps) -> str:
@@ -90,7 +92,11 @@ def _steps(plot: Steps) -> str:
         return _LEFT + wide * ((x - first) / (last - first) if last > first else 0.5)
 
     def up(y: float) -> float:
-        place = (_log(y, low) - log10(low)) / (log10(high) - log10(low)) if plot.log else (y - low) / (high - low)
+        place = (
+            (_log(min(y, _HIGHEST), low) - log10(low)) / (log10(high) - log10(low))
+            if plot.log
+            else (y - low) / (high - low)
+        )
         return _TOP + _HIGH * (1 - min(1.0, max(0.0, place)))
 
     parts = []
@@ -115,7 +121,7 @@ def _steps(plot: Steps) -> str:
 def _ends(plot: Steps) -> tuple[float, float]:
     if plot.y_form is Form.SHARE:
         return 0.0, 1.0
-    values = [y for _, y in plot.points] + [height for _, height in plot.limits]
+    values = [min(y, _HIGHEST) for _, y in plot.points] + [height for _, height in plot.limits]
     if plot.log:
         return max(1e-6, min([0.1, *(v for v in values if v > 0)])), max([10.0, *values])
     return 0.0, _round_up(max([1e-9, *values]))

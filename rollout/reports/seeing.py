@@ -53,9 +53,7 @@ class Seen:
         return max((spell.length_s for spell in self.spells), default=0.0)
 
 
-def seen_minutes(
-    session: Session, cameras: Collection[str], start: float, end: float
-) -> dict[str, dict[int, int]]:
+def seen_minutes(session: Session, cameras: Collection[str], start: float, end: float) -> dict[str, dict[int, int]]:
     """The minutes in which each camera was seen, as bits, by UTC hour."""
     rows = session.execute(
         select(CameraHour.camera_id, CameraHour.hour_at, CameraHour.minutes).where(
@@ -73,13 +71,14 @@ def seen_minutes(
 def seeing(camera: str, hours: Mapping[int, int], start: float, end: float) -> Seen:
     """What a camera saw in the whole minutes from ``start`` to ``end``. An hour without a row was not seen at all."""
     first, last = ceil(start / 60), int(end // 60)
-    seen, spells, since = 0, [], first
+    seen, since = 0, first
+    spells: list[Spell] = []
     for minute in range(first, last):
         if hours.get(minute // 60 * 3600, 0) >> (minute % 60) & 1:
             seen += 1
             spells += _spell(camera, since, minute)
             since = minute + 1
-    return Seen(camera, max(0, last - first), seen, tuple([*spells, *_spell(camera, since, last)]))
+    return Seen(camera, max(0, last - first), seen, (*spells, *_spell(camera, since, last)))
 
 
 def _spell(camera: str, since: int, until: int) -> Sequence[Spell]:

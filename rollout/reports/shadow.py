@@ -1,4 +1,4 @@
-"""The shadow report: the model beside the ranger, sighting by sighting, and what it would have done had it been live."""
+"""The shadow report: the model beside the ranger, sighting by sighting, and what it would have done when live."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from rollout.reports.document import (
 )
 from rollout.reports.live import had_it_been_live
 from rollout.reports.measures import counted, figure
-from rollout.reports.words import interval, number, said, seconds
+from rollout.reports.words import interval, many, number, said, seconds
 
 TITLE: Final = "The model beside the ranger"
 REVIEW_SAYS: Final = {
@@ -121,9 +121,8 @@ def _sees(asked: Asked, found: Compared) -> Answer:
     if recall.value is None:
         return Answer("sees", question, Light.GREY, f"{said(shown).capitalize()}: {recall.why}.")
     hits, misses = recall.detail["hits"], recall.detail["misses"]
-    words = (
-        f"It saw {hits} of {hits + misses} bear-nights that a blind ranger logged: {said(shown)}, {interval(shown)}."
-    )
+    of = many(hits + misses, "bear-night")
+    words = f"It saw {hits} of {of} that a blind ranger logged: {said(shown)}, {interval(shown)}."
     if shown.low is not None and shown.low >= wanted:
         return Answer("sees", question, Light.GREEN, words)
     if recall.value >= wanted:
@@ -138,9 +137,10 @@ def _cries_wolf(asked: Asked, found: Compared) -> Answer:
     if rate.value is None:
         return Answer("wolf", question, Light.GREY, f"{said(shown).capitalize()}: {rate.why}.")
     false, undecided = rate.detail["false_alarms"], rate.detail["undecided"]
-    words = f"{false} false of {rate.detail['alerts']} alerts: {said(shown)}, {interval(shown)}."
+    words = f"{false} false of {many(rate.detail['alerts'], 'alert')}: {said(shown)}, {interval(shown)}."
     if undecided:
-        words += f" {undecided} of them are only undecided, and count as false until somebody decides."
+        are = "is" if undecided == 1 else "are"
+        words += f" {undecided} of them {are} only undecided, and {'counts' if undecided == 1 else 'count'} as false."
     gate = asked.gate("false_alarms_per_camera_day")
     if gate is None or gate.value is None:
         return Answer("wolf", question, Light.GREY, f"{words} The road sets no limit.")
@@ -156,8 +156,8 @@ def _fast(found: Compared) -> Answer:
         return Answer("fast", question, Light.GREY, f"Not enough data: {half.why}.")
     within = half.detail["within_60_s"]
     words = (
-        f"Half of {half.n:.0f} visits raised an alert within {seconds(half.value)} of the first sight of the bear, "
-        f"{number(within, Form.SHARE)} within a minute; {half.detail['missed']} never did."
+        f"Half of {many(round(half.n), 'visit')} raised an alert within {seconds(half.value)} of the first sight of "
+        f"the bear, {number(within, Form.SHARE)} within a minute; {half.detail['missed']} never did."
     )
     return Answer("fast", question, Light.GREEN if within >= 0.5 else Light.AMBER, words)
 
@@ -220,8 +220,9 @@ def _one_by_one(asked: Asked, found: Compared) -> Section:
         "sightings",
         "Sighting by sighting",
         (
-            f"People saw {len(found.judged)} visits; the model saw {len(pairs)} of them, and {len(alone)} that nobody "
-            "logged. That nobody logged a bear does not mean that there was none: what review said stands beside it.",
+            f"People saw {many(len(found.judged), 'visit')}; the model saw {len(pairs)} of them, and "
+            f"{len(alone)} that nobody logged. That nobody logged a bear does not mean that there was none: what "
+            "review said stands beside it.",
         ),
         tables=(
             table("pairs", "Seen by both", (seen, site, how_seen, Column("first", "Who was first"),

@@ -34,6 +34,11 @@ def seconds(value: float) -> str:
     return f"{sign}{size / 3600:.1f} h" if size < 172800 else f"{sign}{size / 86400:.1f} days"
 
 
+def many(count: int, one: str, more: str = "") -> str:
+    """``1 alert``, ``2 alerts``; ``more`` is the plural where it is not one with an s."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def moment(at: float, timezone: str) -> str:
     """``Fri 15 Jan 2027, 02:14:05`` on the campsite's clock."""
     return f"{civil(at, timezone):%a %-d %b %Y, %H:%M:%S}"
@@ -70,7 +75,7 @@ def rests_on(figure: Figure) -> str:
 def cell(value: Cell, form: Form, timezone: str) -> str:
     """A table's cell."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, str):
         return value
     return moment(value, timezone) if form is Form.TIME else number(value, form)

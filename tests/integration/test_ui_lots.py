@@ -42,7 +42,7 @@ def _plan(on: bool) -> NightPlan:
 
 
 def _outside(config: Config) -> Config:
-    rollout = {"notify": {"upper-pines": [CAMPERS]}, "rangers": [RANGERS]}
+    rollout = {"notify": [CAMPERS], "rangers": [RANGERS]}
     return Config.model_validate({**config.model_dump(mode="json", exclude={"rollout"}), "rollout": rollout})
 
 
@@ -138,3 +138,18 @@ def test_a_watch_that_is_handed_over_is_advised_in_off_nights_too(sqlite_databas
         session.get_one(AuthorityLease, "upper-pines").expires_at = T0 - 1
         session.flush()
         assert advised(session, "upper-pines", T0)
+
+
+def test_whoever_watches_in_an_off_night_watches_blind_although_the_stage_is_live(page: Stage) -> None:
+    ranger = page.person("day-ranger")
+    assert ranger.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
+    alert = page.alert("upper-creek")
+    with page.database.write() as session:
+        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 10, page.clock.now + 3600)
+    assert ranger.get(f"/alerts/{alert}").status_code == 200
+    with page.database.write() as session:
+        schedule(session, "does it help", _plan(on=False), page.user_id("day-ranger"), 0.0)
+    assert ranger.get(f"/alerts/{alert}").status_code == 404
+    with page.database.write() as session:
+        session.get_one(AuthorityLease, "upper-pines").expires_at = page.clock.now - 1
+    assert ranger.get(f"/alerts/{alert}").status_code == 200, "a watch that is handed over is advised in every night"

@@ -302,7 +302,7 @@ def a_spot() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize(
-    ("view", "asked"), [("whole", 1), ("flip", 2), ("whole@64+96", 2), ("best", 9), ("blend", 10), ("blend@64+96", 12)]
+    ("view", "asked"), [("whole", 1), ("flip", 2), ("whole@64+96", 2), ("best", 9), ("blend", 12), ("blend@64+96", 16)]
 )
 def test_a_view_says_how_often_a_still_is_looked_at(view: str, asked: int) -> None:
     labels = LabelMap(("bear", "dog"), (0, 1))
@@ -323,6 +323,21 @@ def test_a_view_says_how_often_a_still_is_looked_at(view: str, asked: int) -> No
         assert glance.box[0] > 0.4
         assert glance.box[1] > 0.2
         assert glance.probabilities[0] > 1.5 * whole
+
+
+def test_the_blend_is_two_parts_whole_and_middle_and_one_part_best_tile() -> None:
+    labels = LabelMap(("bear", "dog"), (0, 1))
+    bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
+    image = a_spot()
+    (glance,) = Stills(bundle, View("blend"), Countable).look([image])
+    (best,) = Stills(bundle, View("best"), Countable).look([image])
+    middle = image[:, 70:250]
+    seen = (image.mean() + middle.mean()) / 2 / 255
+    expected = seen + (best.probabilities[0] - seen) / 3
+    assert glance.probabilities[0] == pytest.approx(expected, abs=0.01)
+    assert glance.box == best.box
+    (even,) = Stills(bundle, View("blend"), Countable).look([np.full((50, 90, 3), 128, dtype=np.uint8)])
+    assert even.probabilities[0] == pytest.approx(128 / 255, abs=0.01)
 
 
 def test_the_thresholds_of_stills_are_their_own() -> None:

@@ -106,15 +106,6 @@ def test_the_best_view_is_never_below_the_whole(manifest: Path, scored: Scored, 
     assert (best > scored.bear[:4]).any()
 
 
-def test_the_blend_lies_between_the_whole_and_the_best(scored: Scored, bundle: ModelBundle) -> None:
-    flip, blend = (score_pictures(bundle, scored.pictures[:6], View(kind), "cpu", 1).bear for kind in ("flip", "blend"))
-    best = score_pictures(bundle, scored.pictures[:6], View("best"), "cpu", 1).bear
-    whole = scored.bear[:6]
-    expected = (flip + np.where(best > whole, np.maximum(best, flip), flip)) / 2
-    assert blend.tolist() == pytest.approx(expected.tolist(), abs=1e-6)
-    assert (blend > flip).any()
-
-
 def test_several_sizes_are_averaged(scored: Scored, bundle: ModelBundle) -> None:
     one = score_pictures(bundle, scored.pictures[:3], View("whole", (64,)), "cpu", 1).bear
     other = score_pictures(bundle, scored.pictures[:3], View("whole", (96,)), "cpu", 1).bear

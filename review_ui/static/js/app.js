@@ -3,6 +3,7 @@
 const REGISTER_AFTER_MS = 1500; // the page itself comes first
 const PUSH = "bearwatch.push"; // the number of the person who asked to be told on this device
 const user = document.body.dataset.user;
+const KEPT = /^\/$|^\/alerts\/\d+$/; // as in the worker
 const KEEP = { headers: { "X-Keep": "1" }, priority: "low" };
 const ahead = new Map();
 
@@ -29,10 +30,13 @@ export async function fetchAhead(path) {
 registered.then(async (worker) => {
   if (!worker) return;
   await navigator.serviceWorker.ready;
+  const { serviceWorker } = navigator;
+  if (!serviceWorker.controller) {
+    await new Promise((done) => serviceWorker.addEventListener("controllerchange", done, { once: true }));
+  }
+  if (KEPT.test(location.pathname) && !document.documentElement.dataset.kept) await fetchAhead(location.pathname);
   document.documentElement.dataset.worker = "ready";
   stillMine(worker);
-  if (!navigator.serviceWorker.controller) return;
-  if (!document.documentElement.dataset.kept) fetch(location.pathname, KEEP).catch(() => {});
 });
 
 /** Whoever signs in on a device is not told what somebody else asked for; the server learns the new session. */

@@ -7,7 +7,7 @@ const RETRY_MS = 3000;
 const GIVE_UP_MS = 8000; // one attempt; the decision itself is never given up
 const bar = document.getElementById("outbox");
 const user = document.body.dataset.user;
-const words = { bear: "Bear", not_a_bear: "Not a bear", unsure: "Unsure", undo: "Undo" };
+export const words = { bear: "Bear", not_a_bear: "Not a bear", unsure: "Unsure", undo: "Undo" };
 let sending = false;
 let signedOut = false;
 
@@ -26,11 +26,36 @@ function write(entries) {
 
 /** Keep a decision and send it. `decision`: {alert, name, verdict, seen_version, key}. */
 export function submit(decision) {
-  write([...read(), { ...decision, user, at: serverNow() }]);
+  write([...read(), { ...decision, user, at: serverNow(), tried: false }]);
   return flush();
 }
 
+/** What this person has decided about an alert and the server has not answered yet; the newest. */
+export function unsent(alert) {
+  return read().filter((each) => each.user === user && each.alert === alert).at(-1) ?? null;
+}
+
+/** Take an unsent decision back: it is dropped when it never left, else an undo follows it. */
+export function takeBack(alert) {
+  const last = unsent(alert);
+  if (!last || last.verdict === "undo") return;
+  if (last.tried) return submit({ ...last, verdict: "undo", seen_version: last.seen_version + 1, key: newKey() });
+  write(read().filter((each) => each.key !== last.key));
+  document.dispatchEvent(new CustomEvent("decision", { detail: { entry: last, outcome: "dropped", answer: {} } }));
+}
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing where there is no HTTPS
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** One tab of a browser sends at a time. */
 export async function flush() {
+  if (!navigator.locks) return flushHere();
+  await navigator.locks.request("bearwatch.outbox", { ifAvailable: true }, (lock) => lock && flushHere());
+}
+
+async function flushHere() {
   if (sending) return;
   sending = true;
   try {
@@ -44,7 +69,9 @@ export async function flush() {
 }
 
 async function send(entry) {
+  if (navigator.onLine === false) return false;
   let response;
+  write(read().map((each) => (each.key === entry.key ? { ...each, tried: true } : each)));
   try {
     response = await fetch(`/api/v1/alerts/${entry.alert}/decisions`, {
       method: "POST",
@@ -58,7 +85,8 @@ async function send(entry) {
   signedOut = response.status === 401;
   if (signedOut || response.status === 429 || response.status >= 500) return false;
   const answer = await response.json().catch(() => ({}));
-  write(read().filter((each) => each.key !== entry.key));
+  const lost = !response.ok && entry.verdict !== "undo"; // then there is nothing for its undo to take back
+  write(read().filter((each) => each.key !== entry.key && !(lost && each.alert === entry.alert && each.verdict === "undo")));
   const outcome = response.ok ? "done" : response.status === 409 ? "conflict" : "refused";
   document.dispatchEvent(new CustomEvent("decision", { detail: { entry, outcome, answer } }));
   return true;

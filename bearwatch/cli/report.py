@@ -1,0 +1,119 @@
+"""Report on the model beside the ranger, daily operations, the feedback loop, or the road: in words, as HTML, as JSON
+or as CSV. Days are those of the campsites' calendar, the last one included."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.clock import now_s
+from core.config_file import load_config
+from core.redis_client import connect
+from core.settings import settings
+from db.migrate import upgrade
+from db.places import sync_places
+from db.session import Database
+
+if TYPE_CHECKING:
+    from rollout.reports.document import Report
+
+KINDS = ("shadow", "daily", "loop", "rollout")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which report, about what, and where to."""
+    parser.add_argument(
+        "kind",
+        choices=KINDS,
+        help="shadow: the model beside the ranger; daily: campers, machines, costs and all that runs; loop: does the "
+        "model steer where people look; rollout: the history of the road",
+    )
+    parser.add_argument("--campsite", action="append", help="only there; may be repeated; unset: everywhere")
+    parser.add_argument("--from", dest="first", metavar="DATE", help="first day, as 2027-01-15")
+    parser.add_argument("--to", dest="last", metavar="DATE", help="last day; unset: today, of daily yesterday")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as one self-contained page")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every figure and table cell as CSV")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when the report was made, whatever it says; 2 when it cannot be made as asked."""
+    from rollout.evidence.distributions import StatisticsMissing
+
+    try:
+        report = _make(arguments)
+        _write(arguments, report)
+    except (ValueError, StatisticsMissing, OSError) as error:
+        print(f"bearwatch report: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _make(arguments: argparse.Namespace) -> Report:
+    """Raises ValueError for a campsite or a period that there is not."""
+    from rollout.breakers.heard import listen
+    from rollout.reports.asked import Asked
+    from rollout.reports.document import Kind
+    from rollout.reports.making import campsites_known, make, timezone_of, usual_period
+    from rollout.reports.period import parse_day
+    from rollout.spec_file import load_road
+
+    config, now, kind = load_config(arguments.config), now_s(), Kind(arguments.kind)
+    road = load_road(arguments.config, config)
+    first, last = (None if text is None else parse_day(text) for text in (arguments.first, arguments.last))
+    database = Database(settings().database)
+    upgrade(database)
+    with database.write() as session:
+        sync_places(session, config)
+    client = connect(settings().redis)
+    try:
+        with database.read() as session:
+            known = campsites_known(session, config)
+            unknown = sorted(set(arguments.campsite or ()) - set(known))
+            if unknown:
+                raise ValueError(f"no campsite {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
+            chosen = tuple(each for each in known if not arguments.campsite or each in arguments.campsite)
+            days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
+            heard = listen(client, config, now) if kind is Kind.DAILY else None
+            asked = Asked(session, config, road, days, chosen, now, everything=chosen == known, heard=heard)
+            return make(kind, asked)
+    finally:
+        client.close()
+        database.close()
+
+
+def _write(arguments: argparse.Namespace, report: Report) -> None:
+    from rollout.reports.machine import as_csv, as_json
+    from rollout.reports.page import as_html
+
+    if arguments.html is not None:
+        arguments.html.write_text(as_html(report), encoding="utf-8")
+    if arguments.csv is not None:
+        arguments.csv.write_text(as_csv(report), encoding="utf-8", newline="")
+    if arguments.json:
+        print(json.dumps(as_json(report), ensure_ascii=False))
+        return
+    for line in _lines(report):
+        print(line)
+    for file in filter(None, (arguments.html, arguments.csv)):
+        print(f"Written: {file}")
+
+
+def _lines(report: Report) -> Any:
+    """The report for a terminal: the answers, then every figure."""
+    from rollout.reports.words import interval, rests_on, said
+
+    for answer in report.answers:
+        yield f"[{answer.light.value.upper()}] {answer.question} {answer.words}"
+    yield ""
+    yield f"{report.title}. {report.period.words}. {', '.join(place.name for place in report.places)}."
+    for section in report.sections:
+        if section.figures:
+            yield f"\n{section.title}"
+        for figure in section.figures:
+            parts = [part for part in (interval(figure), rests_on(figure), figure.why or figure.note) if part]
+            yield f"  {figure.label}: {said(figure)}" + (f"  ({'; '.join(parts)})" if parts else "")

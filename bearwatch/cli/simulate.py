@@ -1,0 +1,71 @@
+"""Play whole seasons against the road's own decision code, and count what came of them.
+
+Bears, rangers, models and faults are simulated; the state machine, the gates, the statistics behind them and the
+breakers are those that run on site. The database's readers are replaced by simulated rows. docs/rollout.md explains the
+worlds, the policies and the columns."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many seasons, where, how, and what to write."""
+    parser.add_argument("--seasons", type=int, default=200, help="seasons for each world and policy (200)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first season; equal seeds give equal tables")
+    parser.add_argument("--worlds", help="names, with commas between them (all); `list` shows them")
+    parser.add_argument("--policies", help="names, with commas between them (all)")
+    parser.add_argument("--json", action="store_true", help="everything as one JSON document on standard output")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the table (CSV, JSON, Markdown) and SVGs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit status 0 when the seasons were played, 2 for a name that there is not."""
+    from bearwatch.simulation.county import policies
+    from bearwatch.simulation.run import as_json, simulate, write
+    from bearwatch.simulation.table import HEADINGS, cells
+    from bearwatch.simulation.worlds import WORLDS
+
+    if arguments.worlds == "list":
+        named = [(world.name, world.summary) for world in WORLDS.values()]
+        named += [(policy.name, policy.summary) for policy in policies().values()]
+        print("\n".join(f"{name:<14}{summary}" for name, summary in named))
+        return 0
+    try:
+        worlds = [WORLDS[name] for name in _names(arguments.worlds, list(WORLDS), "world")]
+        chosen = [policies()[name] for name in _names(arguments.policies, list(policies()), "policy")]
+        if arguments.seasons < 1:
+            raise ValueError("at least one season must be played; write --seasons 200")
+    except ValueError as error:
+        print(f"bearwatch simulate: {error}", file=sys.stderr)
+        return 2
+    bar = (TextColumn("seasons"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bar, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=arguments.seasons * len(worlds) * len(chosen))
+        rows = list(
+            simulate(worlds, chosen, arguments.seasons, arguments.seed, lambda: progress.update(task, advance=1))
+        )
+    if arguments.out is not None:
+        write(rows, arguments.seasons, arguments.seed, arguments.out)
+    if arguments.json:
+        print(as_json(rows, arguments.seasons, arguments.seed))
+        return 0
+    table = Table(*HEADINGS, title=f"{arguments.seasons} seasons each, seed {arguments.seed}")
+    for row in rows:
+        table.add_row(*cells(row))
+    Console().print(table)
+    return 0
+
+
+def _names(given: str | None, known: list[str], what: str) -> list[str]:
+    names = known if given is None else [name.strip() for name in given.split(",")]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no {what} {name!r}; known: {', '.join(known)}")
+    return names

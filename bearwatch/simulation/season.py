@@ -1,0 +1,452 @@
+"""One season: the agenda of what happens when, and people who do what people do. The road decides."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import numpy as np
+
+from bearwatch.simulation import noticing
+from bearwatch.simulation.county import (
+    CAMERAS,
+    CAMERAS_EACH,
+    COUNTY_STAGE,
+    LEAD,
+    OPERATOR,
+    OWNER,
+    ROSTER,
+    SITES,
+    Policy,
+    places,
+)
+from bearwatch.simulation.dossier import RULE, Asked, Dossier, operations
+from bearwatch.simulation.draws import DAY_S, DAYS, END, START, Draws, Fault, Passing
+from bearwatch.simulation.protection import Protection, Status, cameras_of
+from bearwatch.simulation.worlds import World
+from rollout import commands as c
+from rollout import events as e
+from rollout.breakers.conditions import evaluate
+from rollout.breakers.levels import Memory, false_alarm_step, loop_step, recall_step, restarted
+from rollout.breakers.scope import EVERYTHING, Scope, Unit
+from rollout.breakers.spec import BreakerSpec
+from rollout.breakers.trips import ACTION_OF, Trip
+from rollout.commands import Person, Step
+from rollout.controller import SETTLE_S, tripped
+from rollout.evidence.loop import EFFORT_WINDOW_S, At
+from rollout.evolve import evolve
+from rollout.falling import latch_id
+from rollout.places import campsites_of
+from rollout.state import State
+from rollout.transitions import decide
+from rollout.watchdog import due_command
+from rollout.widening import look_opens
+
+MODEL: Final = "sha256:" + "5e" * 32
+BURST: Final = "false_alarm_burst"
+CONFIRMED_WRONGLY: Final = 0.02
+"""Share of false alarms that a ranger takes for a bear: in an assisted stage campers hear only of these."""
+NOT_VETOED: Final = 0.5
+"""Share of false alarms that nobody vetoes in time: in an automatic stage campers hear of these."""
+ASK_BEFORE_END_S: Final = 3600.0
+DRILL_EVERY_D: Final = 25
+FOLLOWS_STEEPLY: Final = 4.0
+"""Where watches follow alerts: a campsite with twice the alerts draws sixteen times the watches."""
+THOUGHT_OVER_S: Final = 3 * DAY_S
+"""So long people look for the cause of what only evidence has shown, before they reset its breaker."""
+BY_EVIDENCE: Final = frozenset({"recall_edetector", "false_alarm_rate", "loop", "missed_sighting_1"})
+
+
+@dataclass
+class Result:
+    """What became of a season. Days are counted from its beginning; None: never."""
+
+    first_live_d: float | None = None
+    county_d: float | None = None
+    automatic_d: float | None = None
+    live_camera_days: float = 0.0
+    handovers: int = 0
+    escalations: int = 0
+    trips: Counter[str] = field(default_factory=Counter)
+    bear_s: dict[str, float] = field(default_factory=dict)
+    """Bear seconds by what they could rely on (:meth:`Protection.during`)."""
+    longest_unknown_s: dict[str, float] = field(default_factory=dict)
+    """By cause: the longest time that authority stood over a path that did not work."""
+    false_warnings: int = 0
+    missed_live: int = 0
+    """Bears that a live campsite's model missed although its cameras worked."""
+    bad_live_d: float = 0.0
+    """Days between a model's decay and the end of its authority."""
+    held_by: str = ""
+    """The gate that was red at the end, where the road never left shadow."""
+    waited_s: list[float] = field(default_factory=list)
+    """How long each watch waited for somebody to take it over."""
+
+    @property
+    def unknown_s(self) -> float:
+        """Bear seconds under authority that did not work, and nobody knew."""
+        return sum(seconds for kind, seconds in self.bear_s.items() if kind.startswith("unknown"))
+
+
+class Season:
+    """Walk one policy through one season."""
+
+    def __init__(self, world: World, policy: Policy, draws: Draws) -> None:
+        self.world, self.policy, self.draws = world, policy, draws
+        self.road = policy.road
+        self.specs = self.road.breakers.specs()
+        self.state = State()
+        self.events: list[e.Event] = []
+        self.dossier = Dossier(draws)
+        self.protection = Protection()
+        self.people = np.random.default_rng(draws.people)
+        self.result = Result()
+        self.memories: dict[str, Memory] = {}
+        self.repaired_at: dict[str, float] = {}
+        self.counted_from: dict[str, float] = {}
+        """By campsite: misses before this have been dealt with."""
+        self.missed: deque[tuple[float, str]] = deque()
+        self.effort: deque[At] = deque()
+        self.efforts = dict.fromkeys(SITES, 0)
+        self.clips_missed_at = float("-inf")
+        self.gone_until = {"controller": 0.0, "redis": 0.0, "host": 0.0}
+        self.watched = [world.watched] * len(SITES)
+        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._number = count()
+
+    def run(self) -> Result:
+        """From the first day to the last."""
+        self.give(c.RoadChanged(), START)
+        self.give(c.ModelChanged(MODEL), START)
+        for fault in self.draws.faults:
+            self.plan(fault.at, partial(getattr(self, f"_{fault.kind}_fails"), fault))
+        for passing in self.draws.passings:
+            self.plan(passing.at, partial(self._bear, passing))
+        for day in range(1, DAYS + 1):
+            self.plan(START + day * DAY_S, partial(self._noon, day))
+        while self._agenda:
+            at, _number, action = heapq.heappop(self._agenda)
+            if at > END:
+                break
+            action(at)
+        return self._summed()
+
+    def plan(self, at: float, action: Callable[[float], None]) -> None:
+        """Something will happen."""
+        heapq.heappush(self._agenda, (at, next(self._number), action))
+
+    def give(self, command: c.Command, now: float) -> list[e.Event]:
+        """Give a command to the road, and let people and time react to what follows."""
+        found = decide(self.road, self.state, command, now)
+        for event in found:
+            self.state = evolve(self.state, event)
+        if not found:
+            return found
+        self.events += found
+        self.protection.follow(self.state, now)
+        for event in found:
+            self._react(event, now)
+        return found
+
+    def _react(self, event: e.Event, now: float) -> None:
+        if isinstance(event, e.HandoverBegan | e.Escalated):
+            self.result.handovers += isinstance(event, e.HandoverBegan)
+            self.result.escalations += isinstance(event, e.Escalated)
+            self._page(event.handover, event.to, event.next_at, now)
+        elif isinstance(event, e.WatchTaken):
+            self.result.waited_s.append(event.waited_s)
+        elif isinstance(event, e.BreakerClosed):
+            breaker = event.latch.partition("@")[0]
+            self.memories[breaker] = restarted(self.memories.get(breaker, {}))
+            self.counted_from |= dict.fromkeys(SITES, now) if breaker == "missed_sighting_1" else {}
+        elif isinstance(event, e.StageStarted) and event.deadline_at is not None:
+            self._began(event, now)
+
+    def _began(self, event: e.StageStarted, now: float) -> None:
+        day, result = (now - START) / DAY_S, self.result
+        result.first_live_d = day if result.first_live_d is None else result.first_live_d
+        if event.stage >= COUNTY_STAGE and result.county_d is None:
+            result.county_d = day
+        if event.stage > COUNTY_STAGE and result.automatic_d is None:
+            result.automatic_d = day
+        assert event.deadline_at is not None
+        self.plan(event.deadline_at - ASK_BEFORE_END_S, self._ask)
+        self.plan(noticing.on_grid(event.deadline_at), self._tick)
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    def _page(self, handover: int, to: str, next_at: float, now: float) -> None:
+        self.plan(noticing.on_grid(next_at), self._tick)
+        if self.people.random() < self.world.answers:
+            self.plan(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
+
+    def _answer(self, handover: int, to: str, now: float) -> None:
+        if any(each.id == handover for each in self.state.handovers):
+            self.give(c.WatchAck(by=Person(to, ("ranger",)), handovers=(handover,)), now)
+
+    def _reset(self, now: float) -> None:
+        """At noon two people close whatever has been repaired and is watched."""
+        for latch in self.state.latches:
+            if self.state.handovers or self.repaired_at.get(latch.id, now) > now:
+                continue
+            for by in (LEAD, OWNER):
+                self.give(c.BreakerReset(by=by, latch=latch.id, cause="found, repaired and tried out"), now)
+
+    def _ask(self, now: float) -> None:
+        """Two people agree and a third asks to go on, if every gate is green on the page."""
+        state = self.state
+        if state.handovers or state.latches or now < look_opens(self.road, state) or self._anything_away(now):
+            return
+        stage = self.road.stages[state.stage]
+        since = state.started_at if state.live else state.evidence_since
+        if since is None or (state.live and state.deadline_at is not None and now >= state.deadline_at):
+            return
+        often = self.road.looked_at_often(stage) if self.policy.often is None else self.policy.often
+        sites = campsites_of(stage.places)
+        asked = Asked(frozenset(sites), since, now, self._operations(sites, since, now))
+        gates = self.dossier.all_green(stage.gates, asked, often)
+        if gates is None:
+            return
+        for by in (LEAD, OWNER):
+            self.give(c.Approve(by=by, step=Step.WIDEN), now)
+        self.give(c.Widen(by=OPERATOR, gates=gates, able=ROSTER), now)
+
+    def _operations(self, sites: tuple[str, ...], since: float, now: float) -> dict[str, Any]:
+        cameras = cameras_of(sites)
+        dead = sum(
+            max(0.0, min(each.end, now) - max(each.start, since))
+            for camera in cameras
+            for each in self.protection.broken[camera]
+            if each.cause == "camera"
+        )
+        days = max((now - since) / DAY_S, 1e-3)
+        return operations(
+            days=days,
+            cameras=len(cameras),
+            uptime=1.0 - dead / (days * DAY_S * len(cameras)),
+            open_breakers=len(self.state.latches),
+            canary=1.0 if now - self.clips_missed_at > DAY_S else 0.99,
+            drill_age_d=((now - START) / DAY_S) % DRILL_EVERY_D,
+        )
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        """The controller's or the watchdog's tick; with the machine gone it comes when that is back."""
+        if now < self.gone_until["host"]:
+            self.plan(noticing.on_grid(self.gone_until["host"]), self._tick)
+            return
+        self.give(c.Tick(), now)
+
+    def _noon(self, day: int, now: float) -> None:
+        self._count_false_alarms(day - 1, now)
+        self._tick(now)
+        self._reset(now)
+        if not self.state.live or self.policy.daily:
+            self._ask(now)
+        if self.world.effort_follows:
+            self._follow_alerts(now)
+
+    def _follow_alerts(self, now: float) -> None:
+        drawn_to = np.array([self._efforts(now)[site] + 1.0 for site in SITES]) ** FOLLOWS_STEEPLY
+        shares = 0.1 / len(SITES) + 0.9 * drawn_to / drawn_to.sum()
+        self.watched = [min(0.95, self.world.watched * len(SITES) * float(share)) for share in shares]
+
+    def _efforts(self, now: float) -> dict[str, int]:
+        """Reviews of the last four weeks by campsite."""
+        while self.effort and self.effort[0].at < now - EFFORT_WINDOW_S:
+            self.efforts[self.effort.popleft().campsite] -= 1
+        return dict(self.efforts)
+
+    def _reviewed(self, at: float, site: str) -> None:
+        self.effort.append(At(at, site))
+        self.efforts[site] += 1
+
+    # --- bears and false alarms -------------------------------------------------------------------------------------
+
+    def _bear(self, passing: Passing, now: float) -> None:
+        """A bear has come. What is live then decides who hears of it; it is judged when no alert can come any more."""
+        site = SITES[passing.site]
+        statuses = {self.protection.changes[camera][-1][1] for camera in passing.cameras}
+        live = Status.LIVE in statuses
+        works = self.protection.works(passing.cameras, now)
+        saw = passing.model_sees and works
+        if live and works and not saw:
+            self.result.missed_live += 1
+        if live and saw:
+            self.dossier.warned.append((now, True))
+        handed_over = any(site in campsites_of(each.places) for each in self.state.handovers)
+        if not handed_over:
+            self.plan(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
+        elif saw:
+            self._reviewed(now, site)
+
+    def _judge(self, passing: Passing, saw: bool, live: bool, now: float) -> None:
+        site, world = SITES[passing.site], self.world
+        share = self.watched[passing.site] / world.watched
+        blind_share = share * (world.watched_blind_live if live else world.watched)
+        share *= world.watched_live if live else world.watched
+        ranger_saw = passing.ranger_sees and passing.watch_draw < share
+        blind = passing.watch_draw < blind_share
+        effort = self._efforts(now) if ranger_saw and blind else {}
+        self.dossier.note(passing, saw, ranger_saw, blind, not live)
+        if saw:
+            self._reviewed(passing.at, site)
+        if not ranger_saw:
+            return
+        if not saw:
+            self._missed_one(site, passing.at, now)
+        if blind:
+            self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, not saw, passing.at, s))
+            self._detect("loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, passing.at, s.number("delta")))
+
+    def _missed_one(self, site: str, at: float, now: float) -> None:
+        self.missed.append((at, site))
+        while self.missed and self.missed[0][0] < now - DAY_S:
+            self.missed.popleft()
+        floor = self.counted_from.get(site, 0.0)
+        lately = sum(where == site and when > floor for when, where in self.missed)
+        spec = self.specs["missed_sighting_1"]
+        for clause in spec.condition.clauses if spec.condition else ():
+            if evaluate(clause, {clause.name: float(lately)}.get).met:
+                self._trip("missed_sighting_1", Unit(Scope.SITE, site), now, now + THOUGHT_OVER_S)
+
+    def _count_false_alarms(self, day: int, now: float) -> None:
+        counts = self.draws.false_alarms[day]
+        for number in np.flatnonzero(counts):
+            camera, site = CAMERAS[number], SITES[number // CAMERAS_EACH]
+            at = now - DAY_S / 2
+            for _ in range(counts[number]):
+                self._reviewed(at, site)
+                self.dossier.reviews.append(At(at, site))
+            self._warn_falsely(camera, int(counts[number]), at)
+            if self.draws.bursts[day, number] and self._is_burst(float(counts[number])):
+                self._trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
+        day_at = now - DAY_S
+        self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
+
+    def _warn_falsely(self, camera: str, number: int, at: float) -> None:
+        if self.protection.changes[camera][-1][1] is not Status.LIVE:
+            return
+        reviewed = any(camera in latch.cameras for latch in self.state.latches)
+        passes = NOT_VETOED if self.state.mode.value == "automatic" and not reviewed else CONFIRMED_WRONGLY
+        wrong = int(self.people.binomial(number, passes))
+        self.result.false_warnings += wrong
+        self.dossier.warned += [(at, False)] * wrong
+
+    def _is_burst(self, alarms: float) -> bool:
+        condition = self.specs[BURST].condition
+        return condition is not None and any(evaluate(x, {x.name: alarms}.get).met for x in condition.clauses)
+
+    def _detect(self, name: str, level: str, now: float, step: Callable[[Memory, BreakerSpec], Memory]) -> None:
+        """One step of a sequential detector; it trips at its alarm level."""
+        spec = self.specs[name]
+        memory = self.memories[name] = step(self.memories.get(name, {}), spec)
+        if memory["level"] >= spec.number(level):
+            self._trip(name, EVERYTHING, now, now + THOUGHT_OVER_S)
+
+    # --- faults -----------------------------------------------------------------------------------------------------
+
+    def _trip(self, name: str, unit: Unit, now: float, repaired_at: float) -> None:
+        if not self.policy.breakers:
+            return
+        found = Trip(0, name, unit, ACTION_OF[self.specs[name].then], now, None, None, "in a simulated season")
+        if any(isinstance(event, e.BreakerOpened) for event in self.give(tripped(found, places()), now)):
+            self.result.trips[name] += 1
+            self.repaired_at[latch_id(name, str(unit))] = repaired_at
+
+    def _camera_fails(self, fault: Fault, now: float) -> None:
+        assert fault.camera is not None
+        self.protection.breaks((fault.camera,), fault.at, fault.end, "camera")
+        noticed = noticing.camera_silent(self.specs["camera_loss"], fault.at, fault.end)
+        if noticed is not None:
+            self.plan(noticed, partial(self._camera_noticed, fault.camera, fault.end))
+
+    def _camera_noticed(self, camera: str, end: float, now: float) -> None:
+        site = SITES[CAMERAS.index(camera) // CAMERAS_EACH]
+        here = cameras_of((site,))
+        self._trip("camera_loss", Unit(Scope.CAMERA, camera), now, end)
+        live = sum(self.protection.cause(each, now) != "camera" for each in here)
+        if noticing.most_are_blind(self.specs["camera_loss"], live, len(here)):
+            self._trip("camera_loss", Unit(Scope.SITE, site), now, end)
+
+    def _redis_fails(self, fault: Fault, now: float) -> None:
+        self.protection.breaks(CAMERAS, fault.at, fault.end, "redis")
+        self.gone_until["redis"] = max(self.gone_until["redis"], fault.end)
+        noticed = noticing.nobody_updates(self.specs["no_data"], fault.at, fault.end)
+        if noticed is not None:
+            self.plan(noticed, partial(self._redis_noticed, fault.end))
+        self._nobody_renews(fault, fault.end)
+
+    def _redis_noticed(self, end: float, now: float) -> None:
+        self._trip("no_data", noticing.REGION, now, end)
+
+    def _detector_fails(self, fault: Fault, now: float) -> None:
+        """Nothing is recognised any more, and every heartbeat is well."""
+        self.protection.breaks(CAMERAS, fault.at, fault.end, "detector")
+        minute = float(self.people.uniform(0.0, 3600.0))
+        noticed = noticing.clips_missed(self.specs["canary_clip"], fault.at, fault.end, minute)
+        if noticed is not None:
+            self.plan(noticed, partial(self._clips_noticed, fault.end))
+
+    def _clips_noticed(self, end: float, now: float) -> None:
+        self.clips_missed_at = end
+        self._trip("canary_clip", noticing.REGION, now, end)
+
+    def _controller_fails(self, fault: Fault, now: float) -> None:
+        self.gone_until["controller"] = max(self.gone_until["controller"], fault.end)
+        self._nobody_renews(fault, fault.end + SETTLE_S)
+
+    def _host_fails(self, fault: Fault, now: float) -> None:
+        self.gone_until["host"] = max(self.gone_until["host"], fault.end)
+        self.protection.breaks(CAMERAS, fault.at, fault.end, "host")
+        self._nobody_renews(fault, fault.end + SETTLE_S)
+
+    def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:
+        """Authority dies by itself; the watchdog sees it at its next look, once there is one."""
+        last = fault.at - float(self.people.uniform(0.0, self.road.lease_renew_s))
+        dies = last + self.road.lease_ttl_s
+        if renewed_at <= dies:
+            return
+        looks = noticing.on_grid(max(dies, fault.end if fault.kind == "host" else dies))
+        self.plan(looks, partial(self._lease_noticed, dies, fault))
+
+    def _lease_noticed(self, dies: float, fault: Fault, now: float) -> None:
+        if not self.state.live or (self.state.started_at or now) > fault.at:
+            return
+        self.protection.breaks(CAMERAS, dies, now, "lapsed")
+        command = due_command(self.state, dict.fromkeys(campsites_of(self.state.granted), dies), now, "watchdog")
+        if command is not None:
+            self.give(command, now)
+            self.repaired_at["controller"] = fault.end
+
+    def _anything_away(self, now: float) -> bool:
+        return any(now < until for until in self.gone_until.values())
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _summed(self) -> Result:
+        result = self.result
+        result.held_by = self.dossier.red if result.first_live_d is None else ""
+        result.bear_s = dict(self.protection.totals(self.draws.passings))
+        longest: dict[str, float] = {}
+        for cause, length in self.protection.stretches():
+            longest[cause] = max(longest.get(cause, 0.0), length)
+        result.longest_unknown_s = longest
+        decay = START + (self.world.drift_day or DAYS) * DAY_S
+        for course in self.protection.changes.values():
+            for (start, status), (end, _next) in zip(course, [*course[1:], (END, Status.NEVER)], strict=True):
+                if status is Status.LIVE:
+                    result.live_camera_days += (min(end, END) - start) / DAY_S
+                    result.bad_live_d += max(0.0, min(end, END) - max(start, decay)) / DAY_S / len(CAMERAS)
+        return result
+
+
+def play(world: World, policy: Policy, draws: Draws) -> Result:
+    """One season from its draws."""
+    return Season(world, policy, draws).run()

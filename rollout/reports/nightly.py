@@ -1,0 +1,62 @@
+"""Write the daily report of each campsite's finished day, once, and tell staff where something wants a hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from core.config import Config
+from db.session import Database
+from rollout.alerts import page
+from rollout.breakers.heard import Heard
+from rollout.reports.archive import Archive
+from rollout.reports.asked import Asked
+from rollout.reports.document import Kind, Light, Report
+from rollout.reports.making import campsites_known, make, timezone_of
+from rollout.reports.period import midnight, period, today
+from rollout.road import Road
+
+log = logging.getLogger(__name__)
+
+AFTER_MIDNIGHT_S: Final = 600.0
+"""What belongs to a day may be written a little later."""
+
+
+def write_finished(
+    database: Database, config: Config, road: Road, archive: Archive, heard: Heard, staff: Iterable[str], now: float
+) -> int:
+    """Write yesterday's report of every campsite that has none yet; returns how many were written.
+
+    A report with something red in it is paged to ``staff`` once. Days are those of the campsite's own calendar.
+    """
+    targets, written = list(staff), 0
+    with database.read() as session:
+        campsites = campsites_known(session, config)
+    for campsite in campsites:
+        timezone = timezone_of(config, (campsite,))
+        day = today(now, timezone)
+        yesterday = day - timedelta(days=1)
+        if now < midnight(day, timezone) + AFTER_MIDNIGHT_S or archive.has(yesterday, campsite):
+            continue
+        with database.read() as session:
+            asked = Asked(session, config, road, period(yesterday, yesterday, timezone, now), (campsite,), now,
+                          everything=False, heard=heard)  # fmt: skip
+            report = make(Kind.DAILY, asked)
+        archive.write(report)
+        written += 1
+        if report.worst is Light.RED and targets:
+            _tell(database, report, targets, now)
+    if written:
+        log.info("wrote %d daily reports", written)
+    return written
+
+
+def _tell(database: Database, report: Report, targets: list[str], now: float) -> None:
+    (place,) = report.places
+    red = [f"{each.question} {each.words}" for each in report.answers if each.light is Light.RED]
+    key = f"daily:{report.period.first}:{place.id}"
+    title = f"Daily report of {place.name}: something wants a hand"
+    with database.write() as session:
+        page(session, key=key, title=title, body=" ".join(red), targets=targets, now=now, campsite=place.id)

@@ -1,0 +1,109 @@
+"""Who watched when, what was audited, and which drills were held. For the daily report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import or_, select
+
+from db.models import AuditSheet, User, Watch, WatchDrill
+from rollout.audits.figures import progress
+from rollout.evidence.intervals import Interval, total
+from rollout.reports.asked import Asked
+from rollout.reports.document import Cell, Column, Figure, Form, Section, table
+
+
+def people_section(asked: Asked) -> Section:
+    """Watches, audits and drills."""
+    watches = _watches(asked)
+    covered: dict[str, list[Interval]] = defaultdict(list)
+    for site, _, start, end, _ in watches:
+        covered[site].append(Interval(start, end))
+    length = asked.period.end - asked.period.start
+    by_site: list[tuple[Cell, ...]] = [
+        (asked.name(site), total(covered.get(site, ())), total(covered.get(site, ())) / length)
+        for site in asked.campsites
+    ]
+    rows: list[tuple[Cell, ...]] = [
+        (who, asked.name(site), start, end, end - start, how) for site, who, start, end, how in watches
+    ]
+    audits = progress(asked.session, asked.campsites, asked.period.start, asked.period.end)
+    return Section(
+        "people",
+        "Who watched, and what was audited",
+        figures=(
+            Figure("watched_s", "Campsite time with somebody on watch", sum(total(each) for each in covered.values()),
+                   Form.SECONDS, n=len(watches), of="watches"),
+            Figure("audit_done_over_due", "Audits done of those due", audits.share, Form.SHARE, sure="counted in full",
+                   n=audits.due, of="sheets due", why="" if audits.due else "no audit fell due in this time"),
+            Figure("audits_open", "Audit sheets that wait", audits.open),
+        ),
+        tables=(
+            table("watched", "Campsites", (Column("campsite", "Campsite"), Column("watched_s", "Watched",
+                  Form.SECONDS), Column("share", "Share of the time", Form.SHARE)), by_site, "No campsite."),
+            table("watches", "Watches", (Column("who", "Who"), Column("campsite", "Campsite"), Column("start", "From",
+                  Form.TIME), Column("end", "To", Form.TIME), Column("length_s", "Length", Form.SECONDS),
+                  Column("ended", "Ended")), rows, "Nobody was on watch in this time."),
+            table("audits", "Audits due, by campsite", (Column("campsite", "Campsite"), Column("due", "Due",
+                  Form.NUMBER), Column("done", "Done", Form.NUMBER)), _audits(asked), "No audit fell due."),
+            table("drills", "Manual-watch drills", (Column("at", "Held", Form.TIME), Column("campsite", "Campsite"),
+                  Column("passed", "Outcome"), Column("answered_s", "Taken over after", Form.SECONDS)), _drills(asked),
+                  "No drill was held in this time."),
+        ),
+    )  # fmt: skip
+
+
+_ENDED = {"person": "by themselves", "forgotten": "forgotten, ended by itself", "access": "account switched off"}
+
+
+def _watches(asked: Asked) -> list[tuple[str, str, float, float, str]]:
+    """Campsite, who, from, to, and how it ended, within the period."""
+    period = asked.period
+    rows = asked.session.execute(
+        select(Watch.campsite_id, User.name, Watch.started_at, Watch.ended_at, Watch.ends_at, Watch.ended_because)
+        .join(User, User.id == Watch.user_id)
+        .where(
+            Watch.campsite_id.in_(asked.campsites),
+            Watch.started_at < period.end,
+            or_(Watch.ended_at.is_(None), Watch.ended_at > period.start),
+        )
+        .order_by(Watch.started_at)
+    )
+    found = []
+    for site, who, started_at, ended_at, ends_at, because in rows:
+        end = min(at for at in (ended_at, ends_at, period.end) if at is not None)
+        if end > period.start:
+            how = _ENDED.get(because or "person", "by themselves") if ended_at is not None else "goes on"
+            found.append((site, who, max(started_at, period.start), end, how))
+    return found
+
+
+def _audits(asked: Asked) -> list[tuple[Cell, ...]]:
+    sites = asked.session.scalars(
+        select(AuditSheet.campsite_id)
+        .where(
+            AuditSheet.campsite_id.in_(asked.campsites),
+            AuditSheet.due_at > asked.period.start,
+            AuditSheet.due_at <= asked.period.end,
+        )
+        .distinct()
+        .order_by(AuditSheet.campsite_id)
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for site in sites:
+        found = progress(asked.session, [site], asked.period.start, asked.period.end)
+        rows.append((asked.name(site), found.due, found.done))
+    return rows
+
+
+def _drills(asked: Asked) -> list[tuple[Cell, ...]]:
+    rows = asked.session.execute(
+        select(WatchDrill.held_at, WatchDrill.campsite_id, WatchDrill.passed, WatchDrill.answered_s)
+        .where(
+            WatchDrill.campsite_id.in_(asked.campsites),
+            WatchDrill.held_at >= asked.period.start,
+            WatchDrill.held_at < asked.period.end,
+        )
+        .order_by(WatchDrill.held_at)
+    )
+    return [(at, asked.name(site), "passed" if passed else "not passed", seconds) for at, site, passed, seconds in rows]

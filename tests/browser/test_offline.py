@@ -1,0 +1,170 @@
+"""Where the network comes and goes: nothing decided is lost, nothing old looks new, one stream serves all tabs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+from sqlalchemy import select, update
+
+from core.config import Config
+from core.settings import Settings
+from db.models import LoginSession, Review
+from db.session import Database
+from tests.browser.night import Night, is_kept, is_live, night_of, picture_is_there
+
+
+@pytest.fixture
+def night(
+    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path, chromium: Browser
+) -> Iterator[Night]:
+    with night_of(sqlite_database, config, Settings(redis_url=redis_url, bearwatch_data=tmp_path), chromium) as made:
+        yield made
+
+
+def _soon(page: Page, promise: str) -> None:
+    deadline = time.monotonic() + 10
+    while not page.evaluate(promise) and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    assert page.evaluate(promise)
+
+
+def _lose_the_answer(route: Route) -> None:
+    route.fetch()  # the decision arrives
+    route.abort()
+
+
+def test_the_queue_and_the_open_alert_are_read_and_decided_without_a_server(night: Night) -> None:
+    number, later = night.alert(ago_s=300), night.alert("upper-trail", 60)
+    page = night.page()
+    is_kept(page)
+    page.goto(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    _soon(page, f"caches.match('/alerts/{later}').then(Boolean)")  # the next alert has been fetched ahead
+    _soon(page, "caches.open('bearwatch-pictures').then(c => c.keys()).then(keys => keys.length >= 12)")
+    night.stop()
+    page.goto(f"/alerts/{number}")
+    expect(page.locator(".kept-page")).to_contain_text("No network. This page is as it was")
+    expect(page.locator("#live")).to_contain_text("Not live for")
+    picture_is_there(page)
+    page.keyboard.press("b")
+    expect(page.locator(".on-its-way")).to_contain_text("Bear: kept, not sent yet")
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/alerts/{later}")
+    expect(page.locator(".kept-page")).to_be_visible()
+    picture_is_there(page)
+    page.goto("/")
+    expect(page.locator(".kept-page time")).to_contain_text(" s")
+    expect(page.locator("#outbox")).to_contain_text("Not sent yet: Bear for Creek, Upper Pines")
+    assert page.goto("/rollout") is not None
+    expect(page.get_by_role("heading", name="No network")).to_be_visible()
+    page.goto("/")
+    night.start()
+    expect(page.locator(".kept-page")).to_have_count(0, timeout=15_000)
+    expect(page.locator("#outbox")).to_be_hidden(timeout=10_000)
+    assert night.status(number) == "confirmed"
+    with night.database.read() as session:
+        assert len(session.scalars(select(Review)).all()) == 1
+
+
+def test_a_decision_that_never_left_is_taken_back_and_one_that_may_have_is_undone(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    page.context.set_offline(True)
+    page.keyboard.press("n")
+    expect(page.locator(".on-its-way")).to_contain_text("Not a bear: kept, not sent yet")
+    page.keyboard.press("z")
+    expect(page.locator(".on-its-way")).to_have_count(0)
+    page.keyboard.press("u")  # the question is open again
+    expect(page.locator(".on-its-way")).to_contain_text("Unsure")
+    page.keyboard.press("z")
+    page.context.set_offline(False)
+    page.route("**/decisions", _lose_the_answer, times=1)
+    page.keyboard.press("b")
+    expect(page.locator(".on-its-way, .stands").first).to_contain_text("Bear")
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.get_by_text("What do you see?")).to_be_visible(timeout=10_000)
+    expect(page.locator("#outbox")).to_be_hidden(timeout=10_000)
+    assert night.status(number) == "open"
+    with night.database.read() as session:
+        assert session.scalars(select(Review.verdict).order_by(Review.id)).all() == ["bear", "undo"]
+
+
+def test_what_was_kept_is_forgotten_at_sign_out_and_on_going_on_watch(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_kept(page)
+    stored = (
+        "() => Promise.all(['bearwatch-pages', 'bearwatch-pictures'].map(async n => "
+        "(await caches.has(n)) ? (await (await caches.open(n)).keys()).map(k => k.url) : [])).then(l => l.flat())"
+    )
+    assert any("/media/" in url for url in page.evaluate(stored))
+    page.goto("/")
+    is_live(page)
+    page.get_by_role("button", name="Start").click()  # on watch, in the shadow stage
+    expect(page.get_by_text("hidden from you")).to_be_visible()
+    page.wait_for_timeout(300)
+    kept = page.evaluate(stored)
+    assert not any("/media/" in url or "/alerts/" in url for url in kept), kept
+    night.stop()
+    page.goto(f"/alerts/{number}")
+    expect(page.get_by_role("heading", name="No network")).to_be_visible()
+    night.start()
+
+
+def test_tabs_of_one_browser_share_a_stream_and_hand_it_on(night: Night) -> None:
+    context = night.context()
+    streams: list[str] = []
+    context.on("request", lambda request: streams.append(request.url) if "/events" in request.url else None)
+    tabs = [night.page("/sightings", context), night.page("/", context), night.page("/", context)]
+    for tab in tabs:
+        is_live(tab)
+    assert len(streams) == 1
+    first = night.alert()
+    for tab in tabs[1:]:
+        expect(tab.locator(f"#alert-{first}")).to_be_visible()
+    expect(tabs[0].get_by_role("alert")).to_contain_text("A new alert is waiting.")
+    expect(tabs[0]).to_have_title("(1) Sightings · Bearwatch")
+    tabs[0].close()  # it held the stream
+    second = night.alert("upper-trail")
+    for tab in tabs[1:]:
+        expect(tab.locator(f"#alert-{second}")).to_be_visible()
+    assert len(streams) == 2
+    assert "after=" in streams[1]
+
+
+def test_a_sound_for_those_who_want_one_from_one_tab_only(night: Night) -> None:
+    context = night.context()
+    account = night.page("/account", context)
+    account.get_by_label("A sound when a new alert comes").check()
+    tabs = [night.page("/", context), night.page("/sightings", context), account]
+    for tab in tabs:
+        tab.evaluate("window.beeps = 0; document.addEventListener('beep', () => { window.beeps += 1; })")
+        tab.locator("#main").click(position={"x": 3, "y": 3})
+        is_live(tab)
+    number = night.alert()
+    expect(tabs[0].locator(f"#alert-{number}")).to_be_visible()
+    tabs[0].wait_for_timeout(200)
+    assert sum(tab.evaluate("window.beeps") for tab in tabs) == 1
+
+
+def test_a_session_that_ended_sends_nothing_and_keeps_what_was_decided(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    with night.database.write() as session:
+        session.execute(update(LoginSession).values(revoked_at=time.time()))
+    page.keyboard.press("b")
+    expect(page.get_by_role("link", name="Sign in again to send")).to_be_visible()
+    assert night.status(number) == "open"
+    night.stop()
+    night.start()
+    page.wait_for_timeout(300)
+    assert page.evaluate("JSON.parse(localStorage.getItem('bearwatch.outbox')).length") == 1
