@@ -24,7 +24,7 @@ site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, the statistic
 
 test: $(VENV)/.dev ## set up, then pass the whole test suite
 	@scripts/ensure-chromium
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "bench.load",
     "bench.gpu",
     "bench.latency",
+    "bench.pages",
     "bench.rollout",
     "bench.breakers",
 )

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-DEFAULT_MODEL = "lite2@224"
+DEFAULT_MODEL = "shipped"
 """What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``shipped``."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _")]

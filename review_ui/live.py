@@ -8,6 +8,7 @@ An event says only what changed, never what the model thinks: pages fetch the re
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import anyio
 import anyio.to_thread
 import redis
 import redis.asyncio
-from fastapi.sse import ServerSentEvent
+from fastapi.sse import ServerSentEvent, format_sse_event
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -40,6 +41,8 @@ Arguments = TypeVarTuple("Arguments")
 
 POLL_S: Final = 1.0
 """How often the ledger is looked at when no bell rings."""
+GATHER_S: Final = 0.1
+"""In a burst the ledger is looked at no more often than this; what comes alone is told at once."""
 CAMERAS_EVERY_S: Final = 2.0
 BELL_RETRY_S: Final = 1.0
 READ_AT_ONCE: Final = 500
@@ -147,16 +150,26 @@ class LiveHub:
 
     async def events(self, account: Account, after: int | None) -> AsyncIterator[ServerSentEvent]:
         """What happens from now on; with ``after``, first everything since that ledger entry."""
+        async for batch in self.batches(account, after):
+            for event in batch:
+                yield event
+
+    async def batches(self, account: Account, after: int | None) -> AsyncIterator[list[ServerSentEvent]]:
+        """The same, as much at once as there is: a burst is one piece of work for each page, not many."""
         listener = Listener(account, self._seq)
         self._listeners.add(listener)
         try:
             async for event in self._catch_up(listener, after):
-                yield event
+                yield [event]
             while not self._closed:
-                event_or_end = await listener.queue.get()
-                if event_or_end is None:
+                waiting = [await listener.queue.get()]
+                while not listener.queue.empty():
+                    waiting.append(listener.queue.get_nowait())
+                batch = [each for each in waiting if each is not None]
+                if batch:
+                    yield batch
+                if len(batch) < len(waiting):
                     return
-                yield event_or_end
         finally:
             self._listeners.discard(listener)
 
@@ -183,8 +196,10 @@ class LiveHub:
                     pass
             except SQLAlchemyError:
                 log.exception("live events: the ledger cannot be read; trying again")
+            began = anyio.current_time()
             with anyio.move_on_after(POLL_S):
                 await self._woken.wait()
+            await anyio.sleep(max(0.0, began + GATHER_S - anyio.current_time()))
 
     async def _step(self) -> int:
         happenings, seq = await self._in_thread(self._news, self._seq)
@@ -193,11 +208,12 @@ class LiveHub:
             sights |= await self._in_thread(self._sights, new)  # meanwhile others may come
         read = seq - self._seq
         self._seq = seq
+        told = [(happening, happening.event()) for happening in happenings]
         for listener in self._listeners:
-            for happening in happenings:
+            for happening, event in told:
                 sight = sights[listener.account.session]
                 if sight and happening.seq > listener.sent and happening.may_reach(listener.account, sight):
-                    listener.give(happening.event())
+                    listener.give(event)
             listener.sent = max(listener.sent, seq)
         return read
 
@@ -309,6 +325,12 @@ def _cameras_for(account: Account, news: _CamerasNews) -> ServerSentEvent:
     ]
     data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes)}
     return ServerSentEvent(event="cameras", data={**data, "modes": {m.campsite_id: m.mode for m in modes}})
+
+
+def on_the_wire(event: ServerSentEvent) -> bytes:
+    """An event as its bytes."""
+    data = None if event.data is None else json.dumps(event.data, separators=(",", ":"))
+    return format_sse_event(data_str=data, event=event.event, id=event.id, retry=event.retry)
 
 
 def shape(modes: list[ModeView]) -> str:

@@ -71,6 +71,7 @@ def _make(arguments: argparse.Namespace) -> Report:
         sync_places(session, config)
     client = connect(settings().redis)
     try:
+        heard = listen(client, config, now) if kind is Kind.DAILY else None
         with database.read() as session:
             known = campsites_known(session, config)
             unknown = sorted(set(arguments.campsite or ()) - set(known))
@@ -78,7 +79,6 @@ def _make(arguments: argparse.Namespace) -> Report:
                 raise ValueError(f"no campsite {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
             chosen = tuple(each for each in known if not arguments.campsite or each in arguments.campsite)
             days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
-            heard = listen(client, config, now) if kind is Kind.DAILY else None
             asked = Asked(session, config, road, days, chosen, now, everything=chosen == known, heard=heard)
             return make(kind, asked)
     finally:

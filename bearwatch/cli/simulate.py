@@ -17,7 +17,7 @@ from rich.table import Table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many seasons, where, how, and what to write."""
-    parser.add_argument("--seasons", type=int, default=200, help="seasons for each world and policy (200)")
+    parser.add_argument("--seasons", type=int, default=100, help="seasons for each world and policy (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the first season; equal seeds give equal tables")
     parser.add_argument("--worlds", help="names, with commas between them (all); `list` shows them")
     parser.add_argument("--policies", help="names, with commas between them (all)")
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         worlds = [WORLDS[name] for name in _names(arguments.worlds, list(WORLDS), "world")]
         chosen = [policies()[name] for name in _names(arguments.policies, list(policies()), "policy")]
         if arguments.seasons < 1:
-            raise ValueError("at least one season must be played; write --seasons 200")
+            raise ValueError("at least one season must be played; write --seasons 100")
     except ValueError as error:
         print(f"bearwatch simulate: {error}", file=sys.stderr)
         return 2

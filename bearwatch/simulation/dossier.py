@@ -41,7 +41,7 @@ class Asked:
     campsites: frozenset[str]
     since: float
     now: float
-    operations: Mapping[str, Measured]
+    operations: Callable[[], Mapping[str, Measured]]
 
 
 @dataclass
@@ -122,11 +122,9 @@ class Dossier:
 
     def measure(self, metric: str, asked: Asked) -> Measured | None:
         """A metric as it stands; None when nobody measures it."""
-        if metric in asked.operations:
-            return asked.operations[metric]
         maker = _MAKERS.get(metric)
         if maker is None:
-            return None
+            return asked.operations().get(metric)
         if not metric.startswith(("recall_blind", "encounters")):
             return maker(self, metric, asked)
         # Nothing new was seen: the same as yesterday.

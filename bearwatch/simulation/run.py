@@ -11,7 +11,8 @@ from typing import Any
 from bearwatch.simulation.county import Policy
 from bearwatch.simulation.draws import draw
 from bearwatch.simulation.pictures import promoted, unnoticed
-from bearwatch.simulation.season import Result, play
+from bearwatch.simulation.result import Result
+from bearwatch.simulation.season import play
 from bearwatch.simulation.table import Row, flat, markdown, row_of
 from bearwatch.simulation.worlds import World
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import Any, Final
@@ -26,8 +25,10 @@ from bearwatch.simulation.county import (
     places,
 )
 from bearwatch.simulation.dossier import RULE, Asked, Dossier, operations
-from bearwatch.simulation.draws import DAY_S, DAYS, END, START, Draws, Fault, Passing
+from bearwatch.simulation.draws import DAY_S, DAYS, END, START, Draws, Passing
+from bearwatch.simulation.faults import Faults
 from bearwatch.simulation.protection import Protection, Status, cameras_of
+from bearwatch.simulation.result import Result
 from bearwatch.simulation.worlds import World
 from rollout import commands as c
 from rollout import events as e
@@ -37,14 +38,13 @@ from rollout.breakers.scope import EVERYTHING, Scope, Unit
 from rollout.breakers.spec import BreakerSpec
 from rollout.breakers.trips import ACTION_OF, Trip
 from rollout.commands import Person, Step
-from rollout.controller import SETTLE_S, tripped
+from rollout.controller import tripped
 from rollout.evidence.loop import EFFORT_WINDOW_S, At
 from rollout.evolve import evolve
 from rollout.falling import latch_id
 from rollout.places import campsites_of
 from rollout.state import State
 from rollout.transitions import decide
-from rollout.watchdog import due_command
 from rollout.widening import look_opens
 
 MODEL: Final = "sha256:" + "5e" * 32
@@ -60,37 +60,6 @@ FOLLOWS_STEEPLY: Final = 4.0
 THOUGHT_OVER_S: Final = 3 * DAY_S
 """So long people look for the cause of what only evidence has shown, before they reset its breaker."""
 BY_EVIDENCE: Final = frozenset({"recall_edetector", "false_alarm_rate", "loop", "missed_sighting_1"})
-
-
-@dataclass
-class Result:
-    """What became of a season. Days are counted from its beginning; None: never."""
-
-    first_live_d: float | None = None
-    county_d: float | None = None
-    automatic_d: float | None = None
-    live_camera_days: float = 0.0
-    handovers: int = 0
-    escalations: int = 0
-    trips: Counter[str] = field(default_factory=Counter)
-    bear_s: dict[str, float] = field(default_factory=dict)
-    """Bear seconds by what they could rely on (:meth:`Protection.during`)."""
-    longest_unknown_s: dict[str, float] = field(default_factory=dict)
-    """By cause: the longest time that authority stood over a path that did not work."""
-    false_warnings: int = 0
-    missed_live: int = 0
-    """Bears that a live campsite's model missed although its cameras worked."""
-    bad_live_d: float = 0.0
-    """Days between a model's decay and the end of its authority."""
-    held_by: str = ""
-    """The gate that was red at the end, where the road never left shadow."""
-    waited_s: list[float] = field(default_factory=list)
-    """How long each watch waited for somebody to take it over."""
-
-    @property
-    def unknown_s(self) -> float:
-        """Bear seconds under authority that did not work, and nobody knew."""
-        return sum(seconds for kind, seconds in self.bear_s.items() if kind.startswith("unknown"))
 
 
 class Season:
@@ -114,27 +83,26 @@ class Season:
         self.effort: deque[At] = deque()
         self.efforts = dict.fromkeys(SITES, 0)
         self.clips_missed_at = float("-inf")
-        self.gone_until = {"controller": 0.0, "redis": 0.0, "host": 0.0}
+        self.faults = Faults(self)
         self.watched = [world.watched] * len(SITES)
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = count()
 
-    def run(self) -> Result:
-        """From the first day to the last."""
+    def run(self, until: float = END) -> Result:
+        """From the first day to the last, or ``until`` an earlier moment."""
         self.give(c.RoadChanged(), START)
         self.give(c.ModelChanged(MODEL), START)
-        for fault in self.draws.faults:
-            self.plan(fault.at, partial(getattr(self, f"_{fault.kind}_fails"), fault))
+        self.faults.plan(self.draws.faults)
         for passing in self.draws.passings:
             self.plan(passing.at, partial(self._bear, passing))
         for day in range(1, DAYS + 1):
             self.plan(START + day * DAY_S, partial(self._noon, day))
         while self._agenda:
             at, _number, action = heapq.heappop(self._agenda)
-            if at > END:
+            if at > until:
                 break
             action(at)
-        return self._summed()
+        return self._summed(until)
 
     def plan(self, at: float, action: Callable[[float], None]) -> None:
         """Something will happen."""
@@ -200,7 +168,7 @@ class Season:
     def _ask(self, now: float) -> None:
         """Two people agree and a third asks to go on, if every gate is green on the page."""
         state = self.state
-        if state.handovers or state.latches or now < look_opens(self.road, state) or self._anything_away(now):
+        if state.handovers or state.latches or now < look_opens(self.road, state) or self.faults.anything_away(now):
             return
         stage = self.road.stages[state.stage]
         since = state.started_at if state.live else state.evidence_since
@@ -208,7 +176,7 @@ class Season:
             return
         often = self.road.looked_at_often(stage) if self.policy.often is None else self.policy.often
         sites = campsites_of(stage.places)
-        asked = Asked(frozenset(sites), since, now, self._operations(sites, since, now))
+        asked = Asked(frozenset(sites), since, now, partial(self._operations, sites, since, now))
         gates = self.dossier.all_green(stage.gates, asked, often)
         if gates is None:
             return
@@ -238,8 +206,8 @@ class Season:
 
     def _tick(self, now: float) -> None:
         """The controller's or the watchdog's tick; with the machine gone it comes when that is back."""
-        if now < self.gone_until["host"]:
-            self.plan(noticing.on_grid(self.gone_until["host"]), self._tick)
+        if now < self.faults.gone_until["host"]:
+            self.plan(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
             return
         self.give(c.Tick(), now)
 
@@ -314,7 +282,7 @@ class Season:
         spec = self.specs["missed_sighting_1"]
         for clause in spec.condition.clauses if spec.condition else ():
             if evaluate(clause, {clause.name: float(lately)}.get).met:
-                self._trip("missed_sighting_1", Unit(Scope.SITE, site), now, now + THOUGHT_OVER_S)
+                self.trip("missed_sighting_1", Unit(Scope.SITE, site), now, now + THOUGHT_OVER_S)
 
     def _count_false_alarms(self, day: int, now: float) -> None:
         counts = self.draws.false_alarms[day]
@@ -326,7 +294,7 @@ class Season:
                 self.dossier.reviews.append(At(at, site))
             self._warn_falsely(camera, int(counts[number]), at)
             if self.draws.bursts[day, number] and self._is_burst(float(counts[number])):
-                self._trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
+                self.trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
         day_at = now - DAY_S
         self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
 
@@ -348,11 +316,12 @@ class Season:
         spec = self.specs[name]
         memory = self.memories[name] = step(self.memories.get(name, {}), spec)
         if memory["level"] >= spec.number(level):
-            self._trip(name, EVERYTHING, now, now + THOUGHT_OVER_S)
+            self.trip(name, EVERYTHING, now, now + THOUGHT_OVER_S)
 
-    # --- faults -----------------------------------------------------------------------------------------------------
+    # --- breakers ---------------------------------------------------------------------------------------------------
 
-    def _trip(self, name: str, unit: Unit, now: float, repaired_at: float) -> None:
+    def trip(self, name: str, unit: Unit, now: float, repaired_at: float) -> None:
+        """A breaker trips; people can close it from ``repaired_at`` on."""
         if not self.policy.breakers:
             return
         found = Trip(0, name, unit, ACTION_OF[self.specs[name].then], now, None, None, "in a simulated season")
@@ -360,90 +329,22 @@ class Season:
             self.result.trips[name] += 1
             self.repaired_at[latch_id(name, str(unit))] = repaired_at
 
-    def _camera_fails(self, fault: Fault, now: float) -> None:
-        assert fault.camera is not None
-        self.protection.breaks((fault.camera,), fault.at, fault.end, "camera")
-        noticed = noticing.camera_silent(self.specs["camera_loss"], fault.at, fault.end)
-        if noticed is not None:
-            self.plan(noticed, partial(self._camera_noticed, fault.camera, fault.end))
-
-    def _camera_noticed(self, camera: str, end: float, now: float) -> None:
-        site = SITES[CAMERAS.index(camera) // CAMERAS_EACH]
-        here = cameras_of((site,))
-        self._trip("camera_loss", Unit(Scope.CAMERA, camera), now, end)
-        live = sum(self.protection.cause(each, now) != "camera" for each in here)
-        if noticing.most_are_blind(self.specs["camera_loss"], live, len(here)):
-            self._trip("camera_loss", Unit(Scope.SITE, site), now, end)
-
-    def _redis_fails(self, fault: Fault, now: float) -> None:
-        self.protection.breaks(CAMERAS, fault.at, fault.end, "redis")
-        self.gone_until["redis"] = max(self.gone_until["redis"], fault.end)
-        noticed = noticing.nobody_updates(self.specs["no_data"], fault.at, fault.end)
-        if noticed is not None:
-            self.plan(noticed, partial(self._redis_noticed, fault.end))
-        self._nobody_renews(fault, fault.end)
-
-    def _redis_noticed(self, end: float, now: float) -> None:
-        self._trip("no_data", noticing.REGION, now, end)
-
-    def _detector_fails(self, fault: Fault, now: float) -> None:
-        """Nothing is recognised any more, and every heartbeat is well."""
-        self.protection.breaks(CAMERAS, fault.at, fault.end, "detector")
-        minute = float(self.people.uniform(0.0, 3600.0))
-        noticed = noticing.clips_missed(self.specs["canary_clip"], fault.at, fault.end, minute)
-        if noticed is not None:
-            self.plan(noticed, partial(self._clips_noticed, fault.end))
-
-    def _clips_noticed(self, end: float, now: float) -> None:
-        self.clips_missed_at = end
-        self._trip("canary_clip", noticing.REGION, now, end)
-
-    def _controller_fails(self, fault: Fault, now: float) -> None:
-        self.gone_until["controller"] = max(self.gone_until["controller"], fault.end)
-        self._nobody_renews(fault, fault.end + SETTLE_S)
-
-    def _host_fails(self, fault: Fault, now: float) -> None:
-        self.gone_until["host"] = max(self.gone_until["host"], fault.end)
-        self.protection.breaks(CAMERAS, fault.at, fault.end, "host")
-        self._nobody_renews(fault, fault.end + SETTLE_S)
-
-    def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:
-        """Authority dies by itself; the watchdog sees it at its next look, once there is one."""
-        last = fault.at - float(self.people.uniform(0.0, self.road.lease_renew_s))
-        dies = last + self.road.lease_ttl_s
-        if renewed_at <= dies:
-            return
-        looks = noticing.on_grid(max(dies, fault.end if fault.kind == "host" else dies))
-        self.plan(looks, partial(self._lease_noticed, dies, fault))
-
-    def _lease_noticed(self, dies: float, fault: Fault, now: float) -> None:
-        if not self.state.live or (self.state.started_at or now) > fault.at:
-            return
-        self.protection.breaks(CAMERAS, dies, now, "lapsed")
-        command = due_command(self.state, dict.fromkeys(campsites_of(self.state.granted), dies), now, "watchdog")
-        if command is not None:
-            self.give(command, now)
-            self.repaired_at["controller"] = fault.end
-
-    def _anything_away(self, now: float) -> bool:
-        return any(now < until for until in self.gone_until.values())
-
     # --- the end ----------------------------------------------------------------------------------------------------
 
-    def _summed(self) -> Result:
+    def _summed(self, until: float) -> Result:
         result = self.result
         result.held_by = self.dossier.red if result.first_live_d is None else ""
-        result.bear_s = dict(self.protection.totals(self.draws.passings))
+        result.bear_s = dict(self.protection.totals(each for each in self.draws.passings if each.end <= until))
         longest: dict[str, float] = {}
         for cause, length in self.protection.stretches():
             longest[cause] = max(longest.get(cause, 0.0), length)
         result.longest_unknown_s = longest
         decay = START + (self.world.drift_day or DAYS) * DAY_S
         for course in self.protection.changes.values():
-            for (start, status), (end, _next) in zip(course, [*course[1:], (END, Status.NEVER)], strict=True):
+            for (start, status), (end, _next) in zip(course, [*course[1:], (until, Status.NEVER)], strict=True):
                 if status is Status.LIVE:
-                    result.live_camera_days += (min(end, END) - start) / DAY_S
-                    result.bad_live_d += max(0.0, min(end, END) - max(start, decay)) / DAY_S / len(CAMERAS)
+                    result.live_camera_days += (end - start) / DAY_S
+                    result.bad_live_d += max(0.0, end - max(start, decay)) / DAY_S / len(CAMERAS)
         return result
 
 

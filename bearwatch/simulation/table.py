@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import Any, Final
 
-from bearwatch.simulation.season import Result
+from bearwatch.simulation.result import Result
 from bearwatch.simulation.worlds import Truth, World
 from rollout.evidence.proportions import clopper_pearson_lower, clopper_pearson_upper
 

@@ -25,6 +25,7 @@ from review_ui.views.reports import (
     StoredOut,
     Wanted,
     archive,
+    hear,
     kinds_out,
     readable,
     report_for,
@@ -142,9 +143,10 @@ def _kind(text: str) -> Kind:
 
 def _report(site: Site, account: Account, kind: Kind, wanted: Wanted) -> Report:
     """For a program: what is wrong is a status."""
+    heard = hear(site, kind)
     try:
         with site.database.read() as session:
-            return report_for(session, site, account, kind, wanted)
+            return report_for(session, site, account, kind, wanted, heard)
     except NothingToRead:
         raise HTTPException(404, NO_SUCH_REPORT) from None
     except BadPeriod as bad:
@@ -168,11 +170,11 @@ def _file(text: str, suffix: str, name: str) -> Response:
 
 
 def _page(request: Request, site: Site, account: Account, kind: Kind, wanted: Wanted) -> Response:
-    report, problem, status = None, "", 200
+    report, problem, status, heard = None, "", 200, hear(site, kind)
     with site.database.read() as session:
         mine = readable(session, site, account, site.clock())
         try:
-            report = report_for(session, site, account, kind, wanted)
+            report = report_for(session, site, account, kind, wanted, heard)
         except BadPeriod as bad:
             problem, status = f"{str(bad)[:1].upper()}{str(bad)[1:]}.", 422
         except StatisticsMissing as missing:

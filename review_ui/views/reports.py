@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.visibility import visible
-from rollout.breakers.heard import listen
+from rollout.breakers.heard import Heard, listen
 from rollout.reports.archive import Archive, Stored
 from rollout.reports.asked import Asked
 from rollout.reports.document import Kind, Report
@@ -60,7 +60,14 @@ def readable(session: Session, site: Site, account: Account, now: float) -> Read
     return Readable(free, tuple(each for each in mine if each in sight.blind), free == known and not sight.hidden)
 
 
-def report_for(session: Session, site: Site, account: Account, kind: Kind, wanted: Wanted) -> Report:
+def hear(site: Site, kind: Kind) -> Heard | None:
+    """What Redis tells, where a report needs it. Ask before a transaction is opened: Redis may take its time."""
+    return listen(site.telemetry.client, site.config, site.clock()) if kind is Kind.DAILY else None
+
+
+def report_for(
+    session: Session, site: Site, account: Account, kind: Kind, wanted: Wanted, heard: Heard | None
+) -> Report:
     """Make a report for somebody.
 
     Raises :class:`NothingToRead`, :class:`rollout.reports.period.BadPeriod`, and ``StatisticsMissing``.
@@ -72,7 +79,6 @@ def report_for(session: Session, site: Site, account: Account, kind: Kind, wante
         raise NothingToRead
     first, last = (parse_day(text) if text else None for text in (wanted.first, wanted.last))
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
-    heard = listen(site.telemetry.client, site.config, now) if kind is Kind.DAILY else None
     everything = mine.everything and chosen == mine.campsites
     return make(kind, Asked(session, site.config, site.road.road(), days, chosen, now, everything, heard))
 

@@ -57,8 +57,8 @@ def _complaining(asked: Asked) -> Answer:
 def _burning(asked: Asked, found: list[Machine]) -> Answer:
     question, tripped = "Are machines burning?", [row for row in breaker_rows(asked) if row.about_machines]
     if not found:
-        silent = "No machine has reported" if asked.heard is not None and asked.heard.answers else "Redis was not heard"
-        words = f"Nobody can say: {silent[:1].lower()}{silent[1:]}."
+        answers = asked.heard is not None and asked.heard.answers
+        words = f"Nobody can say: {'no machine has reported' if answers else 'Redis was not heard'}."
         return Answer("machines", question, Light.RED if tripped else Light.GREY, _and_tripped(words, len(tripped)))
     worst = min((each.light for each in found), key=ORDER.index)
     wrong = [f"{each.name}: {', '.join(each.wrong)}" for each in found if each.wrong]
@@ -85,11 +85,11 @@ def _running_away(asked: Asked, cost: Cost, before: Cost) -> Answer:
     if budget is not None and asked.everything:
         share = a_day / budget
         light = Light.RED if share > 1 else Light.AMBER if share > 0.8 else Light.GREEN
-        return Answer("costs", question, light, f"{words} That is {100 * share:.0f} % of the budget.")
+        return Answer("costs", question, light, f"{words} That is {100 * share:.0f}% of the budget.")
     was = before.per_camera_day or 0.0
     grown = per / was - 1 if was else 0.0
     light = Light.AMBER if grown > 0.25 else Light.GREEN
-    more = "as much as in the time before" if abs(grown) < 0.005 else f"{100 * grown:+.0f} % against the time before"
+    more = "as much as in the time before" if abs(grown) < 0.005 else f"{100 * grown:+.0f}% against the time before"
     return Answer("costs", question, light, f"{words} That is {more}; no budget is compared.")
 
 

@@ -63,7 +63,7 @@ class Form(StrEnum):
 class Figure:
     """One number. ``low`` and ``high`` are its bounds, None for a side that has none.
 
-    ``sure`` says what the bounds are ("one-sided 95 %"), or that there are none because it was counted, not estimated.
+    ``sure`` says what the bounds are ("one-sided 95%"), or that there are none because it was counted, not estimated.
     """
 
     key: str

@@ -33,6 +33,7 @@ from rollout.reports.document import (
     Steps,
     table,
 )
+from rollout.reports.experiments import experiments_section
 from rollout.reports.measures import figure
 from rollout.reports.words import number
 
@@ -57,7 +58,13 @@ def loop(asked: Asked) -> Report:
         **head,  # type: ignore[arg-type]  # as above
         model=model,
         answers=(_steers(view), _labels(view), _changed(changes)),
-        sections=(_effort(asked, view), _process(view), _sources(view, unknown), _before_after(changes)),
+        sections=(
+            _effort(asked, view),
+            _process(view),
+            _sources(view, unknown),
+            _before_after(changes),
+            experiments_section(asked),
+        ),
         limits=(
             "Prevalence rests on blind sightings for each watched hour and on audits drawn at random; where there are "
             "few of either, shares jump with every bear.",
@@ -158,7 +165,7 @@ def _process(view: LoopView) -> Section:
     return Section(
         "process",
         "The loop's e-value",
-        (f"It stays below {HOLD_AT:g} with probability 95 % for ever if attention follows the bears, however often one "
+        (f"It stays below {HOLD_AT:g} with probability 95% for ever if attention follows the bears, however often one "
          "looks.",),
         figures=(
             figure(measured, "E-value now"),

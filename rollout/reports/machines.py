@@ -33,7 +33,7 @@ class Limit:
 
     def said(self, value: float) -> str:
         """The fact in words."""
-        return f"{self.words} {100 * value:.0f} %" if self.share else f"{self.words} {value:.3g}"
+        return f"{self.words} {100 * value:.0f}%" if self.share else f"{self.words} {value:.3g}"
 
 
 LIMITS: Final = (

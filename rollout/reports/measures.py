@@ -7,7 +7,7 @@ from typing import Final
 from rollout.measured import METRICS, Measured
 from rollout.reports.document import Figure, Form
 
-ONE_SIDED: Final = "one-sided 95 %"
+ONE_SIDED: Final = "one-sided 95%"
 _LOWER: Final = ("cp_lower", "paired_lower", "gamma_lower")
 _UPPER: Final = ("quasipoisson_upper", "poisson_upper")
 
@@ -24,7 +24,7 @@ def figure(measured: Measured, label: str = "", note: str = "", unit: str = "") 
         label=label or summary[:1].upper() + summary[1:],
         value=measured.value,
         form=form,
-        unit=unit or (kind.unit if kind and form is Form.NUMBER else ""),
+        unit=unit or (kind.unit if kind and kind.unit.startswith("per ") else ""),
         low=low,
         high=high,
         sure=ONE_SIDED if low is not None or high is not None else "no interval",

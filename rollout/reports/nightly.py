@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from core.config import Config
+from db.models import Camera, CameraHour
 from db.session import Database
 from rollout.alerts import page
 from rollout.breakers.heard import Heard
@@ -29,7 +33,9 @@ def write_finished(
 ) -> int:
     """Write yesterday's report of every campsite that has none yet; returns how many were written.
 
-    A report with something red in it is paged to ``staff`` once. Days are those of the campsite's own calendar.
+    1. Days are those of the campsite's own calendar; what belongs to one may be written a little after midnight.
+    2. Before the day on which a camera of a campsite was first seen there is nothing to report.
+    3. A report with something red in it is paged to ``staff``, once.
     """
     targets, written = list(staff), 0
     with database.read() as session:
@@ -40,9 +46,11 @@ def write_finished(
         yesterday = day - timedelta(days=1)
         if now < midnight(day, timezone) + AFTER_MIDNIGHT_S or archive.has(yesterday, campsite):
             continue
+        days = period(yesterday, yesterday, timezone, now)
         with database.read() as session:
-            asked = Asked(session, config, road, period(yesterday, yesterday, timezone, now), (campsite,), now,
-                          everything=False, heard=heard)  # fmt: skip
+            if not _has_begun(session, campsite, days.end):
+                continue
+            asked = Asked(session, config, road, days, (campsite,), now, everything=False, heard=heard)
             report = make(Kind.DAILY, asked)
         archive.write(report)
         written += 1
@@ -51,6 +59,13 @@ def write_finished(
     if written:
         log.info("wrote %d daily reports", written)
     return written
+
+
+def _has_begun(session: Session, campsite: str, end: float) -> bool:
+    """Whether any camera of a campsite had ever been seen by then: before that there is nothing to report on."""
+    first = select(func.min(CameraHour.hour_at)).join(Camera, Camera.id == CameraHour.camera_id)
+    began = session.scalar(first.where(Camera.campsite_id == campsite))
+    return began is not None and began < end
 
 
 def _tell(database: Database, report: Report, targets: list[str], now: float) -> None:

@@ -13,29 +13,29 @@ from typing import Final
 from rollout.reports.document import Form, Plot, Spot, Spots, Steps
 from rollout.reports.words import number
 
-_WIDE: Final = 640
-_LABELS_PX: Final = 190
-_VALUES_PX: Final = 90
-_ROW_PX: Final = 28
-_LONGEST_LABEL: Final = 30
+_WIDE: Final = 460
+_ROW_PX: Final = 44
+_TOP_PX: Final = 30
+_EDGE_PX: Final = 20
+_LONGEST_LABEL: Final = 44
 
 
 def svg(plot: Plot) -> str:
-    """A plot as one SVG element."""
+    """A plot as one SVG element, narrow enough for a telephone."""
     return _spots(plot) if isinstance(plot, Spots) else _steps(plot)
 
 
 def _spots(plot: Spots) -> str:
     most = plot.most if plot.most is not None else _most(plot.spots)
-    left, right = _LABELS_PX, _WIDE - _VALUES_PX
-    parts = [_grid_across(most, plot.form, left, right, 24, 28 + _ROW_PX * len(plot.spots))]
+    left, right, bottom = _EDGE_PX, _WIDE - _EDGE_PX, _TOP_PX + _ROW_PX * len(plot.spots)
+    parts = [_grid_across(most, plot.form, left, right, _TOP_PX, bottom)]
     for row, spot in enumerate(plot.spots):
-        y = 28 + _ROW_PX * row + _ROW_PX / 2
-        parts.append(f'<text class="plot-label" x="0" y="{y + 4:.0f}">{escape(_short(spot.label))}</text>')
-        parts.append(_spot(spot, y, left, right, most))
+        y = _TOP_PX + _ROW_PX * row
         said = "no data" if spot.value is None else number(spot.value, plot.form)
-        parts.append(f'<text class="plot-value" x="{_WIDE}" y="{y + 4:.0f}" text-anchor="end">{escape(said)}</text>')
-    return _svg(plot.title, _WIDE, 36 + _ROW_PX * len(plot.spots), parts)
+        parts.append(_text("plot-label", 0, y + 16, _short(spot.label), "start"))
+        parts.append(_text("plot-value", _WIDE, y + 16, said, "end"))
+        parts.append(_spot(spot, y + 31, left, right, most))
+    return _svg(plot.title, _WIDE, bottom + 8, parts)
 
 
 def _most(spots: Sequence[Spot]) -> float:
@@ -66,7 +66,7 @@ def _grid_across(most: float, form: Form, left: float, right: float, top: float,
     parts = []
     for part in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = left + (right - left) * part
-        said = f"{100 * part * most:.0f} %" if form is Form.SHARE else number(part * most, form)
+        said = f"{100 * part * most:.0f}%" if form is Form.SHARE else number(part * most, form)
         parts.append(f'<path class="plot-grid" d="M{x:.1f} {top:.0f}V{bottom:.0f}"/>')
         parts.append(
             f'<text class="plot-tick" x="{x:.1f}" y="{top - 8:.0f}" text-anchor="middle">{escape(said)}</text>'
@@ -77,7 +77,7 @@ def _grid_across(most: float, form: Form, left: float, right: float, top: float,
 _LEFT: Final = 62
 _RIGHT: Final = 16
 _TOP: Final = 12
-_HIGH: Final = 220
+_HIGH: Final = 200
 _HIGHEST: Final = 1e12
 """Where a scale ends, whatever the values: an e-value may be infinite."""
 
@@ -102,7 +102,7 @@ def _steps(plot: Steps) -> str:
     parts = []
     for tick in _ticks(plot, low, high):
         parts.append(f'<path class="plot-grid" d="M{_LEFT} {up(tick):.1f}H{_LEFT + wide}"/>')
-        said = f"{100 * tick:.0f} %" if plot.y_form is Form.SHARE else number(tick, plot.y_form)
+        said = f"{100 * tick:.0f}%" if plot.y_form is Form.SHARE else number(tick, plot.y_form)
         parts.append(_text("plot-tick", _LEFT - 6, up(tick) + 4, said, "end"))
     for name, height in plot.limits:
         parts.append(f'<path class="plot-limit" d="M{_LEFT} {up(height):.1f}H{_LEFT + wide}"/>')

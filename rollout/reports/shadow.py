@@ -10,6 +10,7 @@ from db.models import AlertStatus
 from rollout.evidence.assessment import Case
 from rollout.evidence.comparison import Judged
 from rollout.evidence.handovers import handovers
+from rollout.evidence.intervals import Interval, touches, union
 from rollout.evidence.loader import Raised, model_time, observe
 from rollout.evidence.survival import kaplan_meier
 from rollout.measured import Measured
@@ -86,21 +87,23 @@ def compared(asked: Asked, model: str) -> Compared:
     )  # fmt: skip
     measured = {each.metric: each for each in case.measure() if not each.metric.endswith("_cumulative")}
     matched = {each.detection.id for each in case.anybody if each.detection is not None}
-    gap_s = asked.rule().gap_s
+    around = _surroundings(case.anybody, asked.rule().gap_s)
     left = [each for each in case.raised if each.detection.id not in matched]
-    alone = [each for each in left if not _near(each, case.anybody, gap_s)]
+    alone = [
+        each
+        for each in left
+        if not touches(around.get(each.detection.campsite, ()), each.detection.first_at, each.detection.last_at)
+    ]
     return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), observed.broken_seals)
 
 
-def _near(raised: Raised, judged: Iterable[Judged], gap_s: float) -> bool:
-    """Whether a detection lies so near a visit that people saw that it is the same one."""
-    detection = raised.detection
-    return any(
-        each.visit.campsite == detection.campsite
-        and detection.first_at <= each.visit.end + gap_s
-        and detection.last_at >= each.visit.start - gap_s
-        for each in judged
-    )
+def _surroundings(judged: Iterable[Judged], gap_s: float) -> Mapping[str, Sequence[Interval]]:
+    """The time around what people saw, by campsite: a detection that touches it is of the same visit."""
+    found: dict[str, list[Interval]] = {}
+    for each in judged:
+        span = Interval(each.visit.start - gap_s, each.visit.end + gap_s)
+        found.setdefault(each.visit.campsite, []).append(span)
+    return {campsite: union(spans) for campsite, spans in found.items()}
 
 
 def _without_model(asked: Asked) -> Report:
@@ -187,7 +190,7 @@ def _recall(asked: Asked, found: Compared) -> Section:
             figure(baseline, "Recall minus that of motion alone"),
             counted(got["missed_sightings"], "Visits that people saw and the model missed"),
         ),
-        plots=(Spots("recall", "Recall, with its 95 % lower bound", tuple(spots)),),
+        plots=(Spots("recall", "Recall, with its 95% lower bound", tuple(spots)),),
     )  # fmt: skip
 
 
@@ -313,7 +316,7 @@ def _sensitivity(found: Compared) -> Section:
             Figure("chance_match", "Matches that chance alone would make", chance, Form.SHARE, why=recall.why,
                    sure="by shifting the sightings one to four hours"),
             Figure("recall_corrected", "Recall without them", recall.detail.get("corrected"), Form.SHARE,
-                   low=recall.detail.get("cp_lower_corrected"), sure="one-sided 95 %", n=recall.n, of=recall.unit,
+                   low=recall.detail.get("cp_lower_corrected"), sure="one-sided 95%", n=recall.n, of=recall.unit,
                    why=recall.why),
         ),
         tables=(

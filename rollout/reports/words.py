@@ -14,7 +14,7 @@ LIGHT_SHAPES: Final = {"fine": "●", "look": "▲", "act": "■", "not known": 
 def number(value: float, form: Form, unit: str = "") -> str:
     """A number with its unit."""
     if form is Form.SHARE:
-        return f"{100 * value:.1f} %" if abs(value) < 1 or value == 1 else f"{100 * value:.0f} %"
+        return f"{100 * value:.1f}%" if abs(value) < 1 or value == 1 else f"{100 * value:.0f}%"
     if form is Form.SECONDS:
         return seconds(value)
     if form is Form.DAYS:

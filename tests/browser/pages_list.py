@@ -18,6 +18,7 @@ class Sheet:
     public: bool = False
 
 
+REPORTS = ("shadow", "daily", "loop", "rollout")
 PAGES: tuple[Sheet, ...] = (
     Sheet("watch", "/"),
     Sheet("alert", "/alerts/{open}", "/alerts/{alert_id:int}"),
@@ -32,7 +33,7 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("rollout-stop", "/rollout/stop"),
     Sheet("lots", "/lots"),
     Sheet("reports", "/reports"),
-    *(Sheet(f"report-{kind}", f"/reports/{kind}", "/reports/{kind}") for kind in ("shadow", "daily", "loop", "rollout")),
+    *(Sheet(f"report-{each}", f"/reports/{each}", "/reports/{kind}") for each in REPORTS),
     Sheet("models", "/models"),
     Sheet("model", "/models/{model}", "/models/{digest}"),
     Sheet("labels", "/labels"),

@@ -445,6 +445,7 @@ def test_every_page_is_accessible_and_fits_a_phone(night: Night, theme: str) -> 
     expect(page.locator(".stands h2")).to_have_text("Unsure")
     page.goto("/sightings/new")
     page.get_by_role("button", name="Seal and save").click()
+    page.wait_for_url("**/sightings/1")
     paths = (
         "/", f"/alerts/{number}", f"/alerts/{decided}", "/sightings/new", "/sightings", "/sightings/1", "/try", "/none",
     )  # fmt: skip

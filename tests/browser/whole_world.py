@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 from sqlalchemy import select
+from starlette.routing import Route
 
 from core.clock import hour_start
 from core.config import Config
@@ -93,7 +94,7 @@ def html_routes(stage: Stage) -> set[str]:
         for route in routers.pop().routes:
             if hasattr(route, "original_router"):
                 routers.append(route.original_router)
-            elif "GET" in (getattr(route, "methods", None) or ()):
+            elif isinstance(route, Route) and "GET" in (route.methods or ()):
                 found.add(route.path)
     return {path for path in found if not path.startswith(("/api/", "/fragments/", "/static/"))}
 

@@ -114,8 +114,8 @@ def test_a_gap_of_two_minutes_is_in_the_uptime_only() -> None:
     [
         ({"cpu_c": 60, "disk_free": 0.5, "gpus": 1, "gpus_expected": 1}, Light.GREEN, ""),
         ({"cpu_c": 99}, Light.RED, "processor °C 99"),
-        ({"disk_free": 0.05}, Light.AMBER, "free disk 5 %"),
-        ({"disk_free": 0.01, "cpu_c": 90}, Light.RED, "free disk 1 %"),
+        ({"disk_free": 0.05}, Light.AMBER, "free disk 5%"),
+        ({"disk_free": 0.01, "cpu_c": 90}, Light.RED, "free disk 1%"),
         ({"gpus": 0, "gpus_expected": 1}, Light.RED, "0 of 1 GPUs answer"),
         ({"cpu_c": None, "load": True}, Light.GREEN, ""),
     ],
@@ -133,10 +133,10 @@ def test_a_machine_that_fell_silent_is_not_fine() -> None:
 
 def test_a_metric_keeps_its_bound_its_n_and_what_is_missing() -> None:
     recall = figure(Measured("recall_blind", 11 / 12, {"cp_lower": 0.661, "eprocess": 3.0}, 12, "bear-nights"))
-    assert (said(recall), interval(recall)) == ("91.7 %", "at least 66.1 % (one-sided 95 %)")
+    assert (said(recall), interval(recall)) == ("91.7%", "at least 66.1% (one-sided 95%)")
     assert (recall.n, recall.of) == (12, "bear-nights")
     rate = figure(Measured("false_alarms_per_camera_day", 0.1, {"poisson_upper": 0.2, "quasipoisson_upper": 0.3}, 40))
-    assert interval(rate) == "at most 0.3 (one-sided 95 %)"
+    assert interval(rate) == "at most 0.3 (one-sided 95%)"
     nothing = figure(Measured("recall_blind", None, why="keep watching"))
     assert (said(nothing), interval(nothing), nothing.why) == ("not enough data", "", "keep watching")
 
@@ -146,7 +146,7 @@ def test_numbers_are_written_as_people_read_them() -> None:
         "0 s", "0.4 s", "45 s", "5 min", "-5 min", "2.5 h", "2.3 days",
     ]  # fmt: skip
     assert [number(v, Form.NUMBER) for v in (12, 1234567, 0.04794, inf)] == ["12", "1,234,567", "0.0479", "inf"]
-    assert [number(v, Form.SHARE) for v in (0.938, 1.0, 1.05)] == ["93.8 %", "100.0 %", "105 %"]
+    assert [number(v, Form.SHARE) for v in (0.938, 1.0, 1.05)] == ["93.8%", "100.0%", "105%"]
 
 
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -158,7 +158,7 @@ def _report() -> Report:
         "part",
         HOSTILE,
         (HOSTILE,),
-        (Figure("a", HOSTILE, None, why=HOSTILE), Figure("b", "E-value", inf, low=1.0, sure="one-sided 95 %", n=3)),
+        (Figure("a", HOSTILE, None, why=HOSTILE), Figure("b", "E-value", inf, low=1.0, sure="one-sided 95%", n=3)),
         (
             Spots("spots", HOSTILE, (Spot(HOSTILE, 0.5, 0.4, None), Spot("none", None)), most=None),
             Steps("steps", "E", "bears", "e-value", ((0, 1), (1, 30.0), (2, inf)), Form.NUMBER, Form.NUMBER, log=True),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
+from rollout.evidence.proportions import anytime_lower, clopper_pearson_lower
 from rollout.gates import Outcome, assess_gate, assess_gates
 from rollout.looks import covered_s
 from rollout.measured import METRICS, Measured
@@ -97,3 +99,43 @@ def test_where_nothing_was_seen_nobody_says_when() -> None:
 @pytest.mark.parametrize(("observers", "seconds"), [(1, 9.0), (2, 3.0), (3, 0.0)])
 def test_only_time_with_enough_observers_is_covered(observers: int, seconds: float) -> None:
     assert covered_s([(0, 5), (2, 6), (7, 9), (8, 8), (9, 10)], observers) == pytest.approx(seconds)
+
+
+def seen(hits: int, misses: int) -> Measured:
+    """A recall as the evidence gives it."""
+    n = hits + misses
+    bounds = {"cp_lower": clopper_pearson_lower(hits, n), "anytime_lower": anytime_lower(hits, misses)}
+    return Measured("recall_blind", hits / n, bounds, n, "bear-nights")
+
+
+def test_where_one_may_look_daily_the_bound_is_one_that_holds_at_all_looks_together() -> None:
+    """46 nights with one miss satisfy a bound made for one look; looked at daily they do not."""
+    once, often = (assess_gate(RECALL, seen(45, 1), often) for often in (False, True))
+    assert (once.outcome, often.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
+    assert "any number of looks is only" in often.why
+    assert assess_gate(RECALL, seen(61, 1), often=True).outcome is Outcome.PASSED
+    assert (needed(RECALL, seen(45, 1)), needed(RECALL, seen(45, 1), often=True)) == (46, 62)
+
+
+def test_daily_looks_promote_a_model_at_the_gate_in_one_season_of_twenty_at_most() -> None:
+    rng = np.random.default_rng(20270401)
+    misses = np.cumsum(rng.random((1500, 160)) < 0.1, axis=1)
+    verdicts: dict[tuple[int, int, bool], bool] = {}
+
+    def passes(n: int, missed: int, often: bool) -> bool:
+        key = (n, missed, often)
+        if key not in verdicts:
+            verdicts[key] = assess_gate(RECALL, seen(n - missed, missed), often).outcome is Outcome.PASSED
+        return verdicts[key]
+
+    shares = {
+        often: np.mean([any(passes(n, int(row[n - 1]), often) for n in range(46, 161)) for row in misses])
+        for often in (False, True)
+    }
+    assert shares[True] <= 0.05
+    assert shares[False] > 0.08
+
+
+def test_a_stage_that_is_open_for_weeks_is_looked_at_often() -> None:
+    road = shipped()
+    assert [road.looked_at_often(stage) for stage in road.stages] == [True, False, False, False, False]

@@ -17,6 +17,7 @@ from bearwatch.simulation.run import simulate
 from bearwatch.simulation.season import Season
 from bearwatch.simulation.table import Share
 from bearwatch.simulation.worlds import WORLDS, World
+from rollout.events import LeaseMissed
 from rollout.evolve import replay
 from rollout.state import State
 
@@ -24,16 +25,17 @@ CALM = replace(
     WORLDS["good"], visits_per_day=1.5, cameras_lost=0.0, controllers_lost=0.0, redis_lost=0.0, detectors_blind=0.0
 )
 """Many bears, a good model, and nothing ever fails."""
-LIVE_DAY = 60.0
-"""By then such a season has its county live."""
+SEED = 8
+LIVE_DAY = 26.0
+"""By then that season has its county live."""
 
 
-def season(world: World, policy: str = "road", seed: int = 3, *faults: Fault) -> Season:
+def season(world: World, *faults: Fault, policy: str = "road", seed: int = SEED, days: float = LIVE_DAY + 2) -> Season:
     """A season that has been played, with faults of the test's choice beside the world's own."""
     drawn = draw(world, seed)
     with_faults = replace(drawn, faults=tuple(sorted((*drawn.faults, *faults), key=lambda fault: fault.at)))
     played = Season(world, policies()[policy], with_faults)
-    played.run()
+    played.run(START + days * DAY_S)
     return played
 
 
@@ -52,20 +54,20 @@ def calm() -> Season:
 def test_a_good_model_reaches_the_county_and_a_bear_is_never_unknowingly_alone(calm: Season) -> None:
     result = calm.result
     assert result.county_d is not None
-    assert 14 < result.county_d < LIVE_DAY
+    assert 14 + 1 + 6 < result.county_d < LIVE_DAY
     assert result.unknown_s == 0.0
     assert result.bear_s["live"] > 3600.0
 
 
 def test_a_weak_model_is_held_in_shadow_with_the_gate_that_holds_it() -> None:
     for seed in (1, 2):
-        result = season(WORLDS["weak"], seed=seed).result
+        result = season(WORLDS["weak"], seed=seed, days=120.0).result
         assert result.first_live_d is None
         assert "recall" in result.held_by
 
 
 def test_a_model_that_is_weak_by_night_only_is_held_too() -> None:
-    assert season(WORLDS["night-blind"]).result.first_live_d is None
+    assert season(WORLDS["night-blind"], days=120.0).result.first_live_d is None
 
 
 def test_the_state_is_what_the_events_say(calm: Season) -> None:
@@ -74,9 +76,9 @@ def test_the_state_is_what_the_events_say(calm: Season) -> None:
 
 def test_equal_seeds_give_equal_tables() -> None:
     chosen = [policies()["road"]]
-    first, again = (list(simulate([WORLDS["sleeping"]], chosen, 2, 5)) for _ in range(2))
+    first, again = (list(simulate([WORLDS["sleeping"]], chosen, 1, 5)) for _ in range(2))
     assert first == again
-    assert list(simulate([WORLDS["sleeping"]], chosen, 2, 7)) != first
+    assert list(simulate([WORLDS["sleeping"]], chosen, 1, 7)) != first
 
 
 def test_every_policy_meets_the_same_season() -> None:
@@ -87,42 +89,42 @@ def test_every_policy_meets_the_same_season() -> None:
 
 def test_a_sleeping_ranger_leads_to_handover_and_escalation_along_the_roster() -> None:
     dead = [fault("camera", 7200.0, camera) for camera in CAMERAS[:2]]
-    played = season(replace(CALM, answers=0.25), "road", 3, *dead)
+    played = season(replace(CALM, answers=0.25), *dead)
     assert played.result.handovers >= 2
     assert played.result.escalations > 0
     assert max(played.result.waited_s) > 300.0
 
 
 def test_a_dead_camera_is_noticed_within_two_minutes_and_a_tick() -> None:
-    result = season(CALM, "road", 3, fault("camera", 7200.0, CAMERAS[0])).result
+    result = season(CALM, fault("camera", 7200.0, CAMERAS[0])).result
     assert result.trips["camera_loss"] == 1
     assert 115.0 <= result.longest_unknown_s["camera"] <= 130.0
 
 
 def test_without_breakers_nobody_notices_a_dead_camera() -> None:
-    result = season(CALM, "no-breakers", 3, fault("camera", 7200.0, CAMERAS[0])).result
+    result = season(CALM, fault("camera", 7200.0, CAMERAS[0]), policy="no-breakers").result
     assert result.longest_unknown_s["camera"] == pytest.approx(7200.0, abs=1.0)
 
 
 def test_without_redis_authority_ends_in_about_a_minute() -> None:
-    result = season(CALM, "road", 3, fault("redis", 1800.0)).result
+    result = season(CALM, fault("redis", 1800.0)).result
     assert result.trips["no_data"] == 1
     assert result.longest_unknown_s["redis"] <= 70.0
 
 
 def test_a_dead_controller_is_noticed_by_the_watchdog_when_the_lease_dies() -> None:
-    played = season(CALM, "road", 3, fault("controller", 3600.0))
-    assert any(latch.id == "controller" for latch in played.state.latches) or played.result.handovers
+    played = season(CALM, fault("controller", 3600.0))
+    assert any(isinstance(event, LeaseMissed) and event.by == "watchdog" for event in played.events)
     assert played.result.longest_unknown_s["lapsed"] <= 5.0
 
 
 def test_a_controller_that_restarts_in_time_changes_nothing(calm: Season) -> None:
-    played = season(CALM, "road", 3, fault("controller", 20.0))
+    played = season(CALM, fault("controller", 20.0))
     assert played.result.handovers == calm.result.handovers
 
 
 def test_a_path_that_goes_blind_silently_is_found_by_the_second_planted_clip() -> None:
-    result = season(CALM, "road", 3, fault("detector", 6 * 3600.0)).result
+    result = season(CALM, fault("detector", 6 * 3600.0)).result
     assert result.trips["canary_clip"] == 1
     assert 3600.0 < result.longest_unknown_s["detector"] <= 2 * 3600.0 + 70.0
 
@@ -130,10 +132,9 @@ def test_a_path_that_goes_blind_silently_is_found_by_the_second_planted_clip() -
 def test_a_drifting_model_loses_its_authority_soon() -> None:
     decay = int(LIVE_DAY)
     world = replace(CALM, drift_day=decay, recall_after=0.5)
-    protected, alone = (season(world, policy).result for policy in ("road", "no-breakers"))
+    protected, alone = (season(world, policy=policy, days=LIVE_DAY + 20).result for policy in ("road", "no-breakers"))
     assert protected.county_d is not None
-    assert protected.bad_live_d < 10.0
-    assert protected.bad_live_d < alone.bad_live_d
+    assert protected.bad_live_d < 0.7 * alone.bad_live_d
 
 
 def test_a_fault_that_is_over_before_it_counts_is_no_trip() -> None:
@@ -153,7 +154,7 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
         "--seasons",
         "1",
         "--worlds",
-        "weak,good",
+        "weak",
         "--policies",
         "road",
         "--json",
@@ -162,11 +163,11 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
     ]
     assert main(words) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["world"] for row in rows] == ["weak", "good"]
+    assert [row["world"] for row in rows] == ["weak"]
     assert rows[0]["past_shadow.count"] == 0
     for name in ("simulation.svg", "simulation-unnoticed.svg"):
         assert ElementTree.parse(tmp_path / name).getroot().tag.endswith("svg")
-    assert len((tmp_path / "simulation.csv").read_text().splitlines()) == 3
+    assert len((tmp_path / "simulation.csv").read_text().splitlines()) == 2
 
 
 def test_a_world_that_there_is_not_is_an_error_that_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
