@@ -116,8 +116,8 @@ class Detector(Strict):
     )
     engine: Literal["auto", "torch", "onnx"] = Field(
         default="auto",
-        description="what runs the model: torch, its exported graph in ONNX Runtime (CPU), or the faster as measured at "
-        "the start",
+        description="what runs the model: torch, its exported graph in ONNX Runtime (CPU), or the faster as measured "
+        "at the start",
     )
     threshold: Unit | None = Field(
         default=None,

@@ -65,9 +65,7 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
             if alert is None:
                 return None
             try:
-                review = decide(
-                    session, _decision(session, account, alert, answer), Outward.of(site.config), now
-                )
+                review = decide(session, _decision(session, account, alert, answer), Outward.of(site.config), now)
             except SomebodyElseWasFirst as first:
                 raise _RolledBack(_conflict(first.alert, first.review)) from first
             except NothingToUndo as nothing:

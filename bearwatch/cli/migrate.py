@@ -24,5 +24,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     print("The database has the current schema.")
     if account:
-        print(f"First account: {account.name!r} with the password {account.password} (shown this once; they choose their own with it)")
+        once = "shown this once; they choose their own with it"
+        print(f"First account: {account.name!r} with the password {account.password} ({once})")
     return 0

@@ -91,9 +91,7 @@ class CaseFile:
         return max(0.0, self.card.last_at - self.card.first_at)
 
 
-def casefile(
-    session: Session, media: MediaStore, config: Config, alert_id: int, sight: Visible
-) -> CaseFile | None:
+def casefile(session: Session, media: MediaStore, config: Config, alert_id: int, sight: Visible) -> CaseFile | None:
     """The file of an alert; None when there is none or it is hidden."""
     alert = find_alert(session, alert_id, sight)
     if alert is None:
@@ -168,9 +166,7 @@ def _zones(config: Config, card: AlertCard) -> tuple[Zone, ...]:
 
 def _neighbours(session: Session, alert: Alert, sight: Visible) -> tuple[int | None, int | None]:
     """The waiting alerts before and after this one, by time."""
-    waiting = select(Alert.id).where(
-        Alert.status == AlertStatus.OPEN, sight.alerts(), Alert.id != alert.id
-    )
+    waiting = select(Alert.id).where(Alert.status == AlertStatus.OPEN, sight.alerts(), Alert.id != alert.id)
     here = (alert.captured_at, alert.id)
     older = (Alert.captured_at < here[0]) | ((Alert.captured_at == here[0]) & (Alert.id < here[1]))
     previous = session.scalar(waiting.where(older).order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(1))

@@ -1,8 +1,8 @@
 """How often all is well and a breaker trips all the same: the false-alarm budget. Pure.
 
-An e-CUSUM that alarms at ``c`` is wrong at most once in ``c`` steps on average; the loop's e-process, which
-begins again every year, is wrong in a year with probability at most ``1 / e_alarm``. The other breakers compare facts: when they trip, the
-fact was there.
+An e-CUSUM that alarms at ``c`` is wrong at most once in ``c`` steps on average; the loop's e-process, which begins
+again every year, is wrong in a year with probability at most ``1 / e_alarm``. The other breakers compare facts: when
+they trip, the fact was there.
 """
 
 from __future__ import annotations
