@@ -66,11 +66,9 @@ to be checked against what the cameras of a place really see. Temperature {model
 
 
 def _training_data(pictures: Sequence[LabelledPicture], recipe: Recipe, left_out: Sequence[str]) -> str:
-    rows = Counter((picture.source, picture.columns.get("licence", "not stated")) for picture in pictures)
-    bears = Counter(picture.source for picture in pictures if picture.label == "bear")
-    lines = [
-        f"| {source} | {count} | {bears[source]} | {licence} |" for (source, licence), count in sorted(rows.items())
-    ]
+    rows = Counter(map(_source_and_licence, pictures))
+    bears = Counter(_source_and_licence(picture) for picture in pictures if picture.label == "bear")
+    lines = [f"| {row[0]} | {count} | {bears[row]} | {row[1]} |" for row, count in sorted(rows.items())]
     labels = Counter(picture.label for picture in pictures)
     lights = Counter((picture.light or "not stated", picture.label == "bear") for picture in pictures)
     by_light = "; ".join(
@@ -93,6 +91,10 @@ their own: `bearwatch train --manifest M.csv --out DIR`.
 | source | pictures | bears | licence |
 |---|---|---|---|
 """ + "\n".join(lines)
+
+
+def _source_and_licence(picture: LabelledPicture) -> tuple[str, str]:
+    return picture.source, picture.columns.get("licence", "not stated")
 
 
 _TABLE_HEAD = """| slice | bears / all | network | AUC | recall at 1% false positives | at 2% | at 5% |
@@ -177,9 +179,9 @@ def _unknown(evaluation: Mapping[str, Any], model: Model) -> str:
     }[way]
     head = f"""## Animals it does not know
 
-How strange a picture is, is told by {how}. Above {limits.unknown_day} by day and {limits.unknown_infrared} for
-infra-red or grey pictures it is called an unknown animal, unless it is called a bear; 1% of known held-out pictures lie
-above."""
+How strange a picture is, is told by {how}.
+Above {limits.unknown_day} by day and {limits.unknown_infrared} for infra-red or grey pictures it is called an unknown
+animal, unless it is called a bear; 1% of known held-out pictures lie above."""
     rows = []
     for label, found in evaluation["unknown_animals"].items():
         for each in WAYS:
@@ -229,7 +231,14 @@ Whole frames of cameras it has not seen, in the view `{model.view}`, no motion t
 
 {said}
 
+These sets are small, and most bears in them are large in the frame. Where bears are small, expect less: see "far away"
+above{_far_away(evaluation, share)}.
 The bundle was trained on more than the networks behind these figures, night bears among it; it should do no worse."""
+
+
+def _far_away(evaluation: Mapping[str, Any], share: str) -> str:
+    found = evaluation["made_hard"].get("far away (made)", {}).get(share, {}).get("recalls", {}).get("0.02")
+    return "" if found is None else f" (seen once, recall {found['recall']:.2f} at 2% false positives)"
 
 
 def _gaps(pictures: Sequence[LabelledPicture]) -> str:
