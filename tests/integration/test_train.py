@@ -90,7 +90,7 @@ def test_the_command_writes_a_bundle_that_predicts_and_says_how_good_it_is(
         assert part in sheet
     assert evaluation["stills"]["all"]["generic"]["bears"] == 4
     assert str(bundle.model.view) == "flip@64"
-    assert bundle.reference is not None
+    assert bundle.model.unknown_by == evaluation["unknown_by"] == "doubt"  # nothing was withheld that could tell
     assert OnnxEngine(bundle, 1).infer(np.zeros((1, 64, 64, 3), dtype=np.uint8)).shape == (1, bundle.outputs)
     assert bundle.provenance.recipe["seed"] == 1
 
