@@ -19,7 +19,7 @@ help: ## list these targets
 demo: $(VENV)/.demo $(filter $(VENV)/.detector,$(VENV)/.$(DEMO_SET)) ## set up, then staged cameras, a bear, and the ranger's page on http://127.0.0.1:8000
 	@exec $(BIN)/bearwatch demo --device $(DEVICE)
 
-site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, the statistics, logging in elsewhere
+site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, faster statistics, logging in elsewhere
 	@printf 'Ready: %s init, check, up\n' $(BIN)/bearwatch
 
 test: $(VENV)/.dev ## set up, then pass the whole test suite

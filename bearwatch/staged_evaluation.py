@@ -29,6 +29,7 @@ from detector.engine import Engine
 from detector.evaluate.events import Alarm, Visit, Watched, event_figures, rate_matched
 from detector.tracker import AlertRule, Opened, Recognised, Track, observe
 from ingest.recorded import gate_frames, recording_s
+from ingest.stream import StreamFailure
 
 MODEL, MOTION, MATCHED, NEVER = "model", "every motion", "largest motions, as many as the model's alerts", "never"
 TRUTH_SUFFIX = ".truth.json"
@@ -102,17 +103,23 @@ def staged(scenes: Iterable[Scene], folder: Path, progress: Callable[[str, float
     return found
 
 
-def read_footage(path: Path, fps: float) -> list[Recording]:
-    """The recordings at or below a path, with their truth.
+def read_footage(path: Path, fps: float) -> tuple[list[Recording], list[str]]:
+    """The recordings at or below a path, with their truth; and what cannot be opened, each with the reason.
 
     Raises:
-        FootageError: there are none, or a truth file cannot be read.
-        StreamFailure: a recording cannot be opened.
+        FootageError: none can be opened, or a truth file cannot be read.
     """
-    found = [_recording(each, recording_s(each, fps)) for each in recordings_below(path)] if path.exists() else []
+    found, unreadable = list[Recording](), list[str]()
+    for each in recordings_below(path) if path.exists() else ():
+        try:
+            seconds = recording_s(each, fps)
+        except StreamFailure as failure:
+            unreadable.append(f"{each}: {failure}")
+        else:
+            found.append(_recording(each, seconds))
     if not found:
-        raise FootageError(f"{path} holds neither videos nor images")
-    return found
+        raise FootageError(f"{path} holds neither videos nor images that can be read")
+    return found, unreadable
 
 
 def _recording(path: Path, seconds: float | None) -> Recording:

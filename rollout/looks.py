@@ -16,7 +16,6 @@ from rollout.breakers.measured import canary_recall
 from rollout.civil import Duration
 from rollout.evidence.assessment import assess
 from rollout.evidence.comparison import EvidenceRule
-from rollout.evidence.distributions import StatisticsMissing
 from rollout.evidence.matching import MatchRule
 from rollout.gates import GateResult, assess_gates
 from rollout.measured import Measured
@@ -90,10 +89,7 @@ def by_evidence(
         confidence=asked.confidence,
         least_recall=0.9 if r0 is None else r0,
     )
-    try:
-        return assess(session, sites, since, state.model, now, rule=rule)
-    except StatisticsMissing as missing:
-        return {gate.metric: Measured(gate.metric, None, why=str(missing)) for gate in stage.gates}
+    return assess(session, sites, since, state.model, now, rule=rule)
 
 
 def by_road(

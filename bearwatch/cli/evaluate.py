@@ -126,7 +126,9 @@ def _events(arguments: argparse.Namespace, bundle: Any) -> int:
     from detector.engine import DEFAULT_BACKBONE, engine_for
 
     fps = Camera(campsite="evaluation", url="file").fps
-    footage = None if arguments.staged else read_footage(arguments.events, fps)
+    footage, unreadable = (None, []) if arguments.staged else read_footage(arguments.events, fps)
+    for why in unreadable:
+        print(f"left out: {why}", file=sys.stderr)
     generic = ModelBundle.generic(DEFAULT_BACKBONE)
     engines = {MODEL: engine_for(bundle, arguments.device, arguments.threads)}
     if bundle.digest != generic.digest:

@@ -31,7 +31,6 @@ from review_ui.views.reports import (
     report_for,
     stored_text,
 )
-from rollout.evidence.distributions import StatisticsMissing
 from rollout.reports import words
 from rollout.reports.document import Kind, Report
 from rollout.reports.machine import as_csv, as_json
@@ -151,8 +150,6 @@ def _report(site: Site, account: Account, kind: Kind, wanted: Wanted) -> Report:
         raise HTTPException(404, NO_SUCH_REPORT) from None
     except BadPeriod as bad:
         raise HTTPException(422, f"{str(bad)[:1].upper()}{str(bad)[1:]}.") from None
-    except StatisticsMissing as missing:
-        raise HTTPException(503, str(missing)) from None
 
 
 def _stored(site: Site, account: Account, day: str, campsite: str, suffix: str) -> str:
@@ -177,8 +174,6 @@ def _page(request: Request, site: Site, account: Account, kind: Kind, wanted: Wa
             report = report_for(session, site, account, kind, wanted, heard)
         except BadPeriod as bad:
             problem, status = f"{str(bad)[:1].upper()}{str(bad)[1:]}.", 422
-        except StatisticsMissing as missing:
-            problem, status = f"{str(missing)[:1].upper()}{str(missing)[1:]}.", 503
         except NothingToRead:
             if wanted.campsite and wanted.campsite not in mine.blind:
                 raise HTTPException(404, NO_SUCH_REPORT) from None

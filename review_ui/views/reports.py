@@ -70,7 +70,7 @@ def report_for(
 ) -> Report:
     """Make a report for somebody.
 
-    Raises :class:`NothingToRead`, :class:`rollout.reports.period.BadPeriod`, and ``StatisticsMissing``.
+    Raises :class:`NothingToRead`, :class:`rollout.reports.period.BadPeriod`.
     """
     now = site.clock()
     mine = readable(session, site, account, now)

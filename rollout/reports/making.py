@@ -35,7 +35,7 @@ USUAL_DAYS: Final = {Kind.SHADOW: 28, Kind.DAILY: 1, Kind.LOOP: 28}
 
 
 def make(kind: Kind, asked: Asked) -> Report:
-    """Make a report. Raises ``StatisticsMissing`` where the statistics are not installed."""
+    """Make a report."""
     return MAKERS[kind](asked)
 
 

@@ -109,7 +109,9 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_recordings_go_through_the_live_gate_and_tracker(footage: Path) -> None:
     engines = {MODEL: Sure(294), "blind": Sure(500)}
-    found = evaluate_events(read_footage(footage, 5), engines, Detector(), lambda system, name: lambda reached_s: None)
+    recordings, unreadable = read_footage(footage, 5)
+    assert unreadable == []
+    found = evaluate_events(recordings, engines, Detector(), lambda system, name: lambda reached_s: None)
     systems = found["systems"]
     assert list(systems) == [MODEL, "blind", MOTION, MATCHED, NEVER]
     assert (systems[MODEL]["found"], systems["blind"]["found"], systems[NEVER]["found"]) == (1, 0, 0)
@@ -127,7 +129,9 @@ def test_recordings_go_through_the_live_gate_and_tracker(footage: Path) -> None:
 
 def test_footage_without_truth_is_footage_without_a_bear(footage: Path, tmp_path: Path) -> None:
     (tmp_path / "yard.mp4").write_bytes((footage / "tiny.mp4").read_bytes())
-    (recording,) = read_footage(tmp_path, 5)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (recording,), (why,) = read_footage(tmp_path, 5)
+    assert "broken.mp4" in why
     assert recording.visits == ()
     assert recording.seconds == pytest.approx(36, abs=0.5)
 
