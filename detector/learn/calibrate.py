@@ -12,7 +12,9 @@ from detector.labels import LabelMap
 from detector.manifest import LabelledPicture
 from detector.model import Thresholds
 
-FALSE_POSITIVE_RATE = 0.02
+STILL_RATE = 0.02
+LIVE_RATE = 0.005
+"""Stricter: a live camera shows thousands of crops a day, many of them smeared, coarse or of nothing in particular."""
 KNOWN_SHARE = 0.99
 _FEWEST = 30
 _TEMPERATURES = np.geomspace(0.5, 3.0, 37)
@@ -38,8 +40,10 @@ def fit_temperature(logits: NDArray[np.float32], labels: LabelMap, truth: NDArra
     return replace(labels, temperature=round(float(_TEMPERATURES[int(np.argmin(losses))]), 3))
 
 
-def bear_thresholds(scores: NDArray[np.floating], pictures: Sequence[LabelledPicture]) -> tuple[float, float]:
-    """Bear scores, by day and for infra-red, that 2% of the held-out pictures (n,) without a bear exceed.
+def bear_thresholds(
+    scores: NDArray[np.floating], pictures: Sequence[LabelledPicture], rate: float
+) -> tuple[float, float]:
+    """Bear scores, by day and for infra-red, that a share ``rate`` of the held-out pictures (n,) without a bear exceed.
 
     Pictures of camera traps decide where there are 30 of that light: what they show is what a live camera sees, boars
     and cattle included, where collections from the web hold dogs on sofas. Else all pictures of that light, else all.
@@ -47,10 +51,7 @@ def bear_thresholds(scores: NDArray[np.floating], pictures: Sequence[LabelledPic
     """
     other = np.array([picture.label != "bear" for picture in pictures], dtype=bool)
     trap = np.array([is_from_a_trap(picture) for picture in pictures], dtype=bool)
-    limits = [
-        _quantile(scores, [other & trap & light, other & light, other], 1 - FALSE_POSITIVE_RATE)
-        for light in _lights(pictures)
-    ]
+    limits = [_quantile(scores, [other & trap & light, other & light, other], 1 - rate) for light in _lights(pictures)]
     day, infrared = (round(min(max(limit, _LOWEST), _HIGHEST), 3) for limit in limits)
     return day, infrared
 
@@ -76,7 +77,7 @@ def choose_thresholds(
     known: NDArray[np.bool_],
 ) -> Thresholds:
     """Thresholds for live crops, from bear scores and unknown scores (n,) of held-out pictures, each seen once."""
-    return Thresholds(*bear_thresholds(crops, pictures), *unknown_limits(strangeness, pictures, known))
+    return Thresholds(*bear_thresholds(crops, pictures, LIVE_RATE), *unknown_limits(strangeness, pictures, known))
 
 
 def _lights(pictures: Sequence[LabelledPicture]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

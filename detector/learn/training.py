@@ -30,7 +30,7 @@ from torch import Tensor
 
 from detector.bundle import ModelBundle, write_bundle
 from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, doubts, energies
-from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
+from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.datasheet import datasheet
 from detector.learn.fit import Run, fit
 from detector.learn.folds import assign_folds
@@ -217,12 +217,12 @@ def _calibrated(
         DOUBT: doubts(logits, warm),
         NEIGHBOURS: judges.distances(logits),
     }
-    strangers = compare(strangeness, pictures, known, bear, bear_thresholds(bear, pictures))
+    strangers = compare(strangeness, pictures, known, bear, bear_thresholds(bear, pictures, LIVE_RATE))
     way = better_way(strangers)
     view = View.parse(room.recipe.view)
     places, trained, generic = judges.stills(view)
     sample = [pictures[place] for place in places]
-    still_day, still_infrared = bear_thresholds(trained, sample)
+    still_day, still_infrared = bear_thresholds(trained, sample, STILL_RATE)
     thresholds = replace(
         choose_thresholds(bear, strangeness[way], pictures, known), still_day=still_day, still_infrared=still_infrared
     )

@@ -261,18 +261,19 @@ def test_infrared_gets_thresholds_of_its_own_when_there_are_enough_pictures() ->
     bear = np.concatenate([np.linspace(0, 0.4, 100), np.linspace(0, 0.8, 100)])
     known = np.ones(200, dtype=bool)
     chosen = choose_thresholds(bear, bear, rows, known)
-    assert (chosen.day, chosen.infrared) == pytest.approx((0.392, 0.784), abs=0.01)
+    assert (chosen.day, chosen.infrared) == pytest.approx((0.4, 0.8), abs=0.01)
+    assert bear_thresholds(bear, rows, 0.1) == pytest.approx((0.36, 0.72), abs=0.01)
     assert chosen.unknown_day == pytest.approx(0.396, abs=0.01)
     few = choose_thresholds(bear[:110], bear[:110], rows[:110], known[:110])
     assert few.day == chosen.day
-    assert few.infrared == pytest.approx(0.392, abs=0.01)
+    assert few.infrared == pytest.approx(0.4, abs=0.01)
 
 
 def test_camera_traps_decide_the_thresholds_where_there_are_enough() -> None:
     rows = [row("dog", kind="web")] * 1000 + [row("other_animal", "trail", kind="camtrap")] * 100 + [row("bear")] * 5
     bear = np.concatenate([np.zeros(1000), np.linspace(0, 0.7, 100), np.ones(5)])
-    assert bear_thresholds(bear, rows)[0] == pytest.approx(0.686, abs=0.01)
-    assert bear_thresholds(bear[:1010], rows[:1010])[0] == 0.05
+    assert bear_thresholds(bear, rows, 0.02)[0] == pytest.approx(0.686, abs=0.01)
+    assert bear_thresholds(bear[:1010], rows[:1010], 0.02)[0] == 0.05
 
 
 def held_out() -> HeldOut:
