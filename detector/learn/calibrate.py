@@ -13,7 +13,7 @@ from detector.manifest import LabelledPicture
 from detector.model import Thresholds
 
 STILL_RATE = 0.02
-LIVE_RATE = 0.005
+LIVE_RATE = 0.01
 """Stricter: a live camera shows thousands of crops a day, many of them smeared, coarse or of nothing in particular."""
 KNOWN_SHARE = 0.99
 _FEWEST = 30

@@ -61,7 +61,7 @@ meant to prove that there is no bear.
 | still pictures, seen as `{model.view}` | {limits.still_bear(False)} | {limits.still_bear(True)} |
 
 Of the held-out camera-trap pictures without a bear (of all held-out pictures, where a light has fewer than 30 of
-them) {LIVE_RATE:.1%} score higher than the first line, seen once, and {STILL_RATE:.0%} higher than the second. Live
+them) {LIVE_RATE:.0%} score higher than the first line, seen once, and {STILL_RATE:.0%} higher than the second. Live
 crops get the stricter share because a camera shows thousands a day, and because smeared, coarse crops of nothing in
 particular score higher with this network than clean pictures do. Three frames must agree - which guards against noise,
 not against a boar that stands there. Check the thresholds against what the cameras of a place really see.

@@ -141,6 +141,7 @@ def is_kept(page: Page) -> None:
 
 def picture_is_there(page: Page) -> None:
     """Wait until the alert's picture is drawn."""
+    page.wait_for_load_state("load")  # the keys are there
     page.wait_for_function("() => document.getElementById('stage-image').naturalWidth > 0")
 
 

@@ -104,7 +104,7 @@ def test_what_was_kept_is_forgotten_at_sign_out_and_on_going_on_watch(night: Nig
         "() => Promise.all(['bearwatch-pages', 'bearwatch-pictures'].map(async n => "
         "(await caches.has(n)) ? (await (await caches.open(n)).keys()).map(k => k.url) : [])).then(l => l.flat())"
     )
-    assert any("/media/" in url for url in page.evaluate(stored))
+    page.wait_for_function(f"async () => (await ({stored})()).some((url) => url.includes('/media/'))")
     page.goto("/")
     is_live(page)
     page.get_by_role("button", name="Start").click()  # on watch, in the shadow stage

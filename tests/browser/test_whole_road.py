@@ -45,6 +45,8 @@ def test_a_bear_walks_into_view_and_a_ranger_confirms_it(demo: Demo, chromium: B
     expect(page.get_by_text("SHADOW").first).to_be_visible()
 
     page.get_by_role("link", name="Look and decide").click()
+    page.wait_for_url("**/alerts/*")
+    page.wait_for_load_state("load")  # the keys are there
     page.wait_for_function("() => document.getElementById('stage-image').naturalWidth > 0")
     page.keyboard.press("b")
     expect(page.locator(".stands h2")).to_have_text("Bear")
