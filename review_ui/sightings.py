@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
@@ -19,6 +17,7 @@ from review_ui.visibility import MATCH_AFTER_S as MATCH_AFTER_S
 from review_ui.visibility import MATCH_BEFORE_S as MATCH_BEFORE_S
 from review_ui.visibility import Visible, blindfolds
 from review_ui.watches import open_watches
+from rollout.evidence.seals import digest_of_sighting
 
 LONGEST_NOTE: Final = 2000
 MOST_ANIMALS: Final = 50
@@ -53,9 +52,7 @@ class Match:
 
 def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
     """SHA-256 over the canonical JSON of everything entered, by whom and when."""
-    fields = {**asdict(entered), "user": user_id, "sealed_at": sealed_at}
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of_sighting(asdict(entered), user_id, sealed_at)
 
 
 def intact(sighting: Sighting) -> bool:

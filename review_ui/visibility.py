@@ -122,12 +122,6 @@ def hidden_campsites(session: Session, account: Account, now: float) -> frozense
     return visible(session, account, now).hidden
 
 
-def may_see_camera(session: Session, account: Account, camera_id: str, now: float) -> bool:
-    """Whether this person may look through a camera now. A camera that nobody knows may not be seen."""
-    camera = session.get(Camera, camera_id)
-    return camera is not None and camera.campsite_id not in hidden_campsites(session, account, now)
-
-
 def may_see_picture(session: Session, account: Account, key: str, now: float) -> bool:
     """Whether this person may see one kept picture: its camera, or the open window in which it was chosen."""
     camera = session.get(Camera, key.split("/")[1])

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Camera, Mode
 from rollout import commands as c
-from rollout.approvals import agreed, authors, counting, slots
+from rollout.approvals import authors, counting, slots
 from rollout.authority import advises, effective_mode
 from rollout.commands import Person, Step
 from rollout.gates import GateResult
@@ -163,12 +163,6 @@ def overview(
         sites=_sites(session, road, now),
         history=tuple(history(session, events)),
     )
-
-
-def agree_on(view: RoadView, step: Step = Step.WIDEN) -> tuple[str, ...] | None:
-    """Who agrees on a step, when enough people do; None otherwise."""
-    rule = view.road.approvals.widen
-    return agreed(counting(view.road, view.state, step, rule, view.at), rule.roles, rule.need)
 
 
 def _stages(road: Road, here: int, plans: tuple[StagePlan, ...]) -> tuple[StageView, ...]:

@@ -48,10 +48,6 @@ _memory: WeakKeyDictionary[Pool, _Remembered] = WeakKeyDictionary()
 _guard = Lock()
 
 
-class Overtaken(Exception):
-    """The state has changed since it was read; read it again and decide again."""
-
-
 def load(session: Session) -> State:
     """The state that follows from all events."""
     pool = session.get_bind().engine.pool

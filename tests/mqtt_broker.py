@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import socketserver
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tests.answering import answering
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 13, 14
 
@@ -114,12 +115,5 @@ def _text(data: bytes) -> tuple[str, bytes]:
 @contextmanager
 def brokering() -> Iterator[Broker]:
     """A running broker."""
-    server = Broker()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(Broker()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.answering import answering
 
 
 class Webhook(ThreadingHTTPServer):
@@ -41,12 +42,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving() -> Iterator[Webhook]:
     """A running service."""
-    server = Webhook()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with answering(Webhook()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

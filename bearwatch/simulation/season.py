@@ -59,7 +59,6 @@ FOLLOWS_STEEPLY: Final = 4.0
 """Where watches follow alerts: a campsite with twice the alerts draws sixteen times the watches."""
 THOUGHT_OVER_S: Final = 3 * DAY_S
 """So long people look for the cause of what only evidence has shown, before they reset its breaker."""
-BY_EVIDENCE: Final = frozenset({"recall_edetector", "false_alarm_rate", "loop", "missed_sighting_1"})
 
 
 class Season:

@@ -19,6 +19,7 @@ from rollout.evidence.detectors import (
     expected_shares,
     loop_eprocess_step,
 )
+from rollout.evidence.drift import score_shift
 
 Memory = dict[str, Any]
 UNKNOWN_SHARE: Final = 0.02
@@ -88,15 +89,7 @@ def permutation_p(
     """
     if len(days) < 3 * tested:
         return None
-    cumulated = np.cumsum(days, axis=1)
-    whole, before = cumulated.sum(axis=0), len(days) - tested
-    rng = np.random.default_rng(seed)
-    order = np.argsort(rng.random((permutations, len(days))), axis=1)[:, :tested]
-    drawn = cumulated[order].sum(axis=1)
-    gaps = np.abs(drawn / tested - (whole - drawn) / before).max(axis=1)
-    last = cumulated[-tested:].sum(axis=0)
-    gap = np.abs(last / tested - (whole - last) / before).max()
-    return float((1 + np.sum(gaps >= gap - 1e-12)) / (1 + permutations))
+    return score_shift(days[:-tested], days[-tested:], permutations, seed).p_value
 
 
 def day_histograms(rows: Iterable[tuple[int, Sequence[int]]], last_day: int, days: int) -> Histograms:

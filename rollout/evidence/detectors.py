@@ -120,12 +120,3 @@ def expected_shares(counts: Mapping[str, int], sites: Sequence[str]) -> dict[str
     """Each campsite's share of the next independent bear, from the counts so far: ``(count + 1) / (sum + K)``."""
     total = sum(counts.get(site, 0) for site in sites) + len(sites)
     return {site: (counts.get(site, 0) + 1) / total for site in sites}
-
-
-def false_alarms_per_year(levels: Sequence[float], periods_per_year: Sequence[float]) -> float:
-    """An upper bound for the false alarms of several detectors together, as a mean per year.
-
-    ``levels`` are their alarm levels ``c``, ``periods_per_year`` how many observations each gets in a year. The
-    budget of the road is one false alarm in 90 days.
-    """
-    return sum(periods / level for level, periods in zip(levels, periods_per_year, strict=True))

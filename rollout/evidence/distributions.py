@@ -5,8 +5,6 @@ A machine that only watches, such as the demo's, has no scipy; there :mod:`rollo
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,11 +46,3 @@ def assign(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
         return plain.assign(cost)
     rows, columns = linear_sum_assignment(cost)
     return list(zip(rows.tolist(), columns.tolist(), strict=True))
-
-
-def kolmogorov_smirnov(first: Any, second: Any) -> float:
-    """The largest distance between two samples' distribution functions."""
-    a, b = np.sort(np.asarray(first, dtype=np.float64)), np.sort(np.asarray(second, dtype=np.float64))
-    both = np.concatenate([a, b])
-    gap = np.searchsorted(a, both, side="right") / len(a) - np.searchsorted(b, both, side="right") / len(b)
-    return float(np.abs(gap).max())

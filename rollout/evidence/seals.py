@@ -8,7 +8,7 @@ from typing import Any
 
 
 def digest_of_sighting(entered: dict[str, Any], user_id: int, sealed_at: float) -> str:
-    """SHA-256 over the canonical JSON of everything entered, by whom and when (``review_ui/sightings.py`` seals so).
+    """SHA-256 over the canonical JSON of everything entered, by whom and when.
 
     ``entered`` has ``campsite``, ``camera``, ``animal``, ``number``, ``note`` and ``seen_at``.
     """

@@ -19,7 +19,6 @@ from rollout.reports.document import Light, Report
 from rollout.reports.machine import as_json
 from rollout.reports.page import as_html
 
-SUFFIXES: Final = ("html", "json")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 

@@ -135,6 +135,7 @@ def _sees(asked: Asked, found: Compared) -> Answer:
 
 
 def _cries_wolf(asked: Asked, found: Compared) -> Answer:
+    """Red only for what people have decided: alerts that wait for a decision ask for one, not for alarm."""
     rate = found.measured["false_alarms_per_camera_day"]
     shown, question = figure(rate), "How often does it cry wolf?"
     if rate.value is None:
@@ -150,7 +151,8 @@ def _cries_wolf(asked: Asked, found: Compared) -> Answer:
     words += f" The road allows {gate.value:g}."
     if shown.high is not None and shown.high <= gate.value:
         return Answer("wolf", question, Light.GREEN, words)
-    return Answer("wolf", question, Light.AMBER if rate.value <= gate.value else Light.RED, words)
+    decided = rate.value * (false - undecided) / false if false else 0.0
+    return Answer("wolf", question, Light.AMBER if decided <= gate.value else Light.RED, words)
 
 
 def _fast(found: Compared) -> Answer:

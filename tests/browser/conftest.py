@@ -1,13 +1,18 @@
-"""One browser for all browser tests."""
+"""One browser for all browser tests, and a served night for each that asks for one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
+from core.config import Config
+from core.settings import Settings
+from db.session import Database
 from tests.browser.chromium import launched
+from tests.browser.night import Night, night_of
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +20,12 @@ def chromium() -> Iterator[Browser]:
     """The installed Chromium, started once."""
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture
+def night(
+    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path, chromium: Browser
+) -> Iterator[Night]:
+    """The application on a port, with its database, and browsers on it."""
+    with night_of(sqlite_database, config, Settings(redis_url=redis_url, bearwatch_data=tmp_path), chromium) as made:
+        yield made

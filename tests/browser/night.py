@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from sqlalchemy import select
@@ -26,8 +27,10 @@ from review_ui.security import open_session
 from review_ui.server import Server
 from tests.browser.chromium import DESKTOP
 from tests.factories import frame, jpeg
+from tests.ui_cast import report
 
-FRAMES = 6
+FRAMES = 12
+THEMES = ("light", "dark", "red")
 
 
 @dataclass
@@ -67,19 +70,34 @@ class Night:
         assert not self._thread.is_alive(), "the server did not stop"
         self._server = self._thread = None
 
+    @property
+    def media(self) -> MediaStore:
+        """Where its pictures lie."""
+        return MediaStore(self.settings.media_dir)
+
     def alert(self, camera: str = "upper-creek", ago_s: float = 90.0) -> int:
-        """A bear that was in view for a second; returns its alert's number. Open pages are told."""
+        """A bear that was in view for two seconds; returns its alert's number. Open pages are told."""
         start = time.time() - ago_s
         frames = [_bear(camera, start, step) for step in range(FRAMES)]
-        media = MediaStore(self.settings.media_dir)
-        scribe = Scribe(self.config, media, AlertRule.of(self.config.detector), clock=lambda: start + 2)
+        scribe = Scribe(self.config, self.media, AlertRule.of(self.config.detector), clock=lambda: start + 3)
         with self.database.write() as session:
             (encounter,) = scribe.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
             number = session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
-        client = connect(self.settings.redis)
-        Telemetry(client).ring()
-        client.close()
+        with self.telemetry() as telemetry:
+            telemetry.ring()
         return number
+
+    @contextmanager
+    def telemetry(self) -> Iterator[Telemetry]:
+        """Where processes report."""
+        client = connect(self.settings.redis)
+        yield Telemetry(client)
+        client.close()
+
+    def reader_says(self, camera: str, age_s: float = 0.4) -> None:
+        """The reader of a camera reports for the whole test; its newest picture is so old."""
+        with self.telemetry() as telemetry:
+            report(telemetry, camera, time.time() + 3600, age_s=age_s)
 
     def context(
         self, name: str | None = "day-ranger", role: str = "ranger", size: ViewportSize | None = None, **options: object
@@ -103,9 +121,11 @@ class Night:
         page.on("console", lambda said: self.complaints.append(said.text) if "Refused" in said.text else None)
         return page
 
-    def page(self, path: str = "/", context: BrowserContext | None = None) -> Page:
-        """An open page that hears what happens."""
-        page = self.listen((context or self.context()).new_page())
+    def page(
+        self, path: str = "/", name: str = "day-ranger", context: BrowserContext | None = None, **options: Any
+    ) -> Page:
+        """An open page that hears what happens; in a browser of its own with these options, or in ``context``."""
+        page = self.listen((context or self.context(name, **options)).new_page())
         page.goto(path)
         return page
 
@@ -119,6 +139,8 @@ class Night:
 def night_of(database: Database, config: Config, settings: Settings, chromium: Browser) -> Iterator[Night]:
     """A served night; what its pages complained about fails the test at the end."""
     night = Night(database, config, settings, chromium)
+    for camera in config.cameras:
+        night.reader_says(camera)
     night.start()
     try:
         yield night
@@ -132,6 +154,14 @@ def night_of(database: Database, config: Config, settings: Settings, chromium: B
 def is_live(page: Page) -> None:
     """Wait until the page hears what happens."""
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
+def soon(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until it holds; the page goes on meanwhile."""
+    deadline = time.monotonic() + 10
+    while not holds() and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
+    assert holds()
 
 
 def is_kept(page: Page) -> None:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
-from core.config import Config
-from core.settings import Settings
 from db.models import Review, Sighting, User
-from db.session import Database
 from review_ui.security import hash_password
-from tests.browser.night import Night, is_live, night_of, picture_is_there
+from tests.browser.night import Night, is_live, picture_is_there
 from tests.ui_cast import PASSWORD
 
 MOST_TABS = 60
-
-
-@pytest.fixture
-def night(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path, chromium: Browser
-) -> Iterator[Night]:
-    with night_of(sqlite_database, config, Settings(redis_url=redis_url, bearwatch_data=tmp_path), chromium) as made:
-        yield made
 
 
 def _tab_to(page: Page, selector: str) -> None:
@@ -44,7 +31,7 @@ def test_the_whole_road_by_keyboard_alone(night: Night) -> None:
     older, newer = night.alert(ago_s=300), night.alert("upper-trail", 60)
     with night.database.write() as session:
         session.add(User(name="ben", password_hash=hash_password(PASSWORD), role="ranger", created_at=time.time()))
-    page = night.page("/", night.context(None))
+    page = night.page("/", context=night.context(None))
     keys = page.keyboard
     keys.type("ben")
     keys.press("Tab")
@@ -111,7 +98,7 @@ def test_the_next_alert_and_its_pictures_are_there_before_they_are_asked_for(nig
     context = night.context()
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
-    page = night.page(f"/alerts/{first}", context)
+    page = night.page(f"/alerts/{first}", context=context)
     is_live(page)
     with page.expect_request(lambda request: request.url.endswith(f"/alerts/{following}")):
         pass

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Route, expect
 from sqlalchemy import select, update
 
-from core.config import Config
-from core.settings import Settings
-from db.models import LoginSession, Review
-from db.session import Database
-from tests.browser.night import Night, is_kept, is_live, night_of, picture_is_there
-
-
-@pytest.fixture
-def night(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path, chromium: Browser
-) -> Iterator[Night]:
-    with night_of(sqlite_database, config, Settings(redis_url=redis_url, bearwatch_data=tmp_path), chromium) as made:
-        yield made
-
-
-def _soon(page: Page, promise: str) -> None:
-    deadline = time.monotonic() + 10
-    while not page.evaluate(promise) and time.monotonic() < deadline:
-        page.wait_for_timeout(50)
-    assert page.evaluate(promise)
+from db.models import LoginSession, Review, User
+from review_ui.security import hash_password
+from tests.browser.night import FRAMES, Night, is_kept, is_live, picture_is_there, soon
+from tests.ui_cast import PASSWORD
 
 
 def _lose_the_answer(route: Route) -> None:
@@ -44,8 +25,9 @@ def test_the_queue_and_the_open_alert_are_read_and_decided_without_a_server(nigh
     page.goto(f"/alerts/{number}")
     is_live(page)
     picture_is_there(page)
-    _soon(page, f"caches.match('/alerts/{later}').then(Boolean)")  # the next alert has been fetched ahead
-    _soon(page, "caches.open('bearwatch-pictures').then(c => c.keys()).then(keys => keys.length >= 12)")
+    soon(page, lambda: page.evaluate(f"caches.match('/alerts/{later}').then(Boolean)"))  # fetched ahead
+    kept = "caches.open('bearwatch-pictures').then(cache => cache.keys()).then(keys => keys.length)"
+    soon(page, lambda: page.evaluate(kept) >= 2 * FRAMES)
     night.stop()
     page.goto(f"/alerts/{number}")
     expect(page.locator(".kept-page")).to_contain_text("No network. This page is as it was")
@@ -122,7 +104,7 @@ def test_tabs_of_one_browser_share_a_stream_and_hand_it_on(night: Night) -> None
     context = night.context()
     streams: list[str] = []
     context.on("request", lambda request: streams.append(request.url) if "/events" in request.url else None)
-    tabs = [night.page("/sightings", context), night.page("/", context), night.page("/", context)]
+    tabs = [night.page(path, context=context) for path in ("/sightings", "/", "/")]
     for tab in tabs:
         is_live(tab)
     assert len(streams) == 1
@@ -141,9 +123,9 @@ def test_tabs_of_one_browser_share_a_stream_and_hand_it_on(night: Night) -> None
 
 def test_a_sound_for_those_who_want_one_from_one_tab_only(night: Night) -> None:
     context = night.context()
-    account = night.page("/account", context)
+    account = night.page("/account", context=context)
     account.get_by_label("A sound when a new alert comes").check()
-    tabs = [night.page("/", context), night.page("/sightings", context), account]
+    tabs = [night.page("/", context=context), night.page("/sightings", context=context), account]
     for tab in tabs:
         tab.evaluate("window.beeps = 0; document.addEventListener('beep', () => { window.beeps += 1; })")
         tab.locator("#main").click(position={"x": 3, "y": 3})
@@ -168,3 +150,54 @@ def test_a_session_that_ended_sends_nothing_and_keeps_what_was_decided(night: Ni
     night.start()
     page.wait_for_timeout(300)
     assert page.evaluate("JSON.parse(localStorage.getItem('bearwatch.outbox')).length") == 1
+
+
+def test_a_decision_made_without_a_network_is_kept_said_and_sent_later(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    page.context.set_offline(True)
+    page.keyboard.press("b")
+    expect(page.locator("#outbox")).to_contain_text("Not sent yet: Bear for Creek, Upper Pines")
+    page.keyboard.press("b")
+    assert night.status(number) == "open"
+    page.context.set_offline(False)
+    expect(page.locator(".stands h2")).to_have_text("Bear", timeout=10_000)
+    expect(page.locator("#outbox")).to_be_hidden()
+    with night.database.read() as session:
+        assert len(session.scalars(select(Review)).all()) == 1
+
+
+def test_a_decision_made_after_the_session_ended_is_sent_once_its_maker_is_back(night: Night) -> None:
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    with night.database.write() as session:
+        session.execute(update(User).where(User.name == "day-ranger").values(password_hash=hash_password(PASSWORD)))
+        session.execute(update(LoginSession).values(revoked_at=time.time()))
+    page.keyboard.press("b")
+    page.get_by_role("link", name="Sign in again to send").click()
+    assert night.status(number) == "open"
+    page.get_by_label("Name").fill("day-ranger")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**/alerts/{number}")
+    expect(page.locator(".stands h2")).to_have_text("Bear")
+    assert night.status(number) == "confirmed"
+
+
+def test_somebody_elses_unsent_decision_is_never_sent_under_another_name(night: Night) -> None:
+    number = night.alert()
+    page = night.page("/")
+    is_live(page)
+    page.evaluate(
+        "number => localStorage.setItem('bearwatch.outbox', JSON.stringify([{alert: number, name: 'Creek', "
+        "verdict: 'bear', seen_version: 1, key: 'somebody-elses', user: '999', at: 0}]))",
+        number,
+    )
+    page.reload()
+    expect(page.locator("#outbox")).to_contain_text("Somebody else")
+    page.wait_for_timeout(300)
+    assert night.status(number) == "open"

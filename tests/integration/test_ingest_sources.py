@@ -23,6 +23,7 @@ from ingest.liveness import Content, content_of
 from ingest.picture import Picture
 from ingest.probe import probe
 from ingest.worker import run
+from tests.answering import answering
 from tests.ingest_running import config_of, fresh, running, status, wait_until
 from tests.ingest_scenes import animal_box, colour, ground, noisy, overlap, with_animal, write_video
 
@@ -67,13 +68,9 @@ class MjpegCamera(BaseHTTPRequestHandler):
 @contextmanager
 def mjpeg_camera() -> Iterator[str]:
     """Host and port of an MJPEG camera."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), MjpegCamera) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), MjpegCamera)) as server:
         yield f"127.0.0.1:{server.server_port}"
         server.closing = True  # type: ignore[attr-defined] # read by the handler
-        server.shutdown()
-        thread.join()
 
 
 def test_a_file_plays_in_real_time_and_starts_again_at_its_end(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from rollout.channels import Message, address_problem, is_permanent, send, sign, verify
 from rollout.mqtt import Line, Lines, NotDelivered
+from tests.answering import answering
 from tests.factories import T0
 from tests.mqtt_broker import Broker, brokering
 from tests.waiting import wait_for
@@ -48,23 +47,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@contextmanager
-def _running(server: ThreadingHTTPServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """A web service that checks signatures."""
     server = Receiver()
-    with _running(server):
+    with answering(server):
         yield server
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from core.config import Config, Costs
-from db.models import Delivery, NightExperiment, Watch
+from db.models import AlertStatus, Delivery, NightExperiment, Watch
 from db.session import Database
 from rollout.breakers.heard import Heard
 from rollout.reports.archive import Archive
@@ -22,6 +22,7 @@ from rollout.reports.making import make, usual_period
 from rollout.reports.nightly import write_finished
 from rollout.reports.period import midnight, parse_day
 from rollout.spec_file import road_of
+from tests.evidence_rows import add_bear, add_hours
 from tests.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, heard
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,18 @@ def test_sensitivity_stands_beside_the_recall(season: Database, config: Config) 
     assert list(odds) == ["odds ratio 1", "odds ratio 2", "odds ratio 4"]
     assert [row[0] for row in report.table("gaps").rows] == ["30 min, as used", "10 min", "60 min"]
     assert report.figure("chance_match").value == 0.0
+
+
+@pytest.mark.parametrize(("status", "light"), [(AlertStatus.OPEN, Light.AMBER), (AlertStatus.REJECTED, Light.RED)])
+def test_alerts_that_wait_for_a_decision_ask_for_one_and_rejected_ones_raise_the_alarm(
+    sqlite_database: Database, config: Config, status: AlertStatus, light: Light
+) -> None:
+    with sqlite_database.write() as session:
+        add_hours(session, EVENING, 2)
+        add_bear(session, EVENING + 600, status=status)
+    report = _report(sqlite_database, config, Kind.SHADOW)
+    assert _lights(report)["wolf"] is light
+    assert "The road allows 0.5" in _words(report, "wolf")
 
 
 def test_an_empty_database_is_not_enough_data_everywhere_and_never_good_news(

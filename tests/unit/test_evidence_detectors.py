@@ -14,7 +14,6 @@ from rollout.evidence.detectors import (
     bernoulli_ratio,
     ecusum_step,
     expected_shares,
-    false_alarms_per_year,
     loop_eprocess_step,
     loop_ratio,
     poisson_ratio,
@@ -119,7 +118,3 @@ def test_a_forgotten_campsite_is_strong_but_not_infinite_evidence() -> None:
     assert loop_ratio(0.5, 0.0) == pytest.approx(0.5 / (1.5 * 0.005))
     with pytest.raises(ValueError, match="negative"):
         loop_ratio(0.5, 0.5, -0.1)
-
-
-def test_the_false_alarm_budget_adds_up() -> None:
-    assert false_alarms_per_year([200, 1000], [100, 365]) == pytest.approx(0.5 + 0.365)
