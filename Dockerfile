@@ -1,8 +1,8 @@
-# One image recipe for every service. SET picks the requirement set: ingest, site, serve (the network without torch),
-# detector (with torch, for a GPU) or demo (everything but torch).
+# One image recipe for every service. SET picks the requirement set: site (everything but torch), ingest (readers alone),
+# serve (the network without torch) or detector (with torch, for a GPU).
 FROM docker.io/library/python:3.11-slim-bookworm
 
-ARG SET=demo
+ARG SET=site
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 RUN useradd --system --uid 10001 --create-home bearwatch \

@@ -1,4 +1,4 @@
-"""Planted clips: once an hour a known bear walks through every camera's path, and somebody had better see it.
+"""Planted clips: every so often a known bear walks through every camera's path, and somebody had better see it.
 
 The bear is the staged cameras' own, drawn over the camera's last picture, so that it meets the light and the weather
 that the model meets. Its frames ride the real stream to the real detector and the tracker's real rule, under a camera
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import redis
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -34,17 +34,19 @@ from core.media import MediaStore
 from core.messages import CANARY, Box, Frame, Reason, content_digest
 from core.redis_client import RedisDown
 from core.streams import FrameRoad
-from db.models import CameraHour, CanaryRun
+from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
 from detector.light import is_infrared
+from rollout.authority import effective_mode
 from rollout.breakers.measured import JUDGED_AFTER_S
 
 log = logging.getLogger(__name__)
 
 EVERY_S: Final = 3600.0
+"""Where nothing is live. Live cameras are tried as often as the road says (``sight: clips_every``)."""
 LOOK_EVERY_S: Final = 15.0
 AT_ONCE: Final = 8
-"""Cameras planted together; a thousand cameras take a tenth of the hour."""
+"""Cameras planted together: some four hundred in a quarter of an hour. With more live ones each waits longer."""
 FRAMES: Final = 12
 FPS: Final = 5.0
 FRESH_BACKGROUND_S: Final = 2 * 3600.0
@@ -100,16 +102,39 @@ def frame_of(clip: Clip, step: int, at: float) -> Frame:
     )
 
 
-def due_cameras(session: Session, config: Config, now: float, limit: int = AT_ONCE) -> list[str]:
-    """Cameras on whose path nothing was planted for an hour, the longest first."""
-    last = dict(
-        session.execute(
-            select(CanaryRun.camera_id, func.max(CanaryRun.planted_at))
-            .where(CanaryRun.planted_at > now - EVERY_S)
-            .group_by(CanaryRun.camera_id)
-        ).all()
-    )
-    return [name for name in sorted(config.enabled_cameras()) if name not in last][:limit]
+def due_cameras(
+    session: Session, config: Config, now: float, live_every_s: float = EVERY_S, limit: int = AT_ONCE
+) -> list[str]:
+    """Cameras on whose path a clip is due.
+
+    1. First those whose last clip was missed and the one before was not: whether that was chance is known in a minute.
+    2. Then those on whose path nothing was planted for ``live_every_s`` (where authority holds) or an hour, the longest
+       first.
+    """
+    runs: dict[str, list[tuple[float, bool | None]]] = {}
+    rows = session.execute(
+        select(CanaryRun.camera_id, CanaryRun.planted_at, CanaryRun.seen)
+        .where(CanaryRun.planted_at > now - EVERY_S)
+        .order_by(CanaryRun.planted_at)
+    ).all()
+    for camera, at, seen in rows:
+        runs.setdefault(camera, []).append((at, seen))
+    live = {
+        lease.campsite_id
+        for lease in session.scalars(select(AuthorityLease))
+        if effective_mode(lease, now) is not Mode.SHADOW
+    }
+    cameras = config.enabled_cameras()
+    doubtful = [name for name in sorted(cameras) if _doubtful(runs.get(name, []))]
+    last = {name: runs[name][-1][0] if name in runs else now - EVERY_S for name in cameras}
+    every = {name: live_every_s if camera.campsite in live else EVERY_S for name, camera in cameras.items()}
+    due = sorted((at, name) for name, at in last.items() if now - at >= every[name] and name not in doubtful)
+    return [*doubtful, *(name for _at, name in due)][:limit]
+
+
+def _doubtful(runs: Sequence[tuple[float, bool | None]]) -> bool:
+    missed = [seen is False for _at, seen in runs]
+    return missed[-1:] == [True] and missed[-2:-1] != [True]
 
 
 def judge(session: Session, now: float) -> int:
@@ -126,9 +151,16 @@ class Planter:
     """Plants clips for as long as the process lives. Among several processes one works (a lease)."""
 
     def __init__(
-        self, config: Config, database: Database, client: redis.Redis, media: MediaStore, fps: float = FPS
+        self,
+        config: Config,
+        database: Database,
+        client: redis.Redis,
+        media: MediaStore,
+        fps: float = FPS,
+        live_every_s: Callable[[], float] = lambda: EVERY_S,
     ) -> None:
         self._config = config
+        self._live_every_s = live_every_s
         self._fps = fps
         self._database = database
         self._media = media
@@ -146,10 +178,10 @@ class Planter:
 
     def round(self, stop: threading.Event) -> list[str]:
         """Judge what is over and plant what is due; returns the cameras."""
-        now = now_s()
+        now, every_s = now_s(), self._live_every_s()
         with self._database.write() as session:
             judge(session, now)
-            cameras = due_cameras(session, self._config, now)
+            cameras = due_cameras(session, self._config, now, every_s)
             backgrounds = {name: self._background(session, name, now) for name in cameras}
         clips = [
             draw(name, backgrounds[name], self._config.cameras[name].width, self._config.cameras[name].height)

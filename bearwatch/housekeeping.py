@@ -6,7 +6,9 @@ They are queued by name (see core/jobs.py).
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from core.clock import now_s
 from core.config import Config, Retention
@@ -14,10 +16,12 @@ from core.config_file import load_config
 from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import Settings, settings
-from db.retention import evidence_keys, forget_logins, forget_pictures
+from core.telemetry import Telemetry
+from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
 from db.session import Database
+from db.thinning import forget_samples, thin_samples
 from rollout.alerts import chase
-from rollout.audits import draw_day
+from rollout.audits import draw_due
 from rollout.audits.sheets import day_to_draw
 from rollout.breakers.heard import listen
 from rollout.campers import forget_campers
@@ -35,6 +39,10 @@ SWEEP_EVERY_S = 10
 RETENTION_EVERY_S = 3600
 DRILLS_EVERY_S = 6 * 3600
 REPORTS_EVERY_S = 1800
+MINUTES_KEPT_S = 30 * 86400.0
+"""How machines were is kept by the minute for so long, then by the hour."""
+SILENT_KEPT_S = 7 * 86400.0
+"""A process that has said nothing for so long was not restarted under its name, and never will be."""
 AUDITS_EVERY_S = 3600
 """A day is drawn once; asking each hour makes up for an hour in which nobody asked."""
 
@@ -59,14 +67,24 @@ def outward_of(current: Settings, config: Config) -> Outward:
 
 
 def draw_audits() -> int:
-    """Draw the contact sheets of the newest day that is over, if they are not drawn yet; returns how many there are."""
-    database = Database(settings().database)
+    """Draw the contact sheets of the newest day that is over and of days on which this did not run; returns how many
+    were drawn."""
+    current = settings()
+    retention, database = load_config(current.bearwatch_config).retention, Database(current.database)
     try:
         with database.write() as session:
-            now = now_s()
-            return len(draw_day(session, day_to_draw(now), now))
+            return draw_audits_until(session, retention, now_s())
     finally:
         database.close()
+
+
+def draw_audits_until(session: Session, retention: Retention, now: float) -> int:
+    """Draw what is due, as far back as there are pictures, and say which days are late."""
+    drawn = draw_due(session, now, _day(now, retention.media_days))
+    for day, sheets in drawn.items():
+        if day != day_to_draw(now):
+            log.warning("nobody drew the audits of %s in time; made up for now with %d sheets", day, len(sheets))
+    return sum(len(sheets) for sheets in drawn.values())
 
 
 def remind_of_drills() -> int:
@@ -115,18 +133,37 @@ def write_reports() -> int:
 
 
 def keep_house() -> int:
-    """Remove the pictures whose time is over; returns how many."""
-    current = settings()
+    """Remove what has been kept for as long as the configuration says; returns how many pictures went."""
+    current, now = settings(), now_s()
     database = Database(current.database)
     try:
         retention = load_config(current.bearwatch_config).retention
-        removed = remove_old_pictures(database, MediaStore(current.media_dir), retention, now_s())
-        with database.write() as session:
-            forget_logins(session, now_s() - 86400)
-            forget_campers(session, now_s() - retention.camper_days * 86400, now_s())
-        return removed
+        removed = remove_old_pictures(database, MediaStore(current.media_dir), retention, now)
+        forget_rows(database, retention, now)
+        Archive(current.bearwatch_data / "reports").forget(date.fromisoformat(_day(now, retention.reports_days)))
     finally:
         database.close()
+    client = connect(current.redis)
+    try:
+        Telemetry(client).forget_silent(now - SILENT_KEPT_S)
+    finally:
+        client.close()
+    return removed
+
+
+def forget_rows(database: Database, retention: Retention, now: float) -> None:
+    """Remove rows whose time is over, and make hours of the minutes of machines and queues, a day at a time."""
+    with database.write() as session:
+        forget_logins(session, now - 86400)
+        forget_campers(session, now - retention.camper_days * 86400, now)
+        forget_samples(session, now - retention.history_days * 86400)
+        forget_clips(session, now - retention.history_days * 86400)
+        forget_gaps(session, now - retention.history_days * 86400)
+        forget_weather(session, now - retention.history_days * 86400)
+    thinned = 1
+    while thinned:
+        with database.write() as session:
+            thinned = thin_samples(session, now - MINUTES_KEPT_S)
 
 
 def remove_old_pictures(database: Database, media: MediaStore, retention: Retention, now: float) -> int:

@@ -8,6 +8,7 @@ from math import ceil
 from core.clock import civil
 from rollout.events import to_body
 from rollout.gates import Outcome
+from rollout.measured import with_unit
 from rollout.overview import GateView, Progress, RoadView
 from rollout.plan import Demand, StagePlan
 from rollout.store import Entry
@@ -74,7 +75,7 @@ def _picture(view: RoadView) -> Iterator[str]:
 
 def _clock(view: RoadView) -> Iterator[str]:
     clock, zone = view.clock, view.clock.timezone
-    yield f"Evidence since {moment(clock.since, zone)}"
+    yield f"Evidence since {moment(clock.since, zone)}, worked out {_looked(view)}"
     if not clock.may_look:
         yield f"The gates are looked at from {moment(clock.look_at, zone)} on"
     if clock.deadline_at is not None and clock.left_s is not None:
@@ -88,6 +89,9 @@ def _open(view: RoadView) -> Iterator[str]:
         where = ", ".join(place.campsite for place in handover.places)
         yield f"HANDOVER {handover.id}: nobody has taken over the watch at {where}; {handover.to or 'nobody'} is paged"
         yield f"  since {moment(handover.since, view.clock.timezone)}: {handover.cause}"
+    for rest in view.resting:
+        since = moment(rest.since, view.clock.timezone)
+        yield f"NOT WATCHED {rest.camera} ({rest.campsite}): its authority rests since {since}: {rest.why}"
     for latch in view.breakers:
         yield f"BREAKER {latch.id} is open since {moment(latch.at, view.clock.timezone)}: {latch.reason}"
 
@@ -104,13 +108,13 @@ def _value(gate: GateView) -> str:
     if result.value is None:
         return "no value"
     bound = "" if result.compared is None or result.compared == result.value else f", bound {result.compared:.3g}"
-    return f"{result.value:.3g}{bound} (n = {result.n:g} {result.unit})"
+    return f"{result.value:.3g}{bound} (n = {with_unit(f'{result.n:g}', result.unit)})"
 
 
 def _when(demand: Demand) -> str:
     if demand.days is None:
         return ", nobody can say when: none was seen yet"
-    return f", about {ceil(demand.days)} day(s)" if demand.days else ""
+    return f", about {_days(demand.days)}" if demand.days else ""
 
 
 def _missing(view: RoadView) -> Iterator[str]:
@@ -128,7 +132,7 @@ def _missing(view: RoadView) -> Iterator[str]:
 
 def _people(view: RoadView) -> Iterator[str]:
     for approval in view.approvals:
-        counts = "counts" if approval.counts else "does not count"
+        counts = "counts" if approval.counts else f"does not count{f', {approval.void}' if approval.void else ''}"
         what = approval.latch or approval.step.value
         yield f"Approval of {approval.by} ({', '.join(approval.roles)}) for {what}: {counts}"
     if view.authors:
@@ -138,7 +142,7 @@ def _people(view: RoadView) -> Iterator[str]:
 
 
 def _stage_plan(plan: StagePlan, progress: Progress) -> Iterator[str]:
-    days = "nobody can say yet" if plan.days is None else f"about {ceil(plan.days)} day(s)"
+    days = "nobody can say yet" if plan.days is None else f"about {_days(plan.days)}"
     yield f"{SIGNS[progress]} {plan.name}: {plan.mode} at {', '.join(plan.places)}, {plan.duration}; takes {days}"
     for demand in plan.demands:
         yield f"    {demand.gate}"
@@ -147,10 +151,15 @@ def _stage_plan(plan: StagePlan, progress: Progress) -> Iterator[str]:
 
 def _amount(demand: Demand) -> str:
     rate = f", {demand.per_day:.2g} a day" if demand.per_day else ""
-    need = f"needs {ceil(demand.need):g} {demand.unit}, has {demand.have:.4g}{rate}" if demand.need else demand.summary
+    amount = with_unit(f"{ceil(demand.need or 0.0):g}", demand.unit)
+    need = f"needs {amount}, has {demand.have:.4g}{rate}" if demand.need else demand.summary
     open_ = f"; {demand.missing}" if demand.missing and demand.missing != "nothing" else ""
     done = "; passes now" if demand.outcome is Outcome.PASSED else ""
     return f"{need}{open_}{done}{_when(demand) if demand.need and not done else ''}"
+
+
+def _days(days: float) -> str:
+    return with_unit(f"{ceil(days):g}", "days")
 
 
 def _entry(entry: Entry, timezone: str) -> str:
@@ -165,6 +174,10 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return str(value.get("campsite", value))
     return str(value)
+
+
+def _looked(view: RoadView) -> str:
+    return f"{_span(view.looked.age_s)} ago" if view.looked.stored else "just now"
 
 
 def _span(seconds: float) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 from bearwatch.embedded import EmbeddedRedis
 from bearwatch.supervisor import Program, Supervisor
 from core.config import Config
+from core.config_file import load_config
 from core.settings import Settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
 from review_ui.security import ensure_first_account
 
-SERVICES = ("tracker", "detector", "controller", "jobs", "ui", "ingest")
+SERVICES = ("tracker", "detector", "controller", "jobs", "ui", "ingest", "outside")
 """In the order of starting: whoever consumes is there before whoever produces. compose.yaml runs the same."""
 
 
@@ -60,9 +61,10 @@ def environment(settings: Settings, config_file: Path, redis_url: str) -> dict[s
     }
 
 
-def programs(env: Mapping[str, str]) -> list[Program]:
-    """The processes of one machine."""
-    return [Program(name, [name], env) for name in SERVICES]
+def programs(env: Mapping[str, str], config: Config) -> list[Program]:
+    """The processes of one machine. Where nobody elsewhere is to be called, nothing runs for it."""
+    names = [name for name in SERVICES if name != "outside" or config.outside.ping_url is not None]
+    return [Program(name, [name], env) for name in names]
 
 
 def embedded_redis(settings: Settings) -> EmbeddedRedis:
@@ -73,4 +75,5 @@ def embedded_redis(settings: Settings) -> EmbeddedRedis:
 def supervisor(settings: Settings, config_file: Path, embedded: EmbeddedRedis | None) -> Supervisor:
     """A supervisor of all processes, and of the embedded server if there is one."""
     url = embedded.url if embedded else settings.redis
-    return Supervisor(programs(environment(settings, config_file, url)), [embedded] if embedded else [])
+    wanted = programs(environment(settings, config_file, url), load_config(config_file))
+    return Supervisor(wanted, [embedded] if embedded else [])

@@ -132,7 +132,8 @@ def _sightings(rng: np.random.Generator, seen: Any, bear: Any, site: list[str]) 
 def _hour(rng: np.random.Generator, camera: str, hour: int) -> dict[str, Any]:
     return {
         "camera_id": camera, "hour_at": START + hour * 3600.0, "frames": {"motion": int(rng.integers(0, 200))},
-        "histogram": [100] + [0] * 19, "unknown": {}, "max_score": float(rng.beta(0.5, 8)), "minutes": 2**60 - 1,
+        "histogram": [100] + [0] * 19, "unknown": {}, "max_score": float(rng.beta(0.5, 8)),
+        "scene_gap": float(rng.gamma(4.0, 3.0)), "minutes": 2**60 - 1,
         "thumbnails": [f"2027-01-15/{camera}/{minute:032x}.jpg" for minute in range(60)],
     }  # fmt: skip
 

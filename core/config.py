@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -213,6 +213,38 @@ class Costs(Strict):
     )
 
 
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a whole address, as https://example.org/ping/${PING_KEY}")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Outside(Strict):
+    """Who notices that this whole site has fallen silent: a service elsewhere that expects to hear from it."""
+
+    ping_url: WebAddress | None = Field(
+        default=None, description="address elsewhere that is called while all is well; unset, nobody is told anything"
+    )
+    fail_url: WebAddress | Literal[""] | None = Field(
+        default=None,
+        description="address that is called while it is not; unset, `ping_url` with `/fail` behind its path; empty, "
+        "then nothing is called",
+    )
+    every_s: float = Field(default=60.0, ge=10.0, le=3600.0, description="how often")
+
+    @property
+    def failing(self) -> str | None:
+        """The address to call while something is wrong; None for none."""
+        if self.fail_url is not None or self.ping_url is None:
+            return self.fail_url or None
+        parts = urlsplit(self.ping_url)
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/fail"))
+
+
 class Retention(Strict):
     """How long things stay on disk."""
 
@@ -220,6 +252,14 @@ class Retention(Strict):
     evidence_days: int = Field(default=400, ge=1, le=3650, description="pictures of encounters")
     camper_days: int = Field(
         default=30, ge=1, le=365, description="what campers have written; that they wrote is kept, their words are not"
+    )
+    reports_days: int = Field(default=400, ge=1, le=3650, description="stored daily reports")
+    history_days: int = Field(
+        default=400,
+        ge=1,
+        le=3650,
+        description="how machines and queues were (by the minute for 30 days, then the worst of each hour), planted "
+        "clips and weather observations",
     )
 
 
@@ -237,6 +277,7 @@ class Config(Strict):
     rollout: Rollout = Field(default_factory=Rollout)
     retention: Retention = Field(default_factory=Retention)
     costs: Costs = Field(default_factory=Costs)
+    outside: Outside = Field(default_factory=Outside)
 
     @model_validator(mode="after")
     def _places_exist(self) -> Config:

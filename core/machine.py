@@ -9,34 +9,24 @@ import logging
 import os
 import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import redis
 
 from core.clock import now_s
+from core.gpus import number_in, read_gpus
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S: Final = 10.0
-NVIDIA_SMI_WITHIN_S: Final = 5.0
 HOTTEST_CREDIBLE_C: Final = 150.0
-NVIDIA_SMI: Final = ("nvidia-smi", "--query-gpu=temperature.gpu,utilization.gpu", "--format=csv,noheader,nounits")
-
-
-@dataclass(frozen=True, slots=True)
-class Gpus:
-    """How many answer, how hot the hottest is, how busy they are on average (0-1)."""
-
-    count: int
-    hottest_c: float | None
-    busy: float | None
+SLOWED_FOR_S: Final = 60.0
+"""A processor that heat has slowed down counts as slowed for so long, so that a look once a minute sees it."""
 
 
 def facts(disk: Path, expected_gpus: int = 0) -> dict[str, Any]:
@@ -58,6 +48,8 @@ def facts(disk: Path, expected_gpus: int = 0) -> dict[str, Any]:
         "gpus_expected": max(expected_gpus, gpus.count),
         "gpu_c": gpus.hottest_c,
         "gpu_busy": gpus.busy,
+        "each_gpu": gpus.plain(),
+        "throttled": gpus.throttled,
     }
 
 
@@ -82,38 +74,27 @@ def hottest_c(sys_class: Path) -> float | None:
     return max((celsius for celsius in found if 0 < celsius < HOTTEST_CREDIBLE_C), default=None)
 
 
-def read_gpus(command: Sequence[str] = NVIDIA_SMI) -> Gpus:
-    """The GPUs that answer. A driver that hangs or fails has none."""
-    if shutil.which(command[0]) is None:
-        return Gpus(0, None, None)
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=NVIDIA_SMI_WITHIN_S, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as error:
-        log.error("the GPUs do not answer: %s", error)
-        return Gpus(0, None, None)
-    return parse_gpus(told)
-
-
-def parse_gpus(told: str) -> Gpus:
-    """What ``nvidia-smi`` says, a line a GPU: temperature, utilisation in percent. One in trouble has neither."""
-    rows = [[_float(part) for part in line.split(",")] for line in told.splitlines() if line.strip()]
-    heat = [row[0] for row in rows if row[0] is not None]
-    busy = [row[1] for row in rows if len(row) > 1 and row[1] is not None]
-    return Gpus(len(heat), max(heat, default=None), round(sum(busy) / len(busy) / 100, 3) if busy else None)
+def times_throttled(cpus: Path) -> int | None:
+    """How often heat has slowed the processor down since the machine began; None where the system does not count."""
+    counts = [_number(file) for file in cpus.glob("cpu[0-9]*/thermal_throttle/package_throttle_count")]
+    told = [count for count in counts if count is not None]
+    return int(max(told)) if told else None
 
 
 class MachineReporter:
     """Reports this machine for as long as the process lives, on a thread of its own.
 
-    ``shards`` are those that this machine works for, empty for all.
+    ``shards`` are those that this machine works for, empty for all. ``name`` unset is its host name.
     """
 
-    def __init__(self, client: redis.Redis, disk: Path, shards: Sequence[int] = ()) -> None:
+    def __init__(self, client: redis.Redis, disk: Path, shards: Sequence[int] = (), name: str | None = None) -> None:
         self._telemetry = Telemetry(client)
         self._disk = disk
         self._shards = list(shards)
-        self._name = f"machine:{socket.gethostname()}"
+        self._name = f"machine:{name or socket.gethostname()}"
         self._expected = 0
+        self._throttles: int | None = None
+        self._slowed_at = float("-inf")
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Report until ``stop`` is set."""
@@ -127,7 +108,17 @@ class MachineReporter:
         self._expected = max(self._expected, int(before.get("gpus_expected") or 0))
         now_so = facts(self._disk, self._expected)
         self._expected = now_so["gpus_expected"]
+        slowed = self._slowed(times_throttled(Path("/sys/devices/system/cpu")), now_s())
+        if slowed is not None:
+            now_so["throttled"] = bool(now_so["throttled"]) or slowed
         self._telemetry.beat(self._name, now_s(), {**now_so, "shards": self._shards})
+
+    def _slowed(self, throttles: int | None, now: float) -> bool | None:
+        """Whether the processor was slowed down within the last minute, from its count now and the one before."""
+        if throttles is not None and self._throttles is not None and throttles > self._throttles:
+            self._slowed_at = now
+        self._throttles = throttles
+        return None if throttles is None else now - self._slowed_at < SLOWED_FOR_S
 
     def _run(self, stop: threading.Event) -> None:
         while True:
@@ -141,13 +132,6 @@ class MachineReporter:
 
 def _number(file: Path) -> float | None:
     try:
-        return _float(file.read_text())
+        return number_in(file.read_text())
     except OSError:
-        return None
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text.strip())
-    except ValueError:
         return None

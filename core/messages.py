@@ -113,7 +113,8 @@ class FrameScores:
     """A frame with what the network said of it. The picture travels on: the tracker alone decides what is kept.
 
     ``infrared`` says by which light it was taken, ``threshold`` from which bear score on a frame of that light agrees:
-    the tracker has no model and asks nobody.
+    the tracker has no model and asks nobody. ``proven``: whether the detector recognised its known pictures when it
+    last tried; if not, the frame does not count as watched.
     """
 
     frame: Frame
@@ -122,6 +123,7 @@ class FrameScores:
     scored_at: float
     infrared: bool = False
     threshold: float = OLD_THRESHOLD
+    proven: bool = True
 
     @property
     def bear(self) -> float:
@@ -163,6 +165,7 @@ class FrameScores:
             "threshold": self.threshold,
             "model": self.model,
             "scored_at": self.scored_at,
+            "proven": self.proven,
         }
         return {"h": _header(self.frame, extra), "j": self.frame.jpeg}
 
@@ -178,6 +181,7 @@ class FrameScores:
                 scored_at=float(header["scored_at"]),
                 infrared=bool(header.get("infrared", False)),
                 threshold=float(header.get("threshold", OLD_THRESHOLD)),
+                proven=bool(header.get("proven", True)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedMessage(f"not a frame with scores: {error}") from error

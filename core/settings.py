@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         default="",
         description="roles that must set up a second factor, as `administrator,model_owner`; everybody else may",
     )
+    bearwatch_secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="what the secrets of second factors are encrypted with, at least 16 random characters; unset, the "
+        "file `secret.key` in the data directory, made when it is first needed. Keep a copy apart from the database's",
+    )
     bearwatch_watch_ends_after_s: float = Field(
         default=14 * 3600.0, gt=0.0, description="a watch that its watcher forgets ends by itself after this"
     )
@@ -86,6 +92,12 @@ class Settings(BaseSettings):
     bearwatch_push_contact: str | None = Field(
         default=None,
         description="whom a push service writes to about this site, `mailto:…`; unset, it is given the public address",
+    )
+    bearwatch_machine: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,60}$",
+        description="name under which this machine reports itself; unset, its host name. A container's host name "
+        "changes with each new one, and the old ones would be missed as silent machines",
     )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
 

@@ -68,6 +68,13 @@ class Telemetry:
         rows = cast(Any, self.client.hgetall(HEARTBEATS_KEY))
         return {name.decode(): json.loads(value) for name, value in rows.items()}
 
+    def forget_silent(self, before: float) -> int:
+        """Drop the heartbeats of processes that last said something before ``before``; returns how many."""
+        silent = [name for name, facts in self.heartbeats().items() if float(facts.get("at", 0.0)) < before]
+        if silent:
+            self.client.hdel(HEARTBEATS_KEY, *silent)
+        return len(silent)
+
     def report_probe(self, camera: str, facts: Mapping[str, Any]) -> None:
         """Say what a test of a camera has shown, or that one was asked for. It is forgotten after an hour."""
         self.client.set(f"{PROBE_PREFIX}{camera}", json.dumps(facts), ex=PROBE_KEPT_S)

@@ -1,13 +1,24 @@
-"""Which pictures may go. Pure questions to the database; the files themselves are somebody else's."""
+"""Which pictures and rows may go. Pure questions to the database; the files themselves are somebody else's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from db.models import AuditAnswer, AuditSheet, BearSeen, Encounter, EncounterFrame, LoginFailure, LoginSession
+from db.models import (
+    AuditAnswer,
+    AuditSheet,
+    BearSeen,
+    CanaryRun,
+    Encounter,
+    EncounterFrame,
+    LoginFailure,
+    LoginSession,
+    SightGap,
+    Weather,
+)
 
 
 def evidence_keys(session: Session, day: str) -> set[str]:
@@ -47,3 +58,18 @@ def forget_logins(session: Session, before: float) -> None:
         session.delete(row)
     for failure in session.scalars(select(LoginFailure).where(LoginFailure.at < before)):
         session.delete(failure)
+
+
+def forget_clips(session: Session, before: float) -> None:
+    """Remove planted clips older than ``before``: what they found out is in the reports and breakers of their time."""
+    session.execute(delete(CanaryRun).where(CanaryRun.planted_at < before))
+
+
+def forget_gaps(session: Session, before: float) -> None:
+    """Remove times without sight that were over ``before``: the ledger keeps that they were."""
+    session.execute(delete(SightGap).where(SightGap.over_at < before))
+
+
+def forget_weather(session: Session, before: float) -> None:
+    """Remove observations of before ``before``; what was told later is kept as long after it was told."""
+    session.execute(delete(Weather).where(Weather.at < before, Weather.entered_at < before))

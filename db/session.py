@@ -1,7 +1,7 @@
 """Engines and transactions, the same for SQLite and PostgreSQL.
 
 On SQLite a writing transaction begins with BEGIN IMMEDIATE: it waits its turn at the start, where waiting is safe,
-instead of failing half-way when another process has written in between.
+instead of failing half-way when another process has written in between. Whose turn it is says :mod:`db.turns`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
+
+from db.turns import Turns
 
 BUSY_TIMEOUT_S = 20.0
 
@@ -54,13 +57,15 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
+    turns = Turns(None)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        turns = Turns(Path(f"{parsed.database}-turn"))
     engine = create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "isolation_level": None}
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, turns))
     return engine
 
 
@@ -85,6 +90,29 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.02)
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+def _begin_sqlite(turns: Turns, connection: Connection) -> None:
+    if connection.get_execution_options().get("begin") != "IMMEDIATE":
+        connection.exec_driver_sql("BEGIN DEFERRED")
+        return
+    raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        begun = turns.wait_for(lambda: _has_begun(raw), BUSY_TIMEOUT_S)
+    except sqlite3.Error:
+        begun = False
+    try:
+        if not begun:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong, as SQLAlchemy says it
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={1000 * BUSY_TIMEOUT_S:.0f}")
+
+
+def _has_begun(raw: sqlite3.Connection) -> bool:
+    """Begin, unless somebody else is writing."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True

@@ -25,9 +25,10 @@ class HourTally:
     max_score: float = 0.0
     minutes: set[int] = field(default_factory=set)
     thumbnails: list[str] = field(default_factory=list)
+    scene_gap: float | None = None
 
-    def add(self, scores: FrameScores, thumbnail: str | None) -> None:
-        """Count one scored frame."""
+    def add(self, scores: FrameScores, thumbnail: str | None, scene_gap: float | None = None) -> None:
+        """Count one scored frame; ``scene_gap``: how far its picture is from the camera's mean picture, where known."""
         reason = scores.frame.reason
         self.frames[reason] = self.frames.get(reason, 0) + 1
         self.histogram[min(int(scores.bear * BINS), BINS - 1)] += 1
@@ -36,6 +37,7 @@ class HourTally:
         self.minutes.add(int(scores.frame.captured_at // 60) % 60)
         if thumbnail and reason is Reason.AUDIT:
             self.thumbnails.append(thumbnail)
+        self.scene_gap = _larger(self.scene_gap, scene_gap)
 
 
 class CameraHours:
@@ -44,10 +46,10 @@ class CameraHours:
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, int], HourTally] = {}
 
-    def add(self, scores: FrameScores, thumbnail: str | None) -> None:
+    def add(self, scores: FrameScores, thumbnail: str | None, scene_gap: float | None = None) -> None:
         """Count one scored frame."""
         key = (scores.frame.camera, hour_start(scores.frame.captured_at))
-        self._tallies.setdefault(key, HourTally()).add(scores, thumbnail)
+        self._tallies.setdefault(key, HourTally()).add(scores, thumbnail, scene_gap)
 
     def write(self, session: Session) -> None:
         """Add the tallies to their rows."""
@@ -93,8 +95,13 @@ def _add(row: CameraHour, tally: HourTally) -> None:
     if tally.unknown:
         row.unknown = _sum(row.unknown, {"frames": tally.unknown})
     row.max_score = max(row.max_score, tally.max_score)
+    row.scene_gap = _larger(row.scene_gap, tally.scene_gap)
     row.minutes |= sum(1 << minute for minute in tally.minutes)
     row.thumbnails = [*row.thumbnails, *(key for key in tally.thumbnails if key not in row.thumbnails)]
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return max((each for each in (one, other) if each is not None), default=None)
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -31,7 +31,9 @@ from db.session import Database
 from detector.camera_hours import CameraHours
 from detector.canary import CanaryTracks
 from detector.encounters import Scribe
+from detector.scene import Scenes
 from detector.tracker import AlertRule, Track, Tracks, expire, observe
+from detector.watched import Watched
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class TrackWorker:
         self.road = FrameRoad(client, shard)
         self.telemetry = Telemetry(client)
         self.lease = Lease(client, f"tracker:{shard}", LEASE_S)
+        self.scenes = Scenes()
         self._start_over()
 
     def run(self, stop: threading.Event) -> None:
@@ -73,7 +76,8 @@ class TrackWorker:
             try:
                 self._round()
             except RedisDown as error:
-                log.warning("Redis is away (%s); waiting for it", error)
+                log.warning("Redis is away (%s); waiting for it, and no camera has sight", error)
+                self._lose_sight()
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
             except (SQLAlchemyError, OSError) as error:
@@ -87,6 +91,7 @@ class TrackWorker:
         self.tracks = Tracks()
         self.canaries = CanaryTracks(self.rule)
         self.hours = CameraHours()
+        self.watched = Watched(self.config.motion.keepalive_s)
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
         self.renew_at = 0.0
@@ -118,6 +123,7 @@ class TrackWorker:
         """
         self.road.ensure_group(self.road.scores, TRACKER)
         with self.database.read() as session:
+            self.watched.remember(session, self.config.cameras)
             for camera, visit in self.scribe.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
         finished = self.road.finished(self.road.scores, TRACKER, CONSUMER, READ_COUNT * 4)
@@ -142,7 +148,8 @@ class TrackWorker:
             log.error("something in %d frames cannot be written, looking for it: %s", len(reads), error)
             news, reads = self._track_one_by_one(reads)
         for read in reads:
-            self.hours.add(read.scores, self._thumbnail(read.scores))
+            self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
+            self.watched.add(read.scores, now_s())
         self.unacknowledged += [read.entry.id for read in reads]
         if self.canaries.pending():
             with self.database.write() as session:
@@ -195,10 +202,23 @@ class TrackWorker:
         if self.unacknowledged:
             with self.database.write() as session:
                 self.hours.write(session)
+                self.watched.write(session)
             self.hours.clear()
+            self.watched.clear()
             self.road.acknowledge(self.road.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
+
+    def _lose_sight(self) -> None:
+        """Frames cannot arrive: say so at once, rather than let authority rest when the last of them grows too old."""
+        self.watched.lose()
+        if not self.watched.pending():
+            return
+        try:
+            with self.database.write() as session:
+                self.watched.write(session)
+        except SQLAlchemyError as error:
+            log.error("the loss of sight could not be written, it follows from the last pictures' age: %s", error)
 
     def _readable(self, entries: list[Entry]) -> Iterator[Read]:
         for entry in entries:
@@ -224,6 +244,11 @@ class TrackWorker:
         except MediaFull as error:
             log.error("camera %s: a thumbnail was not kept: %s", scores.frame.camera, error)
             return None
+
+    def _scene_gap(self, scores: FrameScores) -> float | None:
+        if scores.frame.reason is not Reason.AUDIT:
+            return None
+        return self.scenes.look(scores.frame.camera, scores.infrared, scores.frame.jpeg)
 
     def _beat(self) -> None:
         lag, pending = self.road.waiting(self.road.scores, TRACKER)

@@ -64,7 +64,7 @@ def try_torch_apart(bundle: ModelBundle, threads: int | None) -> Trial | None:
         return Trial(found["cpu_ms"], np.asarray(found["logits"], dtype=np.float32))
     except (subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
         said = (getattr(error, "stderr", "") or "").strip().splitlines()[-1:]
-        log.warning("torch could not be tried (%s) %s", error, *said)
+        log.warning("torch could not be tried (%s) %s", error, *said or [""])
         return None
 
 

@@ -4,6 +4,7 @@
 2. Read whatever waits; when the detector is overloaded the newest frame of each camera wins.
 3. Decode, cut the crops of all frames, score them in one batch.
 4. Publish the scores and acknowledge the frames in one step.
+5. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
 
 Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Between two batches at most
 one photo is looked at that somebody handed in on the page, and not more than one a second.
@@ -18,6 +19,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import redis
@@ -35,6 +37,7 @@ from detector.classify import Looked, UndecodableFrame, bundle_of, decode_jpeg, 
 from detector.crops import crops_for
 from detector.engine import Engine
 from detector.photo import PhotoDesk
+from detector.self_proof import SelfProof
 from detector.side_by_side import side_by_side
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class DetectorWorker:
         self.telemetry = Telemetry(client)
         self.photos = PhotoDesk(engine, self.bundle)
         self.photo_at = 0.0
+        self.proof = SelfProof(engine, self.bundle, detector.threshold)
         self.roads = [FrameRoad(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
@@ -208,15 +212,16 @@ class DetectorWorker:
         road.publish_scores(DETECTORS, scored)
 
     def _scores(self, frame: Frame, looked: Looked) -> FrameScores:
-        scores = looked.scores(frame, self.engine.name, now_s())
+        scores = replace(looked.scores(frame, self.engine.name, now_s()), proven=self.proof.last.ok)
         self.counts[counter("bearwatch_frames_scored_total", camera=frame.camera)] += 1
         self.counts[counter("bearwatch_frames_unknown_total", camera=frame.camera)] += scores.unknown
         self.counts["bearwatch_crops_scored_total"] += len(looked.crops)
         return scores
 
     def _housekeep(self) -> None:
-        """Once a second: take over abandoned frames, report counters and a heartbeat."""
+        """Once a second: prove that the network works if that is due, take over abandoned frames, report."""
         self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
+        self.proof.renew(time.monotonic())
         for road in self.roads:
             for stream in (road.frames, road.late):
                 self._take_over(road, stream)
@@ -253,6 +258,8 @@ class DetectorWorker:
         return {
             "model": self.engine.name,
             "device": self.engine.device,
+            "shards": [road.shard for road in self.roads],
+            "proof": self.proof.last.facts(),
             "frames_per_s": round(frames / 10, 2),
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
             "busy": round(sum(seconds for _frames, seconds in recent) / 10, 3),

@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the code: commands, settings, configuration keys, metrics."""
+"""Write docs/reference.md from the code (commands, settings, configuration, metrics, the API), and who may do what."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from bearwatch.cli import COMMANDS
-from core.config import Camera, Campsite, Config, Costs, Detector, Motion, Region, Retention, Rollout
+from core.config import Camera, Campsite, Config, Costs, Detector, Motion, Outside, Region, Retention, Rollout
 from core.settings import Settings
+from db.models import Role
+from review_ui.app import MODULES
+from review_ui.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
 from review_ui.routes.metrics import METRICS as PAGE_METRICS
+from review_ui.site import require, signed_in, visitor
 from rollout import spec
 from rollout.measured import METRICS as EVIDENCE
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"
+PEOPLE = ROOT / "docs" / "people.md"
+RIGHTS_BEGIN = "<!-- written by make reference -->"
+RIGHTS_END = "<!-- until here -->"
+API = "/api/v1/"
 SECTIONS: dict[str, type[BaseModel]] = {
     "regions.<name>": Region,
     "campsites.<name>": Campsite,
@@ -46,6 +57,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.roster.<name>": spec.RosterEntry,
     "retention": Retention,
     "costs": Costs,
+    "outside": Outside,
 }
 COUNTERS = {
     "bearwatch_frames_sent_total": "frames put on the stream, by camera and reason",
@@ -57,6 +69,7 @@ COUNTERS = {
     "bearwatch_frames_unknown_total": "scored frames with an animal that the model does not know, by camera",
     "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
     "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
+    "bearwatch_outside_pings_total": "calls to the service elsewhere, by what was said and the result",
     "bearwatch_photos_total": "photos looked at that somebody handed in",
 }
 METRICS = {**COUNTERS, **PAGE_METRICS}
@@ -86,6 +99,7 @@ def page() -> str:
             *_configuration(),
             *_evidence(),
             *_metrics(),
+            *_api(),
         ]
     )
 
@@ -151,6 +165,58 @@ def _metrics() -> Iterator[str]:
     yield ""
 
 
+def _api() -> Iterator[str]:
+    yield "## API\n\n`/api/v1/openapi.json` describes it in full; [people.md](people.md) says who has which right.\n"
+    yield "| operation | right | |\n|---|---|---|"
+    app = FastAPI()
+    for module in MODULES:
+        app.include_router(module.router)
+    for route in _routes(app):
+        if route.path.startswith(API) and route.include_in_schema:
+            for method in sorted(route.methods or ()):
+                yield f"| `{method} {route.path}` | {_right(route.dependant)} | {route.summary} |"
+    yield ""
+
+
+def _routes(app: FastAPI) -> list[APIRoute]:
+    found: list[APIRoute] = []
+    routers: list[Any] = [app.router]
+    while routers:
+        for route in routers.pop(0).routes:
+            if isinstance(route, APIRoute):
+                found.append(route)
+            elif hasattr(route, "original_router"):
+                routers.append(route.original_router)
+    return sorted(found, key=lambda route: (route.path, sorted(route.methods or ())))
+
+
+def _right(asked: Dependant) -> str:
+    """Which right a route asks for."""
+    by_function = {require(right): f"`{right.value}`" for right in Right} | {signed_in: "a login", visitor: "nobody's"}
+    for each in asked.dependencies:
+        if each.call in by_function:
+            return by_function[each.call]
+    return "nobody's"
+
+
+def rights() -> str:
+    """Who may do what, as the table in docs/people.md."""
+    rows = ["| right | means | " + " | ".join(ROLE_WORDS[role].lower() for role in Role) + " |"]
+    rows.append("|---" * (len(Role) + 2) + "|")
+    for right in Right:
+        has = " | ".join("yes" if right in RIGHTS[role] else "" for role in Role)
+        rows.append(f"| `{right.value}` | {RIGHT_WORDS[right]} | {has} |")
+    return "\n".join(rows)
+
+
+def people(text: str) -> str:
+    """docs/people.md with that table between its two marks."""
+    before, _, rest = text.partition(RIGHTS_BEGIN)
+    _, _, after = rest.partition(RIGHTS_END)
+    return f"{before}{RIGHTS_BEGIN}\n{rights()}\n{RIGHTS_END}{after}"
+
+
 if __name__ == "__main__":
     FILE.write_text(page())
-    print(f"Wrote {FILE.relative_to(ROOT)}")
+    PEOPLE.write_text(people(PEOPLE.read_text()))
+    print(f"Wrote {FILE.relative_to(ROOT)} and the table in {PEOPLE.relative_to(ROOT)}")

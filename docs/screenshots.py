@@ -64,20 +64,23 @@ def _box(scene: Scene, at: float) -> Box:
     return (boxes[0].left, boxes[0].top, boxes[0].right, boxes[0].bottom) if boxes else (0.4, 0.4, 0.6, 0.8)
 
 
-def photograph(browser: Browser, demo: Demo, size: ViewportSize, theme: str, stem: str) -> None:
-    """The watch page and the alert page, once a bear has come."""
+def photograph(browser: Browser, demo: Demo, size: ViewportSize, theme: str, name: str) -> None:
+    """The watch page, or the alert page where ``name`` begins with that, once a bear has come."""
     context = browser.new_context(viewport=size)
     context.add_cookies([{"name": "bearwatch-theme", "value": theme, "url": demo.address}])
     page = context.new_page()
     sign_in(page, demo)
     hero = page.get_by_role("link", name="Look and decide")
     expect(hero).to_be_visible(timeout=BEAR_WITHIN_MS)
-    page.wait_for_timeout(1500)  # pictures of the strip and the cameras' ages
-    page.screenshot(path=PICTURES / f"watch-{stem}.jpg", type="jpeg", quality=80)
-    hero.click()
-    page.wait_for_function("() => document.getElementById('stage-image').naturalWidth > 0")
-    page.wait_for_timeout(500)
-    page.screenshot(path=PICTURES / f"alert-{stem}.jpg", type="jpeg", quality=80)
+    page.wait_for_timeout(5000)  # the bear walks into the picture
+    page.reload()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    if name.startswith("alert"):
+        hero.click()
+        page.wait_for_url("**/alerts/*")
+        page.wait_for_function("() => document.getElementById('stage-image').naturalWidth > 0")
+        page.wait_for_timeout(500)
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=80)
     context.close()
 
 
@@ -101,8 +104,8 @@ def every_page(browser: Browser) -> int:
 def _album(browser: Browser, world: World, size: ViewportSize, stem: str) -> None:
     context = browser.new_context(viewport=size, base_url=world.url, color_scheme="light", service_workers="block")
     public = browser.new_context(viewport=size, base_url=world.url, color_scheme="light", locale="en")
-    context.add_cookies([{"name": "bearwatch", "value": world.token(), "url": world.url}])
     for sheet, path in world.pages():
+        context.add_cookies([{"name": "bearwatch", "value": world.token(sheet.who), "url": world.url}])
         page = (public if sheet.public else context).new_page()
         page.goto(path)
         page.wait_for_timeout(300)
@@ -136,9 +139,9 @@ def main() -> None:
     with launched() as browser:
         print(f"Wrote {every_page(browser)} pictures to {PAGES}")
     with TemporaryDirectory() as directory, running_demo(Path(directory) / "demo") as demo, launched() as browser:
-        photograph(browser, demo, DESKTOP, "light", "desktop")
-        photograph(browser, demo, PHONE, "dark", "phone")
-        photograph(browser, demo, PHONE, "red", "phone-red")
+        photograph(browser, demo, DESKTOP, "light", "watch-desktop")
+        photograph(browser, demo, PHONE, "dark", "watch-phone")
+        photograph(browser, demo, PHONE, "red", "alert-phone-red")
     print(f"Wrote {len(list(PICTURES.glob('*.jpg')))} pictures to {PICTURES}")
 
 

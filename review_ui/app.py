@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import anyio.to_thread
 import redis
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -14,6 +15,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from core.clock import now_s
 from core.config import Config
@@ -22,11 +24,12 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui import openapi
+from review_ui import openapi, totp
 from review_ui.board import CameraBoard
 from review_ui.caretaker import keep_going
 from review_ui.errors import install_error_pages
 from review_ui.live import LiveHub
+from review_ui.looks import LooksByTurns
 from review_ui.oidc import OpenId
 from review_ui.pages import STATIC_DIR, Pages
 from review_ui.protection import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
@@ -58,10 +61,43 @@ from review_ui.routes import (
     sightings,
     timeline,
     watch,
+    weather,
 )
+from review_ui.secretbox import SecretBox
+from review_ui.sheets import bundle
 from review_ui.site import Site
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+MODULES: Final = (
+    watch,
+    alerts,
+    sightings,
+    media,
+    login,
+    api,
+    api_sightings,
+    api_people,
+    metrics,
+    predict,
+    timeline,
+    weather,
+    camper,
+    appeals,
+    account,
+    push,
+    people,
+    labels,
+    labels_api,
+    models,
+    ledger,
+    cameras,
+    reports,
+    rollout,
+    rollout_api,
+    audit,
+    lots,
+)
+"""What has routes."""
 
 
 def create_app(
@@ -82,6 +118,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(totp.seal_what_is_clear, site.database, site.secrets)
         await site.hub.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(site.hub.run)
@@ -106,38 +143,12 @@ def create_app(
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
             Middleware(predict.PictureBodies),
+            Middleware(LooksByTurns),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
     )
     app.state.site = site
-    for module in (
-        watch,
-        alerts,
-        sightings,
-        media,
-        login,
-        api,
-        api_sightings,
-        api_people,
-        metrics,
-        predict,
-        timeline,
-        camper,
-        appeals,
-        account,
-        push,
-        people,
-        labels,
-        labels_api,
-        models,
-        ledger,
-        cameras,
-        reports,
-        rollout,
-        rollout_api,
-        audit,
-        lots,
-    ):
+    for module in MODULES:
         app.include_router(module.router)
     app.mount(f"/static/{site.pages.version}", KeptForEver(directory=STATIC_DIR), name="static")
     install_error_pages(app)
@@ -147,6 +158,13 @@ def create_app(
 
 class KeptForEver(StaticFiles):
     """Static files under an address that changes with their content: browsers need never ask again."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """As the base class; bundles of style sheets are made of several files."""
+        text = bundle(STATIC_DIR, path)
+        if text is None:
+            return await super().get_response(path, scope)
+        return Response(text, media_type="text/css", headers={"Cache-Control": FOR_EVER})
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
         """As the base class, with the header."""
@@ -172,4 +190,5 @@ def _site(
         clock=clock,
         openid=OpenId(settings, clock),
         road=RoadBook(settings.bearwatch_config, config),
+        secrets=SecretBox.of(settings),
     )

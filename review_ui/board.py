@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,9 +20,11 @@ from core.messages import CameraStatus
 from core.telemetry import Telemetry
 from db.models import Mode
 from review_ui.words import MODE_MEANINGS, MODE_NAMES, age
+from rollout.sight import Lack
 
 log = logging.getLogger(__name__)
 
+NOTHING_LACKS: Final[Mapping[str, Lack]] = {}
 COPY_GOOD_S: Final = 6.0
 """An older copy means that this process has stopped reading."""
 
@@ -47,10 +49,14 @@ class CameraView:
     seeing: Seeing
     why: str
     content_age_s: float | None
+    unwatched_s: float | None = None
+    """How long nobody has looked at its pictures although campers rely on it; None: it is watched, or nobody does."""
 
     @property
     def text(self) -> str:
         """One line in plain words."""
+        if self.unwatched_s is not None:
+            return f"NOT WATCHED for {age(self.unwatched_s)}{': ' if self.why else ''}{self.why}"
         if self.seeing is Seeing.SEES:
             return f"{age(self.content_age_s or 0.0)} ago"
         if self.seeing is Seeing.OFF:
@@ -68,8 +74,10 @@ class ModeView:
     campsite: str
     mode: Mode
     blind: tuple[CameraView, ...]
+    unwatched: tuple[CameraView, ...]
+    """Cameras whose pictures do not reach the model: on their account nobody is warned now."""
     manual_watch: bool
-    """No camera sees: whatever was granted, only people watch."""
+    """No camera sees, or none is watched: whatever was granted, only people watch."""
     handover: int | None = None
     """How often somebody was paged since authority ended here; None unless nobody has taken over the watch yet."""
     switched_off: bool = False
@@ -116,16 +124,18 @@ class CameraBoard:
         """Whether Redis did not answer when it was last asked."""
         return self._copy.away
 
-    def cameras(self, now: float) -> list[CameraView]:
-        """All configured cameras, those of one campsite together."""
+    def cameras(self, now: float, lacks: Mapping[str, Lack] = NOTHING_LACKS) -> list[CameraView]:
+        """All configured cameras, those of one campsite together; ``lacks`` are those without sight, by camera."""
         copy = self._copy
         order = {campsite: index for index, campsite in enumerate(self.config.campsites)}
-        views = [self._view(key, copy, now) for key in self.config.cameras]
+        views = [_unwatched(self._view(key, copy, now), lacks.get(key), now) for key in self.config.cameras]
         return sorted(views, key=lambda view: order[view.campsite_id])
 
-    def modes(self, authorities: Mapping[str, Mode], now: float) -> list[ModeView]:
+    def modes(
+        self, authorities: Mapping[str, Mode], now: float, lacks: Mapping[str, Lack] = NOTHING_LACKS
+    ) -> list[ModeView]:
         """What holds at each campsite that has cameras, given the authority that was granted there."""
-        cameras = self.cameras(now)
+        cameras = self.cameras(now, lacks)
         return [
             _mode(
                 key, site.name or key, authorities.get(key, Mode.SHADOW), [c for c in cameras if c.campsite_id == key]
@@ -165,6 +175,14 @@ class CameraBoard:
 
 
 def _mode(campsite_id: str, name: str, granted: Mode, cameras: list[CameraView]) -> ModeView:
-    blind = tuple(camera for camera in cameras if camera.seeing is Seeing.BLIND)
-    nobody_sees = not any(camera.seeing is Seeing.SEES for camera in cameras)
-    return ModeView(campsite_id, name, granted, blind, nobody_sees)
+    unwatched = tuple(camera for camera in cameras if camera.unwatched_s is not None)
+    blind = tuple(camera for camera in cameras if camera.seeing is Seeing.BLIND and camera not in unwatched)
+    nobody_sees = not any(camera.seeing is Seeing.SEES and camera not in unwatched for camera in cameras)
+    return ModeView(campsite_id, name, granted, blind, unwatched, nobody_sees)
+
+
+def _unwatched(view: CameraView, lack: Lack | None, now: float) -> CameraView:
+    if lack is None:
+        return view
+    since = lack.lost_at if lack.watched_at is None else lack.watched_at
+    return replace(view, unwatched_s=max(0.0, now - since))

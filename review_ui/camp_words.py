@@ -19,8 +19,9 @@ _EN: Final = {
     "last_seen": "Last seen at {clock}.",
     "none": "No bear warning now",
     "not_a_promise": "That is not a promise. A bear can come at any time. Keep food locked away.",
-    "partly_blind": "Some cameras do not see now. A bear may pass without a warning.",
-    "blind": "The cameras do not see now",
+    "partly_blind": "Some cameras are not watching now. A bear may pass without a warning.",
+    "blind": "The cameras are not watching now",
+    "unwatched_since": "Not watching since {clock}.",
     "blind_means": "Nobody is watching through them. Do not take a missing warning as a sign that there is no bear.",
     "off": "This page is not in service",
     "off_means": "A camera system is being tried out here. It warns nobody yet: not on this page, and not otherwise. "
@@ -66,8 +67,9 @@ _ES: Final = {
     "last_seen": "Visto por última vez a las {clock}.",
     "none": "No hay aviso de oso ahora",
     "not_a_promise": "No es una promesa. Un oso puede venir en cualquier momento. Guarde la comida bajo llave.",
-    "partly_blind": "Algunas cámaras no ven ahora. Un oso puede pasar sin aviso.",
-    "blind": "Las cámaras no ven ahora",
+    "partly_blind": "Algunas cámaras no vigilan ahora. Un oso puede pasar sin aviso.",
+    "blind": "Las cámaras no vigilan ahora",
+    "unwatched_since": "No vigilan desde las {clock}.",
     "blind_means": "Nadie vigila con ellas. Que no haya aviso no significa que no haya osos.",
     "off": "Esta página no está en servicio",
     "off_means": "Aquí se prueba un sistema de cámaras. Todavía no avisa a nadie: ni en esta página ni de otra manera. "

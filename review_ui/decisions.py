@@ -16,6 +16,7 @@ from review_ui.words import VERDICT_WORDS
 from rollout.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
 from rollout.outward import Outward
 
+SECOND_LOOK_FIRST = "A second look at this alert waits for you. Take it first; then you may decide."
 KEY_TAKEN = "This idempotency key belongs to another decision. Reload the page and decide again."
 
 
@@ -56,14 +57,18 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
 
     1. An alert that is hidden from this person does not exist for them.
     2. The score was hidden from whoever gave the first answer, and from nobody after: that is written down.
-    3. A conflict leaves no trace. A key that was used for something else is one, too.
+    3. Whoever may take a second look at it takes that first: a decision beside it would say what stands.
+    4. A conflict leaves no trace. A key that was used for something else is one, too.
     """
     now = site.clock()
     try:
         with site.database.write() as session:
-            alert = find_alert(session, alert_id, visible(session, account, now))
+            sight = visible(session, account, now)
+            alert = find_alert(session, alert_id, sight)
             if alert is None:
                 return None
+            if alert.id in sight.second_looks:
+                return Conflict(SECOND_LOOK_FIRST, alert.version, "second_look")
             try:
                 review = decide(session, _decision(session, account, alert, answer), Outward.of(site.config), now)
             except SomebodyElseWasFirst as first:

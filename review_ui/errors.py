@@ -7,6 +7,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from review_ui.problems import problem
 from review_ui.protection import HEADERS
-from review_ui.resume import keep
+from review_ui.resume import keep, whose
 from review_ui.security import Owes
 from review_ui.site import BadToken, NotAllowed, Owing, SignInFirst, site_of
 
@@ -60,9 +61,13 @@ async def _sign_in_first(request: Request, _error: Exception) -> Response:
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(wanted, safe='')}", status_code=303)
     site = site_of(request)
-    fields = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    kept = keep(request.url.path, fields, site.config, site.clock())
-    context = {"next": "/", "kept": kept, "name": "", "error": "Your session has ended.", "openid": site.openid.offered}
+    fields = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
+    user = await run_in_threadpool(whose, site.database, request.cookies.get(site.cookie))
+    kept = keep(request.url.path, fields, site.config, site.clock(), user)
+    context = {
+        "next": kept.page if kept else "/", "kept": kept, "name": "", "error": "Your session has ended.",
+        "openid": site.openid.offered,
+    }  # fmt: skip
     return site.pages.render(request, "login.html", context, status=401)
 
 
@@ -89,7 +94,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if for_a_program(request):
         return _problem(error)
     status = HTTPStatus(error.status_code)
-    detail = error.detail if error.detail != status.phrase else ""
+    detail = error.detail if error.detail != status.phrase else _WHAT_NOW.get(error.status_code, "")
     context = {"title": _TITLES.get(error.status_code, status.phrase), "detail": detail}
     return site_of(request).pages.render(
         request, "error.html", context, status=error.status_code, headers=error.headers
@@ -128,6 +133,10 @@ async def _our_fault(request: Request, _error: Exception) -> Response:
     return response
 
 
+_WHAT_NOW = {
+    404: "The address is wrong, or what was here is gone, not yours, or hidden while you are on watch.",
+    405: "This address is for sending a form. Go back to the page you came from, and send it again.",
+}
 _TITLES = {
     403: "Not allowed",
     404: "Nothing here",

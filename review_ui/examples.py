@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from review_ui.examples_labels import LABEL_EXAMPLES
+from review_ui.examples_record import RECORD_EXAMPLES
+from review_ui.examples_road import ROAD_EXAMPLES
+
 _ALERT: Final = {
     "id": 17,
     "version": 1,
@@ -63,11 +67,37 @@ _CAMERA: Final = {
     "seeing": "sees",
     "why": "",
     "content_age_s": 0.4,
+    "unwatched_s": None,
+}
+
+_WEATHER: Final = {
+    "region": "sierra",
+    "at": 1800000000.0,
+    "temperature_c": 4.2,
+    "rain_mm": 0.6,
+    "wind_ms": 2.1,
+    "sky": "fog",
+    "source": "station at the ranger house",
 }
 
 EXAMPLES: Final[dict[str, Any]] = {
+    **LABEL_EXAMPLES,
+    **RECORD_EXAMPLES,
+    **ROAD_EXAMPLES,
     "AlertOut": _ALERT,
     "AlertsOut": {"alerts": [_ALERT], "next_after": None},
+    "AlertFileOut": {
+        **_ALERT,
+        "frames": [
+            {"captured_at": 1800000000.4, "picture": _ALERT["cover"], "box": [0.31, 0.42, 0.55, 0.87], "agrees": True}
+        ],
+        "history": [
+            {"at": 1800000000.8, "who": "Tracker", "what": "raised the alert 0.4 s after the frame", "undone": False}
+        ],
+        "opinion": None,
+        "second_look": None,
+        "held": 0,
+    },
     "DecisionIn": {"verdict": "bear", "seen_version": 1, "idempotency_key": "6f1c2d3e-0a1b-4c5d-8e9f-001122334455"},
     "DecisionOut": {
         "review": 31,
@@ -91,9 +121,9 @@ EXAMPLES: Final[dict[str, Any]] = {
     "MatchOut": _MATCH,
     "WatchIn": {"campsite": "upper-pines"},
     "WatchOut": _WATCH,
-    "WatchesOut": {"watches": [_WATCH]},
+    "WatchesOut": {"watches": [_WATCH], "next_after": None},
     "CameraOut": _CAMERA,
-    "CamerasOut": {"cameras": [_CAMERA]},
+    "CamerasOut": {"cameras": [_CAMERA], "next_after": None},
     "Health": {
         "database": True,
         "redis": True,
@@ -112,7 +142,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     },
     "TokenIn": {"name": "siren at the gate", "rights": ["view"], "campsites": ["upper-pines"], "days": 90},
     "TokenOut": _TOKEN,
-    "TokensOut": {"tokens": [_TOKEN]},
+    "TokensOut": {"tokens": [_TOKEN], "next_after": None},
     "NewTokenOut": {"id": 2, "token": "bw_Jx0s4v7y9zA1bC2dE3fG4hI5jK6lM7nO8pQ9rS0tUv"},
     "PersonIn": {"name": "night-ranger", "role": "ranger", "campsites": ["upper-pines"]},
     "PersonChange": {"role": "lead_ranger", "campsites": []},
@@ -141,6 +171,13 @@ EXAMPLES: Final[dict[str, Any]] = {
     "OutcomeOut": {"done": True, "phase": "handover", "why": [], "events": ["killed", "breaker_opened"]},
     "AuditAnswerIn": {"bear": "yes", "marked": [14, 15], "idempotency_key": "7a6b5c4d-3333-4444-8555-666677778888"},
     "AuditAnswerOut": {"id": 5, "sheet": 40, "bear": "yes", "marked": [14, 15], "answered_at": 1800000100.0},
+    "WeatherIn": {"observations": [_WEATHER]},
+    "WeatherStoredOut": {"new": 1, "replaced": 0},
+    "NightWeatherOut": {
+        **{k: v for k, v in _WEATHER.items() if k != "region"},
+        "own": False,
+        "campsite": "upper-pines",
+    },
     "ExperimentIn": {
         "name": "do alarms change what we see",
         "campsites": ["upper-pines", "lower-pines"],
@@ -155,3 +192,12 @@ EXAMPLES: Final[dict[str, Any]] = {
         "detail": "There is no such alert, or it is hidden while you are on watch.",
     },
 }
+
+ANSWERS: Final[dict[tuple[str, str], Any]] = {
+    ("GET", "/api/v1/events"): (
+        'id: 904\nevent: ledger\ndata: {"kind":"alert.raised","subject":"alert:17","campsite":"upper-pines"}\n\n'
+    ),
+    ("POST", "/api/v1/camp/{campsite}/messages"): {"received": True},
+    ("POST", "/api/v1/cameras/{camera}/test"): {"asked": True},
+}
+"""What is answered where no model describes it."""

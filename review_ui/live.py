@@ -8,9 +8,8 @@ An event says only what changed, never what the model thinks: pages fetch the re
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, TypeVarTuple
 
@@ -18,21 +17,20 @@ import anyio
 import anyio.to_thread
 import redis
 import redis.asyncio
-from fastapi.sse import ServerSentEvent, format_sse_event
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from core.telemetry import BELL_CHANNEL
 from db.ledger import head_seq
-from db.models import Alert, Encounter, LedgerEntry
+from db.models import LedgerEntry
 from db.session import Database
 from review_ui.board import CameraBoard, CameraView, ModeView
+from review_ui.happenings import Happening, entries, happenings, on_the_wire
 from review_ui.modes import modes_now
 from review_ui.rights import Right
 from review_ui.security import Account
 from review_ui.tokens import still_here
 from review_ui.visibility import Visible, visible, visible_to
+from rollout.sight import lacking
 
 log = logging.getLogger(__name__)
 
@@ -49,38 +47,7 @@ READ_AT_ONCE: Final = 500
 MOST_MISSED: Final = 1000
 """A browser that missed more than this reloads instead of catching up."""
 QUEUE_LENGTH: Final = 256
-"""A browser that lags this far behind is cut off; it comes back by itself and catches up."""
-CAMPER_KINDS: Final = ("camper.report", "camper.complaint", "camper.handled")
-"""What people wrote or did: it reaches those who are blind to the campsite too. Appeals are not announced."""
-KINDS: Final = ("alert.", "review.", "sighting.", "watch.", *CAMPER_KINDS)
-OWN_KINDS: Final = ("sighting.", "watch.")
-"""A person's own acts: these reach their other pages even while the campsite is hidden."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One ledger entry, as far as a page may know it."""
-
-    seq: int
-    kind: str
-    subject: str
-    campsite: str | None
-    actor: str
-    span: tuple[float, float] | None = None
-    """For an alert: the first and last moment of what the model saw."""
-
-    def event(self) -> ServerSentEvent:
-        """As it goes over the wire."""
-        data = {"kind": self.kind, "subject": self.subject, "campsite": self.campsite}
-        return ServerSentEvent(event="ledger", id=str(self.seq), data=data)
-
-    def may_reach(self, account: Account, sight: Visible) -> bool:
-        """Whether this person may hear of it now."""
-        if sight.shows(self.campsite, self.span):
-            return True
-        if self.kind in CAMPER_KINDS:
-            return self.campsite is None or account.covers(self.campsite)
-        return self.kind.startswith(OWN_KINDS) and self.actor == f"user:{account.id}"
+"""A browser that lags so many pieces behind is cut off; it comes back by itself and catches up."""
 
 
 @dataclass(eq=False, slots=True)
@@ -91,12 +58,12 @@ class Listener:
     sent: int
     """Number of the newest ledger entry it has been given or has been found not to be for it."""
     sight: Visible = field(default_factory=Visible)
-    queue: asyncio.Queue[ServerSentEvent | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
 
-    def give(self, event: ServerSentEvent | None) -> None:
-        """Queue an event; a page that does not keep up is cut off (None ends its stream)."""
+    def give(self, piece: bytes | None) -> None:
+        """Queue a piece of the stream; a page that does not keep up is cut off (None ends its stream)."""
         try:
-            self.queue.put_nowait(event)
+            self.queue.put_nowait(piece)
         except asyncio.QueueFull:
             while not self.queue.empty():
                 self.queue.get_nowait()
@@ -148,43 +115,37 @@ class LiveHub:
         """How many pages are open."""
         return len(self._listeners)
 
-    async def events(self, account: Account, after: int | None) -> AsyncIterator[ServerSentEvent]:
-        """What happens from now on; with ``after``, first everything since that ledger entry."""
-        async for batch in self.batches(account, after):
-            for event in batch:
-                yield event
-
-    async def batches(self, account: Account, after: int | None) -> AsyncIterator[list[ServerSentEvent]]:
-        """The same, as much at once as there is: a burst is one piece of work for each page, not many."""
+    async def pieces(self, account: Account, after: int | None) -> AsyncIterator[bytes]:
+        """What happens from now on, as much at once as there is; with ``after``, first all since that ledger entry."""
         listener = Listener(account, self._seq)
         self._listeners.add(listener)
         try:
-            async for event in self._catch_up(listener, after):
-                yield [event]
+            async for piece in self._catch_up(listener, after):
+                yield piece
             while not self._closed:
                 waiting = [await listener.queue.get()]
                 while not listener.queue.empty():
                     waiting.append(listener.queue.get_nowait())
-                batch = [each for each in waiting if each is not None]
-                if batch:
-                    yield batch
-                if len(batch) < len(waiting):
+                said = [each for each in waiting if each is not None]
+                if said:
+                    yield b"".join(said)
+                if len(said) < len(waiting):
                     return
         finally:
             self._listeners.discard(listener)
 
-    async def _catch_up(self, listener: Listener, after: int | None) -> AsyncIterator[ServerSentEvent]:
+    async def _catch_up(self, listener: Listener, after: int | None) -> AsyncIterator[bytes]:
         upto = listener.sent  # later entries reach the listener's queue
         start = upto if after is None else after
-        yield ServerSentEvent(event="hello", id=str(min(start, upto)), retry=2000, data={"at": self.clock()})
+        yield on_the_wire("hello", {"at": self.clock()}, id=min(start, upto), retry=2000)
         yield _cameras_for(listener.account, await self._in_thread(self._cameras_news))
         listener.sight = await self._in_thread(self._sight_of, listener.account)
         if start > upto or upto - start > MOST_MISSED:
-            yield ServerSentEvent(event="resync", id=str(upto), data={})
+            yield on_the_wire("resync", {}, id=upto)
             return
-        for happening in await self._in_thread(self._between, start, upto):
-            if happening.may_reach(listener.account, listener.sight):
-                yield happening.event()
+        missed = await self._in_thread(self._between, start, upto) if start < upto else []
+        if told := [each.wire for each in missed if each.may_reach(listener.account, listener.sight)]:
+            yield b"".join(told)
 
     # Tasks ---------------------------------------------------------------------------------------------------
 
@@ -202,20 +163,27 @@ class LiveHub:
             await anyio.sleep(max(0.0, began + GATHER_S - anyio.current_time()))
 
     async def _step(self) -> int:
-        happenings, seq = await self._in_thread(self._news, self._seq)
+        news, seq = await self._in_thread(self._news, self._seq)
         sights: dict[str, Visible | None] = {}
-        while happenings and (new := [a for a in self._accounts() if a.session not in sights]):
+        while news and (new := [a for a in self._accounts() if a.session not in sights]):
             sights |= await self._in_thread(self._sights, new)  # meanwhile others may come
         read = seq - self._seq
         self._seq = seq
-        told = [(happening, happening.event()) for happening in happenings]
-        for listener in self._listeners:
-            for happening, event in told:
-                sight = sights[listener.account.session]
-                if sight and happening.seq > listener.sent and happening.may_reach(listener.account, sight):
-                    listener.give(event)
-            listener.sent = max(listener.sent, seq)
+        self._tell(news, seq, sights)
         return read
+
+    def _tell(self, news: Collection[Happening], seq: int, sights: Mapping[str, Visible | None]) -> None:
+        """Give each page what it may know, as one piece. Those who may know the same share it."""
+        pieces: dict[tuple[int, ...], bytes] = {}
+        for listener in self._listeners:
+            account, sight = listener.account, sights.get(listener.account.session)
+            theirs = [h for h in news if sight and h.seq > listener.sent and h.may_reach(account, sight)]
+            listener.sent = max(listener.sent, seq)
+            if theirs:
+                which = tuple(each.seq for each in theirs)
+                if which not in pieces:
+                    pieces[which] = b"".join(each.wire for each in theirs)
+                listener.give(pieces[which])
 
     async def _hear_the_bell(self) -> None:
         while True:
@@ -247,17 +215,21 @@ class LiveHub:
                 log.exception("live events: the database cannot be read; trying again")
 
     async def _tell_cameras(self) -> None:
+        listeners = list(self._listeners)  # whoever comes meanwhile has just been told
         news = await self._in_thread(self._cameras_news)
-        accounts, sights = await self._in_thread(self._who_sees_what, self._accounts())
-        for listener in list(self._listeners):
+        accounts, sights = await self._in_thread(self._who_sees_what, [each.account for each in listeners])
+        told: dict[frozenset[str] | None, bytes] = {}  # the same for all who may see the same campsites
+        for listener in listeners:
             account = accounts.get(listener.account.session)
             if account is None or not account.may(Right.VIEW):
                 listener.give(None)  # logged out, expired, switched off, or the role has changed
                 continue
             if (account, sights[account.session]) != (listener.account, listener.sight):
                 listener.account, listener.sight = account, sights[account.session]
-                listener.give(ServerSentEvent(event="resync", data={}))
-            listener.give(_cameras_for(account, news))
+                listener.give(on_the_wire("resync", {}))
+            if account.campsites not in told:
+                told[account.campsites] = _cameras_for(account, news)
+            listener.give(told[account.campsites])
 
     # Reading, in threads -------------------------------------------------------------------------------------
 
@@ -273,15 +245,13 @@ class LiveHub:
 
     def _news(self, after: int) -> tuple[list[Happening], int]:
         with self.database.read() as session:
-            rows = session.scalars(
-                select(LedgerEntry).where(LedgerEntry.seq > after).order_by(LedgerEntry.seq).limit(READ_AT_ONCE)
-            ).all()
-            return _happenings(session, rows), rows[-1].seq if rows else after
+            rows = session.execute(entries().where(LedgerEntry.seq > after).limit(READ_AT_ONCE)).all()
+            return happenings(session, rows), rows[-1].seq if rows else after
 
     def _between(self, after: int, upto: int) -> list[Happening]:
         with self.database.read() as session:
-            entries = select(LedgerEntry).where(LedgerEntry.seq > after, LedgerEntry.seq <= upto)
-            return _happenings(session, session.scalars(entries.order_by(LedgerEntry.seq)).all())
+            between = entries().where(LedgerEntry.seq > after, LedgerEntry.seq <= upto)
+            return happenings(session, session.execute(between).all())
 
     def _sight_of(self, account: Account) -> Visible:
         with self.database.read() as session:
@@ -303,8 +273,8 @@ class LiveHub:
     def _cameras_news(self) -> _CamerasNews:
         now = self.clock()
         with self.database.read() as session:
-            modes = modes_now(session, self.board, now)
-        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now)), tuple(modes))
+            modes, lacks = modes_now(session, self.board, now), lacking(session, now)
+        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now, lacks)), tuple(modes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +285,7 @@ class _CamerasNews:
     modes: tuple[ModeView, ...]
 
 
-def _cameras_for(account: Account, news: _CamerasNews) -> ServerSentEvent:
+def _cameras_for(account: Account, news: _CamerasNews) -> bytes:
     """What the cameras of somebody's campsites are worth."""
     modes = [mode for mode in news.modes if account.covers(mode.campsite_id)]
     cameras = [
@@ -324,13 +294,7 @@ def _cameras_for(account: Account, news: _CamerasNews) -> ServerSentEvent:
         if account.covers(view.campsite_id)
     ]
     data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes)}
-    return ServerSentEvent(event="cameras", data={**data, "modes": {m.campsite_id: m.mode for m in modes}})
-
-
-def on_the_wire(event: ServerSentEvent) -> bytes:
-    """An event as its bytes."""
-    data = None if event.data is None else json.dumps(event.data, separators=(",", ":"))
-    return format_sse_event(data_str=data, event=event.event, id=event.id, retry=event.retry)
+    return on_the_wire("cameras", {**data, "modes": {m.campsite_id: m.mode for m in modes}})
 
 
 def shape(modes: list[ModeView]) -> str:
@@ -341,30 +305,5 @@ def shape(modes: list[ModeView]) -> str:
 def _shape(view: ModeView) -> str:
     people = "" if view.handover is None else f"h{view.handover}"
     marks = f"{'!' * view.manual_watch}{'-' * view.switched_off}{people}"
-    return f"{view.campsite_id}={view.mode}{marks}:{','.join(camera.id for camera in view.blind)}"
-
-
-def _happenings(session: Session, rows: Collection[LedgerEntry]) -> list[Happening]:
-    wanted = [row for row in rows if row.kind.startswith(KINDS)]
-    spans = _spans(session, {number for row in wanted if (number := _alert_number(row.subject)) is not None})
-    return [
-        Happening(row.seq, row.kind, row.subject, row.campsite, row.actor, spans.get(_alert_number(row.subject)))
-        for row in wanted
-    ]
-
-
-def _spans(session: Session, alerts: Collection[int]) -> dict[int | None, tuple[float, float]]:
-    """From when to when what each alert is about was seen."""
-    if not alerts:
-        return {}
-    rows = session.execute(
-        select(Alert.id, Encounter.first_at, Encounter.last_at)
-        .join(Encounter, Encounter.id == Alert.encounter_id)
-        .where(Alert.id.in_(alerts))
-    )
-    return {row.id: (row.first_at, row.last_at) for row in rows}
-
-
-def _alert_number(subject: str) -> int | None:
-    kind, _, number = subject.partition(":")
-    return int(number) if kind == "alert" and number.isascii() and number.isdigit() else None
+    blind, unwatched = (",".join(camera.id for camera in some) for some in (view.blind, view.unwatched))
+    return f"{view.campsite_id}={view.mode}{marks}:{blind}{'~' * bool(unwatched)}{unwatched}"

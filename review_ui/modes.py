@@ -10,6 +10,7 @@ from db.models import Mode
 from review_ui.board import CameraBoard, ModeView
 from rollout.authority import authority
 from rollout.permission import switched_off
+from rollout.sight import lacking
 from rollout.state import State
 from rollout.store import load
 
@@ -17,14 +18,14 @@ from rollout.store import load
 def modes_now(session: Session, board: CameraBoard, now: float) -> list[ModeView]:
     """What holds at each campsite: the authority granted there, whether any camera sees, and who watches instead."""
     granted = {campsite: authority(session, campsite, now) for campsite in board.config.campsites}
-    paged = _paged(load(session))
+    paged, lacks = _paged(load(session)), lacking(session, now)
     return [
         replace(
             view,
             handover=paged.get(view.campsite_id),
             switched_off=view.mode is not Mode.SHADOW and switched_off(session, view.campsite_id, now),
         )
-        for view in board.modes(granted, now)
+        for view in board.modes(granted, now, lacks)
     ]
 
 

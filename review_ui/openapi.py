@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from review_ui.examples import EXAMPLES
+from review_ui.examples import ANSWERS, EXAMPLES
 from review_ui.problems import MEDIA_TYPE, Problem
 
 PREFIX: Final = "/api/v1/"
@@ -70,16 +70,37 @@ def describe(app: FastAPI) -> dict[str, Any]:
             if status == "422":
                 known["description"] = words
             known["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        if "409" in operation["responses"]:
-            operation["responses"]["409"]["content"] = {
-                MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}
-            }
+        for status in operation["responses"].keys() & {"409", "429"}:
+            no = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            operation["responses"][status]["content"] = no
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _show_answers(operation, ANSWERS.get((method.upper(), path)))
     for name in set(schemas) - _used(document):
         del schemas[name]
     return document
+
+
+def _show_answers(operation: dict[str, Any], said: Any) -> None:
+    """Give an operation's good answers an example where their schema is no model that has one itself."""
+    for status, answer in operation["responses"].items():
+        for content in answer.get("content", {}).values() if status.startswith("2") else ():
+            example = said if said is not None else _example_of(content.get("schema", {}))
+            if example is not None and "$ref" not in content.get("schema", {}):
+                content["example"] = example
+
+
+def _example_of(schema: Mapping[str, Any]) -> Any:
+    """What a list of models, or a model or null, looks like; None when nothing is known of it."""
+    if "$ref" in schema:
+        return EXAMPLES.get(schema["$ref"].rpartition("/")[2])
+    if schema.get("type") == "array":
+        one = _example_of(schema["items"])
+        return None if one is None else [one]
+    return next((found for each in schema.get("anyOf", ()) if (found := _example_of(each)) is not None), None)
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

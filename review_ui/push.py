@@ -7,17 +7,11 @@ thinks, where, or how sure it is. Whoever is blind to a campsite hears nothing o
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import delete, select, update
@@ -28,14 +22,18 @@ from db.ledger import head_seq, record
 from db.models import Alert, AlertStatus, Encounter, LedgerEntry, LoginSession, Mode, PushKey, User
 from db.models import PushSubscription as Subscription
 from db.session import Database
-from review_ui.push_sealing import SiteKey, check_browser_key, new_site_key, seal, vapid
+from review_ui.push_sealing import SiteKey, check_browser_key, new_site_key
+from review_ui.push_sending import GONE, Device, Sender, Words, is_service, send
 from review_ui.rights import Right
 from review_ui.security import Account, account_for
 from review_ui.visibility import visible_to
 
 log = logging.getLogger(__name__)
 
-WORDS: Final = json.dumps({"title": "Bearwatch", "body": "Look at the queue."}).encode()
+WORDS: Final = Words("Bearwatch", "Look at the queue.")
+TEST_WORDS: Final = Words("Bearwatch", "A test: this device is told of new alerts.", quiet=True)
+DEFAULT_CONTACT: Final = "https://localhost"
+"""Whom a push service is told to write to where nothing is configured."""
 MOST_DEVICES: Final = 10
 """Of one person; the oldest gives way."""
 FRESH_S: Final = 600.0
@@ -43,44 +41,11 @@ FRESH_S: Final = 600.0
 QUIET_S: Final = 10.0
 """A device is told at most once in this time; what comes meanwhile is told after it."""
 TRY_FOR_S: Final = 120.0
-LIVES_S: Final = 600
-"""How long a push service keeps a message for a device that is away."""
-ANSWER_WITHIN_S: Final = 10.0
-GONE: Final = (404, 410)
 READ_AT_ONCE: Final = 500
 
 
 class NotAService(ValueError):
     """An address that is no known push service: this server speaks to no others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """Where one browser is told, and what it needs to read it."""
-
-    endpoint: str
-    p256dh: str
-    auth: str
-
-    @property
-    def digest(self) -> str:
-        """What tells endpoints apart."""
-        return hashlib.sha256(self.endpoint.encode()).hexdigest()
-
-    @property
-    def service(self) -> str:
-        """The push service's origin."""
-        parts = urlsplit(self.endpoint)
-        return f"{parts.scheme}://{parts.netloc}"
-
-
-def is_service(endpoint: str, services: str) -> bool:
-    """Whether an endpoint belongs to one of the push services, which are origins with ``*.`` for any sub-domain."""
-    parts = urlsplit(endpoint)
-    if parts.username is not None or not parts.hostname or "\\" in endpoint:
-        return False
-    origin = f"{parts.scheme}://{parts.netloc.lower()}"
-    return any(fnmatchcase(origin, each.rstrip("/").lower()) for each in services.split())
 
 
 def site_key(database: Database, now: float) -> SiteKey:
@@ -101,11 +66,13 @@ def site_key(database: Database, now: float) -> SiteKey:
 
 
 def subscribe(
-    session: Session, account: Account, device: Device, campsites: Collection[str], services: str, now: float
+    session: Session, account: Account, device: Device, campsites: Collection[str] | None, services: str, now: float
 ) -> None:
     """Tell this browser from now on. Raises :class:`NotAService` or :class:`~review_ui.push_sealing.BadKey`.
 
-    A browser belongs to whoever asked last in it.
+    1. A browser belongs to whoever asked last in it.
+    2. ``campsites`` are those that it is told of: none, all of its owner's; None, as before. Of one that is not theirs
+       it is told nothing.
     """
     if not is_service(device.endpoint, services):
         raise NotAService(f"{urlsplit(device.endpoint).hostname} is not among this site's push services")
@@ -115,7 +82,10 @@ def subscribe(
     fresh = known is None or known.user_id != account.id
     row.user_id, row.session_hash, row.endpoint = account.id, account.session, device.endpoint
     row.p256dh, row.auth = device.p256dh, device.auth
-    row.campsites = sorted(each for each in campsites if account.covers(each))
+    if campsites is not None or fresh:
+        asked = set(campsites or ())
+        # Whoever asks for others' campsites alone is told nothing, not everything.
+        row.campsites = sorted({each for each in asked if account.covers(each)} or asked)
     session.add(row)
     session.flush()
     _make_room(session, account.id)
@@ -133,12 +103,41 @@ def unsubscribe(session: Session, account: Account, endpoint: str, now: float) -
     return gone is not None
 
 
+def own_device(session: Session, account: Account, endpoint: str) -> Subscription | None:
+    """A browser of this person that is told, by its address."""
+    digest = Device(endpoint, "", "").digest
+    mine = (Subscription.endpoint_digest == digest, Subscription.user_id == account.id)
+    return session.scalar(select(Subscription).where(*mine))
+
+
+def try_out(database: Database, account: Account, endpoint: str, sender: Sender, now: float) -> str:
+    """Send a quiet message to one's own device; returns what went wrong, or an empty string.
+
+    Once in :data:`QUIET_S`. It is no news: alerts are told as if it had not been sent.
+    """
+    with database.write() as session:
+        row, key = own_device(session, account, endpoint), _key(session)
+        if row is None or key is None:
+            return "This device is not told of anything yet."
+        if row.tested_at is not None and now - row.tested_at < QUIET_S:
+            return "That was a moment ago. Wait ten seconds."
+        row.tested_at = now
+        device = Device(row.endpoint, row.p256dh, row.auth)
+    answer = send(key, device, TEST_WORDS, sender, now)
+    if answer is None:
+        return f"{device.service} does not answer. Try again later; look whether this server may reach it."
+    if not 200 <= answer < 300:
+        return f"{device.service} answered {answer}. Switch the notices off and on again on this device."
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """A new alert, as far as it decides who is told."""
 
     alert_id: int
     campsite: str
+    camera: str
     span: tuple[float, float]
     at: float
 
@@ -164,12 +163,12 @@ def take_news(session: Session, now: float) -> list[News]:
         return []  # another process was faster
     numbers = [int(row.subject.partition(":")[2]) for row in rows if row.kind == "alert.raised"]
     found = session.execute(
-        select(Alert.id, Alert.campsite_id, Encounter.first_at, Encounter.last_at, Alert.created_at)
+        select(Alert.id, Alert.campsite_id, Alert.camera_id, Encounter.first_at, Encounter.last_at, Alert.created_at)
         .join(Encounter, Encounter.id == Alert.encounter_id)
         .where(Alert.id.in_(numbers), Alert.mode != Mode.SHADOW, Alert.status == AlertStatus.OPEN)
         .where(Alert.created_at > now - FRESH_S)
     )
-    return [News(row.id, row.campsite_id, (row.first_at, row.last_at), row.created_at) for row in found]
+    return [News(row.id, row.campsite_id, row.camera_id, (row.first_at, row.last_at), row.created_at) for row in found]
 
 
 def hearers(
@@ -200,7 +199,7 @@ def hearers(
         if any(
             account.covers(new.campsite)
             and (not each.campsites or new.campsite in each.campsites)
-            and sights[key].shows(new.campsite, new.span)
+            and sights[key].shows(new.campsite, new.span, new.camera)
             for new in news
         )
     }
@@ -270,32 +269,7 @@ class Pusher:
         return [(number, device, frozenset(alerts)) for number, (device, alerts) in found.items()]
 
     def _post(self, key: SiteKey, device: Device, now: float) -> int | None:
-        """What the push service answers; None when it does not."""
-        if not is_service(device.endpoint, self.services):
-            return 410  # the site's services have changed
-        request = urllib.request.Request(
-            device.endpoint,
-            seal(WORDS, device.p256dh, device.auth),
-            {
-                "Authorization": vapid(key, device.service, self.contact, now),
-                "Content-Encoding": "aes128gcm",
-                "Content-Type": "application/octet-stream",
-                "TTL": str(LIVES_S),
-                "Urgency": "high",
-                "Topic": "queue",
-            },
-            method="POST",
-        )
-        try:
-            with _OPENER.open(request, timeout=ANSWER_WITHIN_S) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            error.close()
-            log.info("push service %s answered %d", device.service, error.code)
-            return error.code
-        except (OSError, HTTPException) as error:
-            log.warning("push service %s does not answer: %s", device.service, error)
-            return None
+        return send(key, device, WORDS, Sender(self.services, self.contact), now)
 
     def _mark(self, number: int, now: float) -> None:
         with self.database.write() as session:
@@ -306,18 +280,6 @@ class Pusher:
             mine = delete(Subscription).where(Subscription.id == number).returning(Subscription.id)
             if session.scalars(mine).one_or_none() is not None:
                 record(session, at=now, kind="push.ended", subject=f"push:{number}", actor="system")
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A push service that forwards could forward anywhere."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
-        """Never."""
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirects)
 
 
 def _key(session: Session) -> SiteKey | None:

@@ -1,8 +1,7 @@
 """Web Push on the wire: payloads that only the browser can read (RFC 8291), and a signature that says whose they are
 (VAPID, RFC 8292).
 
-The push service carries the message and must not read it. `cryptography` does the arithmetic; where it is not installed
-nobody can ask to be told (:func:`available`).
+The push service carries the message and must not read it. `cryptography` does the arithmetic.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import base64
 import json
 import os
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Final
 
 RECORD_SIZE: Final = 4096
@@ -33,11 +31,6 @@ class SiteKey:
 
     private_pem: str
     public: str
-
-
-def available() -> bool:
-    """Whether this installation can do it."""
-    return find_spec("cryptography") is not None
 
 
 def new_site_key() -> SiteKey:

@@ -33,7 +33,7 @@ class Right(StrEnum):
     STOP = "stop"
     """Stop the rollout. One action, anybody who works here."""
     OPERATE = "operate"
-    """Cameras, masks, breakers, rollout commands other than approving."""
+    """Cameras and masks; asking for the rollout's next step and for more time. Approving it is for others."""
     MODELS = "models"
     """Promote models and roll them back."""
     REPORTS = "reports"
@@ -77,9 +77,9 @@ RIGHT_WORDS: Final = {
     Right.WATCH: "Go on watch and log sightings",
     Right.AUDIT: "Look through camera-hours",
     Right.LABEL: "Label pictures and name unknown animals",
-    Right.APPROVE_WIDEN: "Approve a wider rollout",
+    Right.APPROVE_WIDEN: "Approve a wider rollout, and the end of a breaker",
     Right.STOP: "Stop the rollout",
-    Right.OPERATE: "Run cameras, masks, breakers and the rollout",
+    Right.OPERATE: "Run cameras and masks, ask for the rollout's next step",
     Right.MODELS: "Promote models and roll them back",
     Right.REPORTS: "Read reports",
     Right.LEDGER: "Read the ledger",

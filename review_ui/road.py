@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.config import Config
 from core.config_file import ConfigError, load_config
+from rollout.evidence.comparison import EvidenceRule
 from rollout.road import Road, nowhere
 from rollout.spec_file import load_road, road_of
 
@@ -41,6 +42,10 @@ class RoadBook:
                 self._read = stamps
                 self._read_again()
             return self._road
+
+    def evidence_rule(self) -> EvidenceRule:
+        """How the road says that sightings and detections are matched."""
+        return EvidenceRule.of(self.road().defaults.evidence)
 
     def _read_again(self) -> None:
         try:

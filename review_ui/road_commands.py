@@ -10,11 +10,10 @@ from db.models import Campsite
 from review_ui.security import Account
 from review_ui.site import Site
 from rollout import commands as c
+from rollout import service
 from rollout.civil import Duration
 from rollout.commands import Command, Person, Step
-from rollout.looks import look
-from rollout.service import Outcome, confirm, execute, perform, widen
-from rollout.store import load
+from rollout.service import Outcome, perform
 
 LONGEST_WORDS: Final = 600
 
@@ -26,11 +25,10 @@ def person(account: Account) -> Person:
 
 def go_on(site: Site, account: Account, epoch: int | None, key: str | None, again: bool = False) -> Outcome:
     """Ask to go on, with a fresh look at the gates. Raises :class:`rollout.commands.Refused`."""
-    road, now = site.road.road(), site.clock()
-    with site.database.write() as session:
-        command = widen(session, road, person(account), now, key=key, epoch=epoch, again=again)
-        outcome = execute(session, road, command, now, _actor(account))
-    confirm(site.database, road, now)
+    outcome = service.go_on(
+        site.database, site.road.road(), person(account), site.clock(), key=key, epoch=epoch, again=again,
+        actor=_actor(account),
+    )  # fmt: skip
     _told(site)
     return outcome
 
@@ -42,10 +40,12 @@ def approve(site: Site, account: Account, step: Step, note: str, epoch: int | No
 
 def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> Outcome:
     """Give the running stage more time, with a fresh look at the gates."""
-    road, now = site.road.road(), site.clock()
-    with site.database.read() as session:
-        gates = look(session, road, load(session), now).gates
-    return _obey(site, account, c.Extend(by=person(account), longer=longer, gates=gates, epoch=epoch, key=key))
+    outcome = service.more_time(
+        site.database, site.road.road(), person(account), longer, site.clock(), key=key, epoch=epoch,
+        actor=_actor(account),
+    )  # fmt: skip
+    _told(site)
+    return outcome
 
 
 def narrow(site: Site, account: Account, to: str | None, campsites: Collection[str], reason: str) -> Outcome:

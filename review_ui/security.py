@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from core.clock import now_s
 from db.ledger import record
-from db.models import LoginFailure, LoginSession, Role, User
+from db.models import LoginFailure, LoginSession, Role, User, UserCampsite
 from db.session import Database
 from review_ui.passwords import LONGEST_PASSWORD as LONGEST_PASSWORD
 from review_ui.passwords import WAIT_S, Busy, fits, rehashed
@@ -239,15 +239,29 @@ def account_for(user: User, session_hash: str, required: Collection[str] = ()) -
     return Account(user.id, user.name, Role(user.role), session_hash, campsites or None, None, owes)
 
 
-def valid_sessions(session: Session, hashes: Collection[str], now: float) -> dict[str, User]:
-    """Those of the sessions that have not ended, and whose they are."""
+def valid_accounts(session: Session, hashes: Collection[str], now: float) -> dict[str, Account]:
+    """Whose sessions these are, of those that have not ended; asked for all open pages with each event, so no ORM."""
     rows = session.execute(
-        select(LoginSession.token_hash, User)
+        select(LoginSession.token_hash, User.id, User.name, User.role, User.must_change_password)
         .join(User, User.id == LoginSession.user_id)
         .where(LoginSession.token_hash.in_(hashes), LoginSession.half.is_(False), *_valid(now))
-        .options(selectinload(User.campsites))
-    )
-    return {row.token_hash: row.User for row in rows}
+    ).all()
+    limits: dict[int, set[str]] = {}
+    limited = select(UserCampsite.user_id, UserCampsite.campsite_id)
+    for user, campsite in session.execute(limited.where(UserCampsite.user_id.in_({row.id for row in rows}))):
+        limits.setdefault(user, set()).add(campsite)
+    return {
+        row.token_hash: Account(
+            row.id,
+            row.name,
+            Role(row.role),
+            row.token_hash,
+            frozenset(limits[row.id]) if row.id in limits else None,
+            None,
+            Owes.PASSWORD if row.must_change_password else None,
+        )
+        for row in rows
+    }
 
 
 def sign_out(database: Database, account: Account, now: float) -> None:

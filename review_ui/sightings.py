@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.messages import EncounterKind
 from db.ledger import record
 from db.models import Alert, Camera, Campsite, Encounter, Sighting
 from review_ui.security import Account
-from review_ui.visibility import MATCH_AFTER_S as MATCH_AFTER_S
-from review_ui.visibility import MATCH_BEFORE_S as MATCH_BEFORE_S
 from review_ui.visibility import Visible, blindfolds
 from review_ui.watches import open_watches
+from rollout.evidence.matching import MatchRule
 from rollout.evidence.seals import digest_of_sighting
 
 LONGEST_NOTE: Final = 2000
@@ -68,7 +67,7 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
     :class:`KeyTaken`.
 
     It counts as blind when the model's view of the campsite was hidden from the observer all the time from the
-    moment they saw the animal until now.
+    moment they saw the animal until now; where some cameras advise, that of the camera which they name.
     """
     known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
     if known is not None and known.user_id != account.id:
@@ -88,7 +87,7 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
         seen_at=entered.seen_at,
         sealed_at=now,
         seal=seal_of(entered, account.id, now),
-        blind=fold is not None and fold.all_along_since(entered.seen_at),
+        blind=fold is not None and fold.all_along_since(entered.seen_at, entered.camera),
         idempotency_key=key,
     )
     session.add(sighting)
@@ -105,11 +104,13 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
     return sighting
 
 
-def match(session: Session, sighting: Sighting, sight: Visible) -> Match | None:
-    """Whether the model saw it: the encounter of the same campsite, visible to whoever asks, that began nearest.
+def match(session: Session, sighting: Sighting, sight: Visible, rule: MatchRule) -> Match | None:
+    """Whether the model saw it, by the road's rule: the encounter of the same campsite, or of the camera that the
+    observer named, visible to whoever asks, that began nearest.
 
     A bear's encounter comes first; that of an animal which the model does not know is better than none.
     """
+    named = rule.same_camera and sighting.camera_id is not None
     row = session.execute(
         select(Encounter, Alert.id, Camera.name)
         .join(Camera, Camera.id == Encounter.camera_id)
@@ -117,8 +118,9 @@ def match(session: Session, sighting: Sighting, sight: Visible) -> Match | None:
         .where(
             Camera.campsite_id == sighting.campsite_id,
             sight.encounters(),
-            Encounter.first_at <= sighting.seen_at + MATCH_AFTER_S,
-            Encounter.last_at >= sighting.seen_at - MATCH_BEFORE_S,
+            *([Camera.id == sighting.camera_id] if named else []),
+            func.coalesce(Alert.created_at, Encounter.first_at) <= sighting.seen_at + rule.after_s,
+            Encounter.last_at >= sighting.seen_at - rule.before_s,
         )
     ).all()
     if not row:

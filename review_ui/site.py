@@ -24,6 +24,7 @@ from review_ui.pages import Pages
 from review_ui.presence import Presence
 from review_ui.rights import Right
 from review_ui.road import RoadBook
+from review_ui.secretbox import SecretBox
 from review_ui.security import Account, Client, Owes, account_of
 from review_ui.tokens import bearer_of, token_account
 
@@ -45,6 +46,7 @@ class Site:
     clock: Callable[[], float]
     openid: OpenId
     road: RoadBook
+    secrets: SecretBox
     presence: Presence = field(default_factory=Presence)
     latencies: Latencies = field(default_factory=Latencies)
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from db.ledger import record
 from db.models import ApiToken, Campsite, User
 from review_ui.rights import Right
-from review_ui.security import Account, account_for, digest, valid_sessions
+from review_ui.security import Account, account_for, digest, valid_accounts
 
 PREFIX: Final = "bw_"
 """So that people and scanners recognise a token that has strayed."""
@@ -70,8 +70,7 @@ def _token(session: Session, token_hash: str, now: float) -> Account | None:
 
 def still_here(session: Session, accounts: Collection[Account], now: float) -> dict[str, Account]:
     """Those whose session or token still opens something, as they are now, by session."""
-    browsers = valid_sessions(session, [a.session for a in accounts if a.limited_to is None], now)
-    found = {each: account_for(user, each) for each, user in browsers.items()}
+    found = valid_accounts(session, [a.session for a in accounts if a.limited_to is None], now)
     for account in accounts:
         if account.limited_to is not None and (token := _token(session, account.session, now)):
             found[account.session] = token

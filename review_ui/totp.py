@@ -1,8 +1,12 @@
-"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for the day the telephone is lost."""
+"""The second factor: codes of an authenticator app (RFC 6238), and recovery codes for the day the telephone is lost.
+
+The app's secret is kept sealed (:mod:`review_ui.secretbox`): a stolen database makes no codes.
+"""
 
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from typing import Final
 
@@ -13,7 +17,11 @@ from sqlalchemy.orm import Session
 
 from db.ledger import record
 from db.models import LoginFailure, LoginSession, RecoveryCode, User
+from db.session import Database
+from review_ui.secretbox import LostKey, SecretBox, is_sealed
 from review_ui.security import Account, Client, SignedIn, TooManyLogins, digest, forget_failures, open_session, throttle
+
+log = logging.getLogger(__name__)
 
 ISSUER: Final = "Bearwatch"
 STEP_S: Final = 30
@@ -31,14 +39,26 @@ class WrongCode(Exception):
     """A code that does not fit, has been used, or is no longer valid."""
 
 
-def begin(session: Session, account: Account) -> str:
+def begin(session: Session, box: SecretBox, account: Account) -> str:
     """Make a new secret, which does not count before :func:`confirm`; the one that counts, if any, goes on."""
     user = session.get_one(User, account.id)
     if user.totp_confirmed_at is not None:
         raise WrongCode("there is a second factor already; remove it first")
-    user.totp_secret = pyotp.random_base32()
+    secret = pyotp.random_base32()
+    user.totp_sealed = box.seal(secret, _whose(user.id))
     session.flush()
-    return user.totp_secret
+    return secret
+
+
+def unconfirmed(session: Session, box: SecretBox, account: Account) -> str:
+    """The secret that waits to be confirmed; empty when there is none, or it cannot be read any more."""
+    user = session.get_one(User, account.id)
+    if user.totp_sealed is None or user.totp_confirmed_at is not None:
+        return ""
+    try:
+        return _secret(box, user)
+    except LostKey:
+        return ""
 
 
 def picture(name: str, secret: str) -> str:
@@ -47,13 +67,20 @@ def picture(name: str, secret: str) -> str:
     return segno.make(address, error="m").svg_data_uri(scale=5, border=3, light="#fff", dark="#000")
 
 
-def confirm(session: Session, account: Account, code: str, now: float) -> list[str]:
+def is_lost(box: SecretBox, user: User) -> bool:
+    """Whether somebody's second factor cannot be read any more: the site's key is another one."""
+    return bool(user.totp_sealed) and is_sealed(user.totp_sealed or "") and not box.fits(user.totp_sealed or "")
+
+
+def confirm(session: Session, box: SecretBox, account: Account, code: str, now: float) -> list[str]:
     """Switch the second factor on with a code that proves the app has the secret; returns the recovery codes.
 
-    Raises :class:`WrongCode`.
+    Raises :class:`WrongCode`, and :class:`~review_ui.secretbox.LostKey` when the key has changed meanwhile.
     """
     user = session.get_one(User, account.id)
-    if user.totp_secret is None or user.totp_confirmed_at is not None or not _use_step(session, user, code, now):
+    if user.totp_sealed is None or user.totp_confirmed_at is not None:
+        raise WrongCode
+    if not _use_step(session, box, user, code, now):
         raise WrongCode
     user.totp_confirmed_at = now
     codes = _new_recovery_codes(session, user.id)
@@ -71,7 +98,7 @@ def renew_recovery_codes(session: Session, account: Account, now: float) -> list
 def remove(session: Session, user_id: int, actor: str, now: float) -> None:
     """Switch the second factor off. The caller has checked the password, or is an administrator."""
     user = session.get_one(User, user_id)
-    user.totp_secret = user.totp_confirmed_at = user.totp_last_step = None
+    user.totp_sealed = user.totp_confirmed_at = user.totp_last_step = None
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     session.flush()
     record(session, at=now, kind="user.second_factor", subject=f"user:{user_id}", actor=actor, body={"on": False})
@@ -107,13 +134,14 @@ def check_rate(session: Session, user: User, client: Client, now: float) -> None
         raise TooManyLogins(CODE_WINDOW_S)
 
 
-def finish(session: Session, token: str, user: User, code: str, client: Client, now: float) -> SignedIn:
+def finish(session: Session, box: SecretBox, token: str, user: User, code: str, client: Client, now: float) -> SignedIn:
     """Turn half a session into a whole one. Raises :class:`WrongCode`; the caller remembers the failure.
 
-    The half session ends, and a fresh token opens the whole one.
+    The half session ends, and a fresh token opens the whole one. Where the site's key is not the one that the secret
+    was sealed with, a recovery code still opens it; any other code raises :class:`~review_ui.secretbox.LostKey`.
     """
     user = session.get_one(User, user.id)
-    if not (_use_step(session, user, code, now) or _use_recovery_code(session, user, code, now)):
+    if not (_use_recovery_code(session, user, code, now) or _use_step(session, box, user, code, now)):
         raise WrongCode
     session.execute(update(LoginSession).where(LoginSession.token_hash == digest(token)).values(revoked_at=now))
     for name in (user.name, failures_name(user)):
@@ -126,16 +154,55 @@ def failures_name(user: User) -> str:
     return f"code\t{user.id}"
 
 
-def _use_step(session: Session, user: User, code: str, now: float) -> bool:
+def seal_what_is_clear(database: Database, box: SecretBox) -> int:
+    """Seal the secrets that an older version has kept in clear; returns how many. Safe to call at every start.
+
+    Whose secrets this site's key does not open stands in the log: whoever starts the page can still put the right key
+    back.
+    """
+    with database.read() as session:
+        known = select(User.id, User.name, User.totp_sealed).where(User.totp_sealed.is_not(None)).order_by(User.name)
+        kept = session.execute(known).all()
+    clear = [(user_id, secret) for user_id, _, secret in kept if secret and not is_sealed(secret)]
+    lost = [name for _, name, secret in kept if secret and is_sealed(secret) and not box.fits(secret)]
+    if lost:
+        log.error(
+            "%d second factors were sealed with another key than this site has: give back BEARWATCH_SECRET_KEY, or the "
+            "file secret.key in the data directory; or switch them off on the page People: %s",
+            len(lost),
+            ", ".join(lost),
+        )
+    if not clear:
+        return 0
+    with database.write() as session:
+        for user_id, secret in clear:
+            same = update(User).where(User.id == user_id, User.totp_sealed == secret)
+            session.execute(same.values(totp_sealed=box.seal(secret, _whose(user_id))))
+    log.warning("%d second factors were kept in clear and are sealed now", len(clear))
+    return len(clear)
+
+
+def _whose(user_id: int) -> str:
+    """What a secret is bound to: sealed for one person, it opens nobody else's account."""
+    return f"second factor of user {user_id}"
+
+
+def _secret(box: SecretBox, user: User) -> str:
+    """The secret itself. Raises :class:`~review_ui.secretbox.LostKey`."""
+    kept = user.totp_sealed or ""
+    return box.open(kept, _whose(user.id)) if is_sealed(kept) else kept
+
+
+def _use_step(session: Session, box: SecretBox, user: User, code: str, now: float) -> bool:
     """Whether a code fits one of the time steps around now that was not used yet; it is used now.
 
     The update is guarded: of two requests with the same code at the same moment one gets in.
     """
     typed = code.replace(" ", "")
-    if user.totp_secret is None or len(typed) != 6 or not (typed.isascii() and typed.isdigit()):
+    if user.totp_sealed is None or len(typed) != 6 or not (typed.isascii() and typed.isdigit()):
         return False
     here = int(now // STEP_S)
-    generator = pyotp.TOTP(user.totp_secret)
+    generator = pyotp.TOTP(_secret(box, user))
     for step in range(here - DRIFT_STEPS, here + DRIFT_STEPS + 1):
         if hmac.compare_digest(generator.generate_otp(step), typed):
             fresh = or_(User.totp_last_step.is_(None), User.totp_last_step < step)

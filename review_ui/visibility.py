@@ -6,15 +6,21 @@ pictures, in live events and in the API. It comes back when their watch ends. A 
 while, what the model saw around the moment of that sighting, and nothing else: a made-up sighting buys no view of the
 night, and stays in the record under its author's name.
 
+Where only some cameras of a campsite advise and the others are still in the shadow stage, the others alone are hidden.
+
+The same person may be asked for a second look at a decision (:mod:`rollout.appeals`). Until they have answered, they
+must not learn what was decided first: such alerts are in :attr:`Visible.second_looks`.
+
 Every route asks here, with :func:`visible`; there is no other rule. Whoever shows something new puts
 :meth:`Visible.alerts` or :meth:`Visible.encounters` into its query, or asks :meth:`Visible.shows`; whoever cannot tell
-when a thing was seen leaves out the campsites in :attr:`Visible.hidden`.
+when a thing was seen, or by which camera, leaves out the campsites in :attr:`Visible.hidden`. Whoever shows a decision
+leaves out those about the alerts in :attr:`Visible.second_looks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -22,7 +28,10 @@ from sqlalchemy.orm import Session, aliased
 
 from db.models import Alert, AuthorityLease, Camera, Campsite, Encounter, EncounterFrame, Sighting, Watch
 from review_ui.nights import date_of, night
+from review_ui.rights import Right, may
 from review_ui.security import Account
+from rollout.advising import advising_cameras
+from rollout.appeals import open_looks
 from rollout.authority import advises
 from rollout.evidence.loader import timezones_of
 from rollout.permission import advised
@@ -53,10 +62,13 @@ class Blindfold:
 
     since: float
     windows: tuple[Window, ...] = ()
+    advising: frozenset[str] = frozenset()
+    """Cameras of the campsite that advise, so that nobody is blind to them."""
 
-    def all_along_since(self, at: float) -> bool:
-        """Whether nothing of the campsite could be seen from ``at`` until now."""
-        return not self.windows and self.since <= at
+    def all_along_since(self, at: float, camera: str | None) -> bool:
+        """Whether nothing could be seen from ``at`` until now of a camera, or of the whole campsite for None."""
+        hidden = not self.advising or (camera is not None and camera not in self.advising)
+        return hidden and not self.windows and self.since <= at
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +76,15 @@ class Visible:
     """What one person may see of what the model says. Camera states and modes are not among it: ask ``covers``."""
 
     hidden: frozenset[str] = frozenset()
-    """Campsites of which nothing may be seen but what ``windows`` open: not theirs, or they are blind to them."""
+    """Campsites of which nothing may be seen but what ``windows`` open and ``advising`` cameras saw: not theirs, or
+    they are blind to them."""
     blind: frozenset[str] = frozenset()
     """Those of them to which they are blind because they watch there."""
     windows: tuple[Window, ...] = ()
+    advising: frozenset[str] = frozenset()
+    """Cameras at hidden campsites that advise: what they saw may be seen all the same."""
+    second_looks: Mapping[int, int] = field(default_factory=dict)
+    """Alerts of which they must not know the decision, and the second look that they may take instead."""
 
     def alerts(self) -> ColumnElement[bool]:
         """Condition on :class:`Alert`."""
@@ -79,18 +96,24 @@ class Visible:
             )
             for each in self.windows
         )
-        return or_(Alert.campsite_id.not_in(self.hidden), *opened)
+        return or_(Alert.campsite_id.not_in(self.hidden), Alert.camera_id.in_(self.advising), *opened)
 
     def encounters(self) -> ColumnElement[bool]:
         """Condition on :class:`Encounter` joined with its :class:`Camera`."""
         opened = (and_(Camera.campsite_id == w.campsite_id, *_overlap(Encounter, w)) for w in self.windows)
-        return or_(Camera.campsite_id.not_in(self.hidden), *opened)
+        return or_(Camera.campsite_id.not_in(self.hidden), Camera.id.in_(self.advising), *opened)
 
-    def shows(self, campsite_id: str | None, span: tuple[float, float] | None = None) -> bool:
+    def hides_camera(self, camera_id: str, campsite_id: str) -> bool:
+        """Whether what a camera of a campsite saw is hidden, but for open windows."""
+        return campsite_id in self.hidden and camera_id not in self.advising
+
+    def shows(
+        self, campsite_id: str | None, span: tuple[float, float] | None = None, camera_id: str | None = None
+    ) -> bool:
         """Whether something that the model saw at a campsite may be seen; ``span`` are its encounter's first and last
-        moment. Something of no campsite may be seen; something of no known time only where nothing is hidden.
+        moment. Something of no campsite may be seen; something of no known time or camera only where nothing is hidden.
         """
-        if campsite_id is None or campsite_id not in self.hidden:
+        if campsite_id is None or campsite_id not in self.hidden or camera_id in self.advising:
             return True
         return span is not None and any(window.holds(campsite_id, *span) for window in self.windows)
 
@@ -109,7 +132,14 @@ def visible_to(session: Session, accounts: Collection[Account], now: float) -> d
     users = {account.id for account in accounts}
     folds = blindfolds(session, now, next(iter(users)) if len(users) == 1 else None)
     everything = _all_campsites(session) if any(a.campsites is not None for a in accounts) else frozenset()
-    return {account.session: _visible(account, folds, everything) for account in accounts}
+    looks = open_looks(session)
+    found = {}
+    for account in accounts:
+        # A program with fewer rights still belongs to somebody who takes second looks.
+        reviews = may(account.role, Right.REVIEW)
+        theirs = {look.alert_id: look.id for look in looks if reviews and account.id not in look.known_to}
+        found[account.session] = _visible(account, folds, everything, theirs)
+    return found
 
 
 def visible_campsites(session: Session, account: Account, now: float) -> set[str]:
@@ -128,7 +158,7 @@ def may_see_picture(session: Session, account: Account, key: str, now: float) ->
     if camera is None:
         return False
     sight = visible(session, account, now)
-    if camera.campsite_id not in sight.hidden:
+    if not sight.hides_camera(camera.id, camera.campsite_id):
         return True
     return any(
         _chosen_within(session, camera.id, key, each)
@@ -145,20 +175,27 @@ def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blin
        shadow, and after authority has ended until a ranger has taken over the watch; but not in a night that the lot
        has switched off.
     3. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
-    4. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw from
+    4. Where the stage reaches some of the cameras only, they are blind to the others: since the watch or the stage
+       began, or the last view closed. A camera that has left the stage advises until a ranger has taken over.
+    5. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw from
        :data:`MATCH_BEFORE_S` before to :data:`MATCH_AFTER_S` after it.
     """
     found: Blindfolds = {}
     windows = _windows(session, now, user_id)
     for watch, lease, sealed_at in session.execute(_open_watches(now, user_id)):
+        advising = frozenset[str]()
         if advised(session, watch.campsite_id, now):
-            continue
+            some = None if lease is None else advising_cameras(session, lease)
+            if lease is None or some is None:
+                continue
+            advising, shadow_since = some, lease.granted_at
+        else:
+            shadow_since = _hidden_since(session, watch.campsite_id, lease, now)
         closed_at = float("-inf") if sealed_at is None else sealed_at + REVEAL_S
-        shadow_since = _hidden_since(session, watch.campsite_id, lease, now)
         since = max(watch.started_at, shadow_since, closed_at if closed_at <= now else float("-inf"))
         key = (watch.user_id, watch.campsite_id)
         before = found[key].since if key in found else since
-        found[key] = Blindfold(max(since, before), tuple(windows.get(key, ())))
+        found[key] = Blindfold(max(since, before), tuple(windows.get(key, ())), advising)
     return found
 
 
@@ -172,11 +209,19 @@ def _hidden_since(session: Session, campsite_id: str, lease: AuthorityLease | No
     return night(date_of(now, timezone), timezone).start
 
 
-def _visible(account: Account, folds: Blindfolds, everything: frozenset[str]) -> Visible:
+def _visible(
+    account: Account, folds: Blindfolds, everything: frozenset[str], second_looks: Mapping[int, int]
+) -> Visible:
     mine = {campsite: fold for (user, campsite), fold in folds.items() if user == account.id}
     elsewhere = frozenset() if account.campsites is None else everything - account.campsites
-    windows = [w for campsite, fold in mine.items() if account.covers(campsite) for w in fold.windows]
-    return Visible(elsewhere | frozenset(mine), frozenset(mine), tuple(windows))
+    theirs = [fold for campsite, fold in mine.items() if account.covers(campsite)]
+    return Visible(
+        hidden=elsewhere | frozenset(mine),
+        blind=frozenset(mine),
+        windows=tuple(window for fold in theirs for window in fold.windows),
+        advising=frozenset[str]().union(*(fold.advising for fold in theirs)),
+        second_looks=second_looks,
+    )
 
 
 def _all_campsites(session: Session) -> frozenset[str]:

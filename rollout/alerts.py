@@ -105,7 +105,7 @@ def recognise_bear(session: Session, alert: Alert, encounter: Encounter, now: fl
     alert.unknown_at = alert.created_at
     alert.captured_at = encounter.decided_at
     alert.created_at = now
-    alert.mode = camera_mode(session, alert.campsite_id, alert.camera_id, now)
+    alert.mode = camera_mode(session, alert.campsite_id, alert.camera_id, now, alert)
     alert.version += 1
     session.flush()
     _announce(session, alert, outward, now)
@@ -134,7 +134,9 @@ def decide(session: Session, decision: Decision, outward: Outward, now: float) -
     lock(session)  # the tracker may be making this alert a bear's at this moment
     taken = take(session, decision, outward.undo_s, now)
     if taken.is_new:
-        _effects(session, taken.alert, taken.was, outward, now)
+        alert = taken.alert
+        mode = camera_mode(session, alert.campsite_id, alert.camera_id, now, alert)
+        _effects(session, alert, taken.was, mode, outward, now)
         note(session, taken, decision)
     return taken.review
 
@@ -205,12 +207,12 @@ def chase(session: Session, outward: Outward, now: float) -> int:
 
 def _announce(session: Session, alert: Alert, outward: Outward, now: float) -> None:
     """Advise the rangers of a new alert, or of one that has become a bear's, and begin what the mode allows."""
-    if advised(session, alert.campsite_id, now):
+    if advised(session, alert.campsite_id, now, alert.camera_id):
         for target in outward.rangers:
             _advise(session, alert, target, outward, now)
         session.flush()
     if alert.kind == EncounterKind.BEAR:
-        _effects(session, alert, AlertStatus(alert.status), outward, now)
+        _effects(session, alert, AlertStatus(alert.status), Mode(alert.mode), outward, now)
 
 
 def _advise(session: Session, alert: Alert, target: str, outward: Outward, now: float) -> None:
@@ -220,9 +222,11 @@ def _advise(session: Session, alert: Alert, target: str, outward: Outward, now: 
     _write(session, alert, DeliveryKind.ADVISORY, target, Audience.RANGERS, now, now, join=root)
 
 
-def _effects(session: Session, alert: Alert, was: AlertStatus, outward: Outward, now: float) -> None:
-    """Write what campers are to be told now that the alert's status has gone from ``was`` to what it is."""
-    mode = camera_mode(session, alert.campsite_id, alert.camera_id, now)
+def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, outward: Outward, now: float) -> None:
+    """Write what campers are to be told now that the alert's status has gone from ``was`` to what it is.
+
+    ``mode`` is the one that holds now.
+    """
     told = said_to_campers(session, alert)
     targets = dict.fromkeys([*outward.campers.get(alert.campsite_id, ()), *told])
     for target in targets:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from db.ledger import record
@@ -37,7 +37,7 @@ _MINUTES_PER_DAY: Final = 1440.0
 
 
 class NotYours(Exception):
-    """Whoever decided first does not take the second look."""
+    """Whoever has decided about the alert does not take the second look."""
 
 
 class AlreadyAnswered(Exception):
@@ -95,6 +95,29 @@ def count_waiting(session: Session, user_id: int, hidden: Collection[str]) -> in
     return session.scalar(query) or 0
 
 
+@dataclass(frozen=True, slots=True)
+class OpenLook:
+    """A second look that nobody has answered, and who knows already what was decided about its alert."""
+
+    id: int
+    alert_id: int
+    known_to: frozenset[int]
+
+
+def open_looks(session: Session) -> list[OpenLook]:
+    """The second looks that wait, of alerts about which there is a decision to be kept secret."""
+    rows = session.execute(
+        select(Appeal.id, Appeal.alert_id, Review.user_id)
+        .join(Alert, Alert.id == Appeal.alert_id)
+        .join(Review, Review.alert_id == Appeal.alert_id)
+        .where(Appeal.answered_at.is_(None), Alert.status.in_((AlertStatus.CONFIRMED, AlertStatus.REJECTED)))
+    ).all()
+    known: dict[tuple[int, int], set[int]] = {}
+    for look, alert, user in rows:
+        known.setdefault((look, alert), set()).add(user)
+    return [OpenLook(look, alert, frozenset(users)) for (look, alert), users in known.items()]
+
+
 def secret_since(session: Session) -> float | None:
     """Since when there is an appeal that nobody has answered: who may answer it must not read of it. None for never."""
     query = select(func.min(Appeal.opened_at)).where(Appeal.answered_at.is_(None), Appeal.control.is_(False))
@@ -114,7 +137,7 @@ def answer(session: Session, appeal: Appeal, user_id: int, verdict: Verdict, now
 
     It does not change the alert: what to do about a disagreement is for people, with both decisions before them.
     """
-    if appeal.first_user_id == user_id:
+    if not may_answer(session, appeal, user_id):
         raise NotYours
     outcome = outcome_of(Verdict(appeal.first_verdict) if appeal.first_verdict else None, verdict)
     claimed = session.execute(
@@ -129,6 +152,12 @@ def answer(session: Session, appeal: Appeal, user_id: int, verdict: Verdict, now
             "outcome": outcome}  # fmt: skip
     _record(session, appeal, "appeal.answered", f"user:{user_id}", body, now)
     return appeal
+
+
+def may_answer(session: Session, appeal: Appeal, user_id: int) -> bool:
+    """Whether somebody may take a second look: they have decided nothing about its alert themselves."""
+    mine = select(Review.id).where(Review.alert_id == appeal.alert_id, Review.user_id == user_id)
+    return appeal.first_user_id != user_id and session.scalar(mine.limit(1)) is None
 
 
 def unsettled(session: Session, hidden: Collection[str]) -> Sequence[Appeal]:
@@ -236,7 +265,9 @@ def _upheld_open() -> ColumnElement[bool]:
 
 
 def _not_by(user_id: int) -> ColumnElement[bool]:
-    return or_(Appeal.first_user_id.is_(None), Appeal.first_user_id != user_id)
+    """Whoever has decided anything about the alert, even what somebody else took back, does not look again."""
+    said = select(Review.id).where(Review.alert_id == Appeal.alert_id, Review.user_id == user_id)
+    return ~said.exists()
 
 
 def _record(session: Session, appeal: Appeal, kind: str, actor: str, body: Mapping[str, object], now: float) -> None:

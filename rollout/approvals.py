@@ -43,6 +43,7 @@ def counting(road: Road, state: State, step: Step, rule: Rule, now: float, latch
         if approval.step is step
         and approval.latch == latch
         and approval.by not in barred
+        and not approval.void
         and -SKEW_S <= now - approval.at <= rule.valid_for.nominal_s
         and slots(approval.roles, rule.roles)
     ]
@@ -66,10 +67,16 @@ def _pick(left: list[Approval], roles: Sequence[str], need: int, taken: frozense
     return None
 
 
-def still_needed(approvals: Sequence[Approval], rule: Rule, need: int | None = None) -> str | None:
-    """What is missing, in words; None when enough people agree."""
+def still_needed(
+    road: Road, state: State, step: Step, rule: Rule, now: float, *, need: int | None = None, latch: str | None = None
+) -> str | None:
+    """What is missing for a step, in words; None when enough people agree."""
     wanted = need or rule.need
+    approvals = counting(road, state, step, rule, now, latch)
     if agreed(approvals, rule.roles, wanted) is not None:
         return None
+    void = ", ".join(f"{a.by} ({a.void})" for a in state.approvals if (a.step, a.latch) == (step, latch) and a.void)
     given = ", ".join(f"{a.by} ({', '.join(slots(a.roles, rule.roles))})" for a in approvals) or "nobody"
-    return f"{wanted} people with distinct roles out of {', '.join(rule.roles)} must agree; so far: {given}"
+    return f"{wanted} people with distinct roles out of {', '.join(rule.roles)} must agree; so far: {given}" + (
+        f"; no longer counted: {void}" if void else ""
+    )

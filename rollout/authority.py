@@ -1,7 +1,9 @@
 """How much may happen for a camera now. One question, one answer, asked in the transaction that acts on it.
 
 The answer is a lease: one row for each campsite, written by :mod:`rollout.leases` alone and dead by itself when
-nobody renews it. It is read at each act, so that whatever ends it takes effect everywhere with the commit.
+nobody renews it. It rests on sight: the row beside it says how far the camera's pictures have come, and when that is
+too long ago nothing holds (:mod:`rollout.sight`). Both are read at each act, so that whatever ends authority takes
+effect everywhere with the commit, and time alone ends it where nobody commits anything.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Mode
+from rollout.sight import sees
 
 _READ: Final = (
-    "SELECT mode, granted_at, expires_at, only_cameras, without_cameras, reviewed_cameras"
-    " FROM authority_leases WHERE campsite_id = "
+    "SELECT mode, granted_at, expires_at, only_cameras, without_cameras, reviewed_cameras, sight_s, sight_back_s,"
+    " watched_at, steady_since FROM authority_leases LEFT JOIN camera_sights ON camera_id = {0} WHERE campsite_id = {0}"
 )
 _PLACEHOLDER: Final = {"sqlite": "?"}
 
@@ -37,12 +40,28 @@ def effective_mode(lease: AuthorityLease | None, now: float) -> Mode:
 def authority(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> Mode:
     """The mode that holds at ``now`` for a campsite, or for one of its cameras.
 
+    1. As :func:`granted`.
+    2. A camera without sight: shadow. It may only warn, and only be relied on, while its pictures arrive.
+    """
+    row = _lease(session, campsite_id, camera_id)
+    mode = _granted(row, now, camera_id)
+    if mode is Mode.SHADOW or camera_id is None or row[6] is None:
+        return mode
+    return mode if sees(row[8], row[9], now, row[6], row[7] or 0.0) else Mode.SHADOW
+
+
+def granted(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> Mode:
+    """The mode that the lease grants at ``now``, whether the camera has sight or not.
+
     1. As :func:`effective_mode`.
     2. A lease for some cameras only grants nothing to others, nor to whoever does not say which camera it is.
     3. A camera whose authority was withdrawn: shadow.
     4. A camera that is to be reviewed: assisted at most.
     """
-    row = _lease(session, campsite_id)
+    return _granted(_lease(session, campsite_id, camera_id), now, camera_id)
+
+
+def _granted(row: Any, now: float, camera_id: str | None) -> Mode:
     if row is None or not row[1] <= now < row[2]:
         return Mode.SHADOW
     mode = _known(row[0])
@@ -79,19 +98,20 @@ def _known(mode: str) -> Mode:
         return Mode.SHADOW
 
 
-def _lease(session: Session, campsite_id: str) -> Any:
-    """The row, straight from the driver: this is asked at each act, and the ORM would cost ten times as much."""
+def _lease(session: Session, campsite_id: str, camera_id: str | None) -> Any:
+    """The rows, straight from the driver: this is asked at each act, and the ORM would cost ten times as much."""
     connection = session.connection()
-    statement = _READ + _PLACEHOLDER.get(connection.dialect.name, "%s")
+    statement = _READ.format(_PLACEHOLDER.get(connection.dialect.name, "%s"))
+    asked = (camera_id, campsite_id)
     try:
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(statement, (campsite_id,))
+            cursor.execute(statement, asked)
             return cursor.fetchone()
         finally:
             cursor.close()
     except connection.dialect.loaded_dbapi.Error as error:
-        raise OperationalError(statement, (campsite_id,), error) from error
+        raise OperationalError(statement, asked, error) from error
 
 
 def _names(stored: Any) -> Collection[str] | None:

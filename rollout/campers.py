@@ -95,11 +95,13 @@ def receive(session: Session, message: Message, now: float) -> CamperMessage:
     return row
 
 
-def waiting(session: Session, hidden: Collection[str], limit: int = 100) -> Sequence[CamperMessage]:
-    """Reports and complaints that nobody has handled, oldest first. Appeals are handled as second looks."""
-    return session.scalars(
-        _waiting_query(hidden).options(joinedload(CamperMessage.campsite)).order_by(CamperMessage.id).limit(limit)
-    ).all()
+def waiting(session: Session, hidden: Collection[str], limit: int = 100, after: int = 0) -> Sequence[CamperMessage]:
+    """Reports and complaints that nobody has handled, oldest first, those numbered above ``after``.
+
+    Appeals are handled as second looks.
+    """
+    query = _waiting_query(hidden).where(CamperMessage.id > after).options(joinedload(CamperMessage.campsite))
+    return session.scalars(query.order_by(CamperMessage.id).limit(limit)).all()
 
 
 def count_waiting(session: Session, hidden: Collection[str]) -> int:

@@ -31,11 +31,15 @@ from db.places import sync_places
 from db.session import Database
 from rollout import commands as c
 from rollout.breakers import Action, Heard, History, Places, Scope, Trip, check, listen, open_trips
+from rollout.causes import causes
 from rollout.commands import Effect
 from rollout.events import Event, kind_of
+from rollout.evidence.comparison import EvidenceRule
 from rollout.leases import died_at, expiries
+from rollout.looking import Looker
 from rollout.places import campsites_of
 from rollout.service import confirm, execute, renew
+from rollout.sight import LOOK_S, look
 from rollout.spec_file import load_road
 from rollout.state import State
 from rollout.store import load
@@ -50,6 +54,8 @@ SETTLE_S: Final = 30.0
 """After a start everything else is starting too. Until then no breaker is asked, and so nothing is renewed either."""
 SETTLE_IN_SHADOW_S: Final = 120.0
 """Where nothing is at stake, cameras and detectors may take their time."""
+LEAVES_AFTER_S: Final = 2.0
+"""A look at the gates that still goes on at the end is waited for so long, then given up."""
 EFFECTS: Final[Mapping[Action, Effect]] = {
     Action.PAGE: Effect.PAGE,
     Action.HOLD: Effect.HOLD,
@@ -100,6 +106,7 @@ class Controller:
         self.telemetry = Telemetry(client)
         self.office = Lease(client, "controller", OFFICE_S)
         self.history = History()
+        self.looker = Looker(database)
         self.renewed_at = float("-inf")
         self.began_at: float | None = None
         self.alone = False
@@ -108,17 +115,38 @@ class Controller:
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
         while not stop.is_set():
-            began = time.monotonic()
+            again_at = time.monotonic() + TICK_S
             try:
-                if self._in_office():
+                working = self._in_office()
+                if working:
                     self.tick(now_s())
+                    self.looker.ask(self.plan.road, now_s())
             except SQLAlchemyError as error:
                 log.error("the tick could not be written, trying again: %s", error)
-            stop.wait(max(0.5, TICK_S - (time.monotonic() - began)))
+            while not stop.wait(LOOK_S) and time.monotonic() < again_at - LOOK_S / 2:
+                if working:
+                    self._look_between()
         try:
             self.office.give_back()
         except RedisDown as error:
             log.warning("left without giving the office back: %s", error)
+        self.looker.wait(LEAVES_AFTER_S)
+
+    def look_at_sight(self, now: float) -> list[str]:
+        """Write down which cameras have lost or found their sight: between the ticks too, since it costs so little."""
+        said = look(self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config))
+        if said:
+            log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
+        return said
+
+    def _look_between(self) -> None:
+        try:
+            if self.look_at_sight(now_s()):
+                self.telemetry.ring()
+        except SQLAlchemyError as error:
+            log.error("nobody can look at the cameras' sight, which ends by itself: %s", error)
+        except RedisDown:
+            return  # whoever asks for the office says so
 
     def tick(self, now: float) -> State:
         """One look at everything.
@@ -129,7 +157,8 @@ class Controller:
         3. A lease that died is lost; it is not revived.
         4. The breakers, each open trip until it is known.
         5. Renewal, if Redis answers.
-        6. What holds is read back.
+        6. Sight, on which authority rests.
+        7. What holds is read back.
         """
         changed = self.plan.refresh()
         with self.database.read() as session:
@@ -146,11 +175,12 @@ class Controller:
                 events += renew(session, self.plan.road, now, "controller").events
         if renewed:
             self.renewed_at = now
+        seen = self.look_at_sight(now)
         state = confirm(self.database, self.plan.road, now)
         if state is None:
             with self.database.read() as session:
                 state = load(session)
-        self._report(state, events, now)
+        self._report(state, events, now, ring=bool(events or seen))
         return state
 
     def _follow(self, session: Session, heard: Heard, now: float) -> list[Event]:
@@ -187,6 +217,7 @@ class Controller:
             now,
             lease_until=min(ends, default=None),
             history=self.history,
+            rule=EvidenceRule.of(plan.road.defaults.evidence),
         )
         places = Places.of(plan.config)
         return [event for trip in open_trips(session) for event in self._obey(session, tripped(trip, places), now)]
@@ -206,7 +237,7 @@ class Controller:
             self.alone = True
             return True
 
-    def _report(self, state: State, events: list[Event], now: float) -> None:
+    def _report(self, state: State, events: list[Event], now: float, *, ring: bool) -> None:
         for event in events:
             log.info("%s by %s", kind_of(event), event.by)
         facts: dict[str, Any] = {
@@ -218,7 +249,7 @@ class Controller:
         }
         try:
             self.telemetry.beat("controller", now, facts)
-            if events:
+            if ring:
                 self.telemetry.ring()
         except RedisDown:
             return  # whoever asks for the office says so

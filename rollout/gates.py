@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from rollout.measured import METRICS, Measured
+from rollout.measured import METRICS, Measured, with_unit
 from rollout.spec import Gate
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -36,7 +36,7 @@ class GateResult:
     value: float | None = None
     """The point estimate."""
     compared: float | None = None
-    """What was compared: the bound, or the point estimate."""
+    """What is compared: the bound, or the point estimate. Also told while there is too little data to decide."""
     limit: float | None = None
     n: float = 0.0
     least_n: float = 0.0
@@ -45,8 +45,14 @@ class GateResult:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-ANYTIME: Final[dict[str, str]] = {"cp_lower": "anytime_lower"}
-"""Which bound takes another's place where one may look as often as one likes."""
+ANYTIME: Final[dict[str, str]] = {
+    "cp_lower": "anytime_lower",
+    "paired_lower": "anytime_lower",
+    "poisson_upper": "anytime_upper",
+    "quasipoisson_upper": "anytime_upper",
+}
+"""Which bound takes another's place where one may look as often as one likes. ``gamma_lower`` is left
+as it is, for what the other one costs (docs/evidence.md); a gate may name that one instead."""
 
 
 def compared_bound(gate: Gate, often: bool) -> str | None:
@@ -76,11 +82,12 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
         return _result(gate, None, Outcome.INCONCLUSIVE, limit, "nobody has measured it")
     if measured.value is None or math.isnan(measured.value):
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, measured.why or "not enough data")
-    if measured.n < gate.least_n:
-        why = f"rests on {measured.n:g} of the {gate.least_n:g} {measured.unit or 'samples'} that it needs"
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why)
     bound = compared_bound(gate, often)
     compared = measured.bounds.get(bound) if bound else measured.value
+    if measured.n < gate.least_n:
+        needed = with_unit(f"{gate.least_n:g}", measured.unit or "samples")
+        why = f"rests on {measured.n:g} of the {needed} that it needs"
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
     if compared is None or math.isnan(compared):
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
     if gate.bound == "eprocess":

@@ -8,28 +8,32 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Mode
-from rollout.authority import authority
+from rollout.authority import granted
+from rollout.spec import SightTimes
 from rollout.state import Grant, State, grants
 
 
-def write_leases(session: Session, state: State, now: float, ttl_s: float | None) -> None:
+def write_leases(session: Session, state: State, now: float, ttl_s: float | None, sight: SightTimes) -> None:
     """Make the rows say what the state grants.
 
     1. Live, with ``ttl_s``: alive until then, or until the stage's deadline if that comes first.
     2. Live, without: as long as it was alive anyway. A change gives no time.
     3. Handed over: dead now; its mode stays, so that rangers go on being advised.
     4. Neither: dead now, and shadow.
+
+    ``sight`` is what authority rests on beside time.
     """
     rows = {lease.campsite_id: lease for lease in session.scalars(select(AuthorityLease))}
-    granted = grants(state)
-    for campsite, grant in granted.items():
+    wanted = grants(state)
+    for campsite, grant in wanted.items():
         lease = rows.get(campsite)
         if lease is None:
             lease = AuthorityLease(campsite_id=campsite, mode=Mode.ASSISTED, granted_at=now, expires_at=now)
             session.add(lease)
         _write(lease, grant, state, now, ttl_s)
+        lease.sight_s, lease.sight_back_s = sight.within.nominal_s, sight.back_after.nominal_s
     for campsite, lease in rows.items():
-        if campsite not in granted and lease.mode != Mode.SHADOW:
+        if campsite not in wanted and lease.mode != Mode.SHADOW:
             # Whoever watches with their own eyes is blind from here on.
             lease.mode, lease.granted_at, lease.expires_at = Mode.SHADOW, now, now
     session.flush()
@@ -72,14 +76,17 @@ def died_at(state: State, expires: Mapping[str, float], now: float) -> float | N
 
 
 def effective(session: Session, state: State, now: float) -> tuple[tuple[str, str], ...]:
-    """What holds at each campsite, read back where everybody reads it. Shadow is left out, unless power is granted."""
-    granted = grants(state)
+    """What is granted at each campsite, read back where everybody reads it. Shadow is left out, unless power should be.
+
+    Whether its cameras have sight is another question: that changes by the second, and no state is behind it.
+    """
+    wanted = grants(state)
     found = []
-    for campsite in sorted({*granted, *expiries(session)}):
-        only = granted[campsite].only if campsite in granted else None
-        allowed = [camera for camera in only or () if camera not in granted[campsite].without]
-        mode = authority(session, campsite, now, allowed[0] if allowed else None)
-        if mode is not Mode.SHADOW or campsite in granted:
+    for campsite in sorted({*wanted, *expiries(session)}):
+        only = wanted[campsite].only if campsite in wanted else None
+        allowed = [camera for camera in only or () if camera not in wanted[campsite].without]
+        mode = granted(session, campsite, now, allowed[0] if allowed else None)
+        if mode is not Mode.SHADOW or campsite in wanted:
             found.append((campsite, mode.value))
     return tuple(found)
 

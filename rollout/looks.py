@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.models import Campsite, WatchDrill
-from db.models import Watch as WatchRow
 from rollout.breakers import open_trips
 from rollout.breakers.measured import canary_recall
 from rollout.civil import Duration
 from rollout.evidence.assessment import assess
 from rollout.evidence.comparison import EvidenceRule
-from rollout.evidence.matching import MatchRule
+from rollout.evidence.watched import kept_watches
 from rollout.gates import GateResult, assess_gates
 from rollout.measured import Measured
+from rollout.model_spans import model_spans
 from rollout.places import campsites_of
 from rollout.road import Road, Stage
 from rollout.spec import Watch
@@ -38,10 +38,13 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look found."""
+    """What a look found. ``at`` is when evidence was worked out."""
 
+    at: float
     stage: Stage
+    run: int
     since: float
+    model: str | None
     measured: Mapping[str, Mapping[str, Measured]]
     """By window (``stage``, ``24h``), then by metric."""
     gates: tuple[GateResult, ...]
@@ -56,16 +59,45 @@ def look(session: Session, road: Road, state: State, now: float, measures: Seque
     3. What nobody knows makes its gates inconclusive.
     4. A stage that may be looked at day after day is judged by bounds that allow for it.
     """
-    stage = road.stages[min(state.stage, len(road.stages) - 1)]
-    since = _since(state, now)
-    measured = {}
-    for window in sorted({STAGE, *(gate.window for gate in stage.gates)}):
-        begin = since if window == STAGE else max(since, Duration.parse(window).before(now, road.timezone))
-        found: dict[str, Measured] = {}
+    stage, since = stage_of(road, state), since_of(state, now)
+    measured: dict[str, dict[str, Measured]] = {}
+    for window, begin in _windows(road, stage, since, now):
+        measured[window] = {}
         for measure in MEASURES if measures is None else measures:
-            found.update(measure(session, road, state, stage, begin, now))
-        measured[window] = found
-    return Look(stage, since, measured, assess_gates(stage.gates, measured, road.looked_at_often(stage)))
+            measured[window].update(measure(session, road, state, stage, begin, now))
+    return Look(now, stage, state.run, since, state.model, measured, _assessed(road, stage, measured))
+
+
+def brought_up_to_date(session: Session, road: Road, state: State, earlier: Look, now: float) -> Look:
+    """An earlier look at the same stage, with what the road knows of itself as it is now: that costs next to nothing.
+
+    Evidence stays as old as the look; breakers, drills, planted clips and watches are of ``now``.
+    """
+    measured = {
+        window: {
+            **earlier.measured.get(window, {}),
+            **by_road(session, road, state, earlier.stage, begin, now),
+        }
+        for window, begin in _windows(road, earlier.stage, earlier.since, now)
+    }
+    return replace(earlier, measured=measured, gates=_assessed(road, earlier.stage, measured))
+
+
+def stage_of(road: Road, state: State) -> Stage:
+    """The stage whose gates lead on from here."""
+    return road.stages[min(state.stage, len(road.stages) - 1)]
+
+
+def _windows(road: Road, stage: Stage, since: float, now: float) -> list[tuple[str, float]]:
+    """Each window that a gate names, with its beginning; the whole stage among them."""
+    return [
+        (window, since if window == STAGE else max(since, Duration.parse(window).before(now, road.timezone)))
+        for window in sorted({STAGE, *(gate.window for gate in stage.gates)})
+    ]
+
+
+def _assessed(road: Road, stage: Stage, measured: Mapping[str, Mapping[str, Measured]]) -> tuple[GateResult, ...]:
+    return assess_gates(stage.gates, measured, road.looked_at_often(stage))
 
 
 def by_evidence(
@@ -74,22 +106,13 @@ def by_evidence(
     """Everything that sightings, alerts, audits and operations tell. Nothing without a model, nor of a
     campsite that the controller has not brought in yet."""
     sites = campsites_of(stage.places)
-    known = session.scalar(select(func.count(Campsite.id)).where(Campsite.id.in_(sites)))
-    if state.model is None or known != len(sites):
+    known = list(session.scalars(select(Campsite.id)))
+    if state.model is None or not set(sites) <= set(known):
         return {}
-    asked = road.defaults.evidence
     r0 = next((gate.r0 for gate in stage.gates if gate.r0 is not None), None)
-    rule = EvidenceRule(
-        gap_s=asked.encounter_gap.nominal_s,
-        match=MatchRule(
-            before_s=asked.match_before.nominal_s,
-            after_s=asked.match_after.nominal_s,
-            same_camera=asked.same_camera,
-        ),
-        confidence=asked.confidence,
-        least_recall=0.9 if r0 is None else r0,
-    )
-    return assess(session, sites, since, state.model, now, rule=rule)
+    rule = EvidenceRule.of(road.defaults.evidence, 0.9 if r0 is None else r0)
+    spans = model_spans(session, state.model, known, now)
+    return assess(session, sites, since, state.model, now, rule=rule, model_spans=spans)
 
 
 def by_road(
@@ -108,7 +131,8 @@ def by_road(
     return {each.metric: each for each in found}
 
 
-def _since(state: State, now: float) -> float:
+def since_of(state: State, now: float) -> float:
+    """From when on evidence counts: the start of a live stage; in shadow, of the model."""
     if state.live and state.started_at is not None:
         return state.started_at
     return now if state.evidence_since is None else state.evidence_since
@@ -142,17 +166,9 @@ def _coverage(session: Session, stage: Stage, watch: Watch, since: float, now: f
 
 
 def _watches(session: Session, campsite: str, since: float, now: float) -> list[tuple[float, float]]:
-    rows = session.execute(
-        select(WatchRow.started_at, WatchRow.ends_at, WatchRow.ended_at, WatchRow.user_id).where(
-            WatchRow.campsite_id == campsite,
-            WatchRow.started_at < now,
-            or_(WatchRow.ended_at.is_(None), WatchRow.ended_at > since),
-        )
-    )
     by_user: dict[int, list[tuple[float, float]]] = {}
-    for started, ends, ended, user in rows:
-        until = min(at for at in (now, ends, ended) if at is not None)
-        by_user.setdefault(user, []).append((max(started, since), until))
+    for kept in kept_watches(session, now, since, [campsite]):
+        by_user.setdefault(kept.user_id, []).append((max(kept.span.start, since), kept.span.end))
     return [span for spans in by_user.values() for span in _joined(spans)]
 
 

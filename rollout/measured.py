@@ -26,6 +26,24 @@ class Measured:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+def with_unit(number: str, unit: str) -> str:
+    """A number, written out, with what it counts: ``1 bear-night``, ``46 bear-nights``, ``1 s``."""
+    if number != "1":
+        return f"{number} {unit}".strip()
+    for joint in (" of ", " that "):
+        counted, found, more = unit.partition(joint)
+        if found:
+            return f"1 {_one(counted)}{joint}{more}"
+    return f"1 {_one(unit)}".strip()
+
+
+def _one(unit: str) -> str:
+    """The singular of a unit; one without a plural, such as ``share`` or ``s``, is as it is."""
+    if unit.endswith("ies"):
+        return f"{unit[:-3]}y"
+    return unit[:-1] if len(unit) > 2 and unit.endswith("s") else unit
+
+
 @dataclass(frozen=True, slots=True)
 class MetricKind:
     """What a metric is: shown to people, and checked when a configuration names it.
@@ -49,10 +67,17 @@ METRICS: dict[str, MetricKind] = {
     ),
     "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower", "anytime_lower")),
     "recall_dependence_or2": MetricKind("recall if ranger and model miss the same bears (odds ratio 2)", "share"),
-    "recall_minus_baseline": MetricKind("recall minus that of the motion-only baseline", "share", ("paired_lower",)),
-    "recall_audit": MetricKind("recall by audits of camera-hours drawn at random", "share", ("gamma_lower",)),
+    "recall_minus_baseline": MetricKind(
+        "recall minus that of the motion-only baseline", "share", ("paired_lower", "anytime_lower")
+    ),
+    "recall_audit": MetricKind(
+        "recall by audits of camera-hours drawn at random", "share", ("gamma_lower", "anytime_lower")
+    ),
+    "recall_audit_cumulative": MetricKind(
+        "the same over all stages with this model", "share", ("gamma_lower", "anytime_lower")
+    ),
     "false_alarms_per_camera_day": MetricKind(
-        "alerts without a bear", "per camera-day", ("poisson_upper", "quasipoisson_upper")
+        "alerts without a bear", "per camera-day", ("poisson_upper", "quasipoisson_upper", "anytime_upper")
     ),
     "camper_warning_precision": MetricKind("share of warnings with a bear", "share", ("cp_lower",)),
     "missed_sightings": MetricKind("sightings that the model missed", "sightings"),

@@ -3,7 +3,7 @@ its evidence and what is missing, who agrees, what is open, who is called, and w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,12 +17,15 @@ from rollout.authority import advises, effective_mode
 from rollout.commands import Person, Step
 from rollout.gates import GateResult
 from rollout.leases import expiries
-from rollout.looks import Look, Measure, look
+from rollout.looked import Point, courses, seen
+from rollout.looks import Look, look
 from rollout.measured import METRICS, Measured
 from rollout.places import campsites_of
 from rollout.plan import Demand, StagePlan, plan
 from rollout.road import Road, place_lines
 from rollout.service import able
+from rollout.sight import Rest, resting
+from rollout.standing import as_accounts_stand
 from rollout.state import Handover, Latch, Phase, State
 from rollout.store import Entry, history, load
 from rollout.widening import Hurdle, hurdles, look_opens, next_stage
@@ -58,6 +61,8 @@ class GateView:
     summary: str
     measured: Measured | None
     demand: Demand
+    course: tuple[Point, ...]
+    """What the looks so far found; oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,15 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedView:
+    """When evidence was worked out. ``stored``: by an earlier look; else for this view."""
+
+    at: float
+    age_s: float
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalView:
     """Somebody's agreement, and whether it counts now."""
 
@@ -85,6 +99,8 @@ class ApprovalView:
     at: float
     lapses_at: float
     counts: bool
+    void: str
+    """Why it does not count, as the account stands now; empty when it stands."""
     note: str
 
 
@@ -120,6 +136,7 @@ class RoadView:
     next: int | None
     stages: tuple[StageView, ...]
     clock: Clock
+    looked: LookedView
     gates: tuple[GateView, ...]
     hurdles: tuple[Hurdle, ...]
     """All that keeps the road from going on now; none means that a wish to go on would be granted."""
@@ -130,19 +147,24 @@ class RoadView:
     handovers: tuple[Handover, ...]
     roster: tuple[KeeperView, ...]
     sites: tuple[SiteView, ...]
+    resting: tuple[Rest, ...]
+    """The cameras whose authority rests now for lack of sight."""
     history: tuple[Entry, ...]
 
 
-def overview(
-    session: Session, road: Road, now: float, *, events: int = 30, measures: Sequence[Measure] | None = None
-) -> RoadView:
-    """Read all of it. Changes nothing; takes as long as a look at the gates does."""
-    state = load(session)
+def overview(session: Session, road: Road, now: float, *, events: int = 30, fresh: bool = False) -> RoadView:
+    """Read all of it; changes nothing.
+
+    Evidence is that of the last look that was written down, and what the road knows of itself is of now. ``fresh``, or
+    where nobody has looked yet: work all of it out, which takes as long as a look does. What decides about going on is
+    always a look of its own.
+    """
+    state = as_accounts_stand(session, load(session))
     here = min(state.stage, len(road.stages) - 1)
-    seen = look(session, road, state, now, measures)
+    found = look(session, road, state, now) if fresh else seen(session, road, state, now)
     people = able(session, road)
-    asked = c.Widen(by=Person("nobody", ()), gates=seen.gates, able=people)
-    plans = plan(road, state, seen, now, _cameras(session))
+    asked = c.Widen(by=Person("nobody", ()), gates=found.gates, able=people)
+    plans = plan(road, state, found, now, _cameras(session))
     return RoadView(
         road=road,
         state=state,
@@ -152,8 +174,9 @@ def overview(
         here=here,
         next=next_stage(road, state) if len(road.stages) > 1 else None,
         stages=_stages(road, here, plans),
-        clock=_clock(session, road, state, seen, now),
-        gates=_gates(seen, plans[here]),
+        clock=_clock(session, road, state, found, now),
+        looked=LookedView(found.at, max(0.0, now - found.at), stored=found.at != now),
+        gates=_gates(found, plans[here], courses(session, found)),
         hurdles=tuple(hurdles(road, state, asked, now)),
         approvals=_approvals(road, state, now),
         authors=tuple(sorted(authors(road, state, Step.WIDEN))),
@@ -161,6 +184,7 @@ def overview(
         handovers=state.handovers,
         roster=tuple(KeeperView(k.key, k.user, len(k.contacts), k.user in people) for k in road.roster),
         sites=_sites(session, road, now),
+        resting=resting(session, now),
         history=tuple(history(session, events)),
     )
 
@@ -185,11 +209,11 @@ def _stages(road: Road, here: int, plans: tuple[StagePlan, ...]) -> tuple[StageV
     )
 
 
-def _clock(session: Session, road: Road, state: State, seen: Look, now: float) -> Clock:
+def _clock(session: Session, road: Road, state: State, found: Look, now: float) -> Clock:
     opens = look_opens(road, state)
     until = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
     return Clock(
-        since=seen.since,
+        since=found.since,
         look_at=opens,
         may_look=now >= opens,
         deadline_at=state.deadline_at,
@@ -199,10 +223,16 @@ def _clock(session: Session, road: Road, state: State, seen: Look, now: float) -
     )
 
 
-def _gates(seen: Look, here: StagePlan) -> tuple[GateView, ...]:
+def _gates(found: Look, here: StagePlan, earlier: Mapping[str, tuple[Point, ...]]) -> tuple[GateView, ...]:
     return tuple(
-        GateView(result, METRICS[gate.metric].summary, seen.measured.get(gate.window, {}).get(gate.metric), demand)
-        for gate, result, demand in zip(seen.stage.gates, seen.gates, here.demands, strict=True)
+        GateView(
+            result=result,
+            summary=METRICS[gate.metric].summary,
+            measured=found.measured.get(gate.window, {}).get(gate.metric),
+            demand=demand,
+            course=earlier.get(result.gate, ()),
+        )
+        for gate, result, demand in zip(found.stage.gates, found.gates, here.demands, strict=True)
     )
 
 
@@ -220,6 +250,7 @@ def _approvals(road: Road, state: State, now: float) -> tuple[ApprovalView, ...]
                 at=approval.at,
                 lapses_at=approval.at + rule.valid_for.nominal_s,
                 counts=approval in counted,
+                void=approval.void,
                 note=approval.note,
             )
         )

@@ -14,7 +14,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, Audience, AuthorityLease, Delivery, DeliveryKind, DeliveryStatus, Mode
-from rollout.authority import advising, authority, effective_mode
+from rollout.advising import advising_cameras
+from rollout.authority import advising, authority, effective_mode, granted
 from rollout.breakers.trips import camera_cap
 from rollout.evidence.nights import helps_now
 from rollout.outward import Outward
@@ -46,13 +47,17 @@ class Permission:
 SEND: Final = Permission(Verdict.SEND)
 
 
-def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float) -> Mode:
+def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float, alert: Alert | None = None) -> Mode:
     """The mode that holds for one camera: what its campsite was granted, less what open breakers leave of it.
 
-    In a night that the lot has switched off (:mod:`rollout.evidence.nights`) it is shadow.
+    1. Without sight it is shadow. For an ``alert`` that was raised with sight that has been answered: a bear may well
+       tear down the camera that has seen it, and campers are warned all the same.
+    2. In a night that the lot has switched off (:mod:`rollout.evidence.nights`) it is shadow.
     """
-    granted, cap = authority(session, campsite_id, now, camera_id), camera_cap(session, camera_id)
-    mode = granted if cap is None else min(granted, cap, key=ORDER.index)
+    seen = alert is not None and alert.mode != Mode.SHADOW
+    held = (granted if seen else authority)(session, campsite_id, now, camera_id)
+    cap = camera_cap(session, camera_id)
+    mode = held if cap is None else min(held, cap, key=ORDER.index)
     return Mode.SHADOW if mode is not Mode.SHADOW and switched_off(session, campsite_id, now) else mode
 
 
@@ -61,14 +66,21 @@ def switched_off(session: Session, campsite_id: str, now: float) -> bool:
     return helps_now(session, campsite_id, now) is False
 
 
-def advised(session: Session, campsite_id: str, now: float) -> bool:
-    """Whether rangers are told of alerts: where the model advises, but not in a night that the lot has switched off.
+def advised(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> bool:
+    """Whether rangers are told of alerts of a campsite, or of one of its cameras.
 
-    Where authority has ended and nobody has taken over the watch yet, they are told in every night.
+    1. Where the model advises, but not in a night that the lot has switched off. Where authority has ended and nobody
+       has taken over the watch yet, they are told in every night.
+    2. Of a camera that the stage does not reach they are told nothing: it is in the shadow stage, and whoever watches
+       there watches it blind.
     """
-    if not advising(session, campsite_id):
+    lease = session.get(AuthorityLease, campsite_id)
+    if not advising(session, campsite_id) or lease is None:
         return False
-    alive = effective_mode(session.get(AuthorityLease, campsite_id), now) is not Mode.SHADOW
+    some = None if camera_id is None else advising_cameras(session, lease)
+    if some is not None and camera_id not in some:
+        return False
+    alive = effective_mode(lease, now) is not Mode.SHADOW
     return not (alive and switched_off(session, campsite_id, now))
 
 
@@ -91,13 +103,14 @@ def permission(session: Session, row: Delivery, now: float) -> Permission:
     if row.alert_id is None or row.campsite_id is None:
         return SEND
     if row.audience == Audience.RANGERS:
-        if advised(session, row.campsite_id, now):
+        camera = session.get_one(Alert, row.alert_id).camera_id
+        if advised(session, row.campsite_id, now, camera):
             return SEND
         return _cancel("rangers watch without the model: they have taken over, or the lot has switched this night off")
     if row.kind == DeliveryKind.RETRACTION:
         return _retraction(session, row, now)
     alert = session.get_one(Alert, row.alert_id)
-    mode = camera_mode(session, row.campsite_id, alert.camera_id, now)
+    mode = camera_mode(session, row.campsite_id, alert.camera_id, now, alert)
     if ORDER.index(mode) < ORDER.index(Mode.AUTOMATIC if row.held else Mode.ASSISTED):
         return _cancel(f"authority was {mode} when it was to be sent")
     if row.held:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil
 from typing import Final
 
 from rollout.evidence.proportions import needed_for_evalue, needed_n
+from rollout.evidence.rates import anytime_upper, poisson_upper
 from rollout.gates import GateResult, Outcome, compared_bound
 from rollout.looks import STAGE, Look
-from rollout.measured import METRICS, Measured
+from rollout.measured import METRICS, Measured, with_unit
 from rollout.places import campsites_of
 from rollout.road import Road, Stage, place_lines, shown
 from rollout.spec import Gate
@@ -20,7 +21,9 @@ from rollout.state import State
 _CUMULATIVE: Final = {
     "encounters_blind_cumulative": "encounters_blind",
     "recall_blind_cumulative": "recall_blind",
+    "recall_audit_cumulative": "recall_audit",
 }
+_UPPER: Final = ("poisson_upper", "quasipoisson_upper", "anytime_upper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +148,21 @@ def needed(gate: Gate, seen: Measured | None, often: bool = False) -> float | No
     if gate.metric.startswith("encounters") and gate.value is not None:
         return gate.value
     bound = compared_bound(gate, often)
-    if bound in ("cp_lower", "anytime_lower") and gate.value is not None and 0 < gate.value < 1:
+    of_hits = gate.bound in ("cp_lower", "anytime_lower") and "cp_lower" in METRICS[gate.metric].bounds
+    if of_hits and gate.value is not None and 0 < gate.value < 1:
         units = needed_n(gate.value, misses) if bound == "cp_lower" else needed_for_evalue(gate.value, misses)
         return max(float(units), least or 0)
     if gate.bound == "eprocess" and gate.e_min is not None:
         return float(needed_for_evalue(gate.r0 or 0.9, misses, gate.e_min))
-    if gate.bound in ("poisson_upper", "quasipoisson_upper") and gate.value:
-        return max(-log(0.05) / gate.value, least or 0)
+    if gate.bound in _UPPER and gate.value:
+        upper = anytime_upper if bound == "anytime_upper" else poisson_upper
+        return max(upper(0, 1.0) / gate.value, least or 0)
     return least
 
 
 def _unit(gate: Gate) -> str:
     """What the amount of data behind a metric is usually counted in."""
-    if gate.min_camera_days is not None or gate.bound in ("poisson_upper", "quasipoisson_upper"):
+    if gate.min_camera_days is not None or gate.bound in _UPPER:
         return "camera-days"
     if gate.min_samples is not None:
         return "samples"
@@ -171,7 +176,7 @@ def _have(gate: Gate, seen: Measured | None) -> float:
 
 
 def _per_day(gate: Gate, seen: Measured | None, rates: Rates, stage: Stage, cameras: int) -> float | None:
-    if gate.bound in ("poisson_upper", "quasipoisson_upper") or gate.min_camera_days is not None:
+    if gate.bound in _UPPER or gate.min_camera_days is not None:
         return float(cameras) or None
     amount = _have(gate, seen)
     if not amount or rates.days <= 0 or not rates.campsites:
@@ -184,5 +189,5 @@ def _missing(result: GateResult | None, short: float, unit: str) -> str:
         return ""
     if result.outcome is Outcome.PASSED:
         return "nothing"
-    more = f"; {ceil(short):g} more {unit}" if short else ""
+    more = f"; {with_unit(f'{ceil(short):g}', f'more {unit}')}" if short else ""
     return f"{result.why}{more}"

@@ -16,19 +16,22 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.ledger import lock, record
-from db.models import BreakerTrip, User
+from db.models import BreakerTrip, LookReason, User
 from db.session import Database
 from rollout import commands as c
 from rollout import events as e
 from rollout.alerts import page
 from rollout.breakers import reset
+from rollout.civil import Duration
 from rollout.commands import Command, Person
 from rollout.events import Event, kind_of, to_body
 from rollout.falling import latch_id
 from rollout.leases import died_at, effective, expiries, granted_modes, write_leases
-from rollout.looks import Measure, look
+from rollout.looked import keep
+from rollout.looks import Look, Measure, look
 from rollout.paging import pages
 from rollout.road import Road
+from rollout.standing import as_accounts_stand
 from rollout.state import State
 from rollout.store import append, load
 from rollout.transitions import decide
@@ -70,7 +73,7 @@ class Outcome:
 def execute(session: Session, road: Road, command: Command, now: float, actor: str | None = None) -> Outcome:
     """Obey a command inside the caller's writing transaction.
 
-    1. Be the only writer, and read the state.
+    1. Be the only writer, and read the state; approvals count as their people's accounts stand now.
     2. Decide. :class:`rollout.commands.Refused` leaves no trace.
     3. Store the events, write the leases, page whom they page, close what the breakers keep, record all of it.
 
@@ -79,21 +82,31 @@ def execute(session: Session, road: Road, command: Command, now: float, actor: s
     """
     lock(session)
     state = load(session)
-    events = decide(road, state, command, now)
+    events = decide(road, as_accounts_stand(session, state), command, now)
     if not events:
         return Outcome(state, ())
     return _write(session, road, state, events, now, actor)
 
 
-def perform(database: Database, road: Road, command: Command, now: float, actor: str | None = None) -> Outcome:
+def perform(
+    database: Database,
+    road: Road,
+    command: Command,
+    now: float,
+    actor: str | None = None,
+    looked: Look | None = None,
+) -> Outcome:
     """As :func:`execute`, in transactions of its own: obey, then read back what holds, and record what was read.
 
-    A writer who was overtaken by another begins anew.
+    ``looked`` is the look that the command rests on; it is kept in the transaction that obeys. A writer who was
+    overtaken by another begins anew.
     """
     for left in reversed(range(TRIES)):
         try:
             with database.write() as session:
                 outcome = execute(session, road, command, now, actor)
+                if looked is not None:
+                    keep(session, road, looked, LookReason.STEP)
             break
         except IntegrityError:
             if not left:
@@ -121,23 +134,6 @@ def confirm(database: Database, road: Road, now: float) -> State | None:
         return execute(session, road, command, now).state
 
 
-def widen(
-    session: Session,
-    road: Road,
-    by: Person,
-    now: float,
-    *,
-    key: str | None = None,
-    epoch: int | None = None,
-    again: bool = False,
-    measures: Sequence[Measure] | None = None,
-) -> c.Widen:
-    """The wish to go on, with a fresh look at the gates. Give it to :func:`execute` in the same transaction."""
-    state = load(session)
-    seen = look(session, road, state, now, measures)
-    return c.Widen(by=by, key=key, epoch=epoch, gates=seen.gates, able=able(session, road), again=again)
-
-
 def go_on(
     database: Database,
     road: Road,
@@ -150,15 +146,37 @@ def go_on(
     actor: str | None = None,
     measures: Sequence[Measure] | None = None,
 ) -> Outcome:
-    """Look at the gates, then ask to go on, in transactions of its own.
+    """Look at the gates, then ask to go on, in transactions of its own; what the look found is kept.
 
     The look keeps no writer waiting. What changes between the two makes the wish refused: it names the approval epoch
     in which it looked.
     """
     with database.read() as session:
-        seen = load(session).epoch
-        command = widen(session, road, by, now, key=key, epoch=epoch or seen, again=again, measures=measures)
-    return perform(database, road, command, now, actor)
+        state = load(session)
+        found = look(session, road, state, now, measures)
+        command = c.Widen(
+            by=by, key=key, epoch=epoch or state.epoch, gates=found.gates, able=able(session, road), again=again
+        )
+    return perform(database, road, command, now, actor, found)
+
+
+def more_time(
+    database: Database,
+    road: Road,
+    by: Person,
+    longer: Duration,
+    now: float,
+    *,
+    key: str | None = None,
+    epoch: int | None = None,
+    actor: str | None = None,
+) -> Outcome:
+    """Look at the gates, then ask for more time for the running stage, as :func:`go_on` does."""
+    with database.read() as session:
+        state = load(session)
+        found = look(session, road, state, now)
+    command = c.Extend(by=by, longer=longer, gates=found.gates, key=key, epoch=epoch or state.epoch)
+    return perform(database, road, command, now, actor, found)
 
 
 def able(session: Session, road: Road) -> tuple[str, ...]:
@@ -185,7 +203,7 @@ def renew(session: Session, road: Road, now: float, seen_by: str) -> Outcome:
     if dead is not None:
         return execute(session, road, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
     if state.live:
-        write_leases(session, state, now, road.lease_ttl_s)
+        write_leases(session, state, now, road.lease_ttl_s, road.defaults.sight)
     return Outcome(state, ())
 
 
@@ -194,7 +212,7 @@ def _write(session: Session, road: Road, before: State, events: list[Event], now
     state = append(session, before, events, actors)
     if any(isinstance(event, _CHANGES_AUTHORITY) for event in events):
         fresh = any(isinstance(event, e.StageStarted) for event in events)
-        write_leases(session, state, now, road.lease_ttl_s if fresh else None)
+        write_leases(session, state, now, road.lease_ttl_s if fresh else None, road.defaults.sight)
     _close_trips(session, events, now)
     for index, wanted in pages(road, events):
         page(

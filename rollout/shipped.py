@@ -47,7 +47,7 @@ ONE_WEEK: list[dict[str, Any]] = [
 ]
 ONE_MONTH: list[dict[str, Any]] = [
     {"metric": "recall_blind_cumulative", "bound": "eprocess", "e_min": 20, "r0": 0.9},
-    {"metric": "recall_audit", "bound": "gamma_lower", "op": ">=", "value": 0.8},
+    {"metric": "recall_audit_cumulative", "bound": "gamma_lower", "op": ">=", "value": 0.8},
     {"metric": "loop_e", "op": "<", "value": 20},
     {"metric": "selected_label_share", "op": "<=", "value": 0.7},
 ]

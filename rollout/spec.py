@@ -268,6 +268,28 @@ class LeaseTimes(Strict):
         return self
 
 
+class SightTimes(Strict):
+    """Authority rests where nothing is seen."""
+
+    within: CivilDuration = Field(
+        default=Duration(0, 30), description="a camera whose last handled picture is older has no authority"
+    )
+    back_after: CivilDuration = Field(
+        default=Duration(0, 15), description="it has it again when pictures have come for so long"
+    )
+    clips_every: CivilDuration = Field(
+        default=Duration(0, 900), description="a bear is planted on each live camera's path this often"
+    )
+
+    @model_validator(mode="after")
+    def _soon(self) -> SightTimes:
+        if not 5 <= self.within.nominal_s <= 120 or not 0 <= self.back_after.nominal_s <= 600:
+            raise ValueError("let `within` be 5 s to 2 min, and `back_after` ten minutes at most")
+        if not 180 <= self.clips_every.nominal_s <= 3600:
+            raise ValueError("let `clips_every` be 3 min to 1 h")
+        return self
+
+
 def _at_noon(text: Any) -> Any:
     if text is False or text is None:
         return None
@@ -302,6 +324,7 @@ class Defaults(Strict):
     extension: Extension = Field(default_factory=Extension, description="whether a stage may be made longer")
     manual_watch: ManualWatch = Field(default_factory=ManualWatch, description="who takes over")
     lease: LeaseTimes = Field(default_factory=LeaseTimes, description="authority dies by itself")
+    sight: SightTimes = Field(default_factory=SightTimes, description="authority rests where nothing is seen")
 
 
 class Approval(Strict):

@@ -6,12 +6,14 @@ mistakes are named at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from core.config import Config
 from core.config_file import KeyPath
 from db.models import Mode
+from rollout.breakers.budget import fitted, too_eager
 from rollout.places import Place, Places, campsites_of, common, together, within
 from rollout.road import STRENGTH, Keeper, Road, digest_of
 from rollout.road import Stage as RoadStage
@@ -35,6 +37,8 @@ def resolve(section: RolloutSection, config: Config) -> tuple[Road, list[Misfit]
     _names(section, found)
     _order(section, stages, found)
     _oversight(section, found)
+    _budget(section, len(config.campsites), found)
+    _sight(section, config, found)
     live = any(stage.mode is not Mode.SHADOW for stage in section.stages)
     if live and not section.roster:
         found.append(
@@ -54,7 +58,7 @@ def resolve(section: RolloutSection, config: Config) -> tuple[Road, list[Misfit]
         roster=roster,
         defaults=section.defaults,
         approvals=section.approvals,
-        breakers=section.breakers,
+        breakers=fitted(section.breakers, len(config.campsites)),
         staff=tuple(dict.fromkeys(config.rollout.staff)),
         digest=digest_of(section, stages),
     )
@@ -224,3 +228,24 @@ def _oversight(section: RolloutSection, found: list[Misfit]) -> None:
             found.append(
                 Misfit(("stages", index), "has no gates: nothing would have to be true to go on; write `gates`")
             )
+
+
+def _budget(section: RolloutSection, sites: int, found: list[Misfit]) -> None:
+    """All sequential breakers together are wrong once in ninety days at most: who hears false alarms heeds none."""
+    found += [
+        Misfit(
+            ("breakers", each.breaker, each.key),
+            f"{each.written:g} is too low: with {sites} campsites the breakers together would raise a false alarm "
+            f"more often than once in 90 days; write {each.least:g} or more, or leave `{each.key}` out",
+        )
+        for each in too_eager(section.breakers, sites)
+    ]
+
+
+def _sight(section: RolloutSection, config: Config, found: list[Misfit]) -> None:
+    """A camera in front of which nothing moves sends a picture each ``keepalive_s``: two of them may go missing."""
+    least = 2 * config.motion.keepalive_s + 3
+    if section.defaults.sight.within.nominal_s < least:
+        path: KeyPath = ("defaults", "sight", "within")
+        why = f"shorter than two keepalives and 3 s (motion: keepalive_s); write {math.ceil(least)}s or more"
+        found.append(Misfit(path, why))

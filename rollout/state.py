@@ -32,6 +32,8 @@ class Approval:
     at: float
     latch: str | None = None
     note: str = ""
+    void: str = ""
+    """Why it does not count, as the account stands: filled in by :mod:`rollout.standing`, never by an event."""
 
 
 @dataclass(frozen=True, slots=True)

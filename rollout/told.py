@@ -52,6 +52,7 @@ def last_word(session: Session, alert: Alert, audience: Audience, target: str, j
     """The message by which the same people were told of the same visit on another camera of the campsite.
 
     Only what is out or on its way counts, and only if it is the last word: after a retraction people are warned anew.
+    Rangers get no retractions; an alert that one of them has rejected is no word about the next one.
     """
     last = session.scalar(
         select(Delivery)
@@ -69,4 +70,6 @@ def last_word(session: Session, alert: Alert, audience: Audience, target: str, j
     if last is None or last.kind == DeliveryKind.RETRACTION or last.alert_id in (None, alert.id):
         return None
     about = session.get_one(Alert, last.alert_id)
+    if audience is Audience.RANGERS and about.status == AlertStatus.REJECTED:
+        return None
     return last if abs(about.captured_at - alert.captured_at) <= join_s else None

@@ -29,6 +29,7 @@ def as_json(view: RoadView) -> dict[str, Any]:
         "withdrawn_cameras": list(view.state.withdrawn),
         "stages": [stage_json(stage) for stage in view.stages],
         "clock": asdict(view.clock),
+        "looked": asdict(view.looked),
         "gates": [gate_json(gate) for gate in view.gates],
         "missing": [{"kind": hurdle.kind, "text": hurdle.text} for hurdle in view.hurdles],
         "approvals": [{**asdict(each), "step": each.step.value} for each in view.approvals],
@@ -37,6 +38,7 @@ def as_json(view: RoadView) -> dict[str, Any]:
         "handovers": [{**asdict(each), "places": place_lines(each.places)} for each in view.handovers],
         "roster": [asdict(each) for each in view.roster],
         "campsites": [{**asdict(each), "mode": each.mode.value} for each in view.sites],
+        "resting": [asdict(each) for each in view.resting],
         "history": [entry_json(entry) for entry in view.history],
     }
 
@@ -79,6 +81,7 @@ def gate_json(gate: GateView) -> dict[str, Any]:
         "days": gate.demand.days,
         "missing": gate.demand.missing,
         "detail": dict(measured.detail) if measured else {},
+        "course": [asdict(point) for point in gate.course],
     }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, AlertStatus, Audience, Camera, Delivery, DeliveryKind, DeliveryStatus, Encounter, Mode
-from rollout.authority import authority
+from rollout.authority import granted
 
 WARNING_S: Final = 3600.0
 """A warning stands for so long after the animal was last in view, or until it is taken back."""
@@ -49,9 +49,9 @@ def current_warning(session: Session, campsite_id: str, now: float) -> CamperWar
 
 
 def live_cameras(session: Session, campsite_id: str, now: float) -> frozenset[str]:
-    """The cameras of a campsite on whose account campers may be warned now. None of them: the camper page is off."""
+    """The cameras of a campsite on whose account campers may be warned now, given sight. None: the page is off."""
     cameras = session.scalars(select(Camera.id).where(Camera.campsite_id == campsite_id, Camera.configured))
-    return frozenset(camera for camera in cameras if authority(session, campsite_id, now, camera) is not Mode.SHADOW)
+    return frozenset(camera for camera in cameras if granted(session, campsite_id, now, camera) is not Mode.SHADOW)
 
 
 def _told() -> ColumnElement[bool]:

@@ -67,7 +67,7 @@ def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurd
         found.append(Hurdle("model", f"{state.model or 'no model'} runs, and the road is made for {road.pinned}"))
     if state.model is None:
         found.append(Hurdle("model", "no model has been seen running yet"))
-    lack = still_needed(counting(road, state, Step.WIDEN, road.approvals.widen, now), road.approvals.widen)
+    lack = still_needed(road, state, Step.WIDEN, road.approvals.widen, now)
     if lack:
         found.append(Hurdle("approvals", lack))
     return found
@@ -180,7 +180,8 @@ def extend(road: Road, state: State, command: c.Extend, now: float) -> list[e.Ev
     given = counting(road, state, Step.EXTEND, road.approvals.widen, now)
     approved = agreed(given, road.approvals.widen.roles, rule.approvals)
     if approved is None:
-        raise Refused(still_needed(given, road.approvals.widen, rule.approvals) or "")
+        lack = still_needed(road, state, Step.EXTEND, road.approvals.widen, now, need=rule.approvals)
+        raise Refused(lack or "")
     deadline = command.longer.after(state.deadline_at, state.timezone)
     look = road.look_from(road.stages[state.stage], state.started_at, deadline)
     return [

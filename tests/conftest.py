@@ -16,12 +16,21 @@ import redis
 from bearwatch.embedded import EmbeddedRedis
 from core.config import Config
 from core.redis_client import connect
+from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
 from tests.servers import create_database, drop_database, postgresql_server
 
 _database_names = (f"test{number}" for number in count())
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> Iterator[None]:
+    """No test acts on the environment that another one has read."""
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.media import MediaStore
 from core.messages import FrameScores
-from db.models import AuthorityLease, Encounter, Mode, User
+from db.models import AuthorityLease, CameraSight, Encounter, Mode, User
 from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
@@ -25,6 +25,19 @@ def add_user(session: Session, name: str = "day-ranger", role: str = "ranger") -
 def grant(session: Session, campsite: str, mode: Mode, granted_at: float = T0, expires_at: float = T0 + 120) -> None:
     """A lease, as the rollout controller will write them."""
     session.merge(AuthorityLease(campsite_id=campsite, mode=mode, granted_at=granted_at, expires_at=expires_at))
+    session.flush()
+
+
+def rest_on_sight(session: Session, campsite: str, within_s: float = 30.0, back_s: float = 15.0) -> None:
+    """Let the campsite's lease rest on sight, as the road's do."""
+    lease = session.get_one(AuthorityLease, campsite)
+    lease.sight_s, lease.sight_back_s = within_s, back_s
+    session.flush()
+
+
+def seen(session: Session, camera: str, watched_at: float, steady_since: float | None = T0 - 3600) -> None:
+    """A camera whose newest picture was handled, as the tracker writes it down."""
+    session.merge(CameraSight(camera_id=camera, watched_at=watched_at, steady_since=steady_since))
     session.flush()
 
 

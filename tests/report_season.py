@@ -115,12 +115,12 @@ def add_events(session: Session, events: list[e.Event]) -> None:
 
 
 def walked(start: float) -> list[e.Event]:
-    """A road that was held once, widened, handed over after two days, and taken over."""
+    """A road with a model in office for two days, held once, widened, handed over after two days, and taken over."""
     places = (Place("upper-pines", None),)
     live = start + DAY_S
     return [
-        e.RoadRead(at=start, by="controller", digest="d", name="county"),
-        e.ModelReplaced(at=start + 1, by="controller", digest=MODEL, before=None),
+        e.RoadRead(at=start - 2 * DAY_S, by="controller", digest="d", name="county"),
+        e.ModelReplaced(at=start - 2 * DAY_S + 1, by="controller", digest=MODEL, before=None),
         e.Approved(at=start + 60, by="lead", step=Step.WIDEN, roles=("lead_ranger",)),
         e.WidenHeld(at=start + 3600, by="operator", to="one-site", why=("recall_blind: not enough",), missing=True),
         e.StageStarted(

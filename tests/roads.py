@@ -8,7 +8,10 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
 from core.config import Config
+from db.models import User
 from rollout import commands as c
 from rollout.commands import Person, Step
 from rollout.events import Event
@@ -64,6 +67,12 @@ def settings(**rollout: Any) -> Config:
 def shipped() -> Road:
     """The shipped road with a roster."""
     return road_of(settings())
+
+
+def add_people(session: Session) -> None:
+    """The accounts of :data:`EVERYBODY`: only who has one that is switched on may approve."""
+    for each in EVERYBODY:
+        session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
 
 
 def looked(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:

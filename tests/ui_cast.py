@@ -22,7 +22,7 @@ from core.telemetry import Telemetry
 from db.models import Alert, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import hash_password, open_session
+from review_ui.security import Account, account_for, hash_password, open_session
 from review_ui.server import Server
 from tests.factories import T0
 from tests.places import open_encounter
@@ -72,6 +72,11 @@ class Stage:
         encounter = open_encounter(self.database, self.config, self.media, camera, at)
         with self.database.read() as session:
             return session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
+
+    def account(self, name: str = "day-ranger") -> Account:
+        """A person as the routes see them, without a session."""
+        with self.database.read() as session:
+            return account_for(session.scalars(select(User).where(User.name == name)).one(), f"of {name}")
 
     def user_id(self, name: str = "day-ranger") -> int:
         """A person's number."""

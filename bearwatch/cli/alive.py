@@ -15,7 +15,7 @@ FRESH_S = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which process."""
-    parser.add_argument("process", choices=("ingest", "detector", "tracker", "controller", "jobs"))
+    parser.add_argument("process", choices=("ingest", "detector", "tracker", "controller", "jobs", "outside"))
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 

@@ -1,4 +1,4 @@
-"""Check the configuration, then open every camera and say what it shows."""
+"""Check the configuration, open every camera and say what it shows, and call the service that misses a lost site."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT_ONCE = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which file, and how patient to be."""
     parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
-    parser.add_argument("--no-cameras", action="store_true", help="check the file only")
+    parser.add_argument("--no-cameras", action="store_true", help="check the file only: open and call nothing")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a camera")
     parser.add_argument(
         "--snapshots",
@@ -37,21 +37,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when everything is well, 1 when a camera cannot be used, 2 when the file cannot."""
+    """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not, 2 when the file is not."""
     try:
         config = load_config(arguments.config)
         _check_road(arguments.config, config)
     except ConfigError as error:
         if arguments.json:
-            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": []}))
+            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": [],
+                              "outside": None}))  # fmt: skip
             return 2
         raise
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments.timeout, arguments.snapshots)
-    ok = all(row["ok"] for row in cameras)
+    outside = None if arguments.no_cameras else _call_outside(config)
+    ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"])
     if arguments.json:
-        print(json.dumps({"ok": ok, "problems": [], "cameras": cameras}))
+        print(json.dumps({"ok": ok, "problems": [], "cameras": cameras, "outside": outside}))
     else:
         _print(arguments.config, config, cameras)
+        _print_outside(outside)
     return 0 if ok else 1
 
 
@@ -123,6 +126,29 @@ def _check_addresses(file: Path, config: Config) -> None:
                 problems.append(Problem(str(file), line, key, f"{without_credentials(target)}: {wrong}"))
     if problems:
         raise ConfigError(problems)
+
+
+def _call_outside(config: Config) -> dict[str, Any] | None:
+    """Call the service that misses a lost site, once, as if all were well; None where there is none to call."""
+    if config.outside.ping_url is None or find_spec("sqlalchemy") is None:
+        return None
+    from core.clock import now_s
+    from rollout.outside import NotHeard, call, host
+
+    try:
+        call(config.outside.ping_url, {"well": True, "at": now_s(), "test": True})
+    except NotHeard as error:
+        return {"ok": False, "host": host(config.outside.ping_url), "error": str(error)}
+    return {"ok": True, "host": host(config.outside.ping_url), "error": None}
+
+
+def _print_outside(outside: dict[str, Any] | None) -> None:
+    if outside is None:
+        print("Nobody elsewhere is called: when this whole site is lost, nobody is told (outside: ping_url).")
+    elif outside["ok"]:
+        print(f"{outside['host']} hears us; it will miss this site when it falls silent.")
+    else:
+        print(f"Cannot be called now: {outside['error']}.", file=sys.stderr)
 
 
 def _problem(problem: Any) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())
     client = connect(process.settings.redis)
-    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
+    own = process.settings
+    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
     worker.run(process.stop)
     return 0

@@ -19,6 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     process = begin("ingest")
     client = connect(process.settings.redis)
-    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
+    own = process.settings
+    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
     run_ingest(process.config, process.settings, process.stop)
     return 0

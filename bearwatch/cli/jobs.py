@@ -28,18 +28,20 @@ from bearwatch.housekeeping import (
     sweep_outbox,
     write_reports,
 )
+from bearwatch.machine_history import keep_history
 from bearwatch.processes import Process, begin
 from bearwatch.watchdog import keep_watch
 from core.clock import now_s
+from core.config_file import ConfigError
 from core.jobs import DELIVERIES, HOUSEKEEPING, QUEUES
 from core.machine import MachineReporter
 from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.push import Pusher
-from review_ui.push_sealing import available
+from review_ui.push import DEFAULT_CONTACT, Pusher
 from rollout.alerts import chase
+from rollout.controller import Plan
 from rollout.mqtt import LINES
 from rollout.outbox import sweep
 from rollout.outward import Outward
@@ -66,12 +68,18 @@ def run(arguments: argparse.Namespace) -> int:
     outward = outward_of(process.settings, process.config)
     LINES.open([*outward.rangers, *outward.staff, *(a for addresses in outward.campers.values() for a in addresses)])
     client = connect(process.settings.redis)
-    MachineReporter(client, process.settings.bearwatch_data, process.config.shards()).start(process.stop)
+    own = process.settings
+    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
     threads = [
         threading.Thread(target=_keep_time, args=(process,), daemon=True),
         threading.Thread(target=_deliver, args=(process, outward), daemon=True),
         threading.Thread(target=_plant, args=(process,), daemon=True),
         threading.Thread(target=_push, args=(process,), daemon=True),
+        threading.Thread(
+            target=keep_history,
+            args=(process.config, process.settings.redis, process.settings.database, process.stop),
+            daemon=True,
+        ),
         threading.Thread(
             target=keep_watch,
             args=(process.settings.bearwatch_config, process.config, process.settings.database, process.stop),
@@ -115,20 +123,31 @@ def _keep_time(process: Process) -> None:
 
 
 def _plant(process: Process) -> None:
-    """Plant a known bear on every camera's path once an hour."""
+    """Plant a known bear on every camera's path: once an hour, more often where campers rely on it."""
+    try:
+        plan = Plan(process.settings.bearwatch_config, process.config)
+    except ConfigError as error:
+        log.error("no clips are planted: the road cannot be used:\n%s", error)
+        return
+
+    def live_every_s() -> float:
+        plan.refresh()
+        return plan.road.defaults.sight.clips_every.nominal_s
+
     database = Database(process.settings.database)
     client = connect(process.settings.redis)
-    Planter(process.config, database, client, MediaStore(process.settings.media_dir)).run(process.stop)
+    media = MediaStore(process.settings.media_dir)
+    Planter(process.config, database, client, media, live_every_s=live_every_s).run(process.stop)
     database.close()
 
 
 def _push(process: Process) -> None:
     """Tell the devices that asked for it of new alerts. It is advice: the page and the messages do not wait for it."""
     settings = process.settings
-    if not settings.bearwatch_push_services or not available():
+    if not settings.bearwatch_push_services:
         return
     database = Database(settings.database)
-    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or "https://localhost"
+    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or DEFAULT_CONTACT
     pusher = Pusher(database, settings.bearwatch_push_services, contact, settings.second_factor_roles)
     while not process.stop.wait(1):
         try:

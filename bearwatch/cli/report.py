@@ -105,7 +105,7 @@ def _lines(report: Report) -> Any:
     """The report for a terminal: the answers, then every figure."""
     from rollout.reports.words import interval, rests_on, said
 
-    for answer in report.answers:
+    for answer in report.worst_first:
         yield f"[{answer.light.value.upper()}] {answer.question} {answer.words}"
     yield ""
     yield f"{report.title}. {report.period.words}. {', '.join(place.name for place in report.places)}."

@@ -116,7 +116,7 @@ def _status(call: Call) -> int:
     from rollout.view_json import as_json, plan_json
 
     with call.database.read() as session:
-        view = overview(session, call.road, call.now)
+        view = overview(session, call.road, call.now, fresh=True)
     planning = call.arguments.action == "plan"
     if call.arguments.json:
         shown = as_json(view)
@@ -177,14 +177,10 @@ def _widen(call: Call) -> int:
 
 def _extend(call: Call) -> int:
     from rollout.civil import Duration
-    from rollout.commands import Extend
-    from rollout.looks import look
-    from rollout.store import load
+    from rollout.service import more_time
 
-    who = _person(call)
-    with call.database.read() as session:
-        gates = look(session, call.road, load(session), call.now).gates
-    return _perform(call, Extend(by=who, longer=Duration.parse(call.arguments.longer), gates=gates))
+    longer, actor = Duration.parse(call.arguments.longer), _actor(call)
+    return _say(call, more_time(call.database, call.road, _person(call), longer, call.now, actor=actor))
 
 
 def _narrow(call: Call) -> int:

@@ -189,8 +189,7 @@ def _false_alarms(dossier: Dossier, metric: str, asked: Asked) -> Measured:
     first, last = int((asked.since - START) // DAY_S), int((asked.now - START) // DAY_S)
     found = dossier.draws.false_alarms[first : max(last, first + 1), columns].ravel().tolist()
     rate = rate_of(found, [1.0] * len(found))
-    bounds = {"poisson_upper": rate.poisson_upper, "quasipoisson_upper": rate.quasipoisson_upper}
-    return Measured(metric, rate.point, bounds, rate.exposure, "camera-days")
+    return Measured(metric, rate.point, rate.bounds, rate.exposure, "camera-days")
 
 
 def _audit(dossier: Dossier, metric: str, asked: Asked) -> Measured:
@@ -206,7 +205,11 @@ def _audit(dossier: Dossier, metric: str, asked: Asked) -> Measured:
     lost = [1 for at, was in dossier.audited if was and at.at >= asked.since and at.campsite in asked.campsites]
     result = audited_recall(confirmed, [weight] * len(lost), weight, lower)
     n = SHEETS_A_DAY * days * share
-    return Measured(metric, result.recall, {"gamma_lower": result.lower}, n, "camera-hours")
+    return Measured(metric, result.recall, result.bounds, n, "camera-hours")
+
+
+def _audit_all(dossier: Dossier, metric: str, asked: Asked) -> Measured:
+    return _audit(dossier, metric, Asked(frozenset(SITES), START, asked.now, asked.operations))
 
 
 def _loop(dossier: Dossier, metric: str, asked: Asked) -> Measured:
@@ -241,6 +244,7 @@ _MAKERS: Mapping[str, Callable[[Dossier, str, Asked], Measured]] = {
     "recall_dependence_or2": _dependence,
     "recall_minus_baseline": _baseline,
     "recall_audit": _audit,
+    "recall_audit_cumulative": _audit_all,
     "false_alarms_per_camera_day": _false_alarms,
     "missed_sightings": _missed,
     "loop_e": _loop,

@@ -164,6 +164,7 @@ def _faults(world: World, rng: np.random.Generator) -> tuple[Fault, ...]:
         ("controller", world.controllers_lost, world.controller_lost_s),
         ("redis", world.redis_lost, world.redis_lost_s),
         ("detector", world.detectors_blind, world.detector_blind_s),
+        ("network", world.networks_broken, world.network_broken_s),
         ("host", world.hosts_lost, world.host_lost_s),
     ):
         n = int(rng.poisson(count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bearwatch.canary import EVERY_S
 from bearwatch.simulation import noticing
 from bearwatch.simulation.county import CAMERAS, CAMERAS_EACH, SITES
 from bearwatch.simulation.draws import Fault
@@ -34,9 +35,25 @@ class Faults:
         """Whether nobody can ask the road anything now."""
         return any(now < until for until in self.gone_until.values())
 
+    @property
+    def _host_cause(self) -> str:
+        return "missed" if self.season.world.missed_elsewhere else "host"
+
+    def _rests(self, cameras: tuple[str, ...], lost: float | None, fault: Fault) -> None:
+        """Authority rests from when the loss of sight is known until it is back, and people are told."""
+        if lost is not None and self.season.policy.breakers:
+            back = noticing.sight_back(self.season.road.defaults.sight, fault.end, self._phase())
+            self.season.protection.rests(cameras, lost, back)
+
+    def _phase(self) -> float:
+        return float(self.season.people.uniform())
+
     def camera(self, fault: Fault, now: float) -> None:
         assert fault.camera is not None
-        self.season.protection.breaks((fault.camera,), fault.at, fault.end, "camera")
+        cameras = (fault.camera,)
+        self.season.protection.breaks(cameras, fault.at, fault.end, "camera")
+        sight = self.season.road.defaults.sight
+        self._rests(cameras, noticing.sight_lost(sight, fault.at, fault.end, self._phase()), fault)
         noticed = noticing.camera_silent(self.season.specs["camera_loss"], fault.at, fault.end)
         if noticed is not None:
             self.season.plan(noticed, partial(self._camera_noticed, fault.camera, fault.end))
@@ -51,6 +68,7 @@ class Faults:
 
     def redis(self, fault: Fault, now: float) -> None:
         self.season.protection.breaks(CAMERAS, fault.at, fault.end, "redis")
+        self._rests(CAMERAS, noticing.said_lost(fault.at, fault.end), fault)
         self.gone_until["redis"] = max(self.gone_until["redis"], fault.end)
         noticed = noticing.nobody_updates(self.season.specs["no_data"], fault.at, fault.end)
         if noticed is not None:
@@ -61,10 +79,10 @@ class Faults:
         self.season.trip("no_data", noticing.REGION, now, end)
 
     def detector(self, fault: Fault, now: float) -> None:
-        """Nothing is recognised any more, and every heartbeat is well."""
+        """Pictures are handled in time and the network proves itself, but bears in them are not recognised."""
         self.season.protection.breaks(CAMERAS, fault.at, fault.end, "detector")
-        minute = float(self.season.people.uniform(0.0, 3600.0))
-        noticed = noticing.clips_missed(self.season.specs["canary_clip"], fault.at, fault.end, minute)
+        every_s = self.season.road.defaults.sight.clips_every.nominal_s if self.season.state.live else EVERY_S
+        noticed = noticing.clips_missed(self.season.specs["canary_clip"], fault.at, fault.end, every_s, self._phase())
         if noticed is not None:
             self.season.plan(noticed, partial(self._clips_noticed, fault.end))
 
@@ -72,13 +90,27 @@ class Faults:
         self.season.clips_missed_at = end
         self.season.trip("canary_clip", noticing.REGION, now, end)
 
+    def network(self, fault: Fault, now: float) -> None:
+        """The network answers, and its answers mean nothing."""
+        self.season.protection.breaks(CAMERAS, fault.at, fault.end, "network")
+        phase = self._phase()
+        self._rests(CAMERAS, noticing.unproven(fault.at, fault.end, phase), fault)
+        noticed = noticing.proof_fails_twice(self.season.specs["self_proof"], fault.at, fault.end, phase)
+        if noticed is not None:
+            self.season.plan(noticed, partial(self._unproven_noticed, fault.end))
+
+    def _unproven_noticed(self, end: float, now: float) -> None:
+        self.season.trip("self_proof", noticing.REGION, now, end)
+
     def controller(self, fault: Fault, now: float) -> None:
         self.gone_until["controller"] = max(self.gone_until["controller"], fault.end)
         self._nobody_renews(fault, fault.end + SETTLE_S)
 
     def host(self, fault: Fault, now: float) -> None:
         self.gone_until["host"] = max(self.gone_until["host"], fault.end)
-        self.season.protection.breaks(CAMERAS, fault.at, fault.end, "host")
+        self.season.protection.breaks(CAMERAS, fault.at, fault.end, self._host_cause)
+        if self.season.world.missed_elsewhere:
+            self._rests(CAMERAS, noticing.missed_elsewhere(fault.at, fault.end, self._phase()), fault)
         self._nobody_renews(fault, fault.end + SETTLE_S)
 
     def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:
@@ -93,7 +125,7 @@ class Faults:
     def _lease_noticed(self, dies: float, fault: Fault, now: float) -> None:
         if not self.season.state.live or (self.season.state.started_at or now) > fault.at:
             return
-        self.season.protection.breaks(CAMERAS, dies, now, "lapsed")
+        self.season.protection.breaks(CAMERAS, dies, now, self._host_cause if fault.kind == "host" else "lapsed")
         command = due_command(
             self.season.state, dict.fromkeys(campsites_of(self.season.state.granted), dies), now, "watchdog"
         )

@@ -1,4 +1,4 @@
-"""When a fault is noticed: the production conditions, asked at every tick of the controller from its beginning."""
+"""When a fault is noticed: the production rules and conditions, asked at every look and tick from its beginning."""
 
 from __future__ import annotations
 
@@ -6,15 +6,41 @@ from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Final
 
+from bearwatch.canary import LOOK_EVERY_S
+from core.config import Motion, Outside
+from core.redis_client import REPLY_TIMEOUT_S
+from detector.self_proof import AGAIN_AFTER_S
+from detector.self_proof import EVERY_S as PROOF_EVERY_S
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate
 from rollout.breakers.measured import JUDGED_AFTER_S
 from rollout.breakers.readings import Inputs, Reading, label
 from rollout.breakers.scope import Scope, Unit
 from rollout.breakers.spec import BreakerSpec
 from rollout.controller import TICK_S
+from rollout.sight import LOOK_S, Sighted, sees
+from rollout.spec import SightTimes
 
 REGION: Final = Unit(Scope.REGION, "sierra")
-HOUR_S: Final = 3600.0
+KEEPALIVE_S: Final = Motion().keepalive_s
+FLUSH_S: Final = 2.0
+"""The tracker writes sight down this often."""
+CALLS_EVERY_S: Final = Outside().every_s
+PATIENCE_S: Final = 60.0
+"""So long a service elsewhere waits for a call that is overdue, before it pages."""
+PROMISED_S: Final[Mapping[str, float]] = {
+    "camera": SightTimes().within.nominal_s + TICK_S,
+    "redis": SightTimes().within.nominal_s + TICK_S,
+    "lapsed": SightTimes().within.nominal_s + TICK_S,
+    "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
+    "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
+}
+"""By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a path that fails
+silently and for a lost machine that nobody elsewhere misses nothing is promised."""
+
+
+def promised_s(cause: str) -> float:
+    """Within how many seconds a path that does not work is known; 0 where nothing is promised."""
+    return PROMISED_S.get(cause, 0.0)
 
 
 def on_grid(at: float, every_s: float = TICK_S) -> float:
@@ -40,6 +66,60 @@ def _held(clause: Clause, finding: Finding, since: dict[str, float], now: float)
         since.pop(clause.text, None)
         return False
     return now - since.setdefault(clause.text, now) >= clause.hold_s
+
+
+def sight_lost(sight: SightTimes, begin: float, end: float, phase: float) -> float | None:
+    """Pictures stop coming; the last one was handled up to a keepalive before. The first look that finds no sight.
+
+    ``phase``, 0 to 1: where between two keepalives it began.
+    """
+    last, at = begin - phase * KEEPALIVE_S, on_grid(begin, LOOK_S)
+    while at < end:
+        if not sees(last, begin - 3600.0, at, sight.within.nominal_s, sight.back_after.nominal_s):
+            return at
+        at += LOOK_S
+    return None
+
+
+def said_lost(begin: float, end: float) -> float | None:
+    """The tracker finds out by itself that nothing can come any more, and writes that down at once."""
+    at = on_grid(begin + REPLY_TIMEOUT_S, LOOK_S)
+    return at if at < end else None
+
+
+def missed_elsewhere(begin: float, end: float, phase: float) -> float | None:
+    """The machine is gone; the service that it called last up to ``CALLS_EVERY_S`` before misses the next call."""
+    at = begin + (1.0 - phase) * CALLS_EVERY_S + PATIENCE_S
+    return at if at < end else None
+
+
+def unproven(begin: float, end: float, phase: float) -> float | None:
+    """The network's answers mean nothing any more: its next proof fails, and so does the next picture's word."""
+    at = on_grid(begin + phase * (PROOF_EVERY_S + KEEPALIVE_S) + FLUSH_S, LOOK_S)
+    return at if at < end else None
+
+
+def proof_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float) -> float | None:
+    """A detector fails its proof again and again."""
+    failed, at = 0, begin + phase * PROOF_EVERY_S
+    while at < end:
+        failed += 1
+        if any(evaluate(c, {"self_proof_failed": float(failed)}.get).met for c in _clauses(spec)):
+            return on_grid(at)
+        at += AGAIN_AFTER_S
+    return None
+
+
+def sight_back(sight: SightTimes, end: float, phase: float) -> float:
+    """Pictures come again: the first look that finds sight."""
+    seen, at, next_at = Sighted(), on_grid(end, LOOK_S), end + phase * KEEPALIVE_S
+    while True:
+        if at >= next_at:
+            seen = seen.handled(next_at, at, sight.within.nominal_s)
+            next_at += KEEPALIVE_S
+        if sees(seen.watched_at, seen.steady_since, at, sight.within.nominal_s, sight.back_after.nominal_s):
+            return at
+        at += LOOK_S
 
 
 def camera_silent(spec: BreakerSpec, begin: float, end: float) -> float | None:
@@ -69,17 +149,18 @@ def nobody_updates(spec: BreakerSpec, begin: float, end: float) -> float | None:
     return None
 
 
-def clips_missed(spec: BreakerSpec, begin: float, end: float, minute_s: float) -> float | None:
-    """Planted clips come to nothing, one every hour, ``minute_s`` after it began."""
-    planted = begin // HOUR_S * HOUR_S + minute_s
-    planted += HOUR_S if planted < begin else 0.0
-    missed = 0
+def clips_missed(spec: BreakerSpec, begin: float, end: float, every_s: float, phase: float) -> float | None:
+    """Planted clips come to nothing: one every ``every_s``, and after the first miss another as soon as it is judged.
+
+    ``phase``, 0 to 1: where between two clips it began.
+    """
+    planted, missed = begin + phase * every_s, 0
     while planted < end:
         missed += 1
-        at = on_grid(planted + JUDGED_AFTER_S)
+        judged = planted + JUDGED_AFTER_S + LOOK_EVERY_S
         if any(evaluate(c, {"planted_clip_missed": float(missed)}.get).met for c in _clauses(spec)):
-            return at
-        planted += HOUR_S
+            return on_grid(judged)
+        planted = judged if missed == 1 else planted + every_s
     return None
 
 

@@ -15,6 +15,10 @@ _LEFT: Final = 150
 _RIGHT: Final = 20
 _LINE: Final = 15
 _COLOURS: Final = {"road": "#0b6e4f", "peeking": "#b5541c", "no-breakers": "#7a7a7a", "anytime": "#5b5f97"}
+_CAUSES: Final = {
+    "camera": "dead camera", "redis": "Redis away", "lapsed": "controller dead", "network": "network broken",
+    "detector": "path fails silently", "host": "machine lost", "missed": "machine lost, missed elsewhere",
+}  # fmt: skip
 _LIMIT: Final = 0.05
 _SHORTEST_S: Final = 1.0
 _LONGEST_S: Final = 200_000.0
@@ -44,10 +48,10 @@ def promoted(rows: Sequence[Row]) -> str:
 def unnoticed(rows: Sequence[Row]) -> str:
     """The longest time that authority stood over a path that did not work, by cause: with breakers and without."""
     policies = [name for name in ("road", "no-breakers") if any(row.policy == name for row in rows)]
-    causes = sorted({cause for row in rows for cause in row.longest_unknown_s})
+    causes = sorted({cause for row in rows for cause in row.longest_unknown_s}, key=[*_CAUSES].index)
     parts, y = [], 64.0
     for cause in causes:
-        parts.append(_text(_LEFT - 12, y + _LINE * len(policies) / 2 + 2, cause, "end"))
+        parts.append(_text(_LEFT - 12, y + _LINE * len(policies) / 2 + 2, _CAUSES.get(cause, cause), "end"))
         for policy in policies:
             longest = max((row.longest_unknown_s.get(cause, 0.0) for row in rows if row.policy == policy), default=0.0)
             end = _log_x(longest)

@@ -55,8 +55,6 @@ NOT_VETOED: Final = 0.5
 """Share of false alarms that nobody vetoes in time: in an automatic stage campers hear of these."""
 ASK_BEFORE_END_S: Final = 3600.0
 DRILL_EVERY_D: Final = 25
-FOLLOWS_STEEPLY: Final = 4.0
-"""Where watches follow alerts: a campsite with twice the alerts draws sixteen times the watches."""
 THOUGHT_OVER_S: Final = 3 * DAY_S
 """So long people look for the cause of what only evidence has shown, before they reset its breaker."""
 
@@ -216,11 +214,11 @@ class Season:
         self._reset(now)
         if not self.state.live or self.policy.daily:
             self._ask(now)
-        if self.world.effort_follows:
-            self._follow_alerts(now)
+        if self.world.effort_power is not None:
+            self._follow_alerts(self.world.effort_power, now)
 
-    def _follow_alerts(self, now: float) -> None:
-        drawn_to = np.array([self._efforts(now)[site] + 1.0 for site in SITES]) ** FOLLOWS_STEEPLY
+    def _follow_alerts(self, power: float, now: float) -> None:
+        drawn_to = np.array([self._efforts(now)[site] + 1.0 for site in SITES]) ** power
         shares = 0.1 / len(SITES) + 0.9 * drawn_to / drawn_to.sum()
         self.watched = [min(0.95, self.world.watched * len(SITES) * float(share)) for share in shares]
 
@@ -239,7 +237,7 @@ class Season:
     def _bear(self, passing: Passing, now: float) -> None:
         """A bear has come. What is live then decides who hears of it; it is judged when no alert can come any more."""
         site = SITES[passing.site]
-        statuses = {self.protection.changes[camera][-1][1] for camera in passing.cameras}
+        statuses = {self.protection.status(camera, now) for camera in passing.cameras}
         live = Status.LIVE in statuses
         works = self.protection.works(passing.cameras, now)
         saw = passing.model_sees and works
@@ -298,7 +296,7 @@ class Season:
         self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
 
     def _warn_falsely(self, camera: str, number: int, at: float) -> None:
-        if self.protection.changes[camera][-1][1] is not Status.LIVE:
+        if self.protection.status(camera, at) is not Status.LIVE:
             return
         reviewed = any(camera in latch.cameras for latch in self.state.latches)
         passes = NOT_VETOED if self.state.mode.value == "automatic" and not reviewed else CONFIRMED_WRONGLY

@@ -60,10 +60,14 @@ class Row:
     """Bear minutes after authority had ended, with a named ranger on watch."""
     bear_min_paged: float
     """Bear minutes after authority had ended, while somebody was being paged."""
-    bear_s_unknown: float
-    """Bear seconds under authority whose path did not work, and nobody knew."""
-    unknown_by_cause: dict[str, float]
-    """The same by cause."""
+    bear_min_resting: float
+    """Bear minutes while authority rested for lack of sight, and every page said so."""
+    bear_s_within: float
+    """Bear seconds under authority over a path that did not work, and nobody knew, within what is promised."""
+    bear_s_beyond: float
+    """The same after that: this must be zero."""
+    beyond_by_cause: dict[str, float]
+    """Of that, by cause."""
     longest_unknown_s: dict[str, float]
     """The longest that authority stood over a dead path, by cause, bear or no bear."""
     missed_live: float
@@ -85,7 +89,7 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
     """Sum up the seasons of one policy in one world."""
     n = len(results)
     waits = [wait for result in results for wait in result.waited_s]
-    kinds = sorted({kind for result in results for kind in result.bear_s if kind.startswith("unknown:")})
+    kinds = sorted({kind for result in results for kind in result.bear_s if kind.startswith("beyond:")})
     causes = sorted({cause for result in results for cause in result.longest_unknown_s})
     breakers = sorted({name for result in results for name in result.trips})
     return Row(
@@ -101,9 +105,11 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
         bear_min_live=_bear_min(results, "live"),
         bear_min_watched=_bear_min(results, "watched"),
         bear_min_paged=_bear_min(results, "paged"),
-        bear_s_unknown=fmean(result.unknown_s for result in results),
-        unknown_by_cause={
-            kind.removeprefix("unknown:"): fmean(result.bear_s.get(kind, 0.0) for result in results) for kind in kinds
+        bear_min_resting=_bear_min(results, "resting"),
+        bear_s_within=fmean(result.unknown_s("within") for result in results),
+        bear_s_beyond=fmean(result.unknown_s("beyond") for result in results),
+        beyond_by_cause={
+            kind.removeprefix("beyond:"): fmean(result.bear_s.get(kind, 0.0) for result in results) for kind in kinds
         },
         longest_unknown_s={
             cause: max(result.longest_unknown_s.get(cause, 0.0) for result in results) for cause in causes
@@ -121,8 +127,8 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
 
 
 HEADINGS: Final = (
-    "world", "policy", "past shadow", "county", "median day", "bears: live / watched / paged (min)",
-    "nobody knew (s)", "false warnings", "handovers", "escalations",
+    "world", "policy", "past shadow", "county", "median day", "bears: live / watched / paged / resting (min)",
+    "nobody knew: within / beyond the promise (s)", "false warnings", "handovers", "escalations",
 )  # fmt: skip
 
 
@@ -134,8 +140,8 @@ def cells(row: Row) -> tuple[str, ...]:
         str(row.past_shadow),
         f"{100 * row.county.share:.3g} %",
         "-" if row.county_day is None else f"{row.county_day:.0f}",
-        f"{row.bear_min_live:.0f} / {row.bear_min_watched:.0f} / {row.bear_min_paged:.1f}",
-        f"{row.bear_s_unknown:.1f}",
+        f"{row.bear_min_live:.0f} / {row.bear_min_watched:.0f} / {row.bear_min_paged:.1f} / {row.bear_min_resting:.1f}",
+        f"{row.bear_s_within:.1f} / {row.bear_s_beyond:.1f}",
         f"{row.false_warnings:.1f}",
         f"{row.handovers:.1f}",
         f"{row.escalations:.1f}",

@@ -45,8 +45,9 @@ class World:
     """The same at a live campsite: the random hours that are kept for ever."""
     watched_live: float = 0.35
     """Share of time with anybody on watch at a live campsite."""
-    effort_follows: bool = False
-    """Rangers watch where alerts are, but for a tenth of their hours."""
+    effort_power: float | None = None
+    """Rangers watch where alerts are, but for a tenth of their hours: by the reviews of four weeks to this power. At 4
+    a campsite with twice the alerts draws sixteen times the watches, at 1 twice. None: watches follow nothing."""
     false_alarms: float = 0.2
     """Per camera-day."""
     clumping: float = 0.3
@@ -60,11 +61,16 @@ class World:
     redis_lost: float = 0.5
     redis_lost_s: float = 300.0
     detectors_blind: float = 0.2
-    """The path to the network delivers nothing, and nothing reports an error."""
+    """Pictures arrive in time and are looked at, but bears in them go unrecognised, and nothing reports an error."""
     detector_blind_s: float = 6 * 3600.0
+    networks_broken: float = 0.2
+    """The network's answers mean nothing."""
+    network_broken_s: float = 6 * 3600.0
     hosts_lost: float = 0.0
     """The whole machine, with controller, watchdog and page."""
     host_lost_s: float = 1200.0
+    missed_elsewhere: bool = False
+    """A service elsewhere, which the machine calls every minute, pages people when the calls stop."""
 
 
 _ALL: Final = (
@@ -75,8 +81,10 @@ _ALL: Final = (
     World("night-blind", "good by day (.99), weak by night (.80)", Truth.BAD, recall_light=0.99, recall_dark=0.8),
     World("shared", "weak (.85), and what is hard for it is hard for rangers too", Truth.BAD, recall_light=0.85,
           recall_dark=0.85, difficulty_sd=1.0),
-    World("loop", "good (.98) at three campsites, poor (.60) at three; rangers watch where alerts are", Truth.BAD,
-          recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_follows=True, false_alarms=0.05),
+    World("loop", "good (.98) at three campsites, poor (.60) at three; rangers watch where alerts are, steeply",
+          Truth.BAD, recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_power=4.0, false_alarms=0.05),
+    World("mild-loop", "the same, but watches follow alerts in proportion (as in Polya's urn)", Truth.BAD,
+          recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_power=1.0, false_alarms=0.05),
     World("drifting", "good (.97) for 120 days, then .70", Truth.CHANGING, drift_day=120),
     World("noisy", "good, but 1.2 false alarms a camera-day, in clumps", Truth.BAD, false_alarms=1.2),
     World("dead-cameras", "good, but cameras fail 30 times a season", cameras_lost=30.0),
@@ -84,7 +92,10 @@ _ALL: Final = (
     World("controller", "good, but the controller fails 12 times a season", controllers_lost=12.0),
     World("redis", "good, but Redis fails 12 times a season", redis_lost=12.0),
     World("canary", "good, but its path goes blind silently 6 times a season", detectors_blind=6.0),
+    World("network", "good, but its network breaks 6 times a season", networks_broken=6.0),
     World("host", "good, but the whole machine is lost 6 times a season", hosts_lost=6.0),
+    World("host-missed", "the same, and a service elsewhere pages when the machine's calls stop", hosts_lost=6.0,
+          missed_elsewhere=True),
 )  # fmt: skip
 WORLDS: Final[dict[str, World]] = {world.name: world for world in _ALL}
 """Every world, by its name."""

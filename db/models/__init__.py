@@ -8,6 +8,7 @@ from db.models.campers import Appeal, CamperMessage, MessageKind, Outcome, Sende
 from db.models.experiments import NightExperiment, RandomWatch
 from db.models.labels import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger import LedgerEntry
+from db.models.machines import CameraCount, GpuSample, MachineSample, QueueSample
 from db.models.people import (
     ApiToken,
     LoginFailure,
@@ -21,8 +22,10 @@ from db.models.people import (
 from db.models.places import Camera, Campsite, Region
 from db.models.push import PushKey, PushSubscription
 from db.models.review import Review, Sighting, Verdict, Watch
-from db.models.rollout import AuthorityLease, Mode, RolloutEvent
+from db.models.rollout import AuthorityLease, GateLook, LookReason, Mode, RolloutEvent, StoredLook
+from db.models.sight import CameraSight, SightGap
 from db.models.watching import CameraHour, Encounter, EncounterFrame
+from db.models.weather import Weather
 
 __all__ = [
     "Alert",
@@ -39,7 +42,9 @@ __all__ = [
     "BreakerState",
     "BreakerTrip",
     "Camera",
+    "CameraCount",
     "CameraHour",
+    "CameraSight",
     "CamperMessage",
     "Campsite",
     "CanaryRun",
@@ -51,11 +56,15 @@ __all__ = [
     "EditAction",
     "Encounter",
     "EncounterFrame",
+    "GateLook",
+    "GpuSample",
     "LabelChange",
     "LabelEdit",
     "LedgerEntry",
     "LoginFailure",
     "LoginSession",
+    "LookReason",
+    "MachineSample",
     "MessageKind",
     "Mode",
     "NightExperiment",
@@ -63,6 +72,7 @@ __all__ = [
     "OutsideIdentity",
     "PushKey",
     "PushSubscription",
+    "QueueSample",
     "RandomWatch",
     "RecoveryCode",
     "Region",
@@ -71,10 +81,13 @@ __all__ = [
     "RolloutEvent",
     "SenderKey",
     "SheetKind",
+    "SightGap",
     "Sighting",
+    "StoredLook",
     "User",
     "UserCampsite",
     "Verdict",
     "Watch",
     "WatchDrill",
+    "Weather",
 ]

@@ -140,7 +140,7 @@ class DeliveryAttempt(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("deliveries.id"), index=True)
-    at: Mapped[float]
+    at: Mapped[float] = mapped_column(index=True)
     succeeded: Mapped[bool]
     permanent: Mapped[bool] = mapped_column(default=False, server_default=false())
     """It would fail again in the same way: nobody tries on, somebody has to correct the address."""

@@ -74,7 +74,7 @@ class CanaryRun(Base):
     """A known bear planted on one camera's path, and whether the model saw it."""
 
     __tablename__ = "canary_runs"
-    __table_args__ = (Index(None, "camera_id", "planted_at"),)
+    __table_args__ = (Index(None, "camera_id", "planted_at"), Index(None, "planted_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.models.base import Base
@@ -12,6 +12,7 @@ class LedgerEntry(Base):
     """One event. ``hash`` covers its fields and ``previous``, so that no entry can be changed or removed unseen."""
 
     __tablename__ = "ledger"
+    __table_args__ = (Index(None, "actor", "at"),)
 
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[float]

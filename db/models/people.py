@@ -34,8 +34,8 @@ class User(Base):
     created_at: Mapped[float]
     must_change_password: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Somebody else knows the password: nothing works until its owner has chosen another."""
-    totp_secret: Mapped[str | None] = mapped_column(String(64))
-    """The secret of the second factor, base32; it counts once ``totp_confirmed_at`` is set."""
+    totp_sealed: Mapped[str | None] = mapped_column(String(200))
+    """The secret of the second factor, sealed with the site's key; it counts once ``totp_confirmed_at`` is set."""
     totp_confirmed_at: Mapped[float | None]
     totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
     """The newest time step whose code was used: each code opens one login."""

@@ -41,5 +41,7 @@ class PushSubscription(Base):
     """Empty: all that its owner may see."""
     created_at: Mapped[float]
     sent_at: Mapped[float | None]
+    tested_at: Mapped[float | None]
+    """When its owner last asked for a message to try it out."""
 
     user: Mapped[User] = relationship()

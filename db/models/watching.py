@@ -92,3 +92,6 @@ class CameraHour(Base):
     """Bit n is set when minute n had at least one scored frame; in the other minutes nobody looked."""
     thumbnails: Mapped[list[str]]
     """Media keys of the minute's audit frames, in order."""
+    scene_gap: Mapped[float | None]
+    """How far the most different of them was from the camera's mean picture, in grey levels: a baseline. None while
+    there was no mean picture."""

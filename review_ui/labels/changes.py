@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select, update
@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db.ledger import record
 from db.models import ChangeStatus, EditAction, LabelChange, LabelEdit
-from review_ui.labels.collection import Labelled, applied_edits, find
+from review_ui.labels.collection import applied_edits, find, visit
+from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import Label
+from review_ui.visibility import Visible
 
 MOST_EDITS: Final = 500
 """In one change: more than that nobody looks over."""
@@ -54,12 +56,12 @@ def draft_of(session: Session, user_id: int) -> LabelChange | None:
     return session.scalar(query.options(selectinload(LabelChange.edits)).order_by(LabelChange.id).limit(1))
 
 
-def add_edit(session: Session, user_id: int, edit: Edit, hidden: Collection[str], now: float) -> LabelChange:
+def add_edit(session: Session, user_id: int, edit: Edit, sight: Visible, now: float) -> LabelChange:
     """Put an edit into one's draft, in place of an earlier one about the same label.
 
     Raises :class:`CannotChange` when there is no such label, it has changed, or the edit says nothing.
     """
-    standing = find(session, {edit.item}, hidden, now).get(edit.item)
+    standing = find(session, {edit.item}, sight, now).get(edit.item)
     if standing is None or standing.removed:
         raise CannotChange("There is no such label any more. Reload the page.")
     if standing.label is not edit.seen:
@@ -74,6 +76,15 @@ def add_edit(session: Session, user_id: int, edit: Edit, hidden: Collection[str]
         draft.edits.append(known)
     known.action, known.before, known.after, known.at = edit.action, edit.seen, after, now
     session.flush()
+    return draft
+
+
+def add_edits(session: Session, user_id: int, edit: Edit, sight: Visible, now: float) -> LabelChange:
+    """The same edit for a picture and for the others of its visit that say the same. Raises :class:`CannotChange`."""
+    draft = add_edit(session, user_id, edit, sight, now)
+    for other in visit(session, edit.item, sight, now)[1:]:
+        if other.label is edit.seen and not other.removed:
+            draft = add_edit(session, user_id, replace(edit, item=other.item), sight, now)
     return draft
 
 
@@ -97,16 +108,18 @@ def get_change(session: Session, change_id: int) -> LabelChange | None:
     return session.scalar(query.options(*together))
 
 
-def changes(session: Session, limit: int = 50) -> Sequence[LabelChange]:
-    """Open drafts that hold something, and what was applied or withdrawn lately; newest first."""
+def changes(session: Session, limit: int = 50, before: int | None = None) -> Sequence[LabelChange]:
+    """Open drafts that hold something, and what was applied or withdrawn, older than ``before``; newest first."""
     together = (selectinload(LabelChange.edits), joinedload(LabelChange.author), joinedload(LabelChange.ended_by))
     query = select(LabelChange).where(LabelChange.edits.any()).order_by(LabelChange.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(LabelChange.id < before)
     return session.scalars(query.options(*together)).all()
 
 
-def diff(session: Session, change: LabelChange, hidden: Collection[str], now: float) -> list[DiffLine]:
+def diff(session: Session, change: LabelChange, sight: Visible, now: float) -> list[DiffLine]:
     """What a change does, line by line."""
-    standing = find(session, {edit.item for edit in change.edits}, hidden, now)
+    standing = find(session, {edit.item for edit in change.edits}, sight, now)
     return [_line(edit, standing.get(edit.item), change.status) for edit in change.edits]
 
 
@@ -117,7 +130,7 @@ def digest(edits: Sequence[LabelEdit]) -> str:
 
 
 def apply(
-    session: Session, change: LabelChange, user_id: int, reason: str, seen: str, hidden: Collection[str], now: float
+    session: Session, change: LabelChange, user_id: int, reason: str, seen: str, sight: Visible, now: float
 ) -> None:
     """Make a change true. Raises :class:`CannotChange`; then nothing has changed.
 
@@ -131,7 +144,7 @@ def apply(
         raise CannotChange("The change was altered while you looked at it. Look it over again.")
     if change.author_id == user_id and not reason:
         raise CannotChange("You apply your own change: write why nobody else needs to look at it.")
-    lines = diff(session, change, hidden, now)
+    lines = diff(session, change, sight, now)
     if any(line.now is None for line in lines):
         raise CannotChange("Some of its labels are hidden from you now, or are gone. Somebody else can apply it.")
     if any(line.stale for line in lines):
@@ -187,10 +200,10 @@ REMOVED: Final = "removed"
 def _after(edit: Edit) -> str:
     if edit.action is EditAction.REMOVE:
         return ""
-    if edit.action is EditAction.KEEP:
+    if edit.action is EditAction.KEEP and edit.seen is not Label.UNNAMED:
         return edit.seen
-    if edit.label is None or edit.label is edit.seen:
-        raise CannotChange("Choose what the picture shows instead.")
+    if edit.label is None or edit.label in (edit.seen, Label.UNNAMED):
+        raise CannotChange("Choose what the picture shows.")
     return edit.label
 
 

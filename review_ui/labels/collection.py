@@ -7,87 +7,40 @@ model chose, which no probability makes good: that is why the source stands besi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import log
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.messages import Box
-from db.models import (
-    Alert,
-    AlertStatus,
-    AuditAnswer,
-    AuditSheet,
-    BearSeen,
-    ChangeStatus,
-    EditAction,
-    Encounter,
-    LabelChange,
-    LabelEdit,
-    SheetKind,
-    Sighting,
-)
-from review_ui.labels.vocabulary import OF_ANIMAL, Label, Source
-from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S
-
-SMALLEST_SHARE: Final = 1e-3
-"""Scores this close to 0 or 1 count as this, so that a loss stays a number that can be compared."""
-NO_SCORE: Final = 0.5
-"""Thumbnails of audits carry no score: they are neither surprising nor not."""
-
-_OF_ENCOUNTER: Final = (
-    Encounter.id, Encounter.camera_id, Encounter.first_at, Encounter.last_at, Encounter.decided_at,
-    Encounter.peak_score, Encounter.peak_box, Encounter.cover, Encounter.model, Encounter.infrared,
-)  # fmt: skip
-"""Columns rather than rows of the ORM: there are thousands of labels on every page."""
+from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
+from review_ui.labels.labelled import Labelled
+from review_ui.labels.visits import of_visits, visits_of
+from review_ui.labels.vocabulary import Label, Source
+from review_ui.visibility import Visible
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One labelled picture. ``item`` names it for good; ``score`` is the model's for a bear, None if it gave none."""
-
-    item: str
-    media: str | None
-    box: Box | None
-    camera_id: str
-    campsite_id: str
-    captured_at: float
-    label: Label
-    source: Source
-    probability: float
-    score: float | None
-    model: str
-    infrared: bool | None = None
-    alert_id: int | None = None
-    doubted: bool = False
-    """A sighting says another animal than the decision."""
-    kept: bool = False
-    """Somebody has looked at it again and kept it."""
-    removed: bool = False
-    changed_by: int | None = None
-    """The applied change that last touched it."""
-
-    @property
-    def loss(self) -> float:
-        """How much the label surprises the model: minus the logarithm of what it gave to bear, or to no bear."""
-        score = NO_SCORE if self.score is None else self.score
-        share = score if self.label is Label.BEAR else 1.0 - score
-        return -log(max(SMALLEST_SHARE, share))
-
-
-def collection(session: Session, hidden: Collection[str], now: float) -> list[Labelled]:
+def collection(session: Session, sight: Visible, now: float) -> list[Labelled]:
     """All labels that this viewer may see now, removed ones included, worst losses first."""
-    found = [*_of_alerts(session, hidden), *_of_audits(session, hidden, now)]
+    found = [*of_visits(session, sight), *_of_audits(session, sight.hidden, now)]
     edited = applied_edits(session)
     return sorted((edit_of(each, edited) for each in found), key=lambda each: (-each.loss, each.item))
 
 
-def find(session: Session, items: Collection[str], hidden: Collection[str], now: float) -> dict[str, Labelled]:
+def find(session: Session, items: Collection[str], sight: Visible, now: float) -> dict[str, Labelled]:
     """Some of them, by item."""
-    return {each.item: each for each in collection(session, hidden, now) if each.item in items}
+    found = of_visits(session, sight, visits_of(session, items))
+    if any(item.startswith("sheet:") for item in items):
+        found += _of_audits(session, sight.hidden, now)
+    edited = applied_edits(session)
+    return {each.item: edit_of(each, edited) for each in found if each.item in items}
+
+
+def visit(session: Session, item: str, sight: Visible, now: float) -> list[Labelled]:
+    """A label and the others of its visit, itself first; empty when there is none such."""
+    others = of_visits(session, sight, visits_of(session, {item}))
+    named = find(session, {item, *(each.item for each in others)}, sight, now)
+    return [named.pop(item), *named.values()] if item in named else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,92 +71,6 @@ def edit_of(labelled: Labelled, edits: Mapping[str, Applied]) -> Labelled:
     if edit.action is EditAction.REMOVE:
         return replace(labelled, removed=True, changed_by=edit.change_id)
     return replace(labelled, label=Label(edit.after), kept=True, changed_by=edit.change_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A sighting as far as labels need it."""
-
-    at: float
-    label: Label
-    blind: bool
-
-
-def named(decided_bear: bool, seen: Seen | None) -> tuple[Label, Source, bool]:
-    """The label of a decided alert, its source, and whether the sighting beside it casts doubt. Pure.
-
-    1. A bear that a blind observer saw too is a blind sighting's label.
-    2. No bear, and an observer says which animal: that animal.
-    3. Decision and observer disagree about the bear: the decision stands, and is doubted.
-    """
-    if decided_bear:
-        agrees = seen is not None and seen.label is Label.BEAR
-        source = Source.BLIND_SIGHTING if seen is not None and agrees and seen.blind else Source.CONFIRMED_ALERT
-        return Label.BEAR, source, seen is not None and not agrees
-    if seen is None or seen.label is Label.BEAR:
-        return Label.NOT_BEAR, Source.REJECTED_ALERT, seen is not None
-    return seen.label, Source.BLIND_SIGHTING if seen.blind else Source.REJECTED_ALERT, False
-
-
-def _of_alerts(session: Session, hidden: Collection[str]) -> Iterable[Labelled]:
-    query = (
-        select(Alert.id, Alert.status, Alert.campsite_id, *_OF_ENCOUNTER)
-        .join(Encounter, Encounter.id == Alert.encounter_id)
-        .where(
-            Alert.status.in_((AlertStatus.CONFIRMED, AlertStatus.REJECTED)),
-            Alert.campsite_id.not_in(hidden),
-        )
-    )
-    sightings = _sightings(session, hidden)
-    for (
-        alert_id,
-        status,
-        campsite,
-        number,
-        camera,
-        first,
-        last,
-        decided,
-        score,
-        box,
-        cover,
-        model,
-        infrared,
-    ) in session.execute(query):
-        seen = _nearest(sightings.get(campsite, ()), first, last)
-        label, source, doubted = named(status == AlertStatus.CONFIRMED, seen)
-        x0, y0, x1, y1 = box
-        yield Labelled(
-            item=f"encounter:{number}",
-            media=cover,
-            box=(x0, y0, x1, y1),
-            camera_id=camera,
-            campsite_id=campsite,
-            captured_at=decided,
-            label=label,
-            source=source,
-            probability=1.0,
-            score=score,
-            model=model,
-            infrared=infrared,
-            alert_id=alert_id,
-            doubted=doubted,
-        )
-
-
-def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[Seen]]:
-    found: dict[str, list[Seen]] = {}
-    query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.animal, Sighting.blind)
-    for campsite, at, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
-        label = OF_ANIMAL.get(animal)
-        if label is not None:
-            found.setdefault(campsite, []).append(Seen(at, label, blind))
-    return found
-
-
-def _nearest(sightings: Sequence[Seen], first_at: float, last_at: float) -> Seen | None:
-    near = [each for each in sightings if first_at <= each.at + MATCH_AFTER_S and last_at >= each.at - MATCH_BEFORE_S]
-    return min(near, key=lambda each: abs(each.at - first_at), default=None)
 
 
 def _of_audits(session: Session, hidden: Collection[str], now: float) -> Iterable[Labelled]:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from core.clock import civil
-from review_ui.labels.collection import Labelled
-from review_ui.labels.vocabulary import FOR_TRAINING
+from review_ui.labels.labelled import Labelled
+from review_ui.labels.vocabulary import FOR_TRAINING, Label
 
 COLUMNS: Final = (
     "file", "label", "source", "probability", "label_source", "day_night", "campsite", "captured_at", "box", "item",
@@ -22,14 +22,14 @@ _NIGHT_HOURS: Final = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4, 5})
 
 
 def manifest(labels: Iterable[Labelled], timezones: Mapping[str, str], *, for_training: bool = False) -> Iterator[str]:
-    """The lines of the CSV, header first: every label that stands and whose picture is kept.
+    """The lines of the CSV, header first: every label that stands, says something, and whose picture is kept.
 
     ``for_training`` leaves out those of which is only known what they are not: the trainer has no word for that.
     ``timezones`` are the campsites' clocks.
     """
     yield _line(COLUMNS)
     for each in sorted(labels, key=lambda each: (each.captured_at, each.item)):
-        usable = not for_training or each.label in FOR_TRAINING
+        usable = each.label in FOR_TRAINING if for_training else each.label is not Label.UNNAMED
         if each.media is not None and not each.removed and usable:
             yield _line(_row(each, timezones.get(each.campsite_id, "UTC")))
 

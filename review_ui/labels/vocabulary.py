@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Label(StrEnum):
-    """What a picture shows. All but ``not_bear`` are words of the trainer."""
+    """What a picture shows. All but ``not_bear`` and ``unnamed`` are words of the trainer."""
 
     BEAR = "bear"
     DEER = "deer"
@@ -21,6 +21,8 @@ class Label(StrEnum):
     EMPTY = "empty"
     NOT_BEAR = "not_bear"
     """Somebody said what it is not. Say what it is, and the trainer can use it."""
+    UNNAMED = "unnamed"
+    """An animal that the model does not know, and of which nobody has said anything yet."""
 
 
 NAMES: Final = {
@@ -35,9 +37,10 @@ NAMES: Final = {
     Label.OTHER: "An object",
     Label.EMPTY: "Nothing",
     Label.NOT_BEAR: "Not a bear",
+    Label.UNNAMED: "Unnamed animal",
 }
 
-FOR_TRAINING: Final = frozenset(Label) - {Label.NOT_BEAR}
+FOR_TRAINING: Final = frozenset(Label) - {Label.NOT_BEAR, Label.UNNAMED}
 
 OF_ANIMAL: Final = {
     "bear": Label.BEAR,
@@ -60,6 +63,11 @@ class Source(StrEnum):
     """The model alerted, a ranger saw none."""
     BLIND_SIGHTING = "blind_sighting"
     """A ranger saw it with their own eyes, without knowing what the model said; a ranger's decision agrees."""
+    SIGHTING = "sighting"
+    """The model met an animal that it does not know, and a ranger said what they had seen there then; nobody has
+    decided about the picture itself."""
+    UNKNOWN = "unknown"
+    """The model met an animal that it does not know; it waits for a name."""
     AUDIT = "audit"
     """Somebody found it on a contact sheet drawn at random."""
 
@@ -68,5 +76,7 @@ SOURCE_NAMES: Final = {
     Source.CONFIRMED_ALERT: "alert confirmed",
     Source.REJECTED_ALERT: "alert rejected",
     Source.BLIND_SIGHTING: "blind sighting",
+    Source.SIGHTING: "sighting",
+    Source.UNKNOWN: "unknown to the model",
     Source.AUDIT: "audit",
 }

@@ -13,6 +13,7 @@ from db.models import User
 from review_ui import totp
 from review_ui.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, UNUSABLE, Busy, WeakPassword, fits
 from review_ui.rights import RIGHT_WORDS, ROLE_WORDS, Right
+from review_ui.secretbox import LostKey
 from review_ui.security import Account, TooManyLogins, WrongLogin, forget_failures, remember_failure, throttle
 from review_ui.sessions import change_password, end_session, end_sessions, sessions_of
 from review_ui.site import SignedIn, Site, SiteDep, client_of
@@ -81,7 +82,7 @@ def begin_second_factor(request: Request, site: SiteDep, account: SignedIn) -> R
     """Show a new secret, to be confirmed with a code."""
     try:
         with site.database.write() as session:
-            secret = totp.begin(session, account)
+            secret = totp.begin(session, site.secrets, account)
     except totp.WrongCode:
         return _back("")
     return _page(request, site, account, secret=secret)
@@ -94,12 +95,15 @@ def confirm_second_factor(
     """Switch the second factor on; the recovery codes are shown this once."""
     try:
         with site.database.write() as session:
-            codes = totp.confirm(session, account, code, site.clock())
+            codes = totp.confirm(session, site.secrets, account, code, site.clock())
     except totp.WrongCode:
         with site.database.read() as session:
-            secret = session.get_one(User, account.id).totp_secret
+            secret = totp.unconfirmed(session, site.secrets, account)
         errors = {"code": "That code does not fit. Look at the clock of your telephone, and try the next one."}
-        return _page(request, site, account, errors=errors, secret=secret or "", status=422)
+        return _page(request, site, account, errors=errors, secret=secret, status=422)
+    except LostKey:
+        errors = {"factor": "This site's key has changed since. Begin again."}
+        return _page(request, site, account, errors=errors, status=409)
     return _page(request, site, account, recovery_codes=codes)
 
 
@@ -226,6 +230,7 @@ def _page(
             "right_words": RIGHT_WORDS,
             "timezone": next(iter(site.config.regions.values())).timezone,
             "second_factor": user.totp_confirmed_at is not None,
+            "factor_lost": user.totp_confirmed_at is not None and totp.is_lost(site.secrets, user),
             "second_factor_required": account.role in site.settings.second_factor_roles,
             "codes_left": totp.recovery_codes_left(session, account.id),
             "secret": secret,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Header, HTTPException, Query
@@ -17,14 +16,14 @@ from db.models import Alert, AlertStatus, Verdict
 from review_ui.decisions import Answer, Conflict, apply
 from review_ui.forms import KEY_PATTERN
 from review_ui.health import Health, health
-from review_ui.live import on_the_wire
-from review_ui.paging import After, Limit, Strict, next_after
+from review_ui.paging import After, AfterKey, Limit, NextAfter, NextAfterKey, Strict, next_after, page_of
 from review_ui.problems import Problem, problem
 from review_ui.routes.alerts import NO_SUCH_ALERT
 from review_ui.site import Reviewer, SiteDep, Viewer
 from review_ui.views.cards import AlertCard, card_of, find_alert
 from review_ui.views.casefile import CaseFile, casefile
 from review_ui.visibility import Visible, visible
+from rollout.sight import lacking
 
 router = APIRouter(prefix="/api/v1")
 
@@ -40,7 +39,9 @@ class AlertOut(BaseModel):
 
     id: int
     version: int
-    status: AlertStatus
+    status: AlertStatus | None = Field(
+        description="null while you may take a second look at it: what was decided first is hidden from you until then"
+    )
     kind: EncounterKind = Field(description="`bear`, or `unknown_animal`: one that the model does not know")
     campsite: str
     camera: str
@@ -85,7 +86,7 @@ class FrameOut(BaseModel):
     agrees: bool
 
 
-class HistoryOut(BaseModel):
+class AlertHistoryOut(BaseModel):
     """One thing that happened to an alert."""
 
     at: float
@@ -107,8 +108,11 @@ class AlertFileOut(AlertOut):
     """One alert in full."""
 
     frames: list[FrameOut]
-    history: list[HistoryOut]
+    history: list[AlertHistoryOut]
     opinion: OpinionOut | None = Field(description="null until somebody has answered")
+    second_look: int | None = Field(
+        description="the second look that you may take at `/api/v1/appeals/…`; until then its decision is hidden"
+    )
     held: int = Field(description="of an unknown animal: visits to the camera soon after, without alerts of their own")
 
     @classmethod
@@ -122,10 +126,11 @@ class AlertFileOut(AlertOut):
                 for f in file.frames
             ],
             held=file.held,
-            history=[HistoryOut(at=h.at, who=h.who, what=h.what, undone=h.undone) for h in file.history],
+            history=[AlertHistoryOut(at=h.at, who=h.who, what=h.what, undone=h.undone) for h in file.history],
             opinion=OpinionOut(score=said.score, label=said.label, model=said.model, threshold=said.threshold)
             if said
             else None,
+            second_look=file.second_look,
         )
 
 
@@ -133,7 +138,7 @@ class AlertsOut(BaseModel):
     """A page of alerts."""
 
     alerts: list[AlertOut]
-    next_after: int | None = Field(description="give it as `after` to get the next page; null on the last one")
+    next_after: NextAfter
 
 
 class DecisionIn(Strict):
@@ -163,12 +168,16 @@ class CameraOut(BaseModel):
     seeing: str
     why: str
     content_age_s: float | None
+    unwatched_s: float | None = Field(
+        default=None, description="how long nobody has looked at its pictures although campers rely on it"
+    )
 
 
 class CamerasOut(BaseModel):
-    """All cameras."""
+    """A page of cameras."""
 
     cameras: list[CameraOut]
+    next_after: NextAfterKey
 
 
 @router.get("/alerts", summary="List alerts, oldest first")
@@ -181,8 +190,9 @@ def list_alerts(
 ) -> AlertsOut:
     """Alerts by number, of one status or of all."""
     with site.database.read() as session:
-        rows = _alerts_after(session, status, after, limit, visible(session, account, site.clock()))
-        cards = [AlertOut.of(card_of(alert, site.media)) for alert in rows]
+        sight = visible(session, account, site.clock())
+        rows = _alerts_after(session, status, after, limit, sight)
+        cards = [AlertOut.of(card_of(alert, site.media, sight)) for alert in rows]
     return AlertsOut(alerts=cards, next_after=next_after([card.id for card in cards], limit))
 
 
@@ -220,8 +230,11 @@ def post_decision(site: SiteDep, account: Reviewer, alert_id: int, body: Decisio
 
 
 @router.get("/cameras", summary="What every camera is worth now")
-def list_cameras(site: SiteDep, account: Viewer) -> CamerasOut:
-    """All configured cameras."""
+def list_cameras(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Limit = 200) -> CamerasOut:
+    """All configured cameras, by their keys."""
+    now = site.clock()
+    with site.database.read() as session:
+        lacks = lacking(session, now)
     cameras = [
         CameraOut(
             id=view.id,
@@ -230,11 +243,13 @@ def list_cameras(site: SiteDep, account: Viewer) -> CamerasOut:
             seeing=view.seeing,
             why=view.why,
             content_age_s=view.content_age_s,
+            unwatched_s=view.unwatched_s,
         )
-        for view in site.board.cameras(site.clock())
+        for view in site.board.cameras(now, lacks)
         if account.covers(view.campsite_id)
     ]
-    return CamerasOut(cameras=cameras)
+    shown, following = page_of(cameras, lambda each: each.id, after, limit)
+    return CamerasOut(cameras=shown, next_after=following)
 
 
 @router.get("/health", summary="What works, and which processes live")
@@ -256,11 +271,8 @@ async def events(
     connection.
     """
 
-    async def pieces() -> AsyncIterator[bytes]:
-        async for batch in site.hub.batches(account, last_seen(last_event_id, after)):
-            yield b"".join(on_the_wire(event) for event in batch)
-
-    return EventStream(pieces(), headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    pieces = site.hub.pieces(account, last_seen(last_event_id, after))
+    return EventStream(pieces, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
 
 
 def last_seen(last_event_id: str | None, after: int | None) -> int | None:
@@ -283,6 +295,6 @@ def _conflict(conflict: Conflict) -> Response:
 def _alerts_after(session: Session, status: AlertStatus | None, after: int, limit: int, sight: Visible) -> list[Alert]:
     wanted = select(Alert.id).where(Alert.id > after, sight.alerts())
     if status is not None:
-        wanted = wanted.where(Alert.status == status)
+        wanted = wanted.where(Alert.status == status, Alert.id.not_in(sight.second_looks))
     ids = session.scalars(wanted.order_by(Alert.id).limit(limit)).all()
     return [alert for alert in (find_alert(session, alert_id, sight) for alert_id in ids) if alert is not None]

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from db.models import ApiToken, Role
-from review_ui.paging import After, Limit, Strict, next_after
+from review_ui import totp
+from review_ui.paging import After, Limit, NextAfter, Strict, next_after
 from review_ui.people import (
     Admin,
     Person,
@@ -93,6 +94,7 @@ class TokensOut(BaseModel):
     """One's own tokens."""
 
     tokens: list[TokenOut]
+    next_after: NextAfter
 
 
 class PersonIn(Strict):
@@ -134,7 +136,7 @@ class PeopleOut(BaseModel):
     """A page of accounts."""
 
     people: list[PersonOut]
-    next_after: int | None = Field(description="give it as `after` to get the next page; null on the last one")
+    next_after: NextAfter
 
 
 class PasswordOut(BaseModel):
@@ -160,10 +162,12 @@ def get_me(site: SiteDep, account: Viewer) -> MeOut:
 
 
 @router.get("/tokens", summary="Your tokens")
-def list_tokens(site: SiteDep, account: SignedIn) -> TokensOut:
-    """Those that still open something. Programs cannot look after tokens: this needs a login."""
+def list_tokens(site: SiteDep, account: SignedIn, after: After = 0, limit: Limit = 50) -> TokensOut:
+    """Those that still open something, oldest first. Programs cannot look after tokens: this needs a login."""
     with site.database.read() as session:
-        return TokensOut(tokens=[TokenOut.of(row) for row in own_tokens(session, account.id, site.clock())])
+        rows = sorted(own_tokens(session, account.id, site.clock()), key=lambda row: row.id)
+        page = [TokenOut.of(row) for row in rows if row.id > after][:limit]
+    return TokensOut(tokens=page, next_after=next_after([token.id for token in page], limit))
 
 
 @router.post("/tokens", summary="Make a token", status_code=201)
@@ -236,6 +240,16 @@ def post_password(site: SiteDep, account: Administrator, user_id: int) -> Passwo
 def post_revoke(site: SiteDep, account: Administrator, user_id: int) -> None:
     """They may log in again."""
     _do(site, lambda session: revoke_access(session, _admin(account), _known(session, user_id, site), site.clock()))
+
+
+@router.delete("/people/{user_id}/second-factor", summary="Switch off somebody's second factor", status_code=204)
+def delete_second_factor(site: SiteDep, account: Administrator, user_id: int) -> None:
+    """For a lost telephone: the password alone opens the account until they set it up again."""
+
+    def act(session: Session) -> None:
+        totp.remove(session, _known(session, user_id, site), _admin(account).actor, site.clock())
+
+    _do(site, act)
 
 
 @router.post("/people/{user_id}/deactivate", summary="End somebody's access", status_code=204)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.messages import EncounterKind
 from db.models import Sighting, Watch
 from review_ui.forms import KEY_PATTERN, SightingForm
-from review_ui.paging import After, Limit, Strict, next_after
+from review_ui.paging import After, Limit, NextAfter, Strict, next_after
 from review_ui.problems import Problem
 from review_ui.routes.sightings import find_sighting, seal
 from review_ui.sightings import LONGEST_NOTE, MOST_ANIMALS, match, match_is_hidden
@@ -87,7 +87,7 @@ class SightingsOut(BaseModel):
     """A page of sightings."""
 
     sightings: list[SightingRowOut]
-    next_after: int | None = Field(description="give it as `after` to get the next page; null on the last one")
+    next_after: NextAfter
 
 
 class WatchIn(Strict):
@@ -114,6 +114,7 @@ class WatchesOut(BaseModel):
     """The watches that one is on."""
 
     watches: list[WatchOut]
+    next_after: NextAfter
 
 
 @router.get("/sightings", summary="List sightings, oldest first")
@@ -162,17 +163,19 @@ def get_sighting(site: SiteDep, account: Viewer, sighting_id: int) -> SightingOu
         row = find_sighting(session, sighting_id, account, sight)
         if row is None:
             raise HTTPException(404, NO_SUCH_SIGHTING)
-        found = None if match_is_hidden(row, sight) else match(session, row, sight)
+        rule = site.road.evidence_rule().match
+        found = None if match_is_hidden(row, sight) else match(session, row, sight, rule)
     seen = found and MatchOut(kind=found.kind, alert=found.alert_id, camera=found.camera, lead_s=found.lead_s)
     return SightingOut(**SightingRowOut.row(row).model_dump(), match=seen)
 
 
 @router.get("/watches", summary="The watches that you are on")
-def list_watches(site: SiteDep, account: Watcher) -> WatchesOut:
-    """One's own open watches."""
+def list_watches(site: SiteDep, account: Watcher, after: After = 0, limit: Limit = 50) -> WatchesOut:
+    """One's own open watches, by number."""
     with site.database.read() as session:
-        rows = open_watches(session, account.id, site.clock())
-        return WatchesOut(watches=[WatchOut.of(row) for row in rows])
+        rows = sorted(open_watches(session, account.id, site.clock()), key=lambda row: row.id)
+        page = [WatchOut.of(row) for row in rows if row.id > after][:limit]
+    return WatchesOut(watches=page, next_after=next_after([watch.id for watch in page], limit))
 
 
 @router.post("/watches", summary="Go on watch", status_code=201)

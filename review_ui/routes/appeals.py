@@ -6,12 +6,13 @@ from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Appeal, CamperMessage, Verdict
 from review_ui.forms import storable
+from review_ui.paging import After, Limit, NextAfter, Strict, next_after
 from review_ui.security import Account
 from review_ui.site import Reviewer, Site, SiteDep
 from review_ui.views.casefile import CaseFile, casefile
@@ -84,12 +85,6 @@ def handle_message(site: SiteDep, account: Reviewer, message_id: int, answer: Wo
     return RedirectResponse("/appeals", status_code=303)
 
 
-class Strict(BaseModel):
-    """A body in which an unknown field is an error."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class CamperMessageOut(BaseModel):
     """A message from a camper."""
 
@@ -103,6 +98,28 @@ class CamperMessageOut(BaseModel):
     def of(cls, row: CamperMessage) -> Self:
         """From its row."""
         return cls(id=row.id, campsite=row.campsite_id, kind=row.kind, text=row.text, created_at=row.created_at)
+
+
+class CamperMessagesOut(BaseModel):
+    """A page of messages."""
+
+    messages: list[CamperMessageOut]
+    next_after: NextAfter
+
+
+class SecondLookRowOut(BaseModel):
+    """A second look that waits."""
+
+    id: int
+    campsite: str
+    captured_at: float
+
+
+class SecondLooksOut(BaseModel):
+    """A page of second looks."""
+
+    second_looks: list[SecondLookRowOut]
+    next_after: NextAfter
 
 
 class SecondLookOut(BaseModel):
@@ -130,11 +147,12 @@ class WordsIn(Strict):
 
 
 @router.get("/api/v1/camper-messages", summary="Reports and complaints that wait, oldest first")
-def list_messages(site: SiteDep, account: Reviewer) -> list[CamperMessageOut]:
-    """At most a hundred."""
+def list_messages(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> CamperMessagesOut:
+    """By number."""
     with site.database.read() as session:
         not_theirs = elsewhere(account, visible(session, account, site.clock()))
-        return [CamperMessageOut.of(row) for row in campers.waiting(session, not_theirs)]
+        rows = [CamperMessageOut.of(row) for row in campers.waiting(session, not_theirs, limit, after)]
+    return CamperMessagesOut(messages=rows, next_after=next_after([row.id for row in rows], limit))
 
 
 @router.post(
@@ -146,11 +164,16 @@ def post_handled(site: SiteDep, account: Reviewer, message_id: int, body: WordsI
 
 
 @router.get("/api/v1/appeals", summary="Second looks that wait for you")
-def list_looks(site: SiteDep, account: Reviewer) -> list[int]:
-    """Their numbers. Those that you decided first are not yours to look at."""
+def list_looks(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> SecondLooksOut:
+    """In the order of their alerts, which says nothing. Those that you decided yourself are not yours to look at."""
     with site.database.read() as session:
         hidden = visible(session, account, site.clock()).hidden
-        return [each.id for each in appeals.waiting(session, account.id, hidden)]
+        found = [each for each in appeals.waiting(session, account.id, hidden) if each.alert_id > after][:limit]
+        rows = [
+            SecondLookRowOut(id=each.id, campsite=each.campsite_id, captured_at=each.alert.captured_at)
+            for each in found
+        ]
+    return SecondLooksOut(second_looks=rows, next_after=next_after([each.alert_id for each in found], limit))
 
 
 @router.get("/api/v1/appeals/{appeal_id}", summary="One second look")
@@ -185,7 +208,7 @@ def _look(session: Session, site: Site, account: Account, appeal_id: int) -> tup
     """A second look that this person may take or read. Whoever decided first reads it once it is answered."""
     sight = visible(session, account, site.clock())
     appeal = appeals.find(session, appeal_id, sight.hidden)
-    if appeal is None or (appeal.answered_at is None and appeal.first_user_id == account.id):
+    if appeal is None or (appeal.answered_at is None and not appeals.may_answer(session, appeal, account.id)):
         raise HTTPException(404, NO_SUCH_LOOK)
     file = casefile(session, site.media, site.config, appeal.alert_id, sight)
     if file is None:

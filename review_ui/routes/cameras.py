@@ -183,7 +183,7 @@ def _page(
     areas = typed.areas or Areas()
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        hidden = view.campsite_id in around.hidden
+        hidden = around.visible.hides_camera(view.id, view.campsite_id)
         context = {
             "frame": around.about(view.campsite_id),
             "camera": view,

@@ -19,6 +19,7 @@ from core.clock import civil
 from db.models import MessageKind
 from review_ui.camp_words import LANGUAGES, language
 from review_ui.forms import KEY_PATTERN, storable
+from review_ui.problems import problem
 from review_ui.site import Site, SiteDep
 from review_ui.views.camp import Camp, Service, camp
 from rollout.campers import LONGEST_TEXT, Message, NothingToAppeal, TooMany, receive
@@ -45,10 +46,11 @@ class CampOut(BaseModel):
     campsite: str
     name: str
     service: Service = Field(
-        description="`off`: nobody is warned here; `blind`: no camera sees, a missing warning means nothing; "
-        "`partly`, `full`: some or all cameras see"
+        description="`off`: nobody is warned here; `blind`: no camera is watched, a missing warning means "
+        "nothing; `partly`, `full`: some or all cameras are watched"
     )
     warning: WarningOut | None
+    unwatched_since: float | None = Field(default=None, description="since when cameras have not been watched")
     as_of: float
 
 
@@ -140,6 +142,7 @@ def get_camp(site: SiteDep, campsite: str) -> CampOut:
         name=found.name,
         service=found.service,
         warning=WarningOut(since=warning.since, last_seen_at=warning.last_seen_at) if warning else None,
+        unwatched_since=found.unwatched_since,
         as_of=site.clock(),
     )
 
@@ -165,9 +168,9 @@ def post_camper_message(request: Request, site: SiteDep, campsite: str, body: Ca
         _receive(site, request, campsite, body.kind, text, body.idempotency_key)
     except TooMany as many:
         wait = {"Retry-After": str(math.ceil(many.wait_s))}
-        return JSONResponse({"detail": str(many)}, status_code=429, headers=wait)
+        return problem(429, str(many), headers=wait)
     except NothingToAppeal:
-        return JSONResponse({"detail": "There is no warning at this campsite now."}, status_code=409)
+        return problem(409, "There is no warning at this campsite now.")
     return JSONResponse({"received": True}, status_code=201)
 
 

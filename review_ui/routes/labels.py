@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -17,7 +17,9 @@ from db.models import EditAction, LabelChange, LabelEdit
 from review_ui.forms import storable
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange, DiffLine, Edit
-from review_ui.labels.collection import Labelled, collection, find
+from review_ui.labels.collection import collection
+from review_ui.labels.collection import visit as pictures_of_visit
+from review_ui.labels.labelled import Labelled
 from review_ui.labels.manifest import manifest
 from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 from review_ui.pictures import Crop, Picture, crop, picture
@@ -50,15 +52,18 @@ def labels_page(
     """Worst losses first."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        everything = collection(session, around.hidden, site.clock())
+        everything = collection(session, around.visible, site.clock())
         draft = work.draft_of(session, account.id)
         chosen = [each for each in everything if wanted(each, label, campsite, shown)]
         cards = chosen[PAGE * (page - 1) : PAGE * page]
+        visits: dict[int | None, list[Labelled]] = {}
+        for each in everything:
+            visits.setdefault(each.visit, []).append(each)
         context = {
             "frame": around,
             "total": len(everything),
             "chosen": len(chosen),
-            "cards": [_card(site, each, draft) for each in cards],
+            "cards": [_card(site, each, draft, _together(each, visits[each.visit])) for each in cards],
             "counts": Counter(each.label for each in everything if not each.removed),
             "filters": {"label": label, "campsite": campsite, "shown": shown, "page": page},
             "pages": -(-len(chosen) // PAGE),
@@ -81,16 +86,17 @@ def edit_label(
     action: Annotated[Literal["keep", "relabel", "remove", "undo"], Form()],
     seen: Annotated[Label, Form()],
     label: Annotated[Label | Literal[""], Form()] = "",
+    visit: Annotated[bool, Form()] = False,
     back: Annotated[str, Form(max_length=300)] = "/labels",
 ) -> Response:
     """Put one edit into one's draft, or take it out again. A script gets the card, a browser goes back to its place."""
     try:
-        write_edit(site, account, item, action, seen, label or None)
+        write_edit(site, account, item, action, seen, label or None, visit)
         problem = ""
     except CannotChange as cannot:
         problem = str(cannot)
     if "hx-request" in request.headers:
-        return _one_card(request, site, account, item, problem)
+        return _answer(request, site, account, item, problem)
     address = local_path(back)
     if problem:
         address += ("&" if "?" in address else "?") + urlencode({"problem": problem})
@@ -155,7 +161,7 @@ def revert_change(request: Request, site: SiteDep, account: Labeller, change_id:
 def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Response:
     """The label set as a manifest, for ``bearwatch evaluate``, and with ``training`` for ``bearwatch train``."""
     with site.database.read() as session:
-        labels = collection(session, visible(session, account, site.clock()).hidden, site.clock())
+        labels = collection(session, visible(session, account, site.clock()), site.clock())
     lines: Iterator[str] = manifest(labels, timezones(site), for_training=training)
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -179,45 +185,60 @@ class Card:
     crop: Crop | None
     edit: LabelEdit | None
     anchor: str
+    together: int = 1
+    """How many pictures of its visit say the same."""
 
 
-def _card(site: Site, each: Labelled, draft: LabelChange | None) -> Card:
+def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int = 1) -> Card:
     shown = picture(site.media, each.media)
     edit = next((edit for edit in draft.edits if edit.item == each.item), None) if draft else None
     around = crop(shown, each.box) if shown and each.box else None
-    return Card(each=each, picture=shown, crop=around, edit=edit, anchor=each.item.replace(":", "-"))
+    return Card(each=each, picture=shown, crop=around, edit=edit, anchor=each.item.replace(":", "-"),
+                together=together if each.visit is not None else 1)  # fmt: skip
 
 
-def _one_card(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
+def _answer(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
+    """The card that was edited and the others of its visit, which may have been edited with it."""
     with site.database.read() as session:
-        hidden = visible(session, account, site.clock()).hidden
-        each = find(session, {item}, hidden, site.clock()).get(item)
-        if each is None:
+        labels = pictures_of_visit(session, item, visible(session, account, site.clock()), site.clock())
+        if not labels:
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
-        tally = Counter(edit.action for edit in draft.edits) if draft else Counter()
-        context = {"card": _card(site, each, draft), "problem": problem, "draft": draft, "tally": tally,
-                   "address": "/labels", **_words(site, account)}  # fmt: skip
+        cards = [_card(site, each, draft, _together(each, labels)) for each in labels]
+        context = {"cards": cards, "problem": problem, "draft": draft, "address": "/labels",
+                   "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
+                   **_words(site, account)}  # fmt: skip
         return site.pages.render(request, "_label_answer.html", context)
 
 
-def write_edit(site: Site, account: Account, item: str, action: str, seen: Label, label: Label | None) -> None:
-    """Put an edit into one's draft, or with ``undo`` take it out. Raises :class:`CannotChange`."""
+def _together(each: Labelled, visit: Sequence[Labelled]) -> int:
+    """How many pictures of a visit say the same as this one, which is among them."""
+    return sum(1 for other in visit if other.label is each.label and not other.removed)
+
+
+def write_edit(
+    site: Site, account: Account, item: str, action: str, seen: Label, label: Label | None, visit: bool = False
+) -> None:
+    """Put an edit into one's draft, or with ``undo`` take it out. Raises :class:`CannotChange`.
+
+    ``visit``: the other pictures of its visit that say the same get the same edit.
+    """
     now = site.clock()
     with site.database.write() as session:
-        hidden = visible(session, account, now).hidden
+        sight = visible(session, account, now)
         if action == "undo":
             work.drop_edit(session, account.id, item)
         else:
-            work.add_edit(session, account.id, Edit(item, EditAction(action), seen, label), hidden, now)
+            add = work.add_edits if visit else work.add_edit
+            add(session, account.id, Edit(item, EditAction(action), seen, label), sight, now)
 
 
 def write_change(site: Site, account: Account, change_id: int, seen: str, reason: str) -> None:
     """Apply a change. Raises :class:`CannotChange`."""
     now = site.clock()
     with site.database.write() as session:
-        hidden = visible(session, account, now).hidden
-        work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, hidden, now)
+        sight = visible(session, account, now)
+        work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, sight, now)
 
 
 def change_or_404(session: Session, change_id: int) -> LabelChange:
@@ -234,7 +255,7 @@ def _change_page(
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         change = change_or_404(session, change_id)
-        lines = work.diff(session, change, around.hidden, site.clock())
+        lines = work.diff(session, change, around.visible, site.clock())
         context = {
             "frame": around,
             "change": change,

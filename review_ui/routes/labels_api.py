@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from db.models import EditAction, LabelChange
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange
-from review_ui.labels.collection import Labelled, collection, find
+from review_ui.labels.collection import collection, find
+from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import Label
+from review_ui.paging import AfterKey, Before, Limit, NextAfterKey, NextBefore, Strict, next_after, page_of
+from review_ui.problems import problem
 from review_ui.routes.labels import LONGEST_REASON, PAGE, Shown, change_or_404, wanted, write_change, write_edit
 from review_ui.security import Account
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.visibility import visible
 
 router = APIRouter(prefix="/api/v1")
+
+GREATEST_LOSS: Final = 10.0
+"""No loss is greater: see ``SMALLEST_SHARE``."""
 
 
 class LabelOut(BaseModel):
@@ -36,6 +41,7 @@ class LabelOut(BaseModel):
     campsite: str
     camera: str
     captured_at: float
+    visit: int | None = Field(description="the encounter that it is a picture of; null for audits")
     doubted: bool
     kept: bool
     removed: bool
@@ -54,6 +60,7 @@ class LabelOut(BaseModel):
             campsite=each.campsite_id,
             camera=each.camera_id,
             captured_at=each.captured_at,
+            visit=each.visit,
             doubted=each.doubted,
             kept=each.kept,
             removed=each.removed,
@@ -64,18 +71,17 @@ class LabelsOut(BaseModel):
     """A page of labels."""
 
     labels: list[LabelOut]
-    next_page: int | None = Field(description="null on the last one")
+    next_after: NextAfterKey
 
 
-class EditIn(BaseModel):
+class EditIn(Strict):
     """One edit for one's draft."""
-
-    model_config = ConfigDict(extra="forbid")
 
     item: str = Field(max_length=80, pattern=r"^[a-z]+:[0-9]{1,10}(:[0-9]{1,4})?$", examples=["encounter:12"])
     action: Literal["keep", "relabel", "remove", "undo"]
     seen: Label = Field(description="what the label said when you looked")
     label: Label | None = Field(default=None, description="for `relabel`: what it shows instead")
+    visit: bool = Field(default=False, description="the same for the other pictures of its visit that say the same")
 
 
 class EditOut(BaseModel):
@@ -116,10 +122,15 @@ class ChangeOut(BaseModel):
         )
 
 
-class ApplyIn(BaseModel):
-    """What was looked over, and why."""
+class ChangesOut(BaseModel):
+    """A page of changes."""
 
-    model_config = ConfigDict(extra="forbid")
+    changes: list[ChangeOut]
+    next_before: NextBefore
+
+
+class ApplyIn(Strict):
+    """What was looked over, and why."""
 
     seen: str = Field(pattern=r"^[0-9a-f]{64}$")
     reason: str = Field(default="", max_length=LONGEST_REASON, description="needed for a change of one's own")
@@ -132,15 +143,20 @@ def list_labels(
     label: Label | None = None,
     campsite: Annotated[str, Query(max_length=63)] = "",
     shown: Shown = "all",
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    after: AfterKey = "",
+    limit: Limit = PAGE,
 ) -> LabelsOut:
-    """Twenty-four a page."""
+    """The cursor says how great the last loss was: what is labelled meanwhile moves nothing to another page."""
     with site.database.read() as session:
-        labels = collection(session, visible(session, account, site.clock()).hidden, site.clock())
+        labels = collection(session, visible(session, account, site.clock()), site.clock())
     chosen = [each for each in labels if wanted(each, label or "", campsite, shown)]
-    shown_now = chosen[PAGE * (page - 1) : PAGE * page]
-    more = len(chosen) > PAGE * page
-    return LabelsOut(labels=[LabelOut.of(each) for each in shown_now], next_page=page + 1 if more else None)
+    page, following = page_of(chosen, _cursor, after, limit)
+    return LabelsOut(labels=[LabelOut.of(each) for each in page], next_after=following)
+
+
+def _cursor(each: Labelled) -> str:
+    """Sorts like the worst losses first."""
+    return f"{GREATEST_LOSS - each.loss:09.6f}:{each.item}"
 
 
 @router.post(
@@ -152,19 +168,20 @@ def list_labels(
 def postwrite_edit(site: SiteDep, account: Labeller, body: EditIn) -> Any:
     """The draft as it is now; null when it is empty."""
     try:
-        write_edit(site, account, body.item, body.action, body.seen, body.label)
+        write_edit(site, account, body.item, body.action, body.seen, body.label, body.visit)
     except CannotChange as cannot:
-        return JSONResponse({"detail": str(cannot)}, status_code=409)
+        return problem(409, str(cannot))
     with site.database.read() as session:
         draft = work.draft_of(session, account.id)
         return _change_out(session, site, account, draft) if draft and draft.edits else None
 
 
 @router.get("/labels/changes", summary="Changes of labels, newest first")
-def list_changes(site: SiteDep, account: Labeller) -> list[ChangeOut]:
-    """At most fifty."""
+def list_changes(site: SiteDep, account: Labeller, before: Before = None, limit: Limit = 50) -> ChangesOut:
+    """Without their edits: ask for one change."""
     with site.database.read() as session:
-        return [ChangeOut.of(change) for change in work.changes(session)]
+        page = [ChangeOut.of(change) for change in work.changes(session, limit, before)]
+    return ChangesOut(changes=page, next_before=next_after([change.id for change in page], limit))
 
 
 @router.get("/labels/changes/{change_id}", summary="One change of labels")
@@ -185,10 +202,10 @@ def postwrite_change(site: SiteDep, account: Labeller, change_id: int, body: App
     try:
         write_change(site, account, change_id, body.seen, body.reason)
     except CannotChange as cannot:
-        return JSONResponse({"detail": str(cannot)}, status_code=409)
+        return problem(409, str(cannot))
     return get_change(site, account, change_id)
 
 
 def _change_out(session: Session, site: Site, account: Account, change: LabelChange) -> ChangeOut:
-    hidden = visible(session, account, site.clock()).hidden
-    return ChangeOut.of(change, find(session, {edit.item for edit in change.edits}, hidden, site.clock()))
+    sight = visible(session, account, site.clock())
+    return ChangeOut.of(change, find(session, {edit.item for edit in change.edits}, sight, site.clock()))

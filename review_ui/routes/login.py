@@ -18,6 +18,7 @@ from review_ui.oidc import Begun, OpenIdError, account_of_identity
 from review_ui.pages import THEME_COOKIE, THEMES
 from review_ui.resume import KeptForm, local_path, unpack
 from review_ui.routes.sightings import form_page
+from review_ui.secretbox import LostKey
 from review_ui.security import (
     LONGEST_PASSWORD,
     SESSION_S,
@@ -107,10 +108,13 @@ def check_code(
             return _code_form(request, site, answer, status=429, headers=_retry_after(refused))
     try:
         with site.database.write() as session:
-            signed_in = totp.finish(session, token, user, code, client, now)
+            signed_in = totp.finish(session, site.secrets, token, user, code, client, now)
     except totp.WrongCode:
         remember_failure(site.database, totp.failures_name(user), client.address, now)
         return _code_form(request, site, {**context, "error": WRONG_CODE}, status=401)
+    except LostKey as lost:
+        remember_failure(site.database, totp.failures_name(user), client.address, now)
+        return _code_form(request, site, {**context, "error": str(lost)}, status=503)
     return let_in(request, site, signed_in, local_path(next), unpack(kept))
 
 
@@ -196,7 +200,7 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
         response = _code_form(request, site, {"next": next_path, "kept": form, "error": ""})
     elif signed_in.account.owes is not None:
         response = RedirectResponse("/account", status_code=303)
-    elif form:
+    elif form and form.user in (None, signed_in.account.id):
         response = _resume(request, site, signed_in, form)
     else:
         response = RedirectResponse(next_path, status_code=303)
@@ -249,7 +253,7 @@ def _openid_back(request: Request, site: Site) -> str:
 def _resume(request: Request, site: Site, signed_in: SignedIn, form: KeptForm) -> Response:
     request.state.account = signed_in.account
     if form.path == "/sightings":
-        return form_page(request, site, signed_in.account, SightingForm.typed(form.fields), {}, STILL_HERE)
+        return form_page(request, site, signed_in.account, SightingForm.typed(dict(form.fields)), {}, STILL_HERE)
     return _resume_page(request, site, signed_in.account, form)
 
 

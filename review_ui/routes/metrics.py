@@ -22,6 +22,7 @@ from review_ui.latencies import BUCKETS_S
 from review_ui.site import Site, SiteDep
 from review_ui.tokens import bearer_of
 from rollout.breakers import open_trips
+from rollout.sight import lacking
 
 router = APIRouter()
 
@@ -30,6 +31,7 @@ REFUSED: Final = "Show the token that BEARWATCH_METRICS_TOKEN names, or scrape f
 METRICS: Final = {
     "bearwatch_redis_up": "Whether Redis answers.",
     "bearwatch_camera_blind": "1 when nobody may trust the camera now.",
+    "bearwatch_camera_unwatched": "1 when campers rely on the camera and its pictures do not reach the model.",
     "bearwatch_camera_content_age_seconds": "Age of what the camera last showed.",
     "bearwatch_open_alerts": "Alerts that nobody has decided about.",
     "bearwatch_open_unknown_alerts": "Those of them about animals that the model does not know.",
@@ -57,9 +59,9 @@ def metrics(request: Request, site: SiteDep) -> Response:
     """Everything in Prometheus' text format, for those who may scrape."""
     if not _may_scrape(request, site):
         return PlainTextResponse(REFUSED, status_code=403)
-    lines = [*_telemetry(site), *_cameras(site), *_pages(site)]
+    lines = [*_telemetry(site), *_pages(site)]
     with site.database.read() as session:
-        lines += [*_alerts(session, site.clock()), *_latency(site, session)]
+        lines += [*_cameras(session, site), *_alerts(session, site.clock()), *_latency(site, session)]
     return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 
@@ -82,11 +84,14 @@ def _telemetry(site: Site) -> Iterator[str]:
     yield from _gauge("bearwatch_process_heartbeat_age_seconds", ages)
 
 
-def _cameras(site: Site) -> Iterator[str]:
-    views = [view for view in site.board.cameras(site.clock()) if view.seeing is not Seeing.OFF]
+def _cameras(session: Session, site: Site) -> Iterator[str]:
+    now = site.clock()
+    views = [view for view in site.board.cameras(now, lacking(session, now)) if view.seeing is not Seeing.OFF]
     blind = {_label("camera_name", view.id): int(view.seeing is Seeing.BLIND) for view in views}
     ages = {_label("camera_name", v.id): v.content_age_s for v in views if v.content_age_s is not None}
     yield from _gauge("bearwatch_camera_blind", blind)
+    unwatched = {_label("camera_name", view.id): int(view.unwatched_s is not None) for view in views}
+    yield from _gauge("bearwatch_camera_unwatched", unwatched)
     yield from _gauge("bearwatch_camera_content_age_seconds", ages)
 
 

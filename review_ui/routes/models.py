@@ -18,6 +18,7 @@ from core.bundles import BundleFiles, bundle_directories, read_bundle
 from db.models import Encounter
 from review_ui.charts import square, whiskers
 from review_ui.markdown import rendered
+from review_ui.paging import AfterKey, Limit, NextAfterKey, page_of
 from review_ui.site import Site, SiteDep, Viewer
 from review_ui.views.frame import frame
 from review_ui.views.models import CHART_RATE, RATES, evaluation, whisker_rows
@@ -77,6 +78,7 @@ class ModelsOut(BaseModel):
 
     working: list[WorkingOut]
     models: list[ModelOut]
+    next_after: NextAfterKey
 
 
 @router.get("/models")
@@ -123,11 +125,11 @@ def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest)
 
 
 @router.get("/api/v1/models", summary="Which model looks now, and which there are")
-def list_models(site: SiteDep, account: Viewer) -> ModelsOut:
-    """Without evaluations: ask for one model."""
+def list_models(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Limit = 50) -> ModelsOut:
+    """By their digests, without evaluations: ask for one model."""
     working = _working(site) or []
-    models = [_out(bundle, working) for bundle in _bundles(site)]
-    return ModelsOut(working=[WorkingOut.of(each) for each in working], models=models)
+    models, following = page_of([_out(each, working) for each in _bundles(site)], lambda m: m.digest, after, limit)
+    return ModelsOut(working=[WorkingOut.of(each) for each in working], models=models, next_after=following)
 
 
 @router.get("/api/v1/models/{digest}", summary="One model with its evaluation and datasheet")

@@ -11,8 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from review_ui.pages import STATIC_DIR
-from review_ui.push import Device, NotAService, site_key, subscribe, unsubscribe
-from review_ui.push_sealing import BadKey, available
+from review_ui.push import DEFAULT_CONTACT, NotAService, own_device, site_key, subscribe, try_out, unsubscribe
+from review_ui.push_sealing import BadKey
+from review_ui.push_sending import Device, Sender
+from review_ui.sheets import BUNDLES, parts
 from review_ui.site import SignedIn, SiteDep
 
 router = APIRouter()
@@ -32,15 +34,15 @@ class Keys(BaseModel):
 
 
 class Asked(BaseModel):
-    """What a browser's push manager gives out, and the campsites that it is about; none: all."""
+    """What a browser's push manager gives out, and the campsites that it is about; none: all; null: as before."""
 
     endpoint: Endpoint
     keys: Keys
-    campsites: list[Annotated[str, StringConstraints(max_length=63)]] = Field(default=[], max_length=100)
+    campsites: list[Annotated[str, StringConstraints(max_length=63)]] | None = Field(default=None, max_length=1000)
 
 
-class Ended(BaseModel):
-    """Which browser wants to hear no more."""
+class Which(BaseModel):
+    """Which browser it is about."""
 
     endpoint: Endpoint
 
@@ -90,15 +92,13 @@ def offline(request: Request, site: SiteDep) -> Response:
 @router.get("/account/push", include_in_schema=False)
 def push_key(site: SiteDep, account: SignedIn) -> Response:
     """The key to subscribe with; null where nobody can be told."""
-    possible = available() and bool(site.settings.bearwatch_push_services)
+    possible = bool(site.settings.bearwatch_push_services)
     return JSONResponse({"key": site_key(site.database, site.clock()).public if possible else None})
 
 
 @router.post("/account/push", include_in_schema=False)
 def ask(site: SiteDep, account: SignedIn, body: Asked) -> Response:
     """Be told of new alerts on this device."""
-    if not available():
-        raise HTTPException(503, "This installation cannot tell devices: the package cryptography is missing.")
     device = Device(body.endpoint, body.keys.p256dh, body.keys.auth)
     try:
         with site.database.write() as session:
@@ -108,8 +108,26 @@ def ask(site: SiteDep, account: SignedIn, body: Asked) -> Response:
     return Response(status_code=204)
 
 
+@router.post("/account/push/mine", include_in_schema=False)
+def mine(site: SiteDep, account: SignedIn, body: Which) -> Response:
+    """What this device is told of: campsites, none for all; null where it is told nothing."""
+    with site.database.read() as session:
+        row = own_device(session, account, body.endpoint)
+    return JSONResponse({"campsites": None if row is None else row.campsites})
+
+
+@router.post("/account/push/test", include_in_schema=False)
+def test(site: SiteDep, account: SignedIn, body: Which) -> Response:
+    """Send a quiet message to this device, at once."""
+    settings = site.settings
+    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or DEFAULT_CONTACT
+    sender = Sender(settings.bearwatch_push_services, contact)
+    wrong = try_out(site.database, account, body.endpoint, sender, site.clock())
+    return JSONResponse({"detail": wrong}, status_code=409) if wrong else Response(status_code=204)
+
+
 @router.post("/account/push/end", include_in_schema=False)
-def end(site: SiteDep, account: SignedIn, body: Ended) -> Response:
+def end(site: SiteDep, account: SignedIn, body: Which) -> Response:
     """Be told no more on this device."""
     with site.database.write() as session:
         unsubscribe(session, account, body.endpoint, site.clock())
@@ -117,5 +135,6 @@ def end(site: SiteDep, account: SignedIn, body: Ended) -> Response:
 
 
 def _shell(directory: Path = STATIC_DIR) -> list[str]:
-    found = (path for pattern in SHELL for path in directory.glob(pattern))
-    return sorted(str(path.relative_to(directory)) for path in found)
+    files = (path for pattern in SHELL for path in directory.glob(pattern))
+    found = {str(path.relative_to(directory)) for path in files}
+    return sorted((found - parts()) | set(BUNDLES))

@@ -14,6 +14,7 @@ from fastapi import Path as InPath
 from fastapi.responses import Response
 from markupsafe import Markup
 
+from review_ui.paging import BeforeKey, Limit
 from review_ui.security import Account
 from review_ui.site import ReportReader, Site, SiteDep
 from review_ui.views.frame import frame
@@ -111,12 +112,15 @@ def report_file(
 
 
 @router.get("/api/v1/reports", summary="Which reports there are, and the stored daily ones")
-def list_reports(site: SiteDep, account: ReportReader) -> ReportsOut:
-    """Of the campsites that you may read of now."""
+def list_reports(site: SiteDep, account: ReportReader, before: BeforeKey = "", limit: Limit = 60) -> ReportsOut:
+    """Of the campsites that you may read of now; stored daily reports newest first."""
     with site.database.read() as session:
         mine = readable(session, site, account, site.clock())
-    stored = [StoredOut.of(each) for each in archive(site).listed(mine.campsites)]
-    return ReportsOut(kinds=kinds_out(), daily=stored, blind_to=list(mine.blind))
+    day, _, campsite = before.partition("/")
+    stored = archive(site).listed(mine.campsites, limit, (day, campsite) if before else None)
+    more = f"{stored[-1].day}/{stored[-1].campsite}" if len(stored) == limit else None
+    daily = [StoredOut.of(each) for each in stored]
+    return ReportsOut(kinds=kinds_out(), daily=daily, next_before=more, blind_to=list(mine.blind))
 
 
 @router.get("/api/v1/reports/{kind}", summary="One report")

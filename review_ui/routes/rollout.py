@@ -7,7 +7,7 @@ one tap and one confirmation, from everywhere and by anybody.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Query, Request
@@ -20,6 +20,7 @@ from review_ui.passwords import LONGEST_PASSWORD
 from review_ui.proof import NotProved, prove
 from review_ui.road_charts import series_plot
 from review_ui.road_commands import LONGEST_WORDS
+from review_ui.road_looks import look_if_never, look_now
 from review_ui.road_words import breaker_name
 from review_ui.security import Account
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
@@ -49,6 +50,7 @@ DONE: Final = {
     "approved": "Your approval is written down.",
     "widened": "The road goes on: the next stage runs.",
     "held": "Not yet. What is in the way stands below; nothing was changed.",
+    "looked": "Evidence was worked out anew.",
     "extended": "The stage has more time.",
     "narrowed": "Power was taken back.",
     "taken": "You have taken over the watch. Now go on watch, so that it is on record that somebody looks.",
@@ -66,6 +68,7 @@ def rollout_page(request: Request, site: SiteDep, account: Viewer, done: str = "
 @router.get("/fragments/rollout")
 def rollout_fragment(request: Request, site: SiteDep, account: Viewer) -> Response:
     """The part that changes by itself: where we are, and who watches."""
+    look_if_never(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         return site.pages.render(request, "_road_now.html", _road(session, site, account, around))
@@ -119,6 +122,13 @@ def stop(
         return site.pages.render(request, "rollout_stopped.html", context)
 
 
+@router.post("/rollout/look")
+def look_again(site: SiteDep, account: Viewer) -> Response:
+    """Look at the gates now, instead of waiting for the hour to pass. It changes nothing on the road."""
+    look_now(site)
+    return _back("looked")
+
+
 @router.post("/rollout/ack")
 def take_over(
     request: Request, site: SiteDep, account: Watcher, handover: Annotated[int | None, Form(ge=0, lt=2**31)] = None
@@ -147,9 +157,9 @@ def approve(
         prove(site, account, password, client_of(request).address)
         give.approve(site, account, step, storable(note), epoch, idempotency_key or None)
     except NotProved as not_proved:
-        return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed=note)
+        return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed={"note": note})
     except Refused as refused:
-        return _page(request, site, account, problem=_said(refused), status=409, typed=note)
+        return _page(request, site, account, problem=_said(refused), status=409, typed={"note": note})
     return _back("approved")
 
 
@@ -208,7 +218,7 @@ def narrow(
     try:
         give.narrow(site, account, to or None, campsite, storable(reason))
     except Refused as refused:
-        return _page(request, site, account, problem=_said(refused), status=409, typed=reason)
+        return _page(request, site, account, problem=_said(refused), status=409, typed={"reason": reason})
     return _back("narrowed")
 
 
@@ -224,13 +234,14 @@ def reset(
     password: Password = "",
 ) -> Response:
     """Agree to close a breaker, with a written cause."""
+    typed = {"breaker": breaker, "cause": cause}
     try:
         prove(site, account, password, client_of(request).address)
         outcome = give.close_breaker(site, account, breaker, storable(cause), epoch, idempotency_key or None)
     except NotProved as not_proved:
-        return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed=cause)
+        return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed=typed)
     except Refused as refused:
-        return _page(request, site, account, problem=_said(refused), status=409, typed=cause)
+        return _page(request, site, account, problem=_said(refused), status=409, typed=typed)
     return _back("agreed" if outcome.state.latch(breaker) else "closed")
 
 
@@ -250,9 +261,11 @@ def _page(
     *,
     notice: str = "",
     problem: str = "",
-    typed: str = "",
+    typed: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
+    """The whole page; ``typed`` is what a refused form had in its fields, by their names."""
+    look_if_never(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         context = _road(session, site, account, around)
@@ -261,7 +274,7 @@ def _page(
         context |= {
             "notice": notice,
             "problem": problem,
-            "typed": typed,
+            "typed": typed or {},
             "events": events_out(reader, _eventful(history(session, 3 * EVENTS))),
             "earlier": [stage for stage in context["road"].stages if stage.number < context["road"].here],
             "longer": [each for each in LONGER if Duration.parse(each).nominal_s <= road.extension.max.nominal_s],

@@ -14,6 +14,7 @@ from review_ui.paging import Limit, Strict, next_after
 from review_ui.passwords import LONGEST_PASSWORD
 from review_ui.proof import NotProved, prove
 from review_ui.road_commands import LONGEST_WORDS
+from review_ui.road_looks import look_if_never, look_now
 from review_ui.security import Account
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
 from review_ui.views.reader import Reader, Values
@@ -148,16 +149,26 @@ class StagePlanOut(Values):
 
 @router.get("", summary="The road: where we are, the gates, who agrees, what is open")
 def get_road(site: SiteDep, account: Viewer) -> RoadOut:
-    """Numbers of a campsite that you watch blind are null, and their gates `hidden`."""
+    """Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
+    (`looked`); what decides about going on is a fresh one."""
+    look_if_never(site)
     with site.database.read() as session:
         sight = visible(session, account, site.clock())
         view = overview(session, site.road.road(), site.clock(), events=0)
         return road_out(session, Reader(site, account, sight.blind), view)
 
 
+@router.post("/look", summary="Look at the gates now; returns the road")
+def post_look(site: SiteDep, account: Viewer) -> RoadOut:
+    """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
+    look_now(site)
+    return get_road(site, account)
+
+
 @router.get("/plan", summary="What each stage of the road demands")
 def get_plan(site: SiteDep, account: Viewer) -> list[StagePlanOut]:
     """`days` is at the rates seen so far; null where nobody can say, or while you watch blind."""
+    look_if_never(site)
     with site.database.read() as session:
         reader = Reader(site, account, visible(session, account, site.clock()).blind)
         view = overview(session, site.road.road(), site.clock(), events=0)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.models import Camera, Sighting
 from review_ui.forms import SightingForm
 from review_ui.security import Account
-from review_ui.sightings import MATCH_AFTER_S, Entered, KeyTaken, intact, log_sighting, match, match_is_hidden, recent
+from review_ui.sightings import Entered, KeyTaken, intact, log_sighting, match, match_is_hidden, recent
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.views.frame import frame
 from review_ui.visibility import Visible
@@ -36,13 +36,15 @@ def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response
 
 
 @router.get("/sightings/new")
-def new_sighting(request: Request, site: SiteDep, account: Watcher, campsite: str = "") -> Response:
-    """The empty form, at the campsite that is being watched."""
+def new_sighting(request: Request, site: SiteDep, account: Watcher, campsite: str = "", at: str = "") -> Response:
+    """The empty form, at the campsite that is being watched; ``at`` is a moment that was said before."""
     with site.database.read() as session:
         watched = [watch.campsite_id for watch in open_watches(session, account.id, site.clock())]
     own = [key for key in site.config.campsites if account.covers(key)]
     first = campsite if campsite in own else next(iter(watched or own), "")
-    return form_page(request, site, account, SightingForm(campsite=first), {})
+    said = SightingForm.typed({"campsite": first, "animal": "bear", "number": "1", "when": "at", "at": at})
+    form = said if said.when == "at" else SightingForm(campsite=first)
+    return form_page(request, site, account, form, {})
 
 
 @router.post("/sightings")
@@ -118,6 +120,7 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
     if sighting is None:
         raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
     hidden = match_is_hidden(sighting, around.visible)
+    rule = site.road.evidence_rule().match
     return {
         "frame": around,
         "sighting": sighting,
@@ -126,8 +129,8 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
         "animals": ANIMALS,
         "intact": intact(sighting),
         "hidden": hidden,
-        "match": None if hidden else match(session, sighting, around.visible),
-        "looking_until": sighting.seen_at + MATCH_AFTER_S,
+        "match": None if hidden else match(session, sighting, around.visible, rule),
+        "looking_until": sighting.seen_at + rule.after_s,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from db.models import AlertStatus
+from db import weather
+from db.models import AlertStatus, Weather
 from review_ui.charts import Mark, strip
 from review_ui.nights import Night, date_of, night, parse_date
 from review_ui.security import Account
@@ -19,8 +20,8 @@ from review_ui.site import Site, SiteDep, Viewer
 from review_ui.views.frame import frame
 from review_ui.views.night import CameraRow, SiteRow, moments, rows
 from review_ui.views.scrub import Shot, shots
+from review_ui.views.weather import weather_row
 from review_ui.visibility import visible
-from review_ui.words import STATUS_WORDS
 
 router = APIRouter()
 
@@ -29,7 +30,7 @@ NO_SUCH_PLACE: Final = "There is no such campsite among yours."
 MOST_MOMENTS: Final = 400
 """More lines than this nobody reads; the rows above show them all."""
 STEPS_S: Final = (-600, -60, 60, 600)
-VISIT_TOP: Final[dict[AlertStatus | None, int]] = {
+VISIT_TOP: Final[dict[str, int]] = {
     AlertStatus.CONFIRMED: 2,
     AlertStatus.OPEN: 2,
     AlertStatus.UNSURE: 10,
@@ -69,12 +70,16 @@ def night_page(
     with site.database.read() as session:
         around = frame(session, site, account, now)
         sites = _rows(session, site, account, scope, now)
+        if at is None:
+            scope = replace(scope, at=_newest(sites, scope.at))
+        told = _weather(session, site, scope)
         context = {
             "frame": around.about(campsite) if campsite else around,
             "scope": scope,
             "night": scope.night,
             "sites": sites,
             "strips": {row.id: _camera_strip(row, scope) for each in sites for row in each.cameras},
+            "weather": {key: weather_row(scope.night, found) for key, found in told.items()},
             "people": {each.id: _people_strip(each, scope) for each in sites},
             "moments": moments(sites),
             "most": MOST_MOMENTS,
@@ -117,7 +122,8 @@ class VisitOut(BaseModel):
     alert: int | None
     first_at: float
     last_at: float
-    status: AlertStatus | None
+    status: AlertStatus | None = Field(description="null without an alert, and while `second_look`")
+    second_look: bool = Field(description="you may take a second look: what was decided first is hidden until then")
 
 
 class AuditOut(BaseModel):
@@ -147,6 +153,27 @@ class PeopleNightOut(BaseModel):
     watches: list[dict[str, Any]]
 
 
+class NightWeatherOut(BaseModel):
+    """What somebody measured. What nobody measured is null."""
+
+    campsite: str
+    own: bool = Field(description="measured at the campsite; false: somewhere in its region")
+    at: float
+    temperature_c: float | None
+    rain_mm: float | None = Field(description="what fell in the hour before `at`")
+    wind_ms: float | None
+    sky: str
+    source: str
+
+    @classmethod
+    def of(cls, campsite: str, row: Weather) -> Self:
+        """From an observation."""
+        return cls(
+            campsite=campsite, own=row.place.startswith("campsite:"), at=row.at, temperature_c=row.temperature_c,
+            rain_mm=row.rain_mm, wind_ms=row.wind_ms, sky=row.sky, source=row.source,
+        )  # fmt: skip
+
+
 class NightOut(BaseModel):
     """One night: from noon to noon by the campsites' clock, 23 to 25 hours."""
 
@@ -156,6 +183,7 @@ class NightOut(BaseModel):
     end: float
     cameras: list[CameraNightOut]
     people: list[PeopleNightOut]
+    weather: list[NightWeatherOut] = Field(description="empty while nobody has told of any")
 
 
 @router.get("/api/v1/nights/{date}", summary="One night of a campsite, or of all campsites of a region")
@@ -164,6 +192,11 @@ def get_night(site: SiteDep, account: Viewer, date: str, campsite: Place = "") -
     scope = _scope(site, account, date, campsite, None)
     with site.database.read() as session:
         sites = _rows(session, site, account, scope, site.clock())
+        told = [
+            NightWeatherOut.of(campsite, row)
+            for campsite, found in _weather(session, site, scope).items()
+            for row in found
+        ]
     return NightOut(
         date=str(scope.night.day),
         timezone=scope.night.timezone,
@@ -171,6 +204,7 @@ def get_night(site: SiteDep, account: Viewer, date: str, campsite: Place = "") -
         end=scope.night.end,
         cameras=[_camera_out(row) for each in sites for row in each.cameras],
         people=[_people_out(each) for each in sites],
+        weather=told,
     )
 
 
@@ -209,13 +243,24 @@ def _scope(site: Site, account: Account, date: str, campsite: str, at: float | N
 
 
 def _rows(session: Session, site: Site, account: Account, scope: Scope, now: float) -> tuple[SiteRow, ...]:
-    hidden = visible(session, account, now).hidden
-    return rows(session, site.config, scope.night, scope.campsites, hidden, account.id, now)
+    sight = visible(session, account, now)
+    return rows(session, site.config, scope.night, scope.campsites, sight, account.id, now)
+
+
+def _newest(sites: tuple[SiteRow, ...], at: float) -> float:
+    """Where a night is opened: at its newest visit, else at ``at``."""
+    visits = [visit.first_at for each in sites for row in each.cameras for visit in row.visits]
+    return math.floor(max(visits)) if visits else at
+
+
+def _weather(session: Session, site: Site, scope: Scope) -> dict[str, tuple[Weather, ...]]:
+    region = site.config.campsites[scope.campsites[0]].region
+    return weather.between(session, scope.campsites, region, scope.night.start, scope.night.end)
 
 
 def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: float) -> dict[str, Any]:
-    hidden = visible(session, account, now).hidden
-    found = shots(session, site.media, site.config, scope.campsites, hidden, scope.at)
+    sight = visible(session, account, now)
+    found = shots(session, site.media, site.config, scope.campsites, sight, scope.at)
     steps = [(step, scope.at + step) for step in STEPS_S if scope.night.holds(scope.at + step)]
     return {"shots": found, "steps": steps}
 
@@ -228,18 +273,14 @@ def _camera_strip(row: CameraRow, scope: Scope) -> Any:
         for band in row.bands
     ]  # fmt: skip
     visits = [
-        Mark(x(v.first_at), x(v.last_at), f"visit-{v.status or 'none'}", _said(v.status),
-             VISIT_TOP.get(v.status, 19), 30, _link(scope, v.first_at))
+        Mark(x(v.first_at), x(v.last_at), f"visit-{v.mark}", v.words,
+             VISIT_TOP.get(v.mark, 19), 30, _link(scope, v.first_at))
         for v in row.visits
     ]  # fmt: skip
     audits = [
         Mark(x(a.hour_at), x(a.hour_at + 3600), "audit", f"audited by {a.by}: {a.bear}", 34, 40) for a in row.audits
     ]
     return strip([*looked, *audits, *visits], x(scope.at))
-
-
-def _said(status: AlertStatus | None) -> str:
-    return STATUS_WORDS[status] if status else "no alert"
 
 
 def _people_strip(row: SiteRow, scope: Scope) -> Any:
@@ -264,7 +305,12 @@ def _camera_out(row: CameraRow) -> CameraNightOut:
         nobody_looked=[(band.start, band.end) for band in row.bands if not band.looked],
         visits=[
             VisitOut(
-                encounter=v.encounter_id, alert=v.alert_id, first_at=v.first_at, last_at=v.last_at, status=v.status
+                encounter=v.encounter_id,
+                alert=v.alert_id,
+                first_at=v.first_at,
+                last_at=v.last_at,
+                status=v.status,
+                second_look=v.second_look,
             )
             for v in row.visits
         ],

@@ -9,11 +9,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from review_ui.road_words import and_list
 from review_ui.security import Account
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.views.cards import queue
 from review_ui.views.frame import frame
+from review_ui.visibility import Visible
 from review_ui.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
+from rollout.sight import lacking
 
 router = APIRouter()
 
@@ -72,17 +75,28 @@ def go_off_watch(site: SiteDep, account: Watcher, watch_id: int) -> Response:
     return RedirectResponse("/", status_code=303)
 
 
+def _unseen(site: Site, sight: Visible) -> dict[str, str]:
+    """The cameras that are hidden from a watcher, in words, of campsites where others advise."""
+    found: dict[str, list[str]] = {}
+    for key, camera in site.config.cameras.items():
+        if camera.campsite in sight.blind and sight.hides_camera(key, camera.campsite):
+            found.setdefault(camera.campsite, []).append(camera.name or key)
+    advised = {site.config.cameras[key].campsite for key in sight.advising if key in site.config.cameras}
+    return {campsite: and_list(names) for campsite, names in found.items() if campsite in advised}
+
+
 def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
     now = site.clock()
     around = frame(session, site, account, now)
-    watches = open_watches(session, account.id, now)
+    watches, lacks = open_watches(session, account.id, now), lacking(session, now)
     watched = {watch.campsite_id for watch in watches}
     return {
         "frame": around,
         "queue": queue(session, site.media, around.visible, now),
-        "cameras": [view for view in site.board.cameras(now) if account.covers(view.campsite_id)],
+        "cameras": [each for each in site.board.cameras(now, lacks) if account.covers(each.campsite_id)],
         "watches": watches,
         "hidden": around.visible.blind,
+        "unseen": _unseen(site, around.visible),
         "asks_before_s": site.settings.watch_asks_before_s,
         "free_campsites": [
             (key, c.name or key)

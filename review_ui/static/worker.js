@@ -115,7 +115,8 @@ self.addEventListener("push", (event) => {
     // Something else than the server sends: the words below do.
   }
   event.waitUntil(self.registration.showNotification(said.title ?? "Bearwatch", {
-    body: said.body ?? "Look at the queue.", tag: "queue", renotify: true, icon: `${STATIC}icon-192.png`,
+    body: said.body ?? "Look at the queue.", icon: `${STATIC}icon-192.png`,
+    ...(said.quiet ? { tag: "test", silent: true } : { tag: "queue", renotify: true }),
   }));
 });
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.models import BreakerTrip
 from review_ui.road_words import ABOUT_THE_MODEL, EFFECTS, breaker_name, in_words, next_step
 from review_ui.views.reader import PlacesOut, Reader, Values
-from rollout.approvals import counting, still_needed
+from rollout.approvals import still_needed
 from rollout.commands import Step
 from rollout.falling import latch_id
 from rollout.overview import RoadView
@@ -61,7 +61,7 @@ def _breaker(reader: Reader, view: RoadView, latch: Latch, trip: BreakerTrip | N
     hidden = latch.breaker in ABOUT_THE_MODEL and reader.is_blind(latch.campsites)
     resets = [a for a in view.approvals if a.step is Step.RESET and a.latch == latch.id and a.counts]
     rule = view.road.approvals.resume
-    lack = still_needed(counting(view.road, view.state, Step.RESET, rule, view.at, latch.id), rule)
+    lack = still_needed(view.road, view.state, Step.RESET, rule, view.at, latch=latch.id)
     return BreakerOut(
         id="" if hidden or not told else latch.id,
         name="A breaker about what the model sees" if hidden else breaker_name(latch.breaker),

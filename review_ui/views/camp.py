@@ -9,6 +9,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from review_ui.board import CameraBoard, Seeing
+from rollout.sight import lacking
 from rollout.warnings import CamperWarning, current_warning, live_cameras
 
 
@@ -18,9 +19,9 @@ class Service(StrEnum):
     OFF = "off"
     """In shadow: nobody is warned through it."""
     BLIND = "blind"
-    """No camera sees: a missing warning means nothing."""
+    """No camera is watched: a missing warning means nothing."""
     PARTLY = "partly"
-    """Some cameras see."""
+    """Some cameras are watched."""
     FULL = "full"
 
 
@@ -33,6 +34,8 @@ class Camp:
     timezone: str
     service: Service
     warning: CamperWarning | None
+    unwatched_since: float | None = None
+    """Since when the first of the cameras that are not watched has not been; None when all are, or nobody knows."""
 
 
 def camp(session: Session, board: CameraBoard, campsite_id: str, now: float) -> Camp:
@@ -40,18 +43,20 @@ def camp(session: Session, board: CameraBoard, campsite_id: str, now: float) -> 
     config = board.config
     configured = config.campsites[campsite_id]
     live = live_cameras(session, campsite_id, now)
+    lacks = {name: lack for name, lack in lacking(session, now).items() if name in live}
     return Camp(
         id=campsite_id,
         name=configured.name or campsite_id,
         timezone=config.regions[configured.region].timezone,
-        service=_service(board, campsite_id, live, now) if live else Service.OFF,
+        service=_service(board, campsite_id, live - lacks.keys(), now) if live else Service.OFF,
         warning=current_warning(session, campsite_id, now) if live else None,
+        unwatched_since=min((each.watched_at or each.lost_at for each in lacks.values()), default=None),
     )
 
 
-def _service(board: CameraBoard, campsite_id: str, live: Collection[str], now: float) -> Service:
+def _service(board: CameraBoard, campsite_id: str, watched: Collection[str], now: float) -> Service:
     cameras = [each for each in board.cameras(now) if each.campsite_id == campsite_id and each.seeing is not Seeing.OFF]
-    watching = [each for each in cameras if each.id in live and each.seeing is Seeing.SEES]
+    watching = [each for each in cameras if each.id in watched and each.seeing is Seeing.SEES]
     if not watching:
         return Service.BLIND
     return Service.FULL if len(watching) == len(cameras) else Service.PARTLY

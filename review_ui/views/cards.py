@@ -19,6 +19,8 @@ from rollout.decisions import PastReview, standing
 QUEUE_SHOWN: Final = 30
 DECIDED_SHOWN: Final = 8
 DECIDED_FOR_S: Final = 12 * 3600.0
+GROWS_FOR_S: Final = 600.0
+"""An encounter without a new frame for so long grows no more, even where no tracker is left to close it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class AlertCard:
 
     id: int
     version: int
-    status: AlertStatus
+    status: AlertStatus | None
+    """None: hidden from whoever may take a second look at it."""
     kind: EncounterKind
     campsite_id: str
     campsite: str
@@ -40,6 +43,7 @@ class AlertCard:
     hits: int
     zones: tuple[str, ...]
     late: bool
+    closed: bool
     mode: str
     box: Box
     picture: Picture | None
@@ -49,6 +53,10 @@ class AlertCard:
     def unknown(self) -> bool:
         """Whether it is about an animal that the model does not know."""
         return self.kind is EncounterKind.UNKNOWN_ANIMAL
+
+    def grows(self, now: float) -> bool:
+        """Whether more frames may still be added to what it is about."""
+        return not self.closed and now - self.last_at < GROWS_FOR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,15 @@ def queue(session: Session, media: MediaStore, sight: Visible, now: float) -> Qu
     """Alerts that this viewer may see: the unreviewed ones, then unsure ones, then what was decided lately."""
     waiting = open_alerts(session, sight, QUEUE_SHOWN)
     decided = _decided(session, sight, now)
-    cards = [DecidedCard(card_of(a, media), Verdict(r.verdict), r.user_id, r.user.name, r.created_at, r.effective_at)
-             for a, r in decided]  # fmt: skip
+    cards = [
+        DecidedCard(
+            card_of(alert, media, sight), Verdict(review.verdict), review.user_id, review.user.name, review.created_at,
+            review.effective_at,
+        )
+        for alert, review in decided
+    ]  # fmt: skip
     return Queue(
-        waiting=tuple(card_of(alert, media) for alert in waiting),
+        waiting=tuple(card_of(alert, media, sight) for alert in waiting),
         waiting_count=count_open(session, sight),
         unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
         decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
@@ -116,8 +129,8 @@ def find_alert(session: Session, alert_id: int, sight: Visible) -> Alert | None:
     return session.scalar(_full(select(Alert).where(Alert.id == alert_id, sight.alerts())))
 
 
-def card_of(alert: Alert, media: MediaStore) -> AlertCard:
-    """An alert as a card."""
+def card_of(alert: Alert, media: MediaStore, sight: Visible) -> AlertCard:
+    """An alert as a card for somebody who may see it."""
     encounter = alert.encounter
     cover = picture(media, encounter.cover)
     x0, y0, x1, y1 = encounter.peak_box
@@ -125,7 +138,7 @@ def card_of(alert: Alert, media: MediaStore) -> AlertCard:
     return AlertCard(
         id=alert.id,
         version=alert.version,
-        status=AlertStatus(alert.status),
+        status=None if alert.id in sight.second_looks else AlertStatus(alert.status),
         kind=EncounterKind(alert.kind),
         campsite_id=alert.campsite_id,
         campsite=alert.campsite.name,
@@ -138,6 +151,7 @@ def card_of(alert: Alert, media: MediaStore) -> AlertCard:
         hits=encounter.hits,
         zones=tuple(encounter.zones),
         late=encounter.late,
+        closed=encounter.closed_at is not None,
         mode=alert.mode,
         box=box,
         picture=cover,
@@ -152,13 +166,14 @@ def standing_review(reviews: Sequence[Review]) -> Review | None:
 
 
 def _decided(session: Session, sight: Visible, now: float) -> list[tuple[Alert, Review]]:
-    """Alerts with their standing decisions, newest decision first."""
+    """Alerts with their standing decisions, newest decision first; none of those that wait for a second look."""
     alerts = session.scalars(
         _full(
             select(Alert)
             .where(
                 Alert.status != AlertStatus.OPEN,
                 sight.alerts(),
+                Alert.id.not_in(sight.second_looks),
                 Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
             )
             .order_by(Alert.id.desc())

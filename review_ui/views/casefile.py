@@ -78,6 +78,8 @@ class CaseFile:
     """Visits of unknown animals to the same camera soon after, which were written down without an alert."""
     previous_id: int | None
     next_id: int | None
+    second_look: int | None
+    """The second look that the reader may take: until then the decision and all that followed from it are left out."""
 
     @property
     def cover_number(self) -> int:
@@ -96,10 +98,9 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
     alert = find_alert(session, alert_id, sight)
     if alert is None:
         return None
-    reviews = session.scalars(
-        select(Review).where(Review.alert_id == alert.id).options(joinedload(Review.user)).order_by(Review.id)
-    ).all()
-    card = card_of(alert, media)
+    second_look = sight.second_looks.get(alert.id)
+    reviews = _reviews(session, alert) if second_look is None else []
+    card = card_of(alert, media, sight)
     stands = standing_review(reviews)
     rows = list(alert.encounter.frames)
     frames = _frames(rows, media)
@@ -114,12 +115,18 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
         )
         if stands
         else None,
-        history=_history(session, alert, list(reviews)),
+        history=_history(session, alert, reviews) if second_look is None else tuple(_raised(alert)),
         opinion=opinion(alert, bool(reviews)),
         held=_held(session, config, alert, sight) if card.unknown else 0,
         previous_id=previous_id,
         next_id=next_id,
+        second_look=second_look,
     )
+
+
+def _reviews(session: Session, alert: Alert) -> list[Review]:
+    query = select(Review).where(Review.alert_id == alert.id).options(joinedload(Review.user)).order_by(Review.id)
+    return list(session.scalars(query))
 
 
 def opinion(alert: Alert, answered: bool) -> Opinion | None:

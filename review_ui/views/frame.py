@@ -70,8 +70,13 @@ class Frame:
 
     @property
     def blind(self) -> list[CameraView]:
-        """Cameras that see nothing, wherever they stand."""
-        return [camera for view in self.modes for camera in view.blind]
+        """Cameras that see nothing or are not watched, wherever they stand."""
+        return [camera for view in self.modes for camera in (*view.blind, *view.unwatched)]
+
+    @property
+    def sightless(self) -> list[CameraView]:
+        """Cameras that are not watched although campers rely on them, of campsites where others are."""
+        return [camera for view in self.shown_modes if not view.manual_watch for camera in view.unwatched]
 
     @property
     def partly_blind(self) -> list[CameraView]:

@@ -8,12 +8,15 @@ from typing import Final, Self
 from markupsafe import Markup
 from pydantic import Field
 
+from core.clock import civil
 from review_ui.road_charts import Scale, amount_bar, gate_bar
 from review_ui.views.reader import Values
 from rollout.gates import Outcome
-from rollout.measured import METRICS
+from rollout.measured import METRICS, with_unit
 from rollout.overview import GateView
 from rollout.plan import Demand
+from rollout.reports.courses import course
+from rollout.reports.gate_courses import course_of
 from rollout.spec import Gate
 
 HIDDEN: Final = "hidden"
@@ -24,6 +27,15 @@ OUTCOME_WORDS: Final = {
     HIDDEN: "Hidden while you watch",
 }
 _OPERATORS: Final = {">=": "at least", "<=": "at most", "==": "exactly", ">": "more than", "<": "less than"}
+
+
+class CoursePointOut(Values):
+    """What one look found of a gate."""
+
+    at: float
+    outcome: str
+    value: float | None = Field(description="the point estimate")
+    compared: float | None = Field(description="what was compared with the limit: the bound, or the estimate")
 
 
 class GateOut(Values):
@@ -47,9 +59,14 @@ class GateOut(Values):
     have: float | None
     days: float | None = Field(description="that takes so many more days at the present rate; null: nobody can say")
     missing: str = Field(description="what is missing, in words; empty when it passes")
+    course: list[CoursePointOut] = Field(description="the looks so far, at most 60 of them, oldest first")
+    drawn: str = Field(default="", exclude=True)
+    """The course as SVG."""
+    course_since: str = Field(default="", exclude=True)
+    """The day of its first look, in words."""
 
     @classmethod
-    def of(cls, view: GateView, gate: Gate, blind: bool) -> Self:
+    def of(cls, view: GateView, gate: Gate, blind: bool, timezone: str) -> Self:
         """From the overview's gate. ``blind``: its reader must not learn what the model has seen."""
         result, demand = view.result, view.demand
         kind = METRICS[gate.metric]
@@ -73,6 +90,11 @@ class GateOut(Values):
             have=None if blind else demand.have,
             days=None if blind else demand.days,
             missing="" if blind else missing(view, gate),
+            course=[]
+            if blind
+            else [CoursePointOut(at=p.at, outcome=p.outcome, value=p.value, compared=p.compared) for p in view.course],
+            drawn="" if blind else course(course_of(gate, view.course, timezone)),
+            course_since=f"{civil(view.course[0].at, timezone):%-d %b}" if view.course and not blind else "",
         )
 
     @property
@@ -108,13 +130,18 @@ class GateOut(Values):
         """The amount of data, in words."""
         if not self.n or self.n == 1:
             return ""
-        return f"{self.n:.0f} {self.unit}" if self.n >= 100 else f"{self.n:.3g} {self.unit}"
+        return with_unit(f"{self.n:.0f}" if self.n >= 100 else f"{self.n:.3g}", self.unit)
 
     def number(self, value: float) -> str:
         """A value with its unit."""
         if self.share or (self.bound == "eprocess" and 0 <= value <= 1):
             return f"{round(100 * value, 1):g} %"
-        return f"{value:.3g} {self.value_unit}".strip()
+        return with_unit(f"{value:.3g}", self.value_unit)
+
+    @property
+    def amount_words(self) -> str:
+        """How much of the evidence there is, in words."""
+        return f"{self.have or 0.0:.4g} of {with_unit(f'{ceil(self.need or 0.0):g}', self.unit)}"
 
     @property
     def bar(self) -> Markup:
@@ -124,6 +151,11 @@ class GateOut(Values):
             return Markup("")
         return gate_bar(self._scale(), self.limit, not self.operator.startswith("<"), measured,
                         self._interval(), self.outcome)  # fmt: skip
+
+    @property
+    def picture(self) -> Markup:
+        """Its course from look to look; empty before the second."""
+        return Markup(self.drawn)  # made and escaped in rollout/reports/courses.py
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -165,7 +197,7 @@ def wants(gate: Gate) -> str:
         return f"an e-value of at least {gate.e_min:g} against {100 * (gate.r0 or 0.9):g} % or less"
     assert gate.value is not None
     assert gate.op is not None
-    value = f"{100 * gate.value:g} %" if kind.unit == "share" else f"{gate.value:g} {kind.unit}".strip()
+    value = f"{100 * gate.value:g} %" if kind.unit == "share" else with_unit(f"{gate.value:g}", kind.unit)
     text = f"{_OPERATORS[gate.op]} {value}"
     if gate.bound:
         text += ", even at the 95 % bound"
@@ -182,7 +214,7 @@ def missing(view: GateView, gate: Gate) -> str:
     short = _short(demand)
     if not short:
         return f"{result.why[:1].upper()}{result.why[1:]}."
-    return f"{short:g} more {demand.unit}{_when(demand)}."
+    return f"{with_unit(f'{short:g}', f'more {demand.unit}')}{_when(demand)}."
 
 
 def _short(demand: Demand) -> float:
@@ -193,4 +225,4 @@ def _when(demand: Demand) -> str:
     if demand.days is None:
         return "; nobody can say how long that takes, none was seen yet"
     days = ceil(demand.days)
-    return f": about {days} {'day' if days == 1 else 'days'} at the present rate" if days else ""
+    return f": about {with_unit(f'{days:g}', 'days')} at the present rate" if days else ""

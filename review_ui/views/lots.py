@@ -13,10 +13,11 @@ from db.models import NightExperiment, RandomWatch
 from review_ui.rights import Right
 from review_ui.views.reader import Reader, Values
 from rollout.evidence.intervals import Interval, intersection, total
-from rollout.evidence.loader import timezones_of, watches
+from rollout.evidence.loader import timezones_of
 from rollout.evidence.nights import effect, plan_of, sightings_by_night
 from rollout.evidence.random_watches import LEAST_SHARE, random_share
 from rollout.evidence.visits import night_of
+from rollout.evidence.watched import watches
 from rollout.evidence.weekly_watches import DAY_S, WEEK_S
 
 AHEAD_S: Final = 2 * WEEK_S

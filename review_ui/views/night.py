@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from core.config import Config
 from db.models import Alert, AlertStatus, AuditAnswer, AuditSheet, CameraHour, Encounter, SheetKind, Sighting, Watch
 from review_ui.nights import Night
+from review_ui.visibility import Visible
 from review_ui.words import ANIMALS, STATUS_WORDS, age
 
 NOT_WRITTEN_YET_S: Final = 180.0
@@ -39,6 +40,20 @@ class Visit:
     status: AlertStatus | None
     late: bool
     model: str
+    second_look: bool = False
+    """What was decided is hidden from this viewer, who may take a second look; ``status`` is None then."""
+
+    @property
+    def words(self) -> str:
+        """What became of it."""
+        if self.second_look:
+            return "A second look waits for you"
+        return STATUS_WORDS[self.status] if self.status else "No alert"
+
+    @property
+    def mark(self) -> str:
+        """How it is drawn: what waits for a second look looks like what waits for a first one."""
+        return "open" if self.second_look else self.status or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +131,12 @@ def rows(
     config: Config,
     night: Night,
     campsites: Sequence[str],
-    hidden: Collection[str],
+    sight: Visible,
     own: int,
     now: float,
 ) -> tuple[SiteRow, ...]:
     """The night of these campsites for one viewer, in their order."""
-    return tuple(_site(session, config, night, campsite, campsite in hidden, own, now) for campsite in campsites)
+    return tuple(_site(session, config, night, campsite, sight, own, now) for campsite in campsites)
 
 
 def moments(sites: Sequence[SiteRow]) -> list[Moment]:
@@ -148,9 +163,13 @@ def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple
     return tuple(found)
 
 
-def _site(session: Session, config: Config, night: Night, campsite: str, hidden: bool, own: int, now: float) -> SiteRow:
+def _site(
+    session: Session, config: Config, night: Night, campsite: str, sight: Visible, own: int, now: float
+) -> SiteRow:
+    hidden = campsite in sight.hidden
     cameras = [key for key, camera in config.cameras.items() if camera.campsite == campsite]
-    visits = {} if hidden else _visits(session, cameras, night)
+    shown = [key for key in cameras if not sight.hides_camera(key, campsite)]
+    visits = _visits(session, shown, night, sight)
     audits = {} if hidden else _audits(session, cameras, night, now)
     hours = _hours(session, cameras, night)
     return SiteRow(
@@ -166,7 +185,7 @@ def _site(session: Session, config: Config, night: Night, campsite: str, hidden:
                 bands=bands(hours.get(key, []), night, now),
                 visits=tuple(visits.get(key, ())),
                 audits=tuple(audits.get(key, ())),
-                hidden=hidden,
+                hidden=key not in shown,
             )
             for key in cameras
         ),
@@ -174,7 +193,7 @@ def _site(session: Session, config: Config, night: Night, campsite: str, hidden:
     )
 
 
-def _visits(session: Session, cameras: Sequence[str], night: Night) -> dict[str, list[Visit]]:
+def _visits(session: Session, cameras: Sequence[str], night: Night, sight: Visible) -> dict[str, list[Visit]]:
     found: dict[str, list[Visit]] = {}
     query = (
         select(Encounter, Alert.id, Alert.status)
@@ -183,15 +202,17 @@ def _visits(session: Session, cameras: Sequence[str], night: Night) -> dict[str,
         .order_by(Encounter.first_at)
     )
     for encounter, alert_id, status in session.execute(query):
+        secret = alert_id in sight.second_looks
         found.setdefault(encounter.camera_id, []).append(
             Visit(
                 encounter.id,
                 alert_id,
                 encounter.first_at,
                 encounter.last_at,
-                AlertStatus(status) if status else None,
+                AlertStatus(status) if status and not secret else None,
                 encounter.late,
                 encounter.model,
+                secret,
             )
         )
     return found
@@ -267,10 +288,10 @@ def _moments(site: SiteRow) -> Iterator[Moment]:
     for camera in site.cameras:
         for visit in camera.visits:
             lasted = age(visit.last_at - visit.first_at)
-            said = STATUS_WORDS[visit.status] if visit.status else "no alert"
-            text = f"{camera.name}, {site.name}: in view for {lasted}. {said}{', found late' if visit.late else ''}"
+            late = ", found late" if visit.late else ""
+            text = f"{camera.name}, {site.name}: in view for {lasted}. {visit.words}{late}"
             href = f"/alerts/{visit.alert_id}" if visit.alert_id else None
-            yield Moment(visit.first_at, f"visit-{visit.status or 'none'}", text, href)
+            yield Moment(visit.first_at, f"visit-{visit.mark}", text, href)
         for audit in camera.audits:
             said = _AUDITED.get(audit.bear, audit.bear)
             text = f"{audit.by} looked through this hour of {camera.name}, {site.name}, blind: {said}"

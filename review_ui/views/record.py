@@ -14,8 +14,8 @@ from typing import Any, Final
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from db.models import Alert, AlertStatus, LedgerEntry, User
-from review_ui.rights import Right
+from db.models import Alert, AlertStatus, EncounterFrame, LedgerEntry, User
+from review_ui.rights import Right, may
 from review_ui.security import Account
 from review_ui.visibility import blindfolds, visible
 from rollout.appeals import secret_since
@@ -25,6 +25,8 @@ MODEL_KEYS: Final = frozenset({"score", "unknown_score", "label"})
 
 
 APPEAL_KINDS: Final = ("camper.appeal", "appeal.opened")
+RAISED_KINDS: Final = ("alert.raised", "alert.recognised")
+"""What may be read of an alert at which the reader may look a second time: not what was decided, nor what followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,26 @@ class Reader:
     until: float | None
     secret_since: float | None = None
     """From then on entries about appeals are left out: the reader may be the one who takes the second look."""
+    second_looks: tuple[int, ...] = ()
+    """Alerts of which the reader may take a second look, and must not read what was decided first."""
+    unlabelled: frozenset[str] = frozenset()
+    """Their pictures, as changes of labels name them."""
 
     @classmethod
     def of(cls, session: Session, account: Account, now: float) -> Reader:
         """The reader that a person is now."""
         mine = [fold.since for (user, _), fold in blindfolds(session, now, account.id).items() if user == account.id]
-        hidden = visible(session, account, now).hidden
-        secret = secret_since(session) if account.may(Right.REVIEW) else None
-        return cls(hidden, account.campsites is None, min(mine, default=None), secret)
+        sight = visible(session, account, now)
+        secret = secret_since(session) if may(account.role, Right.REVIEW) else None
+        looks = tuple(sorted(sight.second_looks))
+        return cls(
+            hidden=sight.hidden,
+            all_campsites=account.campsites is None,
+            until=min(mine, default=None),
+            secret_since=secret,
+            second_looks=looks,
+            unlabelled=_pictures(session, looks) if looks else frozenset(),
+        )
 
     def query(self, filters: Filters) -> Select[LedgerEntry]:
         """The entries that this person may read and wants to."""
@@ -95,6 +109,9 @@ class Reader:
             found = found.where(LedgerEntry.at <= self.until)
         if self.secret_since is not None:
             found = found.where(~(LedgerEntry.kind.in_(APPEAL_KINDS) & (LedgerEntry.at >= self.secret_since)))
+        if self.second_looks:
+            theirs = LedgerEntry.subject.in_([f"alert:{number}" for number in self.second_looks])
+            found = found.where(~(theirs & LedgerEntry.kind.not_in(RAISED_KINDS)))
         if filters.kind:
             found = found.where(LedgerEntry.kind == filters.kind)
         if filters.subject:
@@ -104,19 +121,26 @@ class Reader:
         return found
 
 
+def _pictures(session: Session, alerts: Sequence[int]) -> frozenset[str]:
+    """What changes of labels call the pictures of these alerts."""
+    visits = session.scalars(select(Alert.encounter_id).where(Alert.id.in_(alerts))).all()
+    frames = session.scalars(select(EncounterFrame.id).where(EncounterFrame.encounter_id.in_(visits)))
+    return frozenset([*(f"encounter:{each}" for each in visits), *(f"frame:{each}" for each in frames)])
+
+
 def page(session: Session, reader: Reader, filters: Filters, before: int | None, limit: int) -> list[Entry]:
     """Entries, newest first, older than ``before``."""
     query = reader.query(filters).order_by(LedgerEntry.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(LedgerEntry.seq < before)
-    return _entries(session, session.scalars(query).all())
+    return _entries(session, reader, session.scalars(query).all())
 
 
 def export(session: Session, reader: Reader, filters: Filters) -> Iterator[str]:
     """All entries as JSON lines, oldest first."""
     rows = session.scalars(reader.query(filters).order_by(LedgerEntry.seq).execution_options(yield_per=500))
     for part in rows.partitions():
-        for entry in _entries(session, part):
+        for entry in _entries(session, reader, part):
             yield json.dumps(entry.plain(), ensure_ascii=False) + "\n"
 
 
@@ -125,15 +149,18 @@ def kinds(session: Session) -> list[str]:
     return list(session.scalars(select(LedgerEntry.kind).distinct().order_by(LedgerEntry.kind)))
 
 
-def _entries(session: Session, rows: Sequence[LedgerEntry]) -> list[Entry]:
+def _entries(session: Session, reader: Reader, rows: Sequence[LedgerEntry]) -> list[Entry]:
     names = _names(session, {row.actor for row in rows})
     unanswered = _unanswered(session, {row.subject for row in rows})
-    return [_entry(row, names, unanswered) for row in rows]
+    unanswered |= {f"alert:{number}" for number in reader.second_looks}
+    return [_entry(row, names, unanswered, reader) for row in rows]
 
 
-def _entry(row: LedgerEntry, names: dict[str, str], unanswered: set[str]) -> Entry:
+def _entry(row: LedgerEntry, names: dict[str, str], unanswered: set[str], reader: Reader) -> Entry:
     body: dict[str, Any] = json.loads(row.body)
     masked = tuple(sorted(MODEL_KEYS & body.keys())) if row.subject in unanswered else ()
+    if row.kind == "labels.changed" and any(edit[0] in reader.unlabelled for edit in body.get("edits", ())):
+        masked = (*masked, "edits")
     return Entry(
         seq=row.seq,
         at=row.at,

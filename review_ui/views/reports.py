@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.models import Alert
+from review_ui.paging import NextBeforeKey
 from review_ui.security import Account
 from review_ui.site import Site
 from review_ui.visibility import visible
 from rollout.breakers.heard import Heard, listen
 from rollout.reports.archive import Archive, Stored
 from rollout.reports.asked import Asked
-from rollout.reports.document import Kind, Report
+from rollout.reports.document import Cell, Kind, Report, Table
 from rollout.reports.machine import as_json
 from rollout.reports.making import SUMMARIES, campsites_known, make, timezone_of, usual_period
 from rollout.reports.period import parse_day
@@ -80,7 +84,48 @@ def report_for(
     first, last = (parse_day(text) if text else None for text in (wanted.first, wanted.last))
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
-    return make(kind, Asked(session, site.config, site.road.road(), days, chosen, now, everything, heard))
+    report = make(kind, Asked(session, site.config, site.road.road(), days, chosen, now, everything, heard))
+    looks = visible(session, account, now).second_looks
+    return without_decisions(session, site, report, looks) if looks else report
+
+
+FOLLOWS_WITHIN_S: Final = 86400.0
+"""What a table says of a secret alert's camera within a day of it may be about that alert."""
+TELLS: Final = frozenset({"review", "truth", "lead_s", "taken_back_at"})
+"""Columns that say what was decided about an alert."""
+
+
+def without_decisions(session: Session, site: Site, report: Report, alerts: Collection[int]) -> Report:
+    """A report whose rows do not say what was decided about some alerts: the reader may take a second look at them."""
+    found = session.execute(select(Alert.camera_id, Alert.captured_at).where(Alert.id.in_(alerts)))
+    secret = []
+    for camera, at in found:
+        known = site.config.cameras.get(camera)
+        secret.append(((known.name if known else None) or camera, at))
+    return replace(
+        report,
+        sections=tuple(
+            replace(section, tables=tuple(_table_without(table, secret) for table in section.tables))
+            for section in report.sections
+        ),
+    )
+
+
+def _table_without(table: Table, secret: Sequence[tuple[str, float]]) -> Table:
+    keys = [column.key for column in table.columns]
+    telling = [place for place, key in enumerate(keys) if key in TELLS]
+    if not telling or "camera" not in keys:
+        return table
+    camera = keys.index("camera")
+
+    def shown(row: tuple[Cell, ...]) -> tuple[Cell, ...]:
+        at = row[0]
+        hidden = isinstance(at, float) and any(
+            row[camera] == name and -1.0 <= at - since <= FOLLOWS_WITHIN_S for name, since in secret
+        )
+        return tuple(None if hidden and place in telling else cell for place, cell in enumerate(row))
+
+    return replace(table, rows=tuple(shown(row) for row in table.rows))
 
 
 def archive(site: Site) -> Archive:
@@ -215,6 +260,7 @@ class ReportsOut(BaseModel):
 
     kinds: list[KindOut]
     daily: list[StoredOut] = Field(description="stored daily reports, newest first")
+    next_before: NextBeforeKey
     blind_to: list[str] = Field(description="campsites that you watch blind: no report speaks of them now")
 
 

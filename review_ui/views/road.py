@@ -24,11 +24,14 @@ from review_ui.views.breakers import BreakerOut, breakers
 from review_ui.views.gates import GateOut
 from review_ui.views.handovers import HandoverOut, handovers
 from review_ui.views.reader import PlacesOut, Reader, Values
-from rollout.approvals import authors, counting, slots, still_needed
+from rollout.approvals import authors, slots, still_needed
 from rollout.commands import Step
 from rollout.overview import RoadView
 from rollout.places import campsites_of
+from rollout.sight import Rest
 
+LATE_S: Final = 7200.0
+"""A look older than this is late: the controller looks each hour."""
 WHY_HIDDEN: Final = (
     "You are on watch and see nothing of what the model says. Numbers that move with it are hidden from you here too, "
     "until your watch ends: a count that goes up is as good as an alert."
@@ -60,6 +63,14 @@ class ClockOut(Values):
     lease_until: float | None
 
 
+class LookedOut(Values):
+    """When evidence was last worked out. Breakers, drills, planted clips and watches are of now."""
+
+    at: float
+    age_s: float
+    late: bool = Field(description="nobody has looked for two hours: the controller should, each hour")
+
+
 class ApprovalOut(Values):
     """Somebody's agreement."""
 
@@ -70,6 +81,7 @@ class ApprovalOut(Values):
     at: float
     lapses_at: float
     counts: bool
+    void: str = Field(description="why it does not count, as the account stands now; empty when it stands")
     note: str
 
 
@@ -89,6 +101,17 @@ class SiteOut(Values):
     name: str
     mode: str
     advising: bool
+
+
+class RestOut(Values):
+    """A camera on whose account nobody is warned now: its pictures do not reach the model."""
+
+    camera: str
+    name: str
+    campsite: str
+    campsite_name: str
+    since: float = Field(description="authority rests since this moment")
+    why: str
 
 
 class HurdleOut(Values):
@@ -112,6 +135,7 @@ class RoadOut(Values):
     granted: PlacesOut
     stages: list[StageOut]
     clock: ClockOut
+    looked: LookedOut
     blind_to: list[str] = Field(description="names of campsites whose numbers are hidden from you now")
     gates: list[GateOut]
     missing: list[HurdleOut] = Field(description="what keeps the road from going on")
@@ -123,6 +147,7 @@ class RoadOut(Values):
     handovers: list[HandoverOut]
     roster: list[KeeperOut]
     campsites: list[SiteOut]
+    resting: list[RestOut] = Field(description="cameras of yours whose authority rests for lack of sight")
     problem: str | None = Field(description="what is wrong with the configuration, if anything")
 
     @property
@@ -150,7 +175,7 @@ def road_out(session: Session, reader: Reader, view: RoadView) -> RoadOut:
     blind = reader.is_blind(around)
     rule = view.road.approvals.widen
     gates = [
-        GateOut.of(each, gate, blind and gate.metric not in OPEN_METRICS)
+        GateOut.of(each, gate, blind and gate.metric not in OPEN_METRICS, view.clock.timezone)
         for each, gate in zip(view.gates, stage.gates, strict=True)
     ]
     return RoadOut(
@@ -165,11 +190,12 @@ def road_out(session: Session, reader: Reader, view: RoadView) -> RoadOut:
         granted=reader.places(campsites_of(view.state.granted)),
         stages=[_stage(reader, view, index, blind) for index in range(len(view.stages))],
         clock=_clock(view),
+        looked=LookedOut(at=view.looked.at, age_s=view.looked.age_s, late=view.looked.age_s > LATE_S),
         blind_to=sorted(reader.name(each) for each in reader.blind),
         gates=gates,
         missing=_hurdles(reader, view, gates),
         approvals=_approvals(reader, view),
-        approvals_needed=in_words(still_needed(counting(view.road, view.state, Step.WIDEN, rule, view.at), rule) or ""),
+        approvals_needed=in_words(still_needed(view.road, view.state, Step.WIDEN, rule, view.at) or ""),
         may_approve=_able(session, view),
         may_not_approve=list(view.authors),
         breakers=breakers(session, reader, view),
@@ -180,7 +206,20 @@ def road_out(session: Session, reader: Reader, view: RoadView) -> RoadOut:
             for s in view.sites
             if reader.account.covers(s.campsite)
         ],
+        resting=[_rest(reader, each) for each in view.resting if reader.account.covers(each.campsite)],
         problem=_problem(reader),
+    )
+
+
+def _rest(reader: Reader, rest: Rest) -> RestOut:
+    """Shown to blind watchers as well: it says nothing of what the model sees, and their eyes are what is left."""
+    return RestOut(
+        camera=rest.camera,
+        name=reader.camera(rest.camera),
+        campsite=rest.campsite,
+        campsite_name=reader.name(rest.campsite),
+        since=rest.since,
+        why=rest.why,
     )
 
 
@@ -251,6 +290,7 @@ def _approvals(reader: Reader, view: RoadView) -> list[ApprovalOut]:
             at=each.at,
             lapses_at=each.lapses_at,
             counts=each.counts,
+            void=each.void,
             note=each.note if each.latch is None or not (reader.blind or reader.account.campsites) else "",
         )
         for each in view.approvals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box
 from db.models import CameraHour, Encounter, EncounterFrame
 from review_ui.pictures import Picture, picture
+from review_ui.visibility import Visible
 
 FRAME_WITHIN_S: Final = 45.0
 """A frame of an encounter this near is shown rather than a thumbnail."""
@@ -39,11 +40,11 @@ class Shot:
 
 
 def shots(
-    session: Session, media: MediaStore, config: Config, campsites: Sequence[str], hidden: Collection[str], at: float
+    session: Session, media: MediaStore, config: Config, campsites: Sequence[str], sight: Visible, at: float
 ) -> tuple[Shot, ...]:
     """All cameras of these campsites at one moment."""
     return tuple(
-        _shot(session, media, config, key, at, camera.campsite in hidden)
+        _shot(session, media, config, key, at, sight.hides_camera(key, campsite))
         for campsite in campsites
         for key, camera in config.cameras.items()
         if camera.campsite == campsite

@@ -7,7 +7,7 @@
 from rollout.audits.answers import AnswerRefused, answer
 from rollout.audits.draw import DrawPlan
 from rollout.audits.figures import Progress, progress
-from rollout.audits.sheets import OpenSheet, draw_day, open_sheets
+from rollout.audits.sheets import OpenSheet, draw_day, draw_due, open_sheets
 
 __all__ = [
     "AnswerRefused",
@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "answer",
     "draw_day",
+    "draw_due",
     "open_sheets",
     "progress",
 ]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, joinedload
 
 from core.messages import Reason
@@ -34,6 +34,8 @@ DAY_S: Final = 86400.0
 SETTLE_S: Final = 2 * 3600.0
 """A day is drawn this long after its end, when frames that waited out an outage have mostly come in."""
 DUE_AFTER_S: Final = 48 * 3600.0
+MADE_UP_DAYS: Final = 7
+"""Days in a row that one run may draw: the newest, and those before it on which nobody drew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,36 @@ def day_to_draw(now: float) -> str:
     return datetime.fromtimestamp(now - DAY_S - SETTLE_S, UTC).strftime("%Y-%m-%d")
 
 
+def days_to_draw(session: Session, now: float, oldest: str = "") -> list[str]:
+    """The days that have settled and of which nobody has drawn, newest first: :data:`MADE_UP_DAYS` back at most.
+
+    1. A day on which no camera was seen is passed over; should its frames still come in, it is drawn then.
+    2. ``oldest`` is the first day whose thumbnails are still there.
+    """
+    days = [day_to_draw(now - back * DAY_S) for back in range(MADE_UP_DAYS)]
+    drawn = set(session.scalars(select(AuditDraw.day).where(AuditDraw.day.in_(days))))
+    left = [day for day in days if day not in drawn and day >= oldest]
+    return [day for day in left if session.scalar(select(exists().where(*_of_day(_start_of(day)))))]
+
+
+def draw_due(session: Session, now: float, oldest: str = "") -> dict[str, list[AuditSheet]]:
+    """Draw what :func:`days_to_draw` names, each day as it would have been drawn in time, by the day.
+
+    Sheets of the newest day are due as always; those of each day that is made up a day later than the one after it, so
+    that nobody has to look at a week of sheets within two days.
+    """
+    lock(session)
+    days = days_to_draw(session, now, oldest)
+    return {day: draw_day(session, day, now, due_at=now + DUE_AFTER_S + late * DAY_S) for late, day in enumerate(days)}
+
+
 def draw_day(
-    session: Session, day: str, now: float, rng_seed: int | None = None, plan: DrawPlan = DrawPlan()
+    session: Session,
+    day: str,
+    now: float,
+    rng_seed: int | None = None,
+    plan: DrawPlan = DrawPlan(),
+    due_at: float | None = None,
 ) -> list[AuditSheet]:
     """Draw the sheets of one UTC day, once: a second call returns those already drawn.
 
@@ -74,6 +104,7 @@ def draw_day(
     3. The seed follows from the ledger's newest entry unless given, so that nobody can choose it and anybody can check.
     4. Known bears are planted in hours that were not drawn (:func:`_sheets` says what happens when all were).
     5. The sheets' order is random. Probabilities, seed and a digest of the population are written down.
+    6. They are due at ``due_at``, unset :data:`DUE_AFTER_S` from now.
 
     Raises ValueError for a day that is none, or that is not over.
     """
@@ -92,7 +123,10 @@ def draw_day(
     session.add(AuditDraw(day=day, drawn_at=now, seed=str(seed), hours=len(hours), hours_digest=_digest(hours, plan)))
     session.flush()
     by_id = {hour.id: row for hour, row in rows}
-    sheets = [_sheet(day, position, each, by_id[each.hour.id], now, source) for position, each in enumerate(drawn)]
+    due_at = now + DUE_AFTER_S if due_at is None else due_at
+    sheets = [
+        _sheet(day, position, each, by_id[each.hour.id], (now, due_at), source) for position, each in enumerate(drawn)
+    ]
     session.add_all(sheets)
     session.flush()
     record(
@@ -164,10 +198,14 @@ def _population(session: Session, start: float) -> list[tuple[Hour, CameraHour]]
         .join(Camera, Camera.id == CameraHour.camera_id)
         .join(Campsite, Campsite.id == Camera.campsite_id)
         .join(Region, Region.id == Campsite.region_id)
-        .where(CameraHour.hour_at >= start, CameraHour.hour_at < start + DAY_S)
+        .where(*_of_day(start))
         .order_by(CameraHour.hour_at, CameraHour.camera_id)
     )
     return [(_hour(row, campsite, zone), row) for row, campsite, zone in rows if row.thumbnails]
+
+
+def _of_day(start: float) -> tuple[ColumnElement[bool], ...]:
+    return CameraHour.hour_at >= start, CameraHour.hour_at < start + DAY_S
 
 
 def _hour(row: CameraHour, campsite: str, timezone: str) -> Hour:
@@ -182,7 +220,10 @@ def _hour(row: CameraHour, campsite: str, timezone: str) -> Hour:
     )
 
 
-def _sheet(day: str, position: int, drawn: _Drawn, row: CameraHour, now: float, source: Random) -> AuditSheet:
+def _sheet(
+    day: str, position: int, drawn: _Drawn, row: CameraHour, drawn_and_due_at: tuple[float, float], source: Random
+) -> AuditSheet:
+    drawn_at, due_at = drawn_and_due_at
     thumbnails = list(row.thumbnails)
     index = None
     if drawn.planted is not None:
@@ -201,8 +242,8 @@ def _sheet(day: str, position: int, drawn: _Drawn, row: CameraHour, now: float, 
         minutes=minutes_of(row.minutes, len(thumbnails)),
         planted_index=index,
         planted_encounter_id=drawn.planted.encounter_id if drawn.planted else None,
-        drawn_at=now,
-        due_at=now + DUE_AFTER_S,
+        drawn_at=drawn_at,
+        due_at=due_at,
     )
 
 

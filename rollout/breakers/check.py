@@ -18,6 +18,7 @@ from rollout.breakers.scope import EVERYTHING, Places, Scope, Unit
 from rollout.breakers.sequential import run
 from rollout.breakers.spec import BreakerSpec, Then
 from rollout.breakers.trips import ACTION_OF, Action, Trip, Tripping, last_resets, latch
+from rollout.evidence.comparison import EvidenceRule
 
 
 def check(
@@ -29,16 +30,19 @@ def check(
     *,
     lease_until: float | None = None,
     history: History | None = None,
+    rule: EvidenceRule = EvidenceRule(),
 ) -> list[Trip]:
     """Look at every breaker; returns the trips that are new, already written and latched.
 
     1. Gather what the conditions name. ``lease_until`` is when the authority that should hold now ends, None when
-       none should; ``history`` is the caller's memory of recent values, for the plots.
+       none should; ``history`` is the caller's memory of recent values, for the plots; ``rule`` is the road's.
     2. Evaluate the conditions for each unit, take the detectors' steps, and look for inputs that nobody updates.
     3. Write what trips and is not open already. Memories change in the same transaction.
     """
     places = Places.of(config)
-    asked = Gathering(session, config, specs, places, heard, last_resets(session, now - 2 * DAY_S), lease_until, now)
+    asked = Gathering(
+        session, config, specs, places, heard, last_resets(session, now - 2 * DAY_S), lease_until, now, rule
+    )
     inputs = gather(asked, quantities_of(specs))
     memories = Memories(session, now)
     kept = history if history is not None else History()

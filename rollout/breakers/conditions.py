@@ -27,7 +27,7 @@ OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
 SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-COUNTED_IN_A_ROW: Final = frozenset({"planted_clip_missed"})
+COUNTED_IN_A_ROW: Final = frozenset({"planted_clip_missed", "self_proof_failed"})
 
 _STALE = re.compile(r"any breaker input older than (\d+(?:\.\d+)?) intervals")
 _CLAUSE = re.compile(

@@ -14,7 +14,7 @@ from core.config import Config
 from core.jobs import QUEUES
 from core.messages import CameraStatus
 from core.redis_client import RedisDown
-from core.streams import DETECTORS, TRACKER, FrameRoad
+from core.streams import TRACKER, FrameRoad
 from core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -68,14 +68,15 @@ def listen(client: redis.Redis, config: Config, now: float) -> Heard:
 
 
 def _waiting(client: redis.Redis, road: FrameRoad, now: float) -> Waiting:
-    """Handled frames leave their stream; scores stay, and only what the tracker has not acknowledged counts.
+    """Handled frames leave their stream, so that what is there waits, whether a detector has ever come or not. Scores
+    stay, and only what the tracker has not acknowledged counts.
 
     Late frames count as entries and not for the age: they are old by their nature.
     """
-    frames, late = road.waiting(road.frames, DETECTORS), client.xlen(road.late)
+    frames = client.xlen(road.frames) + client.xlen(road.late)
     scores = road.waiting(road.scores, TRACKER)
     ages = (_oldest_frame_s(client, road, now), _oldest_score_s(client, road, now))
-    return Waiting(sum(frames) + late + sum(scores), max(ages))
+    return Waiting(frames + sum(scores), max(ages))
 
 
 def _oldest_frame_s(client: redis.Redis, road: FrameRoad, now: float) -> float:

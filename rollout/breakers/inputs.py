@@ -23,13 +23,17 @@ from rollout.breakers.heard import Heard
 from rollout.breakers.quantities import DAY_S, HOUR_S
 from rollout.breakers.readings import Inputs, Key, Reading
 from rollout.breakers.scope import EVERYTHING, Places, Scope, Unit
-from rollout.breakers.seen import RULE, outcomes, sightings_since
+from rollout.breakers.seen import outcomes, sightings_since
 from rollout.breakers.spec import BreakerSpec
+from rollout.evidence.comparison import EvidenceRule
 
 LATENCY_WINDOW_S: Final = HOUR_S
 CANARY_WINDOW_S: Final = 6 * HOUR_S
 FORGET_MACHINE_S: Final = DAY_S
 """A machine that has not reported for a day is gone; the breaker that it tripped is still open."""
+
+FRESH_DETECTOR_S: Final = 30.0
+"""A detector that has not reported for so long works for nobody."""
 
 Resets = Sequence[tuple[str, Unit, float]]
 
@@ -46,6 +50,8 @@ class Gathering:
     resets: Resets
     lease_until: float | None
     now: float
+    rule: EvidenceRule
+    """How the road tells visits apart and matches them."""
 
     def tracker_at(self, region: str) -> float | None:
         """When the tracker of a region last said that it lives."""
@@ -77,10 +83,11 @@ def gather(asked: Gathering, names: Iterable[str]) -> Inputs:
 
 def _missed(asked: Gathering) -> dict[Key, Reading]:
     """Missed bears of the last day by campsite: seen by a person, whoever and however, and not by the model."""
-    found = outcomes(asked.session, sightings_since(asked.session, asked.now - DAY_S - HOUR_S, blind_only=False))
+    sightings = sightings_since(asked.session, asked.now - DAY_S - HOUR_S, blind_only=False)
+    found = outcomes(asked.session, sightings, asked.rule)
     name, missed = "missed_confirmed_sightings_24h", Counter[str]()
     for outcome in found:
-        old_enough = asked.now - outcome.start >= RULE.after_s  # until then an alert may still come
+        old_enough = asked.now - outcome.start >= asked.rule.match.after_s  # until then an alert may still come
         floor = max(asked.now - DAY_S, asked.floor(name, Unit(Scope.SITE, outcome.campsite)))
         if outcome.missed and old_enough and outcome.end > floor:
             missed[outcome.campsite] += 1
@@ -264,6 +271,24 @@ def _canaries(asked: Gathering) -> dict[Key, Reading]:
     }
 
 
+def _proofs(asked: Gathering) -> dict[Key, Reading]:
+    """The worst of the detectors that work for a region now. Where none tells of a proof, there is nothing to read:
+    that no detector works is seen by whose pictures it leaves unhandled."""
+    telling = [
+        facts
+        for name, facts in asked.heard.heartbeats.items()
+        if name.startswith("detector:") and facts.get("proof") and asked.now - float(facts["at"]) < FRESH_DETECTOR_S
+    ]
+    found: dict[Key, Reading] = {}
+    for unit in asked.places.units(Scope.REGION):
+        shard = asked.config.regions[unit.id].shard
+        here = [facts for facts in telling if shard in facts.get("shards", (shard,))]
+        if here:
+            worst = max(float(facts["proof"]["failed"]) for facts in here)
+            found["self_proof_failed", unit] = Reading(worst, max(float(facts["at"]) for facts in here))
+    return found
+
+
 def _lease(asked: Gathering) -> dict[Key, Reading]:
     expired = asked.lease_until is not None and asked.now >= asked.lease_until
     return {("lease_expired", EVERYTHING): Reading(float(expired), asked.now)}
@@ -284,6 +309,7 @@ SOURCES: Final[dict[str, Callable[[Gathering], Mapping[Key, Reading]]]] = {
     "unknown_animal_share": _unknown_animals,
     "loop_e": _loop,
     "planted_clip_missed": _canaries,
+    "self_proof_failed": _proofs,
     "lease_expired": _lease,
 }
 """Who works out each quantity."""

@@ -56,6 +56,12 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "loop_e": Quantity("e-value against 'review effort follows the bears'", Scope.ROLLOUT, HEARD_EVERY_S, "database"),
     "planted_clip_missed": Quantity("planted bear clips missed in a row", Scope.CAMERA, HOUR_S, "canary job"),
+    "self_proof_failed": Quantity(
+        "times in a row that a detector did not recognise its known pictures, of the worst one",
+        Scope.REGION,
+        HEARD_EVERY_S,
+        "detector",
+    ),
     "lease_expired": Quantity(
         "1 when the controller has not renewed authority in time", Scope.ROLLOUT, HEARD_EVERY_S, "controller"
     ),

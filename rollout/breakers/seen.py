@@ -9,14 +9,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import Alert, Encounter, Sighting
-from rollout.evidence.matching import Detection, MatchRule, match, timelines
-from rollout.evidence.visits import GAP_S, Seen, visits_of
+from db.models import Alert, AlertStatus, Encounter, Sighting
+from rollout.evidence.comparison import EvidenceRule
+from rollout.evidence.matching import Detection, match, timelines
+from rollout.evidence.visits import Seen, visits_of
 
 BEAR = "bear"
-RULE = MatchRule()
-SETTLED_AFTER_S = GAP_S + RULE.after_s
-"""A visit is judged this long after its last sighting: nothing can join it any more, and no alert can still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +44,14 @@ def uncounted(session: Session, upto: int, held: Sequence[int]) -> list[Sighting
     return list(session.scalars(rows.order_by(Sighting.id)))
 
 
-def outcomes(session: Session, sightings: Sequence[Sighting]) -> list[Outcome]:
-    """The visits that the sightings make up, in order of time, each matched one-to-one with what the model raised."""
+def outcomes(session: Session, sightings: Sequence[Sighting], rule: EvidenceRule) -> list[Outcome]:
+    """The visits that the sightings make up, in order of time, each matched one-to-one with what the model raised and
+    nobody rejected: by the road's rule, as its gates do."""
     if not sightings:
         return []
-    visits = visits_of(Seen(s.id, s.campsite_id, s.camera_id, s.seen_at, s.seen_at) for s in sightings)
+    visits = visits_of((Seen(s.id, s.campsite_id, s.camera_id, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)
     first = min(visit.start for visit in visits)
-    found = match(visits, timelines(_detections(session, first - 3600.0)), RULE)
+    found = match(visits, timelines(_detections(session, first - rule.match.before_s)), rule.match)
     judged = [
         Outcome(visit.campsite, visit.start, visit.end, max(seen.id for seen in visit.seen), detection is None)
         for visit, detection in zip(visits, found, strict=True)
@@ -60,10 +59,13 @@ def outcomes(session: Session, sightings: Sequence[Sighting]) -> list[Outcome]:
     return sorted(judged, key=lambda outcome: (outcome.start, outcome.campsite))
 
 
-def settled(found: Iterable[Outcome], now: float) -> list[Outcome]:
-    """Those that can be judged by now; of a campsite where one cannot, none: they are counted in order, once."""
+def settled(found: Iterable[Outcome], now: float, rule: EvidenceRule) -> list[Outcome]:
+    """Those that can be judged by now; of a campsite where one cannot, none: they are counted in order, once.
+
+    A visit is judged when nothing can join it any more, and no alert can still come.
+    """
     listed = list(found)
-    waiting = {outcome.campsite for outcome in listed if now - outcome.end < SETTLED_AFTER_S}
+    waiting = {outcome.campsite for outcome in listed if now - outcome.end < rule.gap_s + rule.match.after_s}
     return [outcome for outcome in listed if outcome.campsite not in waiting]
 
 
@@ -78,6 +80,6 @@ def _detections(session: Session, since: float) -> list[Detection]:
             Encounter.last_at,
         )
         .join(Alert, Alert.encounter_id == Encounter.id)
-        .where(Encounter.last_at > since, Alert.kind == EncounterKind.BEAR)
+        .where(Encounter.last_at >= since, Alert.kind == EncounterKind.BEAR, Alert.status != AlertStatus.REJECTED)
     )
     return [Detection(*row) for row in rows]

@@ -71,7 +71,7 @@ def _new_outcomes(asked: Gathering, memory: Memory) -> list[Outcome]:
     rows = uncounted(asked.session, upto, held)
     if not rows:
         return []
-    judged = settled(outcomes(asked.session, rows), asked.now)
+    judged = settled(outcomes(asked.session, rows, asked.rule), asked.now, asked.rule)
     done = {outcome.campsite for outcome in judged}
     left: list[Sighting] = [row for row in rows if row.campsite_id not in done]
     memory.update(upto=max(upto, *(row.id for row in rows)), held=[row.id for row in left])

@@ -67,7 +67,11 @@ class BreakerSpec(Strict):
     p1: Probability | None = Field(default=None, description="share of misses to find out soon")
     mean0: float | None = Field(default=None, gt=0.0, description="mean per camera-day that is still good")
     cap: float | None = Field(default=None, gt=0.0, description="counts above this count as this")
-    c: float | None = Field(default=None, ge=20.0, description="mean units between false alarms, at least")
+    c: float | None = Field(
+        default=None,
+        ge=20.0,
+        description="mean units between false alarms, at least; unset: what the number of campsites needs",
+    )
     delta: float | None = Field(default=None, gt=0.0, description="how far effort may stay behind the bears")
     e_alarm: float | None = Field(default=None, ge=20.0, description="e-value that trips it")
     unit: str | None = Field(default=None, description="what the detector takes a step for")
@@ -146,6 +150,7 @@ class Breakers(Strict):
         detector=Detector.EFFORT_EPROCESS, scope=Scope.ROLLOUT, then=Then.HOLD_AND_FREEZE_TRAINING
     )
     canary_clip: BreakerSpec = _when("planted_clip_missed >= 2 consecutive", Scope.REGION)
+    self_proof: BreakerSpec = _when("self_proof_failed >= 2 consecutive", Scope.REGION)
     controller: BreakerSpec = _when("lease_expired", Scope.ROLLOUT)
     no_data: BreakerSpec = _when("any breaker input older than 3 intervals", Scope.REGION)
 

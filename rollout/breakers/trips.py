@@ -139,14 +139,16 @@ def camera_cap(session: Session, camera_id: str) -> Mode | None:
        the lease too, but this holds from the same transaction on, and for a single camera only this does.
     2. An open limit: assisted. Campers are warned once a ranger has confirmed.
     """
-    camera = session.get(Camera, camera_id)
+    columns = (BreakerTrip.scope, BreakerTrip.scope_id, BreakerTrip.action)
+    trips = session.execute(select(*columns).where(BreakerTrip.reset_at.is_(None))).all()
+    camera = session.get(Camera, camera_id) if trips else None
     if camera is None:
         return None
     site = session.get_one(Campsite, camera.campsite_id)
     around = {
         Unit(Scope.CAMERA, camera_id), Unit(Scope.SITE, site.id), Unit(Scope.REGION, site.region_id), EVERYTHING,
     }  # fmt: skip
-    actions = {row.action for row in _open_rows(session) if _unit(row) in around}
+    actions = {trip.action for trip in trips if Unit(Scope(trip.scope), trip.scope_id) in around}
     if Action.HANDOVER in actions:
         return Mode.SHADOW
     return Mode.ASSISTED if Action.LIMIT in actions else None

@@ -58,7 +58,7 @@ def false_alarms(
     return Measured(
         metric,
         rate.point,
-        {"poisson_upper": rate.poisson_upper, "quasipoisson_upper": rate.quasipoisson_upper},
+        rate.bounds,
         rate.exposure,
         "camera-days",
         detail={

@@ -12,7 +12,7 @@ from core.clock import hour_start
 from db.models import AlertStatus
 from rollout.audits.figures import Answered, answered, progress
 from rollout.evidence.alarms import false_alarms, unknown_share, warning_precision
-from rollout.evidence.audited import Found, audits_done, finds, recall_audit
+from rollout.evidence.audited import Found, audits_done, finds, recall_audit, third_list
 from rollout.evidence.comparison import (
     EvidenceRule,
     Intervals,
@@ -24,7 +24,16 @@ from rollout.evidence.comparison import (
     overlaps,
 )
 from rollout.evidence.handovers import handovers as handovers_of
-from rollout.evidence.hours import MotionBaseline, NightIndex, SeenHour, alarm_hours, camera_nights, seen_hours
+from rollout.evidence.hours import (
+    HourlyBaseline,
+    NightIndex,
+    SeenHour,
+    alarm_hours,
+    by_motion,
+    by_picture,
+    camera_nights,
+    seen_hours,
+)
 from rollout.evidence.intervals import Interval, difference, holds, intersection, total
 from rollout.evidence.loader import Observed, Raised, model_time, observe
 from rollout.evidence.looping import LoopView, loop_e, loop_view, selected_share
@@ -40,7 +49,7 @@ from rollout.evidence.recall import (
     with_chance,
     with_other_gaps,
 )
-from rollout.evidence.recapture import Overlap
+from rollout.evidence.recapture import Overlap, ThirdList
 from rollout.evidence.visits import OTHER_GAPS_S, Seen, visits_of
 from rollout.measured import Measured
 
@@ -110,7 +119,7 @@ class Case:
         yield with_other_gaps(with_chance(recall("recall_blind", scoped, rule), scoped, lines, rule), self._gaps())
         yield with_chance(recall("recall_blind_cumulative", self.blind, rule), self.blind, lines, rule)
         yield recall("recall_blind_night", [each for each in scoped if each.dark], rule)
-        yield dependence("recall_dependence_or2", self._overlaps(), rule)
+        yield dependence("recall_dependence_or2", self._overlaps(), rule, self._third())
         yield self._baseline()
         yield missed("missed_sightings", self.anybody, self._watched_s())
         yield from times_to_detect(scoped, rule)
@@ -126,11 +135,9 @@ class Case:
         yield unknown_share(self.session, "unknown_animal_share", self.campsites, self.since, self.now, self.model)
 
     def _audits(self) -> Iterator[Measured]:
-        days = {sheet.hour_at // 86400 for sheet in self.sheets}
-        confirmed = [r.detection for r in self.raised if r.status is AlertStatus.CONFIRMED]
-        visits = visits_of(_seen(confirmed), self.rule.gap_s)
-        on_drawn_days = sum(visit.start // 86400 in days for visit in visits)
-        yield recall_audit("recall_audit", self.sheets, self.found, on_drawn_days, self.rule)
+        yield self._audited("recall_audit", self.raised, self.sheets, self.found)
+        everywhere = finds(self.all_sheets, self.lines, self.rule)
+        yield self._audited("recall_audit_cumulative", self.observed.raised, self.all_sheets, everywhere)
         yield audits_done("audit_done_over_due", progress(self.session, self.campsites, self.since, self.now))
 
     @cached_property
@@ -183,10 +190,17 @@ class Case:
         return seen_hours(self.session, self.campsites, self.since, self.now)
 
     @cached_property
-    def sheets(self) -> list[Answered]:
-        """Contact sheets in scope, of hours in which this model looked."""
-        sheets = answered(self.session, self.campsites, hour_start(self.since), self.now)
+    def all_sheets(self) -> list[Answered]:
+        """Contact sheets of all campsites, of hours in which this model looked."""
+        first = min((span.start for spans in self.spans.values() for span in spans), default=self.since)
+        sheets = answered(self.session, None, first, self.now)
         return [sheet for sheet in sheets if holds(self.spans.get(sheet.campsite, ()), sheet.hour_at)]
+
+    @cached_property
+    def sheets(self) -> list[Answered]:
+        """Those of them in the scope and time of this assessment."""
+        since = hour_start(self.since)
+        return [sheet for sheet in self.all_sheets if sheet.campsite in self.campsites and sheet.hour_at >= since]
 
     @cached_property
     def found(self) -> list[Found]:
@@ -201,6 +215,16 @@ class Case:
             self.session, self.campsites, self.since, self.now, self.scoped, self.found, done, self.observed.watches,
             self.rule,
         )  # fmt: skip
+
+    def _audited(
+        self, metric: str, raised: Iterable[Raised], sheets: Sequence[Answered], found: Sequence[Found]
+    ) -> Measured:
+        """Recall by these sheets, with the confirmed visits of the days that they were drawn from."""
+        days = {sheet.hour_at // 86400 for sheet in sheets}
+        confirmed = (r.detection for r in raised if r.status is AlertStatus.CONFIRMED)
+        visits = visits_of(_seen(confirmed), self.rule.gap_s)
+        on_drawn_days = sum(visit.start // 86400 in days for visit in visits)
+        return recall_audit(metric, sheets, found, on_drawn_days, self.rule)
 
     def _judged(self, sightings: Iterable[Sighted], rule: EvidenceRule) -> list[Judged]:
         return judge(sightings, self.lines, self.observed.timezones, rule)
@@ -231,18 +255,25 @@ class Case:
         watched = [
             r.detection
             for r in self.raised
-            if r.shadow and not r.rejected and holds(self.effort.get(r.detection.campsite, ()), r.detection.first_at)
+            if r.shadow
+            and r.status is AlertStatus.CONFIRMED
+            and holds(self.effort.get(r.detection.campsite, ()), r.detection.first_at)
         ]
         return overlaps(self.scoped, watched, self.observed.timezones, self.rule)
+
+    def _third(self) -> ThirdList:
+        return third_list(self.found, self.scoped, self.effort, self.rule.gap_s)
 
     def _baseline(self) -> Measured:
         metric = "recall_minus_baseline"
         if not self.hours:
             return Measured(metric, None, unit="bear-nights", why="no camera-hours have been counted in this time")
         alarms = alarm_hours((r.detection.camera, r.detection.alert_at) for r in self.raised)
-        baseline = MotionBaseline(self.hours, alarms)
-        seen = [baseline.sees(each.visit, self.rule.match) for each in nights(self.scoped)]
-        return against_baseline(metric, self.scoped, seen, self.rule)
+        first = nights(self.scoped)
+        motion, picture = (HourlyBaseline(self.hours, alarms, amount) for amount in (by_motion, by_picture))
+        seen, other = ([which.sees(each.visit, self.rule.match) for each in first] for which in (motion, picture))
+        known = any(hour.scene_gap is not None for hour in self.hours)
+        return against_baseline(metric, self.scoped, seen, self.rule, other if known else None)
 
 
 def _seen(detections: Iterable[Detection]) -> Iterator[Seen]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from db.models import BearSeen, SheetKind
 from rollout.audits.figures import Answered, Progress, sensitivity
-from rollout.evidence.comparison import EvidenceRule
+from rollout.evidence.comparison import EvidenceRule, Intervals, Judged
+from rollout.evidence.intervals import holds
 from rollout.evidence.matching import Timeline
+from rollout.evidence.recapture import ThirdList
 from rollout.evidence.visits import Seen, visits_of
 from rollout.evidence.weighted import audited_recall
 from rollout.measured import Measured
@@ -63,10 +65,38 @@ def visit_weights(found: Sequence[Found], gap_s: float) -> dict[int, float]:
     return {seen.id: weight[seen.id] / len(visit.seen) for visit in visits for seen in visit.seen}
 
 
+def third_list(found: Sequence[Found], judged: Iterable[Judged], effort: Intervals, gap_s: float) -> ThirdList:
+    """The bears on drawn sheets that the model missed while a ranger watched blind, by whether the ranger saw them.
+
+    A find that touches a visit which the ranger saw is that visit, and what the model saw of it counts. Finds weigh as
+    they were drawn, scaled so that together they count as many as equal ones with the same spread would (Kish).
+    """
+    weights = visit_weights(found, gap_s)
+    watched = [each for each in found if holds(effort.get(each.campsite, ()), each.start)]
+    by_site: dict[str, list[Judged]] = {}
+    for each in judged:
+        by_site.setdefault(each.visit.campsite, []).append(each)
+    seen, unseen = [], []
+    for visit in visits_of((Seen(f.sheet_id, f.campsite, None, f.start, f.end) for f in watched), gap_s):
+        weight = sum(weights[part.id] for part in visit.seen)
+        same = [
+            each
+            for each in by_site.get(visit.campsite, ())
+            if each.visit.start - gap_s <= visit.end and each.visit.end + gap_s >= visit.start
+        ]
+        if same and not any(each.hit for each in same):
+            seen.append(weight)
+        elif not same and all(each.missed for each in watched if each.sheet_id in {part.id for part in visit.seen}):
+            unseen.append(weight)
+    squares = sum(weight**2 for weight in (*seen, *unseen))
+    scale = sum((*seen, *unseen)) / squares if squares else 0.0
+    return ThirdList(sum(seen) * scale, sum(unseen) * scale)
+
+
 def recall_audit(
     metric: str, sheets: Sequence[Answered], found: Sequence[Found], seen_visits: int, rule: EvidenceRule
 ) -> Measured:
-    """Recall by audits with its gamma lower bound.
+    """Recall by audits with its lower bounds.
 
     ``seen_visits`` are the confirmed visits of the model on the days that were drawn from. What the auditors overlook
     is measured with planted bears, at its lower bound.
@@ -90,9 +120,10 @@ def recall_audit(
     factor = len(drawn) / len(certain)
     largest = max(factor / sheet.probability for sheet in certain if sheet.probability)
     weights = visit_weights(missed, rule.gap_s)
-    result = audited_recall(seen_visits, list(weights.values()), largest, auditors.lower)
+    visits = visits_of((Seen(each.sheet_id, each.campsite, None, each.start, each.end) for each in missed), rule.gap_s)
+    result = audited_recall(seen_visits, list(weights.values()), largest, auditors.lower, len(visits))
     detail |= {"missed_visits": result.missed, "missed_visits_upper": result.missed_upper, "largest_weight": largest}
-    return Measured(metric, result.recall, {"gamma_lower": result.lower}, len(certain), "camera-hours", detail=detail)
+    return Measured(metric, result.recall, result.bounds, len(certain), "camera-hours", detail=detail)
 
 
 def _too_little(answered: int, seen_visits: int, planted: int, lower: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rollout.evidence.intervals import Interval, holds, touches, union
 from rollout.evidence.matching import Detection, MatchRule, Timeline, match
@@ -11,16 +12,28 @@ from rollout.evidence.proportions import CONFIDENCE, first_of_each
 from rollout.evidence.recapture import Overlap
 from rollout.evidence.visits import GAP_S, Seen, Visit, is_dark, night_of, visits_of
 
+if TYPE_CHECKING:
+    from rollout.spec import Evidence
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRule:
-    """How evidence is counted; the same for every stage of a road."""
+    """How evidence is counted; the same for every stage of a road, for gates, breakers, reports and pages.
+
+    Without a road it is what a road says that says nothing.
+    """
 
     gap_s: float = GAP_S
     match: MatchRule = field(default_factory=MatchRule)
     confidence: float = CONFIDENCE
     least_recall: float = 0.90
     """The recall that the e-value speaks against."""
+
+    @classmethod
+    def of(cls, asked: Evidence, least_recall: float = 0.90) -> EvidenceRule:
+        """The rule of a road, from its ``defaults.evidence``."""
+        match = MatchRule(asked.match_before.nominal_s, asked.match_after.nominal_s, asked.same_camera)
+        return cls(asked.encounter_gap.nominal_s, match, asked.confidence, least_recall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +119,10 @@ def overlaps(
 ) -> dict[str, Overlap]:
     """Visits that the ranger alone, the model alone, or both saw, in the light and in the dark.
 
-    ``watched`` are the model's detections, less those that a person rejected, from the time in which somebody watched
-    blind. A visit of the model counts as its own only if it lies more than the gap away from every sighting: a late
-    alert about a visit that the ranger saw is no second visit.
+    ``watched`` are the model's detections that a person confirmed, from the time in which somebody watched blind: what
+    nobody has decided is not known to be a bear, and must not speak for the model. A visit of the model counts as its
+    own only if it lies more than the gap away from every sighting: a late alert about a visit that the ranger saw is no
+    second visit.
     """
     counts = {"light": [0, 0, 0], "dark": [0, 0, 0]}
     for each in judged:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import exp
 from statistics import fmean
 from typing import Final
 
@@ -41,15 +40,6 @@ def bernoulli_ratio(happened: bool, p0: float, p1: float) -> float:
     if not 0.0 < p0 < p1 < 1.0:
         raise ValueError(f"need 0 < p0 < p1 < 1, not p0={p0}, p1={p1}")
     return p1 / p0 if happened else (1.0 - p1) / (1.0 - p0)
-
-
-def poisson_ratio(count: int, rate0: float, rate1: float) -> float:
-    """Likelihood ratio of a count with mean ``rate0`` if all is well and ``rate1`` if not.
-
-    Only for events that come singly, such as reconnects. False alarms come in clumps: with them this ratio is no
-    e-value, and alarms come ten times too often. Use :class:`BettingMixture`.
-    """
-    return float((rate1 / rate0) ** count * exp(rate0 - rate1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,16 @@ def gamma_quantile(share: float, shape: float) -> float:
     return float(gammaincinv(shape, share))
 
 
+def gamma_at_most(x: float, shape: float) -> float:
+    """Distribution function of the gamma distribution with scale 1; also the probability that a Poisson count with
+    mean ``x`` is at least ``shape``."""
+    try:
+        from scipy.special import gammainc
+    except ModuleNotFoundError:
+        return plain.gamma_at_most(x, shape)
+    return float(gammainc(shape, x))
+
+
 def binomial_at_most(count: int, n: int, share: float) -> float:
     """Probability of at most ``count`` of ``n``; 0 for a negative count."""
     try:

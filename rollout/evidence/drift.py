@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import log
 from typing import Final
 
 import numpy as np
@@ -86,22 +86,3 @@ def _exchange(blocks: NDArray[np.float64], first: int, permutations: int, seed: 
     distances = np.abs(in_first / first - (blocks.sum(axis=0) - in_first) / (n - first)).max(axis=1)
     at_least = int((distances[1:] >= distances[0] - 1e-12).sum())
     return Shift(float(distances[0]), (at_least + 1) / (permutations + 1), first, n - first)
-
-
-def calibration_error(scores: Sequence[float], truths: Sequence[bool], bins: int = 10) -> float | None:
-    """How far scores are from the share that was true, without the part that chance adds (debiased, root mean square).
-
-    None when no bin holds two scores.
-    """
-    score, truth = np.asarray(scores, dtype=np.float64), np.asarray(truths, dtype=np.float64)
-    place = np.minimum((score * bins).astype(np.int64), bins - 1)
-    squared, weight = 0.0, 0
-    for number in range(bins):
-        here = place == number
-        n = int(here.sum())
-        if n < 2:
-            continue
-        share = float(truth[here].mean())
-        squared += n * ((float(score[here].mean()) - share) ** 2 - share * (1 - share) / (n - 1))
-        weight += n
-    return sqrt(max(0.0, squared / weight)) if weight else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -23,13 +23,15 @@ DAY_S: Final = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class SeenHour:
-    """One camera-hour: in how many of its minutes the camera was seen, and how many frames had motion."""
+    """One camera-hour: in how many of its minutes the camera was seen, how many frames had motion, and how far its most
+    different thumbnail was from the mean picture, where that is known."""
 
     camera: str
     campsite: str
     hour_at: float
     minutes: int
     motion: int
+    scene_gap: float | None = None
 
 
 def seen_hours(session: Session, campsites: Collection[str], since: float, now: float) -> list[SeenHour]:
@@ -41,6 +43,7 @@ def seen_hours(session: Session, campsites: Collection[str], since: float, now: 
             CameraHour.hour_at,
             CameraHour.minutes,
             CameraHour.frames[Reason.MOTION.value].as_integer(),
+            CameraHour.scene_gap,
         )
         .join(Camera, Camera.id == CameraHour.camera_id)
         .where(
@@ -48,7 +51,8 @@ def seen_hours(session: Session, campsites: Collection[str], since: float, now: 
         )
     )
     return [
-        SeenHour(camera, campsite, at, bits.bit_count(), motion or 0) for camera, campsite, at, bits, motion in rows
+        SeenHour(camera, campsite, at, bits.bit_count(), motion or 0, gap)
+        for camera, campsite, at, bits, motion, gap in rows
     ]
 
 
@@ -78,19 +82,28 @@ def camera_nights(hours: Iterable[SeenHour], index: NightIndex) -> dict[tuple[st
     return dict(exposure)
 
 
-class MotionBaseline:
-    """What one would get without a model: an alarm in the camera-hours with the most motion, as often as the model's.
+def by_motion(hour: SeenHour) -> float:
+    """How much moved: the baseline that looks at nothing else."""
+    return hour.motion
+
+
+def by_picture(hour: SeenHour) -> float:
+    """How little the hour looked like the camera's mean picture; 0 while there was none."""
+    return hour.scene_gap or 0.0
+
+
+class HourlyBaseline:
+    """What one would get without a model: an alarm in the camera-hours with the most of something, as often as the
+    model's.
 
     It is told of a whole hour and the model of a few minutes, which favours the baseline: a model that beats it does.
     """
 
-    def __init__(self, hours: Sequence[SeenHour], alarms: int) -> None:
-        ordered = sorted((hour.motion for hour in hours if hour.motion > 0), reverse=True)
-        self.least_motion = ordered[min(alarms, len(ordered)) - 1] if alarms and ordered else None
+    def __init__(self, hours: Sequence[SeenHour], alarms: int, amount: Callable[[SeenHour], float] = by_motion) -> None:
+        ordered = sorted((found for hour in hours if (found := amount(hour)) > 0), reverse=True)
+        self.least = ordered[min(alarms, len(ordered)) - 1] if alarms and ordered else None
         self._flagged = {
-            (hour.campsite, hour.hour_at)
-            for hour in hours
-            if self.least_motion is not None and hour.motion >= self.least_motion
+            (hour.campsite, hour.hour_at) for hour in hours if self.least is not None and amount(hour) >= self.least
         }
 
     def sees(self, visit: Visit, rule: MatchRule) -> bool:

@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region, Sighting, Watch
+from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region, Sighting
 from rollout.evidence.comparison import Intervals, Sighted
 from rollout.evidence.intervals import ALWAYS, Interval, union
 from rollout.evidence.matching import Detection
 from rollout.evidence.seals import digest_of_sighting
+from rollout.evidence.watched import watches
 
 BEAR = "bear"
 
@@ -119,18 +120,6 @@ def _raised(session: Session, model: str, now: float, cameras: Mapping[str, str]
         )
         for key, camera, first_at, last_at, late, created_at, status, mode in rows
     ]
-
-
-def watches(session: Session, now: float) -> Intervals:
-    """When at least one person watched each campsite. A watch that is open, or was forgotten, ends by now."""
-    found: dict[str, list[Interval]] = defaultdict(list)
-    rows = session.execute(
-        select(Watch.campsite_id, Watch.started_at, Watch.ended_at, Watch.ends_at).where(Watch.started_at < now)
-    )
-    for campsite, started_at, ended_at, ends_at in rows:
-        ends = [moment for moment in (ended_at, ends_at, now) if moment is not None]
-        found[campsite].append(Interval(started_at, min(ends)))
-    return {campsite: union(intervals) for campsite, intervals in found.items()}
 
 
 def model_time(session: Session, model: str, campsites: Iterable[str]) -> Intervals:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp
 from typing import Final
 
 import numpy as np
@@ -30,7 +29,7 @@ class MatchRule:
 
     before_s: float = 120.0
     after_s: float = 600.0
-    same_camera: bool = False
+    same_camera: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +141,6 @@ def _settle(
     return {group[row]: columns[column] for row, column in assign(cost) if cost[row, column] < _IMPOSSIBLE}
 
 
-def chance_by_formula(false_alarms_per_camera_day: float, cameras: int, rule: MatchRule = MatchRule()) -> float:
-    """The probability that a false alarm falls into a visit's window by chance, if false alarms come singly."""
-    window_days = (rule.before_s + rule.after_s) / DAY_S
-    return 1.0 - exp(-false_alarms_per_camera_day * cameras * window_days)
-
-
 def chance_by_shifting(
     visits: Sequence[Visit], by_campsite: Mapping[str, Timeline], rule: MatchRule = MatchRule()
 ) -> float | None:
@@ -157,13 +150,15 @@ def chance_by_shifting(
     """
     if not visits:
         return None
-    starts: dict[str, list[float]] = defaultdict(list)
+    starts: dict[tuple[str, frozenset[str] | None], list[float]] = defaultdict(list)
     for visit in visits:
-        starts[visit.campsite].append(visit.start)
+        starts[visit.campsite, visit.cameras if rule.same_camera else None].append(visit.start)
     empty = Timeline(())
     matched = 0.0
-    for campsite, moments in starts.items():
+    for (campsite, cameras), moments in starts.items():
         line = by_campsite.get(campsite, empty)
+        if cameras is not None:
+            line = Timeline(each for each in line.detections if each.camera in cameras)
         shifted = np.add.outer(np.array(SHIFTS_S), np.array(moments)).ravel()
         matched += line.share_overlapping(shifted.tolist(), rule.before_s, rule.after_s) * len(moments)
     return matched / len(visits)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rollout.evidence.distributions import binomial_at_most
-from rollout.evidence.proportions import CONFIDENCE, clopper_pearson_lower, clopper_pearson_upper
+from rollout.evidence.proportions import CONFIDENCE, anytime_lower, clopper_pearson_lower, clopper_pearson_upper
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +17,17 @@ class Difference:
     point: float
     lower: float
     """One-sided lower bound; it is above 0 exactly when McNemar's exact one-sided test rejects "not better"."""
+    anytime_lower: float
+    """Lower bound that may be looked at every day; above 0 exactly when the e-value of the wins passes."""
     bootstrap_lower: float
     wins: int
     losses: int
     n: int
+
+    @property
+    def bounds(self) -> Mapping[str, float]:
+        """The lower bounds by the names that gates use."""
+        return {"paired_lower": self.lower, "anytime_lower": self.anytime_lower}
 
 
 def paired_difference(
@@ -33,7 +39,8 @@ def paired_difference(
     2. The share of wins among those gets its exact lower bound ``t``; the difference is at least ``(2 t - 1)`` times
        the share of nights on which they differ, at that share's lower bound if this is a gain, its upper if a loss.
        (Counted out for 20 to 100 nights and many truths, it covers .952 at least.)
-    3. Beside it, the percentile bootstrap over nights (2,000 draws, seeded).
+    3. For daily looks the same from the e-values of both shares instead of their exact bounds.
+    4. Beside it, the percentile bootstrap over nights (2,000 draws, seeded).
 
     Raises ValueError without any night.
     """
@@ -46,13 +53,9 @@ def paired_difference(
     gain = 2 * clopper_pearson_lower(wins, discordant, confidence) - 1
     bound = clopper_pearson_lower if gain > 0 else clopper_pearson_upper
     lower = gain * bound(discordant, n, confidence)
+    often = 2 * anytime_lower(wins, losses) - 1
+    share = anytime_lower(discordant, n - discordant) if often > 0 else 1 - anytime_lower(n - discordant, discordant)
     draws = np.random.default_rng(seed).multinomial(n, [wins / n, losses / n, 1 - discordant / n], 2000)
     resampled = (draws[:, 0] - draws[:, 1]) / n
-    return Difference((wins - losses) / n, lower, float(np.quantile(resampled, 1 - confidence)), wins, losses, n)
-
-
-def mcnemar_exact(wins: int, losses: int, mid_p: bool = False) -> float:
-    """One-sided p-value of "not better", from the units on which two detectors differ; ``mid_p`` halves the tie."""
-    n = wins + losses
-    at_least, more = (1.0 - binomial_at_most(count, n, 0.5) for count in (wins - 1, wins))
-    return (at_least + more) / 2 if mid_p else at_least
+    bootstrap = float(np.quantile(resampled, 1 - confidence))
+    return Difference((wins - losses) / n, lower, often * share, bootstrap, wins, losses, n)

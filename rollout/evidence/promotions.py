@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Camera, CameraHour, Review, Verdict
+from rollout.evidence.calibration import Calibration, calibration, known_hours
 from rollout.evidence.drift import Shift, mean_shift, psi, psi_limit, score_shift
 from rollout.evidence.hours import NightIndex, camera_nights, seen_hours
 from rollout.evidence.loader import timezones_of
@@ -33,10 +34,14 @@ class BeforeAfter:
     alerts: Shift
     false_alarms: Shift
     reviews: Shift
+    unknown: Shift
+    """Share of frames with an animal that the model does not know."""
     scores: Shift
     score_psi: float
     score_psi_limit: float
     """What the index stays below by chance, for so many camera-days."""
+    calibration: tuple[Calibration | None, Calibration | None]
+    """Before and after; None where people know the truth of too few camera-hours."""
 
     @property
     def drifted(self) -> bool:
@@ -59,8 +64,8 @@ def before_after(
     if min(len(side[False]), len(side[True])) < LEAST_DAYS:
         return None
     alerts, false, reviews = _counted(session, campsites, start, end, index)
-    scores = _histograms(session, campsites, start, end, index)
-    before, after = (_rows(scores, side[late]) for late in (False, True))
+    scores, unknown = _frames(session, campsites, start, end, index)
+    before, after = (_rows(scores.get, side[late]) for late in (False, True))
     if not len(before) or not len(after):
         return None
     index_of_scores, limit = _index(before, after)
@@ -69,9 +74,14 @@ def before_after(
         alerts=_rate_shift(alerts, exposure, side, seed),
         false_alarms=_rate_shift(false, exposure, side, seed),
         reviews=_rate_shift(reviews, exposure, side, seed),
+        unknown=_rate_shift(unknown, dict.fromkeys(exposure, 1.0), side, seed),
         scores=score_shift(before, after, seed=seed),
         score_psi=index_of_scores,
         score_psi_limit=limit,
+        calibration=(
+            calibration(known_hours(session, campsites, start, at, now), seed),
+            calibration(known_hours(session, campsites, at, end, now), seed),
+        ),
     )
 
 
@@ -91,7 +101,7 @@ def _sides(
 
 
 def _rate_shift(
-    counts: Mapping[_Key, int], exposure: Mapping[_Key, float], side: Mapping[bool, Sequence[_Key]], seed: int
+    counts: Mapping[_Key, float], exposure: Mapping[_Key, float], side: Mapping[bool, Sequence[_Key]], seed: int
 ) -> Shift:
     before, after = ([counts.get(key, 0) / exposure[key] for key in side[late]] for late in (False, True))
     return mean_shift(before, after, seed=seed)
@@ -128,20 +138,29 @@ def _counted(
     )
 
 
-def _histograms(
+def _frames(
     session: Session, campsites: Sequence[str], start: float, end: float, index: NightIndex
-) -> Callable[[_Key], NDArray[np.float64] | None]:
-    """Frames by score, for each camera-night."""
+) -> tuple[dict[_Key, NDArray[np.float64]], dict[_Key, float]]:
+    """Of each camera-night: frames by score, and the share of them with an animal that the model does not know."""
     rows = session.execute(
-        select(Camera.campsite_id, CameraHour.camera_id, CameraHour.hour_at, CameraHour.histogram)
+        select(
+            Camera.campsite_id,
+            CameraHour.camera_id,
+            CameraHour.hour_at,
+            CameraHour.histogram,
+            CameraHour.unknown["frames"].as_integer(),
+        )
         .join(Camera, Camera.id == CameraHour.camera_id)
         .where(Camera.campsite_id.in_(campsites), CameraHour.hour_at >= start, CameraHour.hour_at < end)
     )
     grouped: dict[_Key, list[list[int]]] = defaultdict(list)
-    for site, camera, hour_at, histogram in rows:
-        grouped[camera, index.of(site, hour_at)].append(histogram)
+    strangers: Counter[_Key] = Counter()
+    for site, camera, hour_at, histogram, unknown in rows:
+        key = camera, index.of(site, hour_at)
+        grouped[key].append(histogram)
+        strangers[key] += unknown or 0
     summed = {key: np.sum(np.asarray(parts, dtype=np.float64), axis=0) for key, parts in grouped.items()}
-    return summed.get
+    return summed, {key: strangers[key] / total for key, row in summed.items() if (total := float(row.sum())) > 0}
 
 
 def _rows(of: Callable[[_Key], NDArray[np.float64] | None], keys: Sequence[_Key]) -> NDArray[np.float64]:

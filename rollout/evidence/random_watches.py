@@ -19,7 +19,8 @@ from core.clock import civil
 from db.ledger import lock, record
 from db.models import RandomWatch
 from rollout.evidence.intervals import Interval, intersection, total, union
-from rollout.evidence.loader import timezones_of, watches
+from rollout.evidence.loader import timezones_of
+from rollout.evidence.watched import watches
 
 LEAST_SHARE: Final = 0.10
 HOUR_S: Final = 3600.0
@@ -118,7 +119,8 @@ def random_share(session: Session, campsites: Collection[str], since: float, now
     )
     for site, starts_at, ends_at in rows:
         drawn.setdefault(site, []).append(Interval(starts_at, ends_at))
-    watched = {site: intersection(found, period) for site, found in watches(session, now).items() if site in campsites}
-    everything = sum(total(found) for found in watched.values())
-    by_lot = sum(total(intersection(found, union(drawn.get(site, ())))) for site, found in watched.items())
+    watched = watches(session, now, since, campsites)
+    spans = {site: intersection(found, period) for site, found in watched.items()}
+    everything = sum(total(found) for found in spans.values())
+    by_lot = sum(total(intersection(found, union(drawn.get(site, ())))) for site, found in spans.items())
     return by_lot / everything if everything else None

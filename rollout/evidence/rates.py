@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, lgamma, log
 
-from rollout.evidence.distributions import gamma_quantile
-from rollout.evidence.proportions import CONFIDENCE
+from rollout.evidence.distributions import gamma_at_most, gamma_quantile
+from rollout.evidence.proportions import CONFIDENCE, E_PASS
 
 
 def poisson_upper(count: float, exposure: float, confidence: float = CONFIDENCE) -> float:
@@ -19,13 +20,34 @@ def poisson_upper(count: float, exposure: float, confidence: float = CONFIDENCE)
     return gamma_quantile(confidence, count + 1.0) / exposure
 
 
-def poisson_lower(count: float, exposure: float, confidence: float = CONFIDENCE) -> float:
-    """Exact one-sided lower bound of a rate."""
+def rate_log_evalue(count: float, mean: float) -> float:
+    """Logarithm of the evidence against "the rate is at least so large that ``mean`` events were to be expected".
+
+    The likelihood ratio of the shares 0 to 1 of that rate, averaged evenly over them (the mixture is a gamma
+    distribution, hence the closed form). Its mean never grows while the rate is at least that large, whenever one
+    looks: it ever reaches 20 with probability at most 5 % (Ville's inequality). ``count`` need not be whole.
+    """
+    more = gamma_at_most(mean, count + 1.0)
+    if mean <= 0.0 or more <= 0.0:
+        return -inf
+    return mean + log(more) + lgamma(count + 1.0) - (count + 1.0) * log(mean)
+
+
+def anytime_upper(count: float, exposure: float, e_pass: float = E_PASS) -> float:
+    """Upper bound of a rate that may be looked at every day: the smallest rate that the e-value speaks against.
+
+    It asks for more exposure than :func:`poisson_upper`: without any event 9.0 instead of 6.0 for a rate of .5, with
+    ten 44 instead of 34.
+    """
     if exposure <= 0:
         raise ValueError(f"the exposure must be positive, is {exposure}")
-    if count <= 0:
-        return 0.0
-    return gamma_quantile(1.0 - confidence, count) / exposure
+    low, high = count, 2.0 * count + 10.0
+    while rate_log_evalue(count, high) < log(e_pass):
+        low, high = high, 2.0 * high
+    while high - low > 1e-4 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if rate_log_evalue(count, middle) >= log(e_pass) else (middle, high)
+    return high / exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +59,19 @@ class Rate:
     point: float
     poisson_upper: float
     quasipoisson_upper: float
+    anytime_upper: float
+    """With clumps taken into account, and to be looked at every day."""
     dispersion: float
     """Variance over mean of the periods' counts, at least 1: how many events come at once, as it were."""
+
+    @property
+    def bounds(self) -> Mapping[str, float]:
+        """The upper bounds by the names that gates use."""
+        return {
+            "poisson_upper": self.poisson_upper,
+            "quasipoisson_upper": self.quasipoisson_upper,
+            "anytime_upper": self.anytime_upper,
+        }
 
 
 def rate_of(counts: Sequence[int], exposures: Sequence[float], confidence: float = CONFIDENCE) -> Rate:
@@ -59,6 +92,7 @@ def rate_of(counts: Sequence[int], exposures: Sequence[float], confidence: float
         total / exposure,
         poisson_upper(total, exposure, confidence),
         poisson_upper(total / phi, exposure / phi, confidence),
+        anytime_upper(total / phi, exposure / phi),
         phi,
     )
 
@@ -71,8 +105,3 @@ def dispersion(counts: Sequence[int], exposures: Sequence[float]) -> float:
     expected = (total * part / exposure for part in exposures)
     spread = sum((count - mean) ** 2 / mean for count, mean in zip(counts, expected, strict=True))
     return max(1.0, spread / (n - 1))
-
-
-def needed_exposure(rate: float, count: int = 0, confidence: float = CONFIDENCE) -> float:
-    """How much exposure bounds a rate by ``rate`` when so many events are seen in it."""
-    return poisson_upper(count, 1.0, confidence) / rate

@@ -16,7 +16,14 @@ from rollout.evidence.proportions import (
     needed_n,
     recall_evalue,
 )
-from rollout.evidence.recapture import Overlap, recall_if_dependent, recaptured
+from rollout.evidence.recapture import (
+    LEAST_THIRD,
+    Overlap,
+    ThirdList,
+    estimated_dependence,
+    recall_if_dependent,
+    recaptured,
+)
 from rollout.evidence.survival import share_within, time_until
 from rollout.measured import Measured
 
@@ -85,8 +92,11 @@ def with_other_gaps(measured: Measured, by_gap: Mapping[float, Sequence[Judged]]
     return Measured(measured.metric, measured.value, measured.bounds, measured.n, measured.unit, measured.why, detail)
 
 
-def dependence(metric: str, strata: Mapping[str, Overlap], rule: EvidenceRule) -> Measured:
-    """Recall if ranger and model tend to miss the same bears, with an odds ratio of 2; beside it 1 and 4."""
+def dependence(
+    metric: str, strata: Mapping[str, Overlap], rule: EvidenceRule, third: ThirdList = ThirdList()
+) -> Measured:
+    """Recall if ranger and model tend to miss the same bears, with an odds ratio of 2; beside it 1 and 4, and the odds
+    ratio that a third list suggests."""
     pooled = sum(strata.values(), Overlap(0, 0, 0))
     n = pooled.ranger
     if n == 0:
@@ -102,6 +112,7 @@ def dependence(metric: str, strata: Mapping[str, Overlap], rule: EvidenceRule) -
         "ranger_only": pooled.ranger_only,
         "model_only": pooled.model_only,
         "both": pooled.both,
+        **_estimated(pooled, third),
     }
     if together is not None:
         detail["visits_estimated"] = together.abundance.n
@@ -111,8 +122,32 @@ def dependence(metric: str, strata: Mapping[str, Overlap], rule: EvidenceRule) -
     return Measured(metric, value, n=n, unit="visits", detail=detail)
 
 
-def against_baseline(metric: str, judged: Sequence[Judged], baseline: Sequence[bool], rule: EvidenceRule) -> Measured:
-    """Recall minus that of the motion-only baseline, on the same bear-nights. ``baseline`` is one for each of them."""
+def _estimated(pooled: Overlap, third: ThirdList) -> dict[str, Any]:
+    found = estimated_dependence(pooled, third)
+    known = third.ranger + third.nobody
+    if found is None:
+        why = f"audits know {known:.3g} of the {LEAST_THIRD} bears missed in watched time that it takes"
+        if pooled.model < LEAST_THIRD:
+            why = f"the model has seen {pooled.model} of the {LEAST_THIRD} visits in watched time that it takes"
+        return {"or_why": why}
+    return {
+        "or_estimated": found.odds_ratio,
+        "or_interval": [found.lower, found.upper],
+        "recall_or_estimated": recall_if_dependent(pooled, found.odds_ratio),
+        "recall_or_interval": [recall_if_dependent(pooled, each) for each in (found.upper, found.lower)],
+        "third_list": known,
+    }
+
+
+def against_baseline(
+    metric: str,
+    judged: Sequence[Judged],
+    baseline: Sequence[bool],
+    rule: EvidenceRule,
+    picture: Sequence[bool] | None = None,
+) -> Measured:
+    """Recall minus that of the motion-only baseline, on the same bear-nights. ``baseline`` is one for each of them, and
+    ``picture`` that of the mean picture, where there is one: it stands beside."""
     first = nights(judged)
     if not first:
         return Measured(metric, None, unit="bear-nights", why=NO_SIGHTINGS)
@@ -120,12 +155,13 @@ def against_baseline(metric: str, judged: Sequence[Judged], baseline: Sequence[b
     return Measured(
         metric,
         difference.point,
-        {"paired_lower": difference.lower},
+        difference.bounds,
         difference.n,
         "bear-nights",
         detail={
             "model": sum(each.hit for each in first) / len(first),
             "motion_only": sum(baseline) / len(first),
+            "mean_picture": sum(picture) / len(first) if picture is not None else None,
             "never_bear": 0.0,
             "wins": difference.wins,
             "losses": difference.losses,

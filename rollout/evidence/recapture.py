@@ -2,7 +2,8 @@
 
 The estimate assumes that ranger and model miss different bears. They do not quite: what is hard for one is hard for
 the other, so that recall comes out too high. Hence strata (day and night) where there is enough in each, and the
-recall that would follow if seeing were dependent with a given odds ratio; the gate uses an odds ratio of 2.
+recall that would follow if seeing were dependent with a given odds ratio; the gate uses an odds ratio of 2. With a
+third list, of bears that audits found, that odds ratio can be estimated.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Final
 
 LEAST_BOTH: Final = 7
 """Visits that both must have seen in every stratum before strata are told apart (Chapman's bias is small from here)."""
+LEAST_THIRD: Final = 5
+"""Bears that a third list must know of which the model missed, before it says anything about dependence."""
 _Z_95: Final = 1.959963984540054
 
 
@@ -110,3 +113,41 @@ def recall_if_dependent(overlap: Overlap, odds_ratio: float) -> float | None:
         return None
     unseen = odds_ratio * overlap.ranger_only * overlap.model_only / overlap.both
     return overlap.model / (overlap.seen + unseen)
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdList:
+    """Bears that somebody else found while a ranger watched, and that the model had missed. Need not be whole."""
+
+    ranger: float = 0.0
+    """The ranger saw them."""
+    nobody: float = 0.0
+    """The ranger did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """How much likelier, in odds, the ranger sees a bear that the model sees too; with a two-sided 95 % interval."""
+
+    odds_ratio: float
+    lower: float
+    upper: float
+
+
+def estimated_dependence(overlap: Overlap, third: ThirdList) -> Dependence | None:
+    """The odds ratio between ranger and model, from three lists.
+
+    1. The log-linear model has the terms ranger, model, third list, ranger by model, and model by third list: whom the
+       third list finds may hang on the model, as audits do that are drawn by its scores, but not on the ranger.
+    2. Its maximum-likelihood estimate has a closed form: the ranger's odds among the bears that the model saw, over
+       those among the bears that it missed, which only the third list knows in full.
+    3. Half a bear is added to each of the four counts, which keeps the logarithm nearly unbiased in small numbers.
+
+    None when the third list knows fewer than :data:`LEAST_THIRD` missed bears, or the model saw as few.
+    """
+    if third.ranger + third.nobody < LEAST_THIRD or overlap.model < LEAST_THIRD:
+        return None
+    counts = [overlap.both + 0.5, overlap.model_only + 0.5, third.ranger + 0.5, third.nobody + 0.5]
+    estimate = log(counts[0] / counts[1]) - log(counts[2] / counts[3])
+    margin = _Z_95 * sqrt(sum(1 / count for count in counts))
+    return Dependence(exp(estimate), exp(estimate - margin), exp(estimate + margin))

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from db.models import Camera, LedgerEntry, RandomWatch
 from rollout.evidence.intervals import Interval, intersection, total
-from rollout.evidence.loader import watches
 from rollout.evidence.random_watches import HOUR_S, draw_watches
+from rollout.evidence.watched import watches
 
 DAY_S: Final = 86400.0
 WEEK_S: Final = 7 * DAY_S
@@ -54,7 +54,7 @@ def draw_week(session: Session, now: float) -> list[RandomWatch]:
 def watched_hours(session: Session, campsites: Collection[str], now: float) -> float:
     """Hours that people have watched at these campsites in the last seven days, all together."""
     period = [Interval(now - WEEK_S, now)]
-    found = watches(session, now)
+    found = watches(session, now, now - WEEK_S, campsites)
     return sum(total(intersection(found[site], period)) for site in campsites if site in found) / HOUR_S
 
 

@@ -6,33 +6,12 @@ from :func:`gamma_upper`: with nothing found, the bound is three times the large
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 
 from rollout.evidence.distributions import gamma_quantile
-from rollout.evidence.proportions import CONFIDENCE
-
-
-def horvitz_thompson(values: Iterable[float], probabilities: Iterable[float]) -> float:
-    """Unbiased total of all units, from the drawn ones."""
-    return fsum(value / probability for value, probability in zip(values, probabilities, strict=True))
-
-
-def hajek(values: Sequence[float], probabilities: Sequence[float]) -> float:
-    """Mean of all units, from the drawn ones: estimated total over estimated number. Raises ValueError on none."""
-    if not values:
-        raise ValueError("no units were drawn")
-    return horvitz_thompson(values, probabilities) / horvitz_thompson([1.0] * len(values), probabilities)
-
-
-def missed_visits(found: Iterable[tuple[float, int]]) -> float:
-    """How many visits were missed, from the drawn units that lie in one: ``sum 1 / (p * M)``.
-
-    ``found`` holds the inclusion probability of each such unit, and how many units ``M`` its visit covers: a visit
-    that covers four camera-hours has four chances to be drawn and must count a quarter each time.
-    """
-    return fsum(1.0 / (probability * units) for probability, units in found)
+from rollout.evidence.proportions import CONFIDENCE, E_PASS, recall_evalue
 
 
 def gamma_upper(weights: Iterable[float], largest_weight: float, confidence: float = CONFIDENCE) -> float:
@@ -54,15 +33,25 @@ class AuditedRecall:
 
     recall: float
     lower: float
+    anytime_lower: float
+    """Lower bound that may be looked at every day."""
     missed: float
     missed_upper: float
 
+    @property
+    def bounds(self) -> Mapping[str, float]:
+        """The lower bounds by the names that gates use."""
+        return {"gamma_lower": self.lower, "anytime_lower": self.anytime_lower}
 
-def audited_recall(seen: int, weights: Sequence[float], largest_weight: float, sensitivity: float) -> AuditedRecall:
-    """Recall with its gamma lower bound.
+
+def audited_recall(
+    seen: int, weights: Sequence[float], largest_weight: float, sensitivity: float, found: int | None = None
+) -> AuditedRecall:
+    """Recall with its lower bounds.
 
     ``weights`` are those of the missed visits that were found (each divided by the visit's multiplicity), and
-    ``sensitivity`` the auditors' own recall at its lower bound: what they overlook counts as missed too.
+    ``sensitivity`` the auditors' own recall at its lower bound: what they overlook counts as missed too. ``found`` says
+    how many visits the weights are of, unset one each.
     Raises ValueError for a sensitivity that is not above 0, and when nothing was seen at all.
     """
     if not 0.0 < sensitivity <= 1.0:
@@ -71,4 +60,21 @@ def audited_recall(seen: int, weights: Sequence[float], largest_weight: float, s
         raise ValueError("the model saw nothing: there is no recall to bound")
     missed = fsum(weights) / sensitivity
     upper = gamma_upper(weights, largest_weight) / sensitivity
-    return AuditedRecall(seen / (seen + missed), seen / (seen + upper), missed, upper)
+    often = audited_anytime_lower(seen, len(weights) if found is None else found, sensitivity / largest_weight)
+    return AuditedRecall(seen / (seen + missed), seen / (seen + upper), often, missed, upper)
+
+
+def audited_anytime_lower(seen: int, found: int, probability: float, e_pass: float = E_PASS) -> float:
+    """Lower bound of recall that may be looked at every day.
+
+    Of the visits that come to be known one after the other, a share is ``seen``, and the rest are missed ones that
+    audits ``found``. If recall is ``r`` and a missed visit is found with at least this ``probability``, that share is
+    at most ``r / (r + (1 - r) * probability)``. The bound is the largest ``r`` against which the e-value of the share
+    speaks.
+    """
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        share = middle / (middle + (1.0 - middle) * probability)
+        low, high = (middle, high) if recall_evalue(seen, found, share) >= e_pass else (low, middle)
+    return low

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -50,11 +51,15 @@ class Archive:
         self._put(self._file(day, place.id, "html"), as_html(report))
         self._put(self._file(day, place.id, "json"), json.dumps(as_json(report), ensure_ascii=False, indent=1))
 
-    def listed(self, campsites: Collection[str], limit: int = 60) -> list[Stored]:
-        """The newest stored reports of these campsites."""
+    def listed(self, campsites: Collection[str], limit: int = 60, after: tuple[str, str] | None = None) -> list[Stored]:
+        """The newest stored reports of these campsites; those that follow the day and campsite in ``after``."""
         found: list[Stored] = []
         for folder in sorted(self._days(), reverse=True):
+            if after is not None and folder > after[0]:
+                continue
             for campsite in sorted(campsites):
+                if after is not None and folder == after[0] and campsite <= after[1]:
+                    continue
                 stored = self._read(folder, campsite)
                 if stored is not None:
                     found.append(stored)
@@ -68,6 +73,13 @@ class Archive:
             return self._file(day.isoformat(), campsite, suffix).read_text()
         except OSError:
             return None
+
+    def forget(self, before: date) -> int:
+        """Remove the reports of days before ``before``; returns of how many days. Raises OSError."""
+        old = [day for day in self._days() if day < before.isoformat()]
+        for day in old:
+            shutil.rmtree(self.directory / day)
+        return len(old)
 
     def _days(self) -> list[str]:
         if not self.directory.is_dir():

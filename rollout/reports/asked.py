@@ -12,7 +12,6 @@ from core.config import Config
 from db.models import Camera, Encounter
 from rollout.breakers.heard import Heard
 from rollout.evidence.comparison import EvidenceRule
-from rollout.evidence.matching import MatchRule
 from rollout.reports.document import Place
 from rollout.reports.period import Period
 from rollout.road import Road
@@ -52,12 +51,7 @@ class Asked:
 
     def rule(self) -> EvidenceRule:
         """How the road counts evidence."""
-        asked = self.road.defaults.evidence
-        return EvidenceRule(
-            gap_s=asked.encounter_gap.nominal_s,
-            match=MatchRule(asked.match_before.nominal_s, asked.match_after.nominal_s, asked.same_camera),
-            confidence=asked.confidence,
-        )
+        return EvidenceRule.of(self.road.defaults.evidence)
 
     def gate(self, metric: str) -> Gate | None:
         """The road's first gate on a metric: what it takes to be good enough there."""

@@ -37,6 +37,9 @@ class Light(StrEnum):
     GREY = "not known"
 
 
+WORST_FIRST: Final = (Light.RED, Light.AMBER, Light.GREY, Light.GREEN)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A question that somebody opens the report with, answered in a sentence."""
@@ -144,7 +147,61 @@ class Steps:
     log: bool = False
 
 
-Plot = Spots | Steps
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One quantity over time: a line each for several of a kind, as the GPUs of a machine.
+
+    ``limits`` are heights to compare with. A series is a name and its points: a moment (UTC seconds) and a value.
+    """
+
+    key: str
+    label: str
+    series: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
+    form: Form = Form.NUMBER
+    limits: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Quantities under one another over the same time, on the clock of ``timezone``.
+
+    Points further apart than ``gap_s`` have a gap between them, and are not joined.
+    """
+
+    key: str
+    title: str
+    start: float
+    end: float
+    timezone: str
+    gap_s: float
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What one look found of a gate: the estimate, the bound that was compared, if another, and whether it passed."""
+
+    at: float
+    value: float | None
+    compared: float | None
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A gate from look to look, small. ``of`` says what the values are: the estimate, an e-value."""
+
+    key: str
+    title: str
+    points: tuple[LookedAt, ...]
+    limit: float | None
+    timezone: str
+    form: Form = Form.NUMBER
+    of: str = "estimate"
+    log: bool = False
+
+
+Plot = Spots | Steps | Panels | Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +262,12 @@ class Report:
     @property
     def worst(self) -> Light:
         """The most urgent of its lights."""
-        order = (Light.RED, Light.AMBER, Light.GREY, Light.GREEN)
-        return min((answer.light for answer in self.answers), key=order.index, default=Light.GREY)
+        return min((answer.light for answer in self.answers), key=WORST_FIRST.index, default=Light.GREY)
+
+    @property
+    def worst_first(self) -> list[Answer]:
+        """The answers as people read them: the most urgent first, those of one light in the report's own order."""
+        return sorted(self.answers, key=lambda answer: WORST_FIRST.index(answer.light))
 
 
 LONGEST_TABLE: Final = 200

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select
-
-from db.models import RolloutEvent
-from rollout.events import ModelReplaced, Narrowed, StageStarted, from_json, kind_of
 from rollout.evidence.assessment import Case
-from rollout.evidence.drift import Shift
-from rollout.evidence.handovers import handovers
-from rollout.evidence.loader import model_time, observe
+from rollout.evidence.calibration import LEAST_HOURS, calibration, known_hours
 from rollout.evidence.loop import ALARM_AT, HOLD_AT
 from rollout.evidence.looping import LoopView, loop_e, selected_share
-from rollout.evidence.promotions import LEAST_DAYS, BeforeAfter, before_after
 from rollout.measured import Measured
 from rollout.reports.asked import Asked, model_of
+from rollout.reports.cases import case_of
+from rollout.reports.changes import changed, changes_of, changes_section
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -38,8 +32,6 @@ from rollout.reports.measures import figure
 from rollout.reports.words import number
 
 TITLE: Final = "Feedback-loop audit"
-_KINDS: Final = (StageStarted, ModelReplaced, Narrowed)
-_MOST_MOMENTS: Final = 40
 
 
 def loop(asked: Asked) -> Report:
@@ -50,19 +42,19 @@ def loop(asked: Asked) -> Report:
         words = "No model has opened an encounter in this time: there is no loop to look for."
         answer = Answer("loop", "Does the model steer where people look?", Light.GREY, words)
         return Report(**head, answers=(answer,), sections=(Section("loop", TITLE, (words,)),))  # type: ignore[arg-type]  # one head for both
-    case = _case(asked, model)
+    case = case_of(asked, model)
     view, unknown = case.loop, next(m for m in case._alarms() if m.metric == "unknown_animal_share")
-    moments = _moments(asked)
-    changes = [(what, at, before_after(asked.session, asked.campsites, at, asked.now)) for what, at in moments]
+    changes = changes_of(asked)
     return Report(
         **head,  # type: ignore[arg-type]  # as above
         model=model,
-        answers=(_steers(view), _labels(view), _changed(changes)),
+        answers=(_steers(view), _labels(view), changed(changes)),
         sections=(
             _effort(asked, view),
             _process(view),
             _sources(view, unknown),
-            _before_after(changes),
+            _calibration(asked, case),
+            changes_section(changes),
             experiments_section(asked),
         ),
         limits=(
@@ -71,15 +63,6 @@ def loop(asked: Asked) -> Report:
             "A change is judged over up to four weeks on each side, whatever the period of this report.",
         ),
     )
-
-
-def _case(asked: Asked, model: str) -> Case:
-    session, period = asked.session, asked.period
-    observed = observe(session, model, period.end)
-    return Case(
-        session, observed, asked.campsites, period.start, model, period.end, asked.rule(),
-        model_time(session, model, observed.timezones), handovers(session, period.end),
-    )  # fmt: skip
 
 
 def _steers(view: LoopView) -> Answer:
@@ -108,22 +91,6 @@ def _labels(view: LoopView) -> Answer:
     light = Light.AMBER if measured.value > 0.9 else Light.GREEN
     share = number(measured.value, Form.SHARE)
     return Answer("labels", question, light, f"{share} are about pictures that the model chose itself ({words}).")
-
-
-def _changed(changes: Sequence[tuple[str, float, BeforeAfter | None]]) -> Answer:
-    question = "Did a widening or a new model change what people see?"
-    known = [(what, found) for what, _, found in changes if found is not None]
-    if not changes:
-        return Answer("changes", question, Light.GREEN, "Nothing was widened and no model was changed in this time.")
-    if not known:
-        words = f"Not enough data: {LEAST_DAYS} camera-days are needed on each side of a change."
-        return Answer("changes", question, Light.GREY, words)
-    drifted = [what for what, found in known if found.drifted]
-    if drifted:
-        return Answer("changes", question, Light.AMBER, f"Scores look different, beyond chance, after: "
-                      f"{'; '.join(drifted)}.")  # fmt: skip
-    words = f"{len(known)} of {len(changes)} changes could be judged; after none do scores differ beyond chance."
-    return Answer("changes", question, Light.GREEN, words)
 
 
 def _effort(asked: Asked, view: LoopView) -> Section:
@@ -176,6 +143,38 @@ def _process(view: LoopView) -> Section:
     )  # fmt: skip
 
 
+def _calibration(asked: Asked, case: Case) -> Section:
+    period = asked.period
+    hours = known_hours(asked.session, asked.campsites, period.start, period.end, asked.now, case.spans)
+    rows: list[tuple[Cell, ...]] = []
+    for site in asked.campsites:
+        for dark, light in ((False, "day"), (True, "night")):
+            some = [each for each in hours if each.campsite == site and each.dark is dark]
+            found = calibration(some)
+            edges = (found.error, found.lower, found.upper) if found else (None, None, None)
+            rows.append((asked.name(site), light, len(some), sum(each.bear for each in some), *edges))
+    whole = calibration(hours)
+    columns = (
+        Column("campsite", "Campsite"), Column("light", "Light"), Column("hours", "Hours", Form.NUMBER),
+        Column("bears", "With a bear", Form.NUMBER), Column("error", "Calibration error", Form.NUMBER),
+        Column("low", "From", Form.NUMBER), Column("high", "To", Form.NUMBER),
+    )  # fmt: skip
+    return Section(
+        "calibration",
+        "Do scores mean what they say?",
+        ("The highest score of a camera-hour against whether people found a bear in it: hours with decided alerts, and "
+         "hours without one that audits drew, each weighing as many as it stands for.",),
+        figures=(
+            Figure("calibration_error", "Calibration error, without what chance adds", whole.error if whole else None,
+                   low=whole.lower if whole else None, high=whole.upper if whole else None, n=len(hours),
+                   of="camera-hours", sure="two-sided 95%, by drawing camera-nights",
+                   why="" if whole else f"the truth of {LEAST_HOURS} camera-hours must be known"),
+        ),
+        tables=(table("calibration", "By campsite and light", columns, rows, "No campsite.",
+                      "0: of the hours with a highest score of .7, seven in ten had a bear."),),
+    )  # fmt: skip
+
+
 def _sources(view: LoopView, unknown: Measured) -> Section:
     total = sum(view.labels.values())
     rows: list[tuple[Cell, ...]] = [
@@ -198,57 +197,3 @@ def _sources(view: LoopView, unknown: Measured) -> Section:
         tables=(table("labels", "Labels by source", (Column("source", "Source"), Column("labels", "Labels",
                       Form.NUMBER), Column("share", "Share", Form.SHARE)), rows, "No labels."),),
     )  # fmt: skip
-
-
-def _moments(asked: Asked) -> list[tuple[str, float]]:
-    """When the road was widened or narrowed, and when the model was changed, within the period."""
-    rows = asked.session.execute(
-        select(RolloutEvent.kind, RolloutEvent.body)
-        .where(
-            RolloutEvent.kind.in_([kind_of(each) for each in _KINDS]),
-            RolloutEvent.at >= asked.period.start,
-            RolloutEvent.at < asked.period.end,
-        )
-        .order_by(RolloutEvent.seq)
-        .limit(_MOST_MOMENTS)
-    )
-    found = []
-    for kind, body in rows:
-        event = from_json(kind, body)
-        if isinstance(event, ModelReplaced) and event.before is None:
-            continue  # the first model changes nothing
-        words = {StageStarted: "stage started", ModelReplaced: "model changed", Narrowed: "narrowed"}[type(event)]
-        name = getattr(event, "name", None) or getattr(event, "digest", None)
-        found.append((f"{words}: {name}" if name else words, event.at))
-    return found
-
-
-def _before_after(changes: Sequence[tuple[str, float, BeforeAfter | None]]) -> Section:
-    rows: list[tuple[Cell, ...]] = []
-    for what, at, found in changes:
-        if found is None:
-            rows.append((what, at, "not enough data", *[None] * 9))
-            continue
-        said = "scores differ" if found.drifted else "nothing beyond chance"
-        shifts = [value for shift in (found.alerts, found.false_alarms, found.reviews) for value in _pair(shift)]
-        rows.append((what, at, said, *shifts, found.score_psi, found.score_psi_limit, found.scores.p_value))
-    columns = (
-        Column("what", "Change"), Column("at", "When", Form.TIME), Column("said", "Finding"),
-        Column("alerts", "Alerts a camera-day", Form.NUMBER), Column("alerts_p", "p", Form.NUMBER),
-        Column("false", "False alarms", Form.NUMBER), Column("false_p", "p", Form.NUMBER),
-        Column("reviews", "Reviews", Form.NUMBER), Column("reviews_p", "p", Form.NUMBER),
-        Column("psi", "Score PSI", Form.NUMBER), Column("psi_limit", "Chance alone", Form.NUMBER),
-        Column("scores_p", "p", Form.NUMBER),
-    )  # fmt: skip
-    return Section(
-        "changes",
-        "Before and after",
-        ("Differences after minus before, for each camera-day; p is the share of random exchanges of whole camera-days "
-         "that differ as much.",),
-        tables=(table("changes", "Every widening and model change", columns, rows,
-                      "Nothing was widened and no model was changed in this time."),),
-    )  # fmt: skip
-
-
-def _pair(shift: Shift) -> tuple[float, float]:
-    return shift.size, shift.p_value

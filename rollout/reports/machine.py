@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import Enum
 from typing import Any, Final
 
-from rollout.reports.document import NOT_ENOUGH, Cell, Figure, Plot, Report, Section, Table
+from rollout.reports.document import NOT_ENOUGH, Cell, Figure, Panels, Plot, Report, Section, Table
 
 CSV_COLUMNS: Final = ("section", "what", "item", "row", "column", "value", "low", "high", "sure", "n", "of", "note")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -101,8 +102,9 @@ def _real(value: float | None) -> float | None:
 
 
 def as_csv(report: Report) -> str:
-    """Everything in one table, one line for each figure and each cell: :data:`CSV_COLUMNS`.
+    """Everything in one table, one line for each figure, each cell, and each point over time: :data:`CSV_COLUMNS`.
 
+    Of a point, ``row`` is the moment (UTC seconds) and ``column`` what it is of.
     Text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     out = io.StringIO()
@@ -128,7 +130,17 @@ def as_csv(report: Report) -> str:
             for number, row in enumerate(table.rows, 1):
                 for column, cell in zip(table.columns, row, strict=True):
                     writer.writerow(_line(section.key, "cell", table.key, cell, number, column.key))
+        for plot in section.plots:
+            if isinstance(plot, Panels):
+                writer.writerows(_points(section, plot))
     return out.getvalue()
+
+
+def _points(section: Section, plot: Panels) -> Iterator[list[Any]]:
+    for panel in plot.panels:
+        for name, points in panel.series:
+            for at, value in points:
+                yield _line(section.key, "point", plot.key, value, f"{at:.0f}", f"{panel.key} {name}".strip())
 
 
 def _figure_line(section: Section, figure: Figure) -> list[Any]:

@@ -1,12 +1,14 @@
-"""How the machines are: what they last said of themselves, judged by the limits that the breakers ship with. Pure."""
+"""How the machines are: what they last said of themselves, judged by the limits of the breakers. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from rollout.breakers.conditions import Clause
 from rollout.breakers.heard import Heard
+from rollout.breakers.spec import Breakers
 from rollout.reports.document import Light
 
 SILENT_S: Final = 60.0
@@ -15,7 +17,10 @@ PREFIX: Final = "machine:"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are bad."""
+    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are bad.
+
+    ``lasting`` is for how many minutes it has to be so before it counts; ``quantity`` what a breaker calls it.
+    """
 
     key: str
     words: str
@@ -23,6 +28,8 @@ class Limit:
     act: float
     low: bool = False
     share: bool = False
+    lasting: float = 5.0
+    quantity: str = ""
 
     def light(self, value: float) -> Light:
         """How urgent a value is."""
@@ -33,16 +40,38 @@ class Limit:
 
     def said(self, value: float) -> str:
         """The fact in words."""
-        return f"{self.words} {100 * value:.0f}%" if self.share else f"{self.words} {value:.3g}"
+        return f"{self.words} {self.height(value)}"
+
+    def height(self, value: float) -> str:
+        """A value of this fact."""
+        return f"{100 * value:.0f}%" if self.share else f"{value:.3g}"
 
 
 LIMITS: Final = (
-    Limit("cpu_c", "processor °C", 85, 97),
-    Limit("gpu_c", "GPU °C", 80, 87),
-    Limit("disk_free", "free disk", 0.10, 0.03, low=True, share=True),
-    Limit("memory_used", "memory in use", 0.90, 0.97, share=True),
-    Limit("load", "load per processor", 2, 8),
+    Limit("cpu_c", "processor °C", 85, 97, quantity="cpu_c"),
+    Limit("gpu_c", "GPU °C", 80, 87, lasting=2, quantity="gpu_c"),
+    Limit("disk_free", "free disk", 0.10, 0.03, low=True, share=True, lasting=2, quantity="disk_free"),
+    Limit("memory_used", "memory in use", 0.90, 0.97, share=True, quantity="memory_used"),
+    Limit("load", "load per processor", 2, 8, lasting=10, quantity="cpu_load"),
 )
+"""Those of the breakers that are shipped."""
+
+
+def limits_of(breakers: Breakers) -> tuple[Limit, ...]:
+    """The limits of a road: somebody has to act from where its own breaker trips."""
+    clauses = {
+        clause.name: clause
+        for spec in (breakers.gpu_temp, breakers.machine)
+        for clause in (spec.condition.clauses if spec.condition else ())
+    }
+    return tuple(_as_road(limit, clauses.get(limit.quantity)) for limit in LIMITS)
+
+
+def _as_road(limit: Limit, clause: Clause | None) -> Limit:
+    if clause is None:
+        return limit
+    look = max(limit.look, clause.limit) if limit.low else min(limit.look, clause.limit)
+    return replace(limit, act=clause.limit, look=look, lasting=clause.hold_s / 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +89,12 @@ class Machine:
         return _number(self.facts.get(key))
 
 
-def machines(heard: Heard | None) -> list[Machine]:
-    """Every machine that has ever reported. None of them when Redis was not asked or was away."""
+def machines(heard: Heard | None, limits: Sequence[Limit] = LIMITS) -> list[Machine]:
+    """Every machine that has reported lately. None of them when Redis was not asked or was away."""
     if heard is None:
         return []
     found = [
-        _machine(name.removeprefix(PREFIX), facts, heard.at)
+        _machine(name.removeprefix(PREFIX), facts, heard.at, limits)
         for name, facts in sorted(heard.heartbeats.items())
         if name.startswith(PREFIX)
     ]
@@ -80,12 +109,12 @@ def gpus(found: Sequence[Machine]) -> int:
     return sum(int(each.fact("gpus") or 0) for each in found)
 
 
-def _machine(name: str, facts: Mapping[str, Any], now: float) -> Machine:
+def _machine(name: str, facts: Mapping[str, Any], now: float, limits: Sequence[Limit]) -> Machine:
     age_s = max(0.0, now - (_number(facts.get("at")) or 0.0))
     if age_s > SILENT_S:
         return Machine(name, age_s, facts, Light.RED, ("it has fallen silent",))
     wrong: list[tuple[Light, str]] = []
-    for limit in LIMITS:
+    for limit in limits:
         value = _number(facts.get(limit.key))
         if value is not None and limit.light(value) is not Light.GREEN:
             wrong.append((limit.light(value), limit.said(value)))

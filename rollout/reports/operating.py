@@ -14,6 +14,7 @@ from rollout.reports.asked import Asked
 from rollout.reports.document import Cell, Column, Figure, Form, Section, Spot, Spots, Table, table
 from rollout.reports.latency import percentiles
 from rollout.reports.seeing import MOST_HOURS, Seen, seeing, seen_minutes
+from rollout.sight import rested_s
 
 MACHINE_BREAKERS: Final = ("gpu_temp", "machine")
 _MOST_SPOTS: Final = 24
@@ -63,7 +64,7 @@ def cameras_section(asked: Asked, cameras: Cameras) -> Section:
         "cameras",
         title,
         figures=(Figure("camera_uptime", "Camera time with fresh content", cameras.share, Form.SHARE,
-                        sure="counted in full", n=minutes, of="camera-minutes", why=why),),
+                        sure="counted in full", n=minutes, of="camera-minutes", why=why), _rested(asked)),
         plots=(Spots("uptime", "Uptime, worst cameras first", spots),) if spots and minutes else (),
         tables=(
             table("uptime", "By camera", (Column("camera", "Camera"), Column("campsite", "Campsite"), Column("share",
@@ -74,6 +75,17 @@ def cameras_section(asked: Asked, cameras: Cameras) -> Section:
                   "No camera was blind for three minutes or longer."),
             breakers_table(asked),
         ),
+    )  # fmt: skip
+
+
+def _rested(asked: Asked) -> Figure:
+    """How long cameras had authority but for their sight: nobody was warned on their account, and pages said so."""
+    rested = rested_s(asked.session, asked.campsites, asked.period.start, min(asked.period.end, asked.now))
+    worst = max(rested, key=lambda camera: rested[camera], default=None)
+    return Figure(
+        "rested_s", "Authority rested for lack of sight, all cameras together", sum(rested.values()), Form.SECONDS,
+        sure="counted in full", n=len(rested), of="cameras",
+        note=f"most at {asked.camera(worst)}" if worst is not None else "",
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def as_html(report: Report) -> str:
             f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
             _head(report),
             '<ul class="answers">',
-            *(_answer(each) for each in report.answers),
+            *(_answer(each) for each in report.worst_first),
             "</ul>",
             *(_section(each, report.period.timezone) for each in report.sections),
             _limits(report),

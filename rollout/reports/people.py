@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
-from db.models import AuditSheet, User, Watch, WatchDrill
+from db.models import AuditSheet, User, WatchDrill
 from rollout.audits.figures import progress
 from rollout.evidence.intervals import Interval, total
+from rollout.evidence.watched import kept_watches
 from rollout.reports.asked import Asked
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table
 
@@ -53,29 +54,23 @@ def people_section(asked: Asked) -> Section:
     )  # fmt: skip
 
 
-_ENDED = {"person": "by themselves", "forgotten": "forgotten, ended by itself", "access": "account switched off"}
+_ENDED = {
+    None: "goes on", "person": "by themselves", "forgotten": "forgotten; counted up to the last sign of life",
+    "access": "account switched off",
+}  # fmt: skip
 
 
 def _watches(asked: Asked) -> list[tuple[str, str, float, float, str]]:
-    """Campsite, who, from, to, and how it ended, within the period."""
+    """Campsite, who, from, to, and how it ended, within the period. ``to`` is as far as the watch counts."""
     period = asked.period
-    rows = asked.session.execute(
-        select(Watch.campsite_id, User.name, Watch.started_at, Watch.ended_at, Watch.ends_at, Watch.ended_because)
-        .join(User, User.id == Watch.user_id)
-        .where(
-            Watch.campsite_id.in_(asked.campsites),
-            Watch.started_at < period.end,
-            or_(Watch.ended_at.is_(None), Watch.ended_at > period.start),
-        )
-        .order_by(Watch.started_at)
-    )
-    found = []
-    for site, who, started_at, ended_at, ends_at, because in rows:
-        end = min(at for at in (ended_at, ends_at, period.end) if at is not None)
-        if end > period.start:
-            how = _ENDED.get(because or "person", "by themselves") if ended_at is not None else "goes on"
-            found.append((site, who, max(started_at, period.start), end, how))
-    return found
+    kept = kept_watches(asked.session, period.end, period.start, asked.campsites)
+    who = select(User.id, User.name).where(User.id.in_({each.user_id for each in kept}))
+    names: dict[int, str] = dict(asked.session.execute(who).all())
+    return [
+        (each.campsite, names[each.user_id], max(each.span.start, period.start), each.span.end,
+         _ENDED.get(each.ended, "by themselves"))
+        for each in kept
+    ]  # fmt: skip
 
 
 def _audits(asked: Asked) -> list[tuple[Cell, ...]]:

@@ -10,7 +10,10 @@ from html import escape
 from math import ceil, log10
 from typing import Final
 
-from rollout.reports.document import Form, Plot, Spot, Spots, Steps
+from rollout.reports.courses import course
+from rollout.reports.document import Course, Form, Panels, Plot, Spot, Spots, Steps
+from rollout.reports.drawing import element, round_up, text
+from rollout.reports.panels import panels
 from rollout.reports.words import number
 
 _WIDE: Final = 460
@@ -22,6 +25,10 @@ _LONGEST_LABEL: Final = 44
 
 def svg(plot: Plot) -> str:
     """A plot as one SVG element, narrow enough for a telephone."""
+    if isinstance(plot, Panels):
+        return panels(plot)
+    if isinstance(plot, Course):
+        return course(plot)
     return _spots(plot) if isinstance(plot, Spots) else _steps(plot)
 
 
@@ -32,21 +39,15 @@ def _spots(plot: Spots) -> str:
     for row, spot in enumerate(plot.spots):
         y = _TOP_PX + _ROW_PX * row
         said = "no data" if spot.value is None else number(spot.value, plot.form)
-        parts.append(_text("plot-label", 0, y + 16, _short(spot.label), "start"))
-        parts.append(_text("plot-value", _WIDE, y + 16, said, "end"))
+        parts.append(text("plot-label", 0, y + 16, _short(spot.label), "start"))
+        parts.append(text("plot-value", _WIDE, y + 16, said, "end"))
         parts.append(_spot(spot, y + 31, left, right, most))
-    return _svg(plot.title, _WIDE, bottom + 8, parts)
+    return element(plot.title, _WIDE, bottom + 8, parts)
 
 
 def _most(spots: Sequence[Spot]) -> float:
     reach = max((value for spot in spots for value in (spot.value, spot.high) if value is not None), default=0.0)
-    return _round_up(reach) if reach > 0 else 1.0
-
-
-def _round_up(value: float) -> float:
-    """The next round number: 1, 2, 5 times a power of ten."""
-    power = 10.0 ** (ceil(log10(value)) - 1)
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * 0.9999)
+    return round_up(reach) if reach > 0 else 1.0
 
 
 def _spot(spot: Spot, y: float, left: float, right: float, most: float) -> str:
@@ -103,19 +104,19 @@ def _steps(plot: Steps) -> str:
     for tick in _ticks(plot, low, high):
         parts.append(f'<path class="plot-grid" d="M{_LEFT} {up(tick):.1f}H{_LEFT + wide}"/>')
         said = f"{100 * tick:.0f}%" if plot.y_form is Form.SHARE else number(tick, plot.y_form)
-        parts.append(_text("plot-tick", _LEFT - 6, up(tick) + 4, said, "end"))
+        parts.append(text("plot-tick", _LEFT - 6, up(tick) + 4, said, "end"))
     for name, height in plot.limits:
         parts.append(f'<path class="plot-limit" d="M{_LEFT} {up(height):.1f}H{_LEFT + wide}"/>')
-        parts.append(_text("plot-tick", _LEFT + wide, up(height) - 4, name, "end"))
+        parts.append(text("plot-tick", _LEFT + wide, up(height) - 4, name, "end"))
     if plot.points:
         steps = f"M{across(xs[0]):.1f} {up(plot.points[0][1]):.1f}"
         steps += "".join(f"H{across(x):.1f}V{up(y):.1f}" for x, y in plot.points[1:])
         parts.append(f'<path class="plot-line" d="{steps}"/>')
     for at, anchor in ((first, "start"), (last, "end")):
         said = f"bear {at:.0f}" if plot.x_form is Form.NUMBER else number(at, plot.x_form)
-        parts.append(_text("plot-tick", across(at), _TOP + _HIGH + 18, said, anchor))
-    parts.append(_text("plot-label", _LEFT + wide / 2, _TOP + _HIGH + 34, plot.across, "middle"))
-    return _svg(f"{plot.title}: {plot.up}", _WIDE, _TOP + _HIGH + 44, parts)
+        parts.append(text("plot-tick", across(at), _TOP + _HIGH + 18, said, anchor))
+    parts.append(text("plot-label", _LEFT + wide / 2, _TOP + _HIGH + 34, plot.across, "middle"))
+    return element(f"{plot.title}: {plot.up}", _WIDE, _TOP + _HIGH + 44, parts)
 
 
 def _ends(plot: Steps) -> tuple[float, float]:
@@ -124,7 +125,7 @@ def _ends(plot: Steps) -> tuple[float, float]:
     values = [min(y, _HIGHEST) for _, y in plot.points] + [height for _, height in plot.limits]
     if plot.log:
         return max(1e-6, min([0.1, *(v for v in values if v > 0)])), max([10.0, *values])
-    return 0.0, _round_up(max([1e-9, *values]))
+    return 0.0, round_up(max([1e-9, *values]))
 
 
 def _ticks(plot: Steps, low: float, high: float) -> list[float]:
@@ -138,14 +139,5 @@ def _log(value: float, least: float) -> float:
     return log10(max(value, least))
 
 
-def _text(kind: str, x: float, y: float, said: str, anchor: str) -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
-
-
 def _short(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
-
-
-def _svg(title: str, wide: float, high: float, parts: Sequence[str]) -> str:
-    head = f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" role="img"'
-    return f'{head} aria-label="{escape(title, quote=True)}">{"".join(parts)}</svg>'

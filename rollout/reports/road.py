@@ -9,12 +9,28 @@ from typing import Any, Final
 from db.models import Mode
 from rollout import events as e
 from rollout.events import Event
-from rollout.looks import look
+from rollout.looked import courses, seen
+from rollout.looks import Look
 from rollout.places import campsites_of
 from rollout.reports.asked import Asked
-from rollout.reports.document import Answer, Cell, Column, Figure, Form, Kind, Light, Report, Section, table
+from rollout.reports.courses import course
+from rollout.reports.document import (
+    Answer,
+    Cell,
+    Column,
+    Course,
+    Figure,
+    Form,
+    Kind,
+    Light,
+    Report,
+    Section,
+    Table,
+    table,
+)
+from rollout.reports.gate_courses import course_of
 from rollout.reports.operating import breakers_table
-from rollout.reports.words import many, seconds
+from rollout.reports.words import many, moment, seconds
 from rollout.store import everything, load
 
 TITLE: Final = "The road so far"
@@ -232,14 +248,30 @@ def _looks(asked: Asked, events: Sequence[Event]) -> Section:
     columns = (Column("at", "When", Form.TIME), Column("by", "Asked by"), Column("to", "Towards"),
                Column("found", "What the look found"))  # fmt: skip
     rows = sorted([*held, *granted], key=lambda row: row[0] or 0.0)
-    tables = [table("looks", "Every look at the gates", columns, rows, "Nobody has asked to go on in this time.")]
-    if asked.everything:
-        tables.append(_gates_now(asked))
-    return Section("looks", "Gates", tables=tuple(tables))
+    wishes = table("looks", "Every wish to go on", columns, rows, "Nobody has asked to go on in this time.")
+    if not asked.everything:
+        return Section("looks", "Gates", tables=(wishes,))
+    found = seen(asked.session, asked.road, load(asked.session), asked.now)
+    return Section("looks", "Gates", words=(_how_old(asked, found),), plots=_courses(asked, found),
+                   tables=(wishes, _gates_now(found)))  # fmt: skip
 
 
-def _gates_now(asked: Asked) -> Any:
-    found = look(asked.session, asked.road, load(asked.session), asked.now)
+def _how_old(asked: Asked, found: Look) -> str:
+    at = moment(found.at, asked.period.timezone)
+    return (
+        f"Evidence was last worked out {at}. Whoever asks to go on is answered by a fresh look. Lines show the looks "
+        "at this stage so far: the estimate, its bound, and across them what is demanded."
+    )
+
+
+def _courses(asked: Asked, found: Look) -> tuple[Course, ...]:
+    """The gates of which at least two looks have found a value."""
+    earlier = courses(asked.session, found)
+    drawn = [course_of(gate, earlier.get(str(gate), ()), asked.period.timezone) for gate in found.stage.gates]
+    return tuple(each for each in drawn if course(each))
+
+
+def _gates_now(found: Look) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (each.gate, each.outcome.value, each.value, each.compared if each.compared != each.value else None, each.limit,
          each.n, each.least_n, each.unit, each.why) for each in found.gates
@@ -250,7 +282,7 @@ def _gates_now(asked: Asked) -> Any:
         Column("n", "Rests on", Form.NUMBER), Column("least_n", "Needs", Form.NUMBER), Column("unit", "Of"),
         Column("why", "Missing"),
     )  # fmt: skip
-    title = f"The gates of {found.stage.name} as they stand now"
+    title = f"The gates of {found.stage.name} at the last look"
     return table("gates", title, columns, rows, "This stage has no gates.")
 
 

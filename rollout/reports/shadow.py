@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from db.models import AlertStatus
-from rollout.evidence.assessment import Case
 from rollout.evidence.comparison import Judged
-from rollout.evidence.handovers import handovers
 from rollout.evidence.intervals import Interval, touches, union
-from rollout.evidence.loader import Raised, model_time, observe
+from rollout.evidence.loader import Raised
+from rollout.evidence.proportions import needed_for_power
 from rollout.evidence.survival import kaplan_meier
 from rollout.measured import Measured
 from rollout.reports.asked import Asked, model_of, models_of
+from rollout.reports.cases import case_of
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -32,9 +32,12 @@ from rollout.reports.document import (
 )
 from rollout.reports.live import had_it_been_live
 from rollout.reports.measures import counted, figure
+from rollout.reports.sensitivity import sensitivity_section
 from rollout.reports.words import interval, many, number, said, seconds
 
 TITLE: Final = "The model beside the ranger"
+GOOD: Final = 0.97
+"""The recall of a good model, for saying how long it would have to wait."""
 REVIEW_SAYS: Final = {
     AlertStatus.CONFIRMED: "a bear",
     AlertStatus.REJECTED: "not a bear",
@@ -71,7 +74,7 @@ def shadow(asked: Asked) -> Report:
         made_at=asked.now,
         answers=(_sees(asked, found), _cries_wolf(asked, found), _fast(found), answer),
         sections=(_recall(asked, found), _one_by_one(asked, found), _time(found), _false(asked, found), live,
-                  _sensitivity(found)),
+                  sensitivity_section(found.measured)),
         model=model,
         limits=_limits(asked, model, found),
     )  # fmt: skip
@@ -79,12 +82,7 @@ def shadow(asked: Asked) -> Report:
 
 def compared(asked: Asked, model: str) -> Compared:
     """Compare people and ``model`` over the period."""
-    session, period = asked.session, asked.period
-    observed = observe(session, model, period.end)
-    case = Case(
-        session, observed, asked.campsites, period.start, model, period.end, asked.rule(),
-        model_time(session, model, observed.timezones), handovers(session, period.end),
-    )  # fmt: skip
+    case = case_of(asked, model)
     measured = {each.metric: each for each in case.measure() if not each.metric.endswith("_cumulative")}
     matched = {each.detection.id for each in case.anybody if each.detection is not None}
     around = _surroundings(case.anybody, asked.rule().gap_s)
@@ -94,7 +92,7 @@ def compared(asked: Asked, model: str) -> Compared:
         for each in left
         if not touches(around.get(each.detection.campsite, ()), each.detection.first_at, each.detection.last_at)
     ]
-    return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), observed.broken_seals)
+    return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), case.observed.broken_seals)
 
 
 def _surroundings(judged: Iterable[Judged], gap_s: float) -> Mapping[str, Sequence[Interval]]:
@@ -130,6 +128,12 @@ def _sees(asked: Asked, found: Compared) -> Answer:
         return Answer("sees", question, Light.GREEN, words)
     if recall.value >= wanted:
         more = f" That is too few to be sure of {number(wanted, Form.SHARE)}: it takes {recall.detail['needed_n']}."
+        need = needed_for_power(GOOD, wanted)
+        more += (
+            f" A model that truly sees {number(GOOD, Form.SHARE)} is sure in four of five cases at {need}."
+            if need
+            else ""
+        )
         return Answer("sees", question, Light.AMBER, words + more)
     return Answer("sees", question, Light.RED, f"{words} {number(wanted, Form.SHARE)} is asked for.")
 
@@ -174,6 +178,8 @@ def _recall(asked: Asked, found: Compared) -> Section:
     spots.append(_spot("Model, by audits", got["recall_audit"]))
     motion = baseline.detail.get("motion_only")
     spots.append(Spot("Motion only, as many alarms", motion, kind="baseline"))
+    picture = baseline.detail.get("mean_picture")
+    spots.append(Spot("Mean picture, as many alarms", picture, kind="baseline"))
     spots.append(Spot("Never a bear", 0.0 if recall.value is not None else None, kind="baseline"))
     return Section(
         "recall",
@@ -190,6 +196,9 @@ def _recall(asked: Asked, found: Compared) -> Section:
             Figure("recall_motion_only", "Recall of motion alone, with as many alarms", motion, Form.SHARE,
                    n=baseline.n, of=baseline.unit, why=baseline.why, sure="no interval"),
             figure(baseline, "Recall minus that of motion alone"),
+            Figure("recall_mean_picture", "Recall of the mean picture, with as many alarms", picture, Form.SHARE,
+                   n=baseline.n, of=baseline.unit, sure="no interval", note="alarms where thumbnails differ most from "
+                   "the camera's mean picture", why=baseline.why or "there is no mean picture of this time"),
             counted(got["missed_sightings"], "Visits that people saw and the model missed"),
         ),
         plots=(Spots("recall", "Recall, with its 95% lower bound", tuple(spots)),),
@@ -295,45 +304,6 @@ def _false(asked: Asked, found: Compared) -> Section:
         ),
         tables=(table("false_by_camera", "By camera", columns, rows, "No camera raised anything of its own."),),
     )
-
-
-def _sensitivity(found: Compared) -> Section:
-    got, recall = found.measured["recall_dependence_or2"], found.measured["recall_blind"]
-    odds: list[tuple[Cell, ...]] = [
-        (f"odds ratio {ratio}", got.detail.get(f"or{ratio}")) for ratio in (1, 2, 4) if got.detail.get(f"or{ratio}")
-    ]
-    gaps: list[tuple[Cell, ...]] = [("30 min, as used", recall.detail.get("visits"), _visit_recall(recall))]
-    others: Mapping[str, Mapping[str, float]] = recall.detail.get("other_gaps", {})
-    gaps += [(gap, by["visits"], by["recall"]) for gap, by in others.items()]
-    chance = recall.detail.get("chance_match")
-    return Section(
-        "sensitivity",
-        "How much hangs on the assumptions",
-        (
-            "If ranger and model tend to miss the same bears, true recall is lower than the one measured. An odds "
-            "ratio of 1 means that they miss independently; gates use 2.",
-        ),
-        figures=(
-            figure(got, "Recall if ranger and model miss the same bears (odds ratio 2)"),
-            Figure("chance_match", "Matches that chance alone would make", chance, Form.SHARE, why=recall.why,
-                   sure="by shifting the sightings one to four hours"),
-            Figure("recall_corrected", "Recall without them", recall.detail.get("corrected"), Form.SHARE,
-                   low=recall.detail.get("cp_lower_corrected"), sure="one-sided 95%", n=recall.n, of=recall.unit,
-                   why=recall.why),
-        ),
-        tables=(
-            table("dependence", "Recall by dependence", (Column("odds", "Assumed"), Column("recall", "Recall",
-                  Form.SHARE)), odds, "Not enough data: no bear was seen by a blind ranger and the model."),
-            table("gaps", "Visits told apart by another gap", (Column("gap", "Gap"), Column("visits", "Visits",
-                  Form.NUMBER), Column("recall", "Recall over visits", Form.SHARE)), gaps if recall.value is not None
-                  else [], "Not enough data: no blind sightings."),
-        ),
-    )  # fmt: skip
-
-
-def _visit_recall(recall: Measured) -> float | None:
-    visits = recall.detail.get("visits")
-    return recall.detail["visits_hit"] / visits if visits else None
 
 
 def _limits(asked: Asked, model: str, found: Compared) -> tuple[str, ...]:

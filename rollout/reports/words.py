@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from core.clock import civil
+from rollout.measured import with_unit
 from rollout.reports.document import NOT_ENOUGH, Cell, Figure, Form
 
 LIGHT_SHAPES: Final = {"fine": "●", "look": "▲", "act": "■", "not known": "○"}
@@ -21,7 +22,7 @@ def number(value: float, form: Form, unit: str = "") -> str:
         return f"{value:,.1f} days"
     whole = float(value).is_integer() and abs(value) < 1e15
     text = f"{value:,.0f}" if whole else f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{text} {unit}".strip()
+    return with_unit(text, unit)
 
 
 def seconds(value: float) -> str:
@@ -69,7 +70,7 @@ def rests_on(figure: Figure) -> str:
     if figure.n is None:
         return ""
     amount = number(figure.n, Form.NUMBER) if figure.n >= 1 or figure.n == 0 else f"{figure.n:.2g}"
-    return f"{amount} {figure.of}".strip()
+    return with_unit(amount, figure.of)
 
 
 def cell(value: Cell, form: Form, timezone: str) -> str:
@@ -79,3 +80,8 @@ def cell(value: Cell, form: Form, timezone: str) -> str:
     if isinstance(value, str):
         return value
     return moment(value, timezone) if form is Form.TIME else number(value, form)
+
+
+def clock(at: float, timezone: str) -> str:
+    """``15 Jan 02:14`` on the campsite's clock."""
+    return f"{civil(at, timezone):%-d %b %H:%M}"

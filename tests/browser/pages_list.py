@@ -16,13 +16,15 @@ class Sheet:
     path: str
     pattern: str = ""
     public: bool = False
+    who: str = "root"
+    """Whose browser looks at it. Rosa has decided, and so nothing of it is hidden from her for a second look."""
 
 
 REPORTS = ("shadow", "daily", "loop", "rollout")
 PAGES: tuple[Sheet, ...] = (
-    Sheet("watch", "/"),
+    Sheet("watch", "/", who="rosa"),
     Sheet("alert", "/alerts/{open}", "/alerts/{alert_id:int}"),
-    Sheet("alert-decided", "/alerts/{decided}", "/alerts/{alert_id:int}"),
+    Sheet("alert-decided", "/alerts/{decided}", "/alerts/{alert_id:int}", who="rosa"),
     Sheet("sighting-new", "/sightings/new"),
     Sheet("sightings", "/sightings"),
     Sheet("sighting", "/sightings/{sighting}", "/sightings/{sighting_id:int}"),
@@ -36,9 +38,9 @@ PAGES: tuple[Sheet, ...] = (
     *(Sheet(f"report-{each}", f"/reports/{each}", "/reports/{kind}") for each in REPORTS),
     Sheet("models", "/models"),
     Sheet("model", "/models/{model}", "/models/{digest}"),
-    Sheet("labels", "/labels"),
-    Sheet("label-changes", "/labels/changes"),
-    Sheet("label-change", "/labels/changes/{change}", "/labels/changes/{change_id:int}"),
+    Sheet("labels", "/labels", who="rosa"),
+    Sheet("label-changes", "/labels/changes", who="rosa"),
+    Sheet("label-change", "/labels/changes/{change}", "/labels/changes/{change_id:int}", who="rosa"),
     Sheet("try", "/try"),
     Sheet("cameras", "/cameras"),
     Sheet("camera", "/cameras/upper-creek", "/cameras/{camera}"),
@@ -48,8 +50,8 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("ledger", "/ledger"),
     Sheet("appeals", "/appeals"),
     Sheet("appeal", "/appeals/{appeal}", "/appeals/{appeal_id:int}"),
-    Sheet("nights", "/nights"),
-    Sheet("night", "/nights/{night}", "/nights/{date}"),
+    Sheet("nights", "/nights", who="rosa"),
+    Sheet("night", "/nights/{night}", "/nights/{date}", who="rosa"),
     Sheet("offline", "/offline"),
     Sheet("login", "/login", public=True),
     Sheet("camps", "/camp", public=True),

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from db.models import Review, Sighting, User
 from review_ui.security import hash_password
-from tests.browser.night import Night, is_live, picture_is_there
+from tests.browser.night import Night, is_live, picture_is_there, soon
 from tests.ui_cast import PASSWORD
 
 MOST_TABS = 60
@@ -100,9 +100,5 @@ def test_the_next_alert_and_its_pictures_are_there_before_they_are_asked_for(nig
     context.on("request", lambda request: asked.append(request.url))
     page = night.page(f"/alerts/{first}", context=context)
     is_live(page)
-    with page.expect_request(lambda request: request.url.endswith(f"/alerts/{following}")):
-        pass
-    deadline = time.monotonic() + 10
-    while sum("upper-trail" in url for url in asked) < 6 and time.monotonic() < deadline:
-        page.wait_for_timeout(50)
-    assert len({url for url in asked if "upper-trail" in url}) >= 6
+    soon(page, lambda: any(url.endswith(f"/alerts/{following}") for url in asked))
+    soon(page, lambda: len({url for url in asked if "upper-trail" in url}) >= 6)

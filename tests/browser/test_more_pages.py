@@ -1,16 +1,15 @@
-"""The pages behind "More" and the camper page in a real browser: every theme, phone and desktop, without scripts."""
+"""The pages behind "More" and the camper page in a real browser: by keyboard, by touch, without scripts."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it ships no types
-from playwright.sync_api import Browser, BrowserContext, Page, Response, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from sqlalchemy import select
 
 from core.clock import hour_start
@@ -34,9 +33,6 @@ from tests.browser.chromium import DESKTOP, PHONE
 from tests.factories import frame, jpeg
 from tests.places import grant
 from tests.ui_cast import report, served
-
-PAGE_KB = 60
-TOUCH_PX = 48
 
 
 @dataclass
@@ -131,32 +127,8 @@ def _decided(
         decide(session, decision, Outward.of(config), start + 60)
 
 
-def test_every_page_is_accessible_fits_a_phone_and_is_light(world: World) -> None:
-    inside = (
-        f"/nights/{world.night}", "/labels", "/labels/changes", "/models", "/cameras", "/cameras/upper-creek",
-        "/ledger", "/appeals", "/appeals/1",
-    )  # fmt: skip
-    outside = ("/camp/upper-pines", "/camp/lower-pines?lang=es", "/camp/upper-pines/report")
-    for name, paths in (("root", inside), (None, outside)):
-        page = world.context(name, PHONE, has_touch=True, is_mobile=True, color_scheme="light").new_page()
-        weights: list[float] = []
-        page.on("response", _scales(weights))
-        for path in paths:
-            weights.clear()
-            page.goto(path)
-            _check(page, path)
-            assert sum(weights) <= PAGE_KB, f"{path} weighs {sum(weights):.0f} KB"
-            for theme in ("dark", "red"):
-                page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-                _no_violations(page, f"{path} in {theme}", {"runOnly": ["color-contrast"]})
-        page.set_viewport_size(DESKTOP)
-        for path in paths[:2]:
-            page.goto(path)
-            _check(page, f"{path} on a desktop")
-
-
 def test_labels_are_cleaned_by_keyboard_alone(world: World) -> None:
-    page = world.page("/labels")
+    page = world.page("/labels", "ada")  # she decided: nothing of it is hidden from her
     cards = page.locator("[data-card]")
     expect(cards).to_have_count(3)
     page.keyboard.press("j")
@@ -178,7 +150,7 @@ def test_labels_are_cleaned_by_keyboard_alone(world: World) -> None:
     page.get_by_role("link", name="Look it over").click()
     page.get_by_label("Why it needs nobody else").fill("alone on shift")
     page.get_by_role("button", name="Apply all of it").click()
-    expect(page.get_by_text("Applied by root")).to_be_visible()
+    expect(page.get_by_text("Applied by ada")).to_be_visible()
 
 
 def test_without_scripts_a_label_is_changed_a_look_taken_and_a_report_sent(world: World) -> None:
@@ -262,31 +234,3 @@ def test_the_menu_of_pages_opens_by_keyboard_and_shows_only_what_one_may_open(wo
     expect(menu.get_by_role("link", name="Ledger")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(menu).to_be_hidden()
-
-
-def _no_violations(page: Page, where: str, options: dict[str, object] | None = None) -> None:
-    found = Axe().run(page, options=options).response["violations"]
-    assert found == [], f"{where}: " + "; ".join(f"{v['id']} at {[n['target'] for n in v['nodes']]}" for v in found)
-
-
-def _check(page: Page, where: str) -> None:
-    _no_violations(page, where)
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0, f"{where} is {overflow} px too wide"
-    small = page.evaluate(
-        "least => [...document.querySelectorAll('.button, .verdict, main select, main summary, .elsewhere summary')]"
-        ".filter(e => { const b = e.getBoundingClientRect(); return b.height && b.height < least - 0.5 })"
-        ".map(e => e.outerHTML.slice(0, 80))",
-        TOUCH_PX,
-    )
-    assert small == [], f"{where}: too small for a thumb: {small}"
-
-
-def _scales(into: list[float]) -> Callable[[Response], None]:
-    """Writes down what each response weighs on the wire; pictures and the endless stream weigh nothing."""
-
-    def weigh(answer: Response) -> None:
-        if not answer.headers.get("content-type", "").startswith(("image/jpeg", "text/event-stream")):
-            into.append(int(answer.headers.get("content-length", 0)) / 1024)
-
-    return weigh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from db.models import Alert
 from review_ui.words import age
 from tests.browser.night import FRAMES, Night, is_live, picture_is_there
 
@@ -19,6 +20,25 @@ def test_a_new_alert_is_on_the_open_page_without_a_reload(night: Night) -> None:
     expect(page.locator("[data-waiting]")).to_have_text("1")
     expect(page.locator("#said")).to_contain_text("New alert: Creek Upper Pines")
     assert page.evaluate("window.stillTheSamePage")
+
+
+def test_an_animal_still_in_view_is_followed_without_a_reload_until_it_has_gone(night: Night) -> None:
+    page = night.page()
+    is_live(page)
+    number = night.alert(ago_s=5)
+    shown = page.locator(f"#alert-{number}")
+    expect(shown).to_contain_text(f"{FRAMES} frames agree")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with night.database.write() as session:
+        encounter = session.get_one(Alert, number).encounter
+        encounter.hits = 31
+    expect(shown).to_contain_text("31 frames agree", timeout=12_000)
+    assert len([url for url in asked if "/fragments/" in url]) <= 2, "seldom, and the queue alone"
+    with night.database.write() as session:
+        encounter = session.get_one(Alert, number).encounter
+        encounter.closed_at = encounter.last_at
+    expect(page.locator("[data-grows]")).to_have_count(0, timeout=12_000)
 
 
 def test_on_another_page_a_new_alert_is_announced(night: Night) -> None:

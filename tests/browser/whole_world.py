@@ -43,6 +43,7 @@ from rollout.commands import Effect
 from rollout.outward import Outward
 from tests.browser.pages_list import PAGES, Sheet
 from tests.factories import frame, jpeg
+from tests.places import seen
 from tests.road_stage import STAGES, RoadStage, with_road
 from tests.ui_cast import Clock, Stage, report, served
 
@@ -128,6 +129,8 @@ def _night(stage: Stage, painter: Painter, now: float) -> dict[str, str]:
     """Alerts: two decided ones, one that somebody is unsure about, two that wait; what campers wrote."""
     with stage.database.write() as session:
         session.get_one(AuthorityLease, "upper-pines").granted_at = now - 9000
+        for camera in stage.config.cameras:
+            seen(session, camera, now + 3600, now - 9000)
     for number, (camera, ago_s, verdict) in enumerate(
         (
             ("upper-trail", 5000, Verdict.NOT_A_BEAR), ("lower-meadow", 4000, Verdict.UNSURE),
@@ -217,11 +220,25 @@ def _by_hand(stage: Stage, person: TestClient) -> dict[str, str]:
               "note": "at the creek", "idempotency_key": "a-sighting-key"},
     )  # fmt: skip
     assert sealed.status_code == 303, sealed.text
-    labels = person.get("/api/v1/labels").json()["labels"]
-    edited = person.post(
-        "/labels/edits", data={"item": labels[0]["item"], "action": "keep", "seen": labels[0]["label"]}
-    )
+    rosa = stage.person("rosa")  # she decided: what was decided is hidden from those who may take a second look
+    labels = rosa.get("/api/v1/labels").json()["labels"]
+    edited = rosa.post("/labels/edits", data={"item": labels[0]["item"], "action": "keep", "seen": labels[0]["label"]})
     assert edited.status_code in (200, 303), edited.text
+    told = person.post("/api/v1/weather", json={"observations": _weather(stage.clock())})
+    assert told.status_code == 201, told.text
     with stage.database.read() as session:
         change = session.scalars(select(LabelChange.id)).first()
     return {"sighting": sealed.headers["location"].rpartition("/")[2], "change": str(change), "model": MODEL[:16]}
+
+
+def _weather(now: float) -> list[dict[str, object]]:
+    """Twenty hours of a wet night."""
+    skies = ("clear", "clear", "partly cloudy", "overcast", "light rain", "rain", "fog")
+    return [
+        {
+            "region": "sierra", "at": now - 3600 * ago, "temperature_c": 11.0 - ago / 2, "source": "ranger house",
+            "rain_mm": 0.8 if skies[(20 - ago) // 3].endswith("rain") else 0.0, "wind_ms": 2.5,
+            "sky": skies[(20 - ago) // 3],
+        }
+        for ago in range(20, 0, -1)
+    ]  # fmt: skip

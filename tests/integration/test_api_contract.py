@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 import schemathesis
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -24,6 +25,7 @@ from db.session import Database
 from review_ui.app import create_app
 from review_ui.examples import EXAMPLES
 from review_ui.routes.api import last_seen
+from rollout.appeals import open_appeal
 from tests.ui_cast import SAME_ORIGIN, Clock, Stage, served, stage
 
 EXAMPLES_EACH = 3
@@ -131,6 +133,127 @@ def test_every_example_is_what_it_shows(page: Stage) -> None:
         whole = {"$ref": f"#/components/schemas/{name}", "components": description["components"]}
         jsonschema.validate(example, whole)
         assert set(example) == set(schemas[name]["properties"]) or name in ("Problem", "PersonIn"), name
+
+
+def test_every_operation_shows_what_it_takes_and_what_it_answers(page: Stage) -> None:
+    description = _description(page)
+    silent = []
+    for path, item in description["paths"].items():
+        for method, operation in item.items():
+            parts = [("takes", kind, each) for kind, each in _contents(operation.get("requestBody"))]
+            for status, answer in operation["responses"].items():
+                parts += [(f"answers {status}", kind, each) for kind, each in _contents(answer) if status[0] == "2"]
+            for what, kind, content in parts:
+                if kind not in PICTURES and not _shown(content, description):
+                    silent.append(f"{method.upper()} {path} {what} {kind}")
+    assert silent == [], "give these examples in review_ui/examples.py"
+
+
+PICTURES = {"multipart/form-data", "image/jpeg", "image/png", "image/webp"}
+"""A picture is no example that anybody can read."""
+
+
+def _contents(part: dict[str, Any] | None) -> list[tuple[str, dict[str, Any]]]:
+    return list((part or {}).get("content", {}).items())
+
+
+def _shown(content: dict[str, Any], description: dict[str, Any]) -> bool:
+    """Whether there is an example; it must be what its schema says."""
+    schema = content["schema"]
+    if "example" in content:
+        jsonschema.validate(content["example"], {**schema, "components": description["components"]})
+        return True
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return bool(description["components"]["schemas"].get(name, {}).get("examples"))
+
+
+BOUNDED = {
+    "/api/v1/audit/sheets": "you answer the first fifty, then there are others",
+    "/api/v1/lots": "three weeks of hours, experiments that go on and the last few of old ones",
+    "/api/v1/nights/{date}/frames": "one moment: a picture a camera",
+    "/api/v1/rollout": "the road as it is written",
+    "/api/v1/rollout/plan": "the stages of the road as it is written",
+}
+"""Lists that cannot grow."""
+
+
+def test_every_list_that_can_grow_comes_in_pages(page: Stage) -> None:
+    description = _description(page)
+    endless = []
+    for path, item in description["paths"].items():
+        if "get" not in item or path.endswith("}") or path in BOUNDED:
+            continue
+        asked = {each["name"] for each in item["get"].get("parameters", ()) if each["in"] == "query"}
+        for _, content in _contents(item["get"]["responses"]["200"]):
+            told = _properties(content.get("schema", {}), description)
+            if told is None or not any(_is_list(each, description) for each in told.values()):
+                if told is None and content.get("schema", {}).get("type") == "array":
+                    endless.append(f"{path}: a bare list cannot say where it goes on")
+                continue
+            cursors = [each for each in ("after", "before") if {each, "limit"} <= asked and f"next_{each}" in told]
+            if not cursors:
+                endless.append(path)
+    assert endless == []
+    assert set(BOUNDED) <= set(description["paths"])
+
+
+def _properties(schema: dict[str, Any], description: dict[str, Any]) -> dict[str, Any] | None:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] | None = description["components"]["schemas"].get(name, {}).get("properties")
+    return found
+
+
+def _is_list(part: dict[str, Any], description: dict[str, Any]) -> bool:
+    """Whether it is a list of things, not of words."""
+    return part.get("type") == "array" and _properties(part["items"], description) is not None
+
+
+def _all_of(browser: TestClient, path: str, rows: str, key: str) -> list[Any]:
+    """Everything of a list, one row a page."""
+    found: list[Any] = []
+    cursor: Any = None
+    for _ in range(20):
+        answer = browser.get(path, params={"limit": 1} | ({} if cursor is None else {key: cursor})).json()
+        assert len(answer[rows]) <= 1
+        found += answer[rows]
+        cursor = answer[f"next_{key}"]
+        if cursor is None:
+            return found
+    raise AssertionError(f"{path} never ends")
+
+
+def test_every_list_read_one_by_one_is_the_whole_list(page: Stage) -> None:
+    admin = page.person("admin", Role.ADMINISTRATOR)
+    for number, camera in enumerate(("upper-creek", "upper-trail", "lower-meadow")):
+        alert = page.alert(camera)
+        decision = {"verdict": "bear", "seen_version": 1, "idempotency_key": f"decision-{number}"}
+        assert admin.post(f"/api/v1/alerts/{alert}/decisions", json=decision).status_code == 200
+        assert admin.post("/api/v1/tokens", json={"name": f"siren {number}", "rights": ["view"]}).status_code == 201
+        message = {"kind": "report", "idempotency_key": f"a-camper-key-{number}"}
+        assert page.stranger().post("/api/v1/camp/upper-pines/messages", json=message).status_code == 201
+    for campsite in ("lower-pines", "upper-pines"):
+        assert admin.post("/api/v1/watches", json={"campsite": campsite}).status_code == 201
+    watching = _all_of(admin, "/api/v1/watches", "watches", "after")
+    assert [each["campsite"] for each in watching] == ["lower-pines", "upper-pines"]
+    for each in watching:
+        assert admin.post(f"/api/v1/watches/{each['id']}/end").status_code == 204
+    with page.database.write() as session:
+        open_appeal(session, 1, page.clock.now)
+    reviewer = page.person("olga")
+    lists = (
+        (admin, "/api/v1/alerts", "alerts", "after", 3),
+        (admin, "/api/v1/cameras", "cameras", "after", 3),
+        (admin, "/api/v1/tokens", "tokens", "after", 3),
+        (admin, "/api/v1/people", "people", "after", 2),
+        (admin, "/api/v1/labels", "labels", "after", 3),
+        (admin, "/api/v1/camper-messages", "messages", "after", 3),
+        (reviewer, "/api/v1/appeals", "second_looks", "after", 1),
+        (admin, "/api/v1/models", "models", "after", 1),
+    )
+    for browser, path, rows, key, number in lists:
+        whole = browser.get(path).json()[rows]
+        assert _all_of(browser, path, rows, key) == whole, path
+        assert len(whole) >= number, path
 
 
 def test_an_example_that_is_sent_is_understood(page: Stage) -> None:

@@ -121,8 +121,23 @@ def test_a_model_that_sees_nothing_has_missed_it(
         assert judge(session, now) == 0, "not yet"
         assert judge(session, now + JUDGED_AFTER_S) == 3
         assert set(session.scalars(select(CanaryRun.seen))) == {False}
-        assert due_cameras(session, config, now) == []
+        assert due_cameras(session, config, now) == sorted(config.cameras), "the second clip follows at once"
+        plant(session, config, now, seen=False)
+        assert due_cameras(session, config, now + 60) == [], "two in a row are no accident, and have tripped a breaker"
         assert due_cameras(session, config, now + EVERY_S) == sorted(config.cameras)
+
+
+def test_where_campers_rely_on_it_a_clip_is_planted_every_quarter_of_an_hour(
+    sqlite_database: Database, config: Config
+) -> None:
+    with sqlite_database.write() as session:
+        plant(session, config, T0)
+        grant(session, "upper-pines", Mode.ASSISTED, T0, T0 + 7200)
+        assert due_cameras(session, config, T0 + 899, 900.0) == []
+        assert due_cameras(session, config, T0 + 901, 900.0) == ["upper-creek", "upper-trail"]
+        assert due_cameras(session, config, T0 + 901) == [], "the road says how often"
+        plant(session, config, T0 + 905, camera="upper-creek", seen=False)
+        assert due_cameras(session, config, T0 + 970, 900.0) == ["upper-creek", "upper-trail"], "doubt goes first"
 
 
 def test_the_bear_is_drawn_over_what_the_camera_sees(

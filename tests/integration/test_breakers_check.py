@@ -210,6 +210,22 @@ def test_two_planted_clips_missed_in_a_row_trip_and_one_does_not(desk: Desk) -> 
     assert desk.look(T0 + 3705) == [], "what was missed before the reset has been dealt with"
 
 
+def test_a_detector_that_fails_its_proof_twice_hands_its_region_over_and_a_good_one_beside_it_is_no_excuse(
+    desk: Desk,
+) -> None:
+    def heard(failed: int, at: float, shards: Sequence[int] = (0,)) -> Heard:
+        well = healthy(desk.config, at)
+        beats = {name: {"at": at, "shards": list(shards), "proof": {"failed": n}} for name, n in
+                 (("detector:one", failed), ("detector:two", 0))}  # fmt: skip
+        return replace(well, heartbeats={**well.heartbeats, **beats})
+
+    assert desk.look(T0, heard(0, T0)) == []
+    assert desk.look(T0 + 5, heard(1, T0 + 5)) == []
+    assert desk.look(T0 + 10, heard(9, T0 + 10, shards=(7,))) == [], "it works for another region"
+    (trip,) = desk.look(T0 + 15, heard(2, T0 + 15))
+    assert what([trip]) == [("self_proof", SIERRA, Action.HANDOVER)]
+
+
 def _false_alarms(desk: Desk, media: MediaStore, count: int, camera: str, start: float) -> None:
     for number in range(count):
         open_encounter(desk.database, desk.config, media, camera, start + 90 * number)

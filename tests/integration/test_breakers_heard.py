@@ -35,6 +35,11 @@ def test_what_waits_is_counted_and_its_age_known(redis_client: redis.Redis, conf
     assert heard.waiting[0].oldest_s == pytest.approx(60, abs=5)
 
 
+def test_frames_wait_even_before_any_detector_has_come(redis_client: redis.Redis, config: Config) -> None:
+    FrameRoad(redis_client).send_frames([frame(sequence=number) for number in range(5)])
+    assert listen(redis_client, config, time.time()).waiting[0].entries == 5
+
+
 def test_scores_count_until_the_tracker_has_made_them_durable(redis_client: redis.Redis, config: Config) -> None:
     road = FrameRoad(redis_client)
     road.ensure_group(road.scores, TRACKER)

@@ -61,7 +61,7 @@ def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
     again = bearwatch("init", str(file))
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     checked = bearwatch("check", "--config", str(file), "--no-cameras", "--json", CREEK_PASSWORD="x")
-    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "cameras": []}
+    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "cameras": [], "outside": None}
     without = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
     assert without.returncode == 2
     assert json.loads(without.stdout)["problems"][0]["key"] == "cameras.upper-creek.url"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import AlertStatus, Audience, Delivery, DeliveryKind, DeliveryStatus, Mode, RolloutEvent
+from db.models import AlertStatus, Audience, CameraHour, Delivery, DeliveryKind, DeliveryStatus, Mode, RolloutEvent
 from db.session import Database
 from review_ui.sightings import Entered, seal_of
 from rollout.events import HandoverBegan, WatchTaken, kind_of, to_json
@@ -197,12 +198,19 @@ def test_false_alarms_are_those_nobody_has_confirmed(season: Database) -> None:
 def test_the_model_is_compared_with_motion_alone_and_with_shared_blindness(season: Database) -> None:
     with season.write() as session:
         add_bear(session, EVENING + 4 * DAY_S + 2 * 3600)  # the watcher did not see this one
+        add_bear(session, EVENING + 5 * DAY_S + 2 * 3600, status=AlertStatus.OPEN)  # nor this, and is it one?
     found = _assess(season)
     gain = found["recall_minus_baseline"]
     # Motion is the same in all hours here, so that motion alone raises an alarm in every one.
     assert gain.value == pytest.approx(-1 / 12)
     assert gain.detail["motion_only"] == 1.0
     assert gain.bounds["paired_lower"] < -1 / 12
+    assert gain.detail["mean_picture"] is None  # no camera-hour knows how far it was from one
+    with season.write() as session:
+        for row in session.scalars(select(CameraHour)):
+            row.scene_gap = 30.0 if row.hour_at == EVENING else 5.0 + row.id / 1e6
+    # Twelve alarms: one goes to the evening of the first bear, the others to the newest hours.
+    assert _assess(season)["recall_minus_baseline"].detail["mean_picture"] == pytest.approx(1 / 12)
     shared = found["recall_dependence_or2"]
     assert (shared.detail["ranger_only"], shared.detail["model_only"], shared.detail["both"]) == (1, 1, 11)
     assert shared.value == pytest.approx(12 / (13 + 2 / 11))

@@ -45,14 +45,24 @@ BOTH = ["upper-pines", "lower-pines"]
 @pytest.fixture
 def day(sqlite_database: Database) -> Database:
     """A whole day of three cameras, and bears of the week before that people have confirmed."""
-    with sqlite_database.write() as session:
+    return _filled(sqlite_database)
+
+
+@pytest.fixture
+def either(database: Database) -> Database:
+    """The same, once in SQLite and once in PostgreSQL."""
+    return _filled(database)
+
+
+def _filled(database: Database) -> Database:
+    with database.write() as session:
         add_user(session)
         for camera in CAMERAS:
             add_hours(session, START, 24, camera, motion=0 if camera == "upper-trail" else 5)
             for number in range(8):
                 at = START - 7 * DAY_S + number * 3 * 3600
                 add_bear(session, at, camera, picture=f"2027-01-08/{camera}/{number:032x}.jpg")
-    return sqlite_database
+    return database
 
 
 def _draw(database: Database, seed: int | None = 5) -> list[AuditSheet]:
@@ -72,14 +82,14 @@ def _answer(database: Database, sheet_id: int, bear: BearSeen, marked: list[int]
         return answer(session, sheet_id, 1, bear, marked, key, DRAWN_AT + 600)
 
 
-def test_a_day_is_drawn_once_with_probabilities_written_down(day: Database) -> None:
-    sheets = _draw(day)
+def test_a_day_is_drawn_once_with_probabilities_written_down(either: Database) -> None:
+    sheets = _draw(either)
     random = [sheet for sheet in sheets if sheet.kind == SheetKind.RANDOM]
     assert (len(sheets), len(random)) == (50, 45)
     assert all(sheet.probability == pytest.approx(45 / 72) for sheet in random)
     assert {sheet.stratum for sheet in random} >= {"lower-pines/dark/motion", "upper-pines/light/still"}
-    assert [sheet.id for sheet in _draw(day, seed=6)] == [sheet.id for sheet in sheets]
-    with day.read() as session:
+    assert [sheet.id for sheet in _draw(either, seed=6)] == [sheet.id for sheet in sheets]
+    with either.read() as session:
         drawn = session.get_one(AuditDraw, DAY)
         assert (drawn.hours, drawn.seed) == (72, "5")
         entry = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "audit.drawn")).one()
@@ -87,14 +97,14 @@ def test_a_day_is_drawn_once_with_probabilities_written_down(day: Database) -> N
         assert verify(session).broken_at is None
 
 
-def test_nobody_chooses_the_seed_and_anybody_can_check_it(day: Database) -> None:
-    first = {(sheet.camera_id, sheet.hour_at) for sheet in _draw(day, seed=None)}
-    with day.read() as session:
+def test_nobody_chooses_the_seed_and_anybody_can_check_it(either: Database) -> None:
+    first = {(sheet.camera_id, sheet.hour_at) for sheet in _draw(either, seed=None)}
+    with either.read() as session:
         seed = int(session.get_one(AuditDraw, DAY).seed)
-    with day.write() as session:
+    with either.write() as session:
         session.query(AuditSheet).delete()
         session.query(AuditDraw).delete()
-    assert {(sheet.camera_id, sheet.hour_at) for sheet in _draw(day, seed)} == first
+    assert {(sheet.camera_id, sheet.hour_at) for sheet in _draw(either, seed)} == first
 
 
 def test_a_day_that_is_not_over_or_is_none_is_refused(day: Database) -> None:
@@ -147,18 +157,18 @@ def test_a_single_camera_has_planted_bears_too_and_the_probability_knows_it(sqli
     assert {sheet.probability for sheet in sheets if sheet.kind == SheetKind.RANDOM} == {1 - 3 / 24}
 
 
-def test_an_answer_is_written_once_and_a_second_thought_counts(day: Database) -> None:
-    sheet = _draw(day)[0]
-    first = _answer(day, sheet.id, BearSeen.NO, [], "click")
-    assert _answer(day, sheet.id, BearSeen.NO, [], "click").id == first.id
-    _answer(day, sheet.id, BearSeen.YES, [4, 3, 4], "second thought")
-    with day.read() as session:
+def test_an_answer_is_written_once_and_a_second_thought_counts(either: Database) -> None:
+    sheet = _draw(either)[0]
+    first = _answer(either, sheet.id, BearSeen.NO, [], "click")
+    assert _answer(either, sheet.id, BearSeen.NO, [], "click").id == first.id
+    _answer(either, sheet.id, BearSeen.YES, [4, 3, 4], "second thought")
+    with either.read() as session:
         assert session.scalar(select(func.count(AuditAnswer.id))) == 2
         (found,) = [each for each in answered(session, None, START, DRAWN_AT) if each.bear is not None]
         assert (found.bear, found.marked) == (BearSeen.YES, (3, 4))
         kinds = session.scalars(select(LedgerEntry.kind).order_by(LedgerEntry.seq)).all()
         assert kinds.count("audit.answered") == 2
-    assert sheet.id not in {each.id for each in _open(day)}
+    assert sheet.id not in {each.id for each in _open(either)}
 
 
 @pytest.mark.parametrize(
@@ -191,21 +201,21 @@ def test_what_is_due_and_what_is_done(day: Database) -> None:
         assert (late.due, late.done, late.share) == (len(sheets), 3, 3 / len(sheets))
 
 
-def test_audits_find_what_everybody_missed(day: Database) -> None:
+def test_audits_find_what_everybody_missed(either: Database) -> None:
     """Ten visits that the model saw; one on a drawn sheet that it did not, and one that it did."""
-    with day.write() as session:
+    with either.write() as session:
         for number in range(10):
             add_bear(session, START + number * 2 * 3600 + 300)
-    sheets = _draw(day)
+    sheets = _draw(either)
     creek = [s for s in sheets if s.kind == SheetKind.RANDOM and s.camera_id == "upper-creek"]
     lost = next(s for s in creek if (s.hour_at - START) // 3600 % 2 == 1 and s.hour_at < START + 18 * 3600)
     seen = next(s for s in creek if (s.hour_at - START) // 3600 % 2 == 0 and s.hour_at < START + 18 * 3600)
     found = {lost.id: [40, 41], seen.id: [6]}
     for sheet in sheets:
         marks = [sheet.planted_index] if sheet.planted_index is not None else found.get(sheet.id, [])
-        _answer(day, sheet.id, BearSeen.YES if marks else BearSeen.NO, marks, f"sheet-{sheet.id}")
+        _answer(either, sheet.id, BearSeen.YES if marks else BearSeen.NO, marks, f"sheet-{sheet.id}")
     later = DRAWN_AT + DUE_AFTER_S
-    with day.read() as session:
+    with either.read() as session:
         measured = assess(session, BOTH, START, MODEL, later)
         auditors = sensitivity(answered(session, None, START, later))
         given = labels(answered(session, None, START, later))
@@ -223,6 +233,26 @@ def test_audits_find_what_everybody_missed(day: Database) -> None:
     assert {label.source for label in given} == {"audit"}
     assert given[0].probability == pytest.approx(45 / 72)
     assert given[0].weight == pytest.approx(72 / 45)
+
+
+def test_audits_add_up_over_campsites_and_stages_for_one_model(day: Database) -> None:
+    """A stage at one campsite that began at noon looks back on the audits of everywhere, since the model began."""
+    with day.write() as session:
+        for number in range(10):
+            add_bear(session, START + number * 2 * 3600 + 300)
+    for sheet in _draw(day):
+        marks = [] if sheet.planted_index is None else [sheet.planted_index]
+        _answer(day, sheet.id, BearSeen.YES if marks else BearSeen.NO, marks, f"sheet-{sheet.id}")
+    later = DRAWN_AT + DUE_AFTER_S
+    with day.read() as session:
+        whole = assess(session, BOTH, START, MODEL, later)["recall_audit"]
+        stage = assess(session, ["lower-pines"], START + DAY_S / 2, MODEL, later)
+        other = assess(session, BOTH, START, "another model", later)["recall_audit_cumulative"]
+    everywhere = stage["recall_audit_cumulative"]
+    assert (everywhere.value, everywhere.bounds, everywhere.n) == (whole.value, whole.bounds, 45)
+    assert stage["recall_audit"].value is None, "nobody has confirmed a bear at this campsite on that day"
+    assert stage["recall_audit"].n < 45
+    assert (other.value, other.n) == (None, 0), "another model starts at nothing"
 
 
 def test_without_planted_bears_nobody_knows_how_well_the_auditors_see(sqlite_database: Database) -> None:
@@ -257,9 +287,9 @@ def test_pictures_stay_while_their_sheet_is_open_and_those_with_a_bear_after_tha
     assert media.keys(DAY) == [keys[1]]
 
 
-def test_nights_with_and_without_help_are_scheduled_and_counted(day: Database) -> None:
+def test_nights_with_and_without_help_are_scheduled_and_counted(either: Database) -> None:
     plan = NightPlan(("upper-pines",), "2027-01-16", 4, 2, "lot")
-    with day.write() as session:
+    with either.write() as session:
         schedule(session, "Does it help?", plan, 1, DRAWN_AT)
         with pytest.raises(ValueError, match="has some of these nights already"):
             schedule(session, "again", plan, 1, DRAWN_AT)
@@ -277,9 +307,9 @@ def test_nights_with_and_without_help_are_scheduled_and_counted(day: Database) -
         assert helps_now(session, "upper-pines", evening) is None
 
 
-def test_random_watch_hours_are_drawn_before_and_counted_after(day: Database) -> None:
+def test_random_watch_hours_are_drawn_before_and_counted_after(either: Database) -> None:
     week = START + 2 * DAY_S
-    with day.write() as session:
+    with either.write() as session:
         rows = draw_watches(session, ["upper-pines"], week, week + 7 * DAY_S, 40.0, "lot", DRAWN_AT)
         assert len(rows) == 4
         assert {row.probability for row in rows} == {4 / 98}
@@ -289,7 +319,7 @@ def test_random_watch_hours_are_drawn_before_and_counted_after(day: Database) ->
             draw_watches(session, ["upper-pines"], week, week + DAY_S, 40.0, "lot", week + 1)
         add_watch(session, rows[0].starts_at, rows[0].ends_at)
         add_watch(session, week - 3 * 3600, week)
-    with day.read() as session:
+    with either.read() as session:
         assert random_share(session, ["upper-pines"], START, week + 8 * DAY_S) == pytest.approx(1 / 4)
         assert random_share(session, ["lower-pines"], START, week + 8 * DAY_S) is None
         assert session.scalar(select(func.count(RandomWatch.id))) == 4

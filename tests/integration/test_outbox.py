@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import NoResultFound
 
 from core.config import Config
 from core.media import MediaStore
+from db.ledger import lock
 from db.models import Alert, Delivery, DeliveryStatus, Mode, Verdict
 from db.session import Database
 from rollout.alerts import Decision, decide
-from rollout.outbox import BACKOFF_S, LEASE_S, attempt, due, next_due
+from rollout.book import BACKOFF_S, Book, Errand, Failure, Tried, next_due
+from rollout.channels import Message
+from rollout.outbox import LEASE_S, attempt, due
 from rollout.outward import Outward
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
+from tests.waiting import wait_for
 from tests.webhook import Webhook, serving
 
 NOW = T0 + 5
@@ -33,6 +38,11 @@ def service() -> Iterator[Webhook]:
 @pytest.fixture
 def delivery(database: Database, config: Config, tmp_path: Path, service: Webhook) -> int:
     """A warning in the outbox, for the service."""
+    return write_warning(database, config, tmp_path, service)
+
+
+def write_warning(database: Database, config: Config, tmp_path: Path, service: Webhook) -> int:
+    """A bear that a ranger has confirmed; returns the number of the warning."""
     open_encounter(database, config, MediaStore(tmp_path / "media"))
     with database.write() as session:
         add_user(session)
@@ -104,3 +114,51 @@ def test_a_worker_that_dies_while_sending_leaves_the_duty_behind(database: Datab
 def test_waits_grow_and_end() -> None:
     waits = [next_due(made, 0.0) for made in range(1, len(BACKOFF_S) + 2)]
     assert waits == [*BACKOFF_S, None]
+
+
+def test_a_message_need_not_wait_for_whoever_writes_the_ledger(
+    postgresql_database: Database, config: Config, tmp_path: Path, service: Webhook
+) -> None:
+    """On PostgreSQL one transaction at a time extends the ledger; a warning leaves meanwhile."""
+    number = write_warning(postgresql_database, config, tmp_path, service)
+    other = Database(str(postgresql_database.url))
+    with other.write() as session:
+        lock(session)
+        trying = threading.Thread(target=attempt, args=(postgresql_database, number, NOW))
+        trying.start()
+        wait_for(lambda: service.received)
+        with other.read() as reading:
+            assert reading.get_one(Delivery, number).status == DeliveryStatus.PENDING  # it left; nobody could write so
+    trying.join()
+    other.close()
+    with postgresql_database.read() as session:
+        assert session.get_one(Delivery, number).status == DeliveryStatus.SENT
+
+
+def test_what_is_tried_together_is_written_down_together(database: Database, delivery: int) -> None:
+    """Eight threads that come while the pen is held wait for one transaction, and each learns of its own."""
+    book = Book(database)
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    with database.read() as session:
+        row = session.get_one(Delivery, delivery)
+        errand = Errand(Message(delivery, row.target, row.title, row.body, row.facts), 0)
+    tried = Tried(errand, Failure("HTTP 503", permanent=False), NOW, 0.1)
+    with book._pen:
+        threads = [threading.Thread(target=book.write, args=(tried,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(book._waiting) == 8)
+    for thread in threads:
+        thread.join()
+    assert len(commits) == 1
+    with database.read() as session:
+        assert len(session.get_one(Delivery, delivery).attempts) == 8
+
+
+def test_who_cannot_be_written_down_is_told_and_nobody_waits_for_ever(database: Database, delivery: int) -> None:
+    book = Book(database)
+    missing = Errand(Message(delivery + 99, "json://x", "t", "b", {}), 0)
+    with pytest.raises(NoResultFound):
+        book.write(Tried(missing, None, NOW, 0.1))
+    assert book._waiting == []

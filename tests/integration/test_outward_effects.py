@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, update
 
 from core.config import Config
-from core.media import MediaStore
 from db.models import (
     Alert,
     AuthorityLease,
@@ -20,74 +17,21 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from rollout.alerts import Decision, chase, decide, page
+from rollout.alerts import chase, page
 from rollout.breakers.scope import Scope, Unit
 from rollout.breakers.trips import Action, Tripping, latch, reset
 from rollout.outbox import _claim, due, sweep
 from rollout.outward import Outward
 from tests.factories import T0
-from tests.places import add_user, grant, open_encounter
+from tests.outward_stage import CAMPERS, LOWER, RANGERS, STAFF, UPPER, outward_stage
+from tests.outward_stage import OutwardStage as Stage
 from tests.webhook import serving
-
-CAMPERS = "json://127.0.0.1:9/campers"
-RANGERS = "json://127.0.0.1:9/rangers"
-STAFF = "json://127.0.0.1:9/staff"
-UPPER, LOWER = "upper-pines", "lower-pines"
-
-
-@dataclass
-class Stage:
-    """The database, the configuration, and how to make things happen."""
-
-    database: Database
-    config: Config
-    media: MediaStore
-
-    @property
-    def outward(self) -> Outward:
-        """As configured."""
-        return Outward.of(self.config)
-
-    def bear(self, camera: str = "upper-creek", at: float = T0) -> int:
-        """A bear on a camera; returns its alert's number. It is raised 0.45 s after ``at``."""
-        encounter = open_encounter(self.database, self.config, self.media, camera, at)
-        with self.database.read() as session:
-            return session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
-
-    def grant(self, mode: Mode, site: str = UPPER, expires_at: float = T0 + 10_000) -> None:
-        """A lease."""
-        with self.database.write() as session:
-            grant(session, site, mode, T0 - 1000, expires_at)
-
-    def say(self, alert: int, verdict: Verdict, at: float) -> None:
-        """A ranger's decision about what stands now."""
-        with self.database.write() as session:
-            version = session.get_one(Alert, alert).version
-            decide(session, Decision(alert, 1, verdict, version, f"k{next(_keys)}", True), self.outward, at)
-
-    def outbox(self, *audiences: str) -> list[tuple[str, str]]:
-        """``(kind, status)`` of the messages to some audiences (campers unless told otherwise)."""
-        with self.database.read() as session:
-            rows = select(Delivery.kind, Delivery.status).where(Delivery.audience.in_(audiences or ("campers",)))
-            return [(kind, status) for kind, status in session.execute(rows.order_by(Delivery.id))]
-
-    def sent(self) -> None:
-        """Whatever is pending and not held has arrived."""
-        with self.database.write() as session:
-            pending = update(Delivery).where(Delivery.status == "pending", Delivery.held.is_(False))
-            session.execute(pending.values(status="sent", sent_at=T0 + 1))
-
-
-_keys = count()
 
 
 @pytest.fixture
 def stage(sqlite_database: Database, config: Config, tmp_path: Path) -> Stage:
     """Two campsites with one address for each audience."""
-    addressed = config.rollout.model_copy(update={"notify": [CAMPERS], "rangers": [RANGERS], "staff": [STAFF]})
-    with sqlite_database.write() as session:
-        add_user(session)
-    return Stage(sqlite_database, config.model_copy(update={"rollout": addressed}), MediaStore(tmp_path / "media"))
+    return outward_stage(sqlite_database, config, tmp_path)
 
 
 def test_in_shadow_nobody_hears_anything(stage: Stage) -> None:
@@ -102,6 +46,20 @@ def test_in_a_live_stage_rangers_are_told_before_anybody_has_looked(stage: Stage
     stage.bear()
     assert stage.outbox("rangers") == [("advisory", "pending")]
     assert stage.outbox("campers") == []
+
+
+def test_of_a_camera_that_the_stage_does_not_reach_rangers_hear_nothing(stage: Stage) -> None:
+    stage.grant(Mode.ASSISTED)
+    with stage.database.write() as session:
+        session.execute(update(AuthorityLease).values(only_cameras=["upper-trail"]))
+    stage.bear("upper-creek")
+    assert stage.outbox("rangers") == []  # whoever watches there watches this camera blind
+    stage.bear("upper-trail", at=T0 + 3000)
+    assert stage.outbox("rangers") == [("advisory", "pending")]
+    with stage.database.write() as session:
+        session.execute(update(AuthorityLease).values(only_cameras=["upper-creek"]))
+    assert sweep(stage.database, T0 + 3005) == 0
+    assert stage.outbox("rangers") == [("advisory", "cancelled")]
 
 
 def test_in_a_handover_rangers_are_advised_until_one_of_them_has_taken_over(stage: Stage) -> None:

@@ -124,6 +124,53 @@ def test_what_is_not_theirs_or_not_asked_for_is_not_told(tower: Watchtower) -> N
     assert tower.told() == ["upper-only"]
 
 
+def test_the_campsites_are_chosen_on_each_device_and_survive_the_next_login(tower: Watchtower) -> None:
+    ada = tower.ask("ada", campsites=("lower-pines",))
+    endpoint = f"{tower.service.origin}/ada"
+    assert ada.post("/account/push/mine", json={"endpoint": endpoint}).json() == {"campsites": ["lower-pines"]}
+    with tower.stage.database.read() as session:
+        row = session.scalars(select(PushSubscription)).one()
+        body = {"endpoint": endpoint, "keys": {"p256dh": row.p256dh, "auth": row.auth}}
+    again = tower.stage.person("ada")  # another session: the page only says that it is still there
+    assert again.post("/account/push", json=body).status_code == 204
+    assert again.post("/account/push/mine", json={"endpoint": endpoint}).json() == {"campsites": ["lower-pines"]}
+    tower.live("upper-pines")
+    tower.live("lower-pines")
+    tower.stage.alert("upper-creek")
+    assert tower.told() == []
+    assert again.post("/account/push", json={**body, "campsites": []}).status_code == 204
+    assert tower.told() == ["ada"]
+    assert again.post("/account/push", json={**body, "campsites": ["nowhere"]}).status_code == 204
+    tower.stage.clock.now += QUIET_S + 1
+    tower.stage.alert("upper-trail", tower.stage.clock.now - 1)
+    assert tower.told() == []
+    ben = tower.stage.person("ben")
+    assert ben.post("/account/push/mine", json={"endpoint": endpoint}).json() == {"campsites": None}  # not his
+
+
+def test_a_device_is_tried_out_quietly_and_alerts_do_not_wait_for_it(tower: Watchtower) -> None:
+    browser = Browser.new()
+    ada = tower.ask("ada", browser)
+    which = {"endpoint": f"{tower.service.origin}/ada"}
+    assert ada.post("/account/push/test", json=which).status_code == 204
+    ((_, headers, body),) = tower.service.came
+    assert json.loads(browser.read(body)) == {
+        "title": "Bearwatch", "body": "A test: this device is told of new alerts.", "quiet": True,
+    }  # fmt: skip
+    assert headers["Urgency"] == "low"
+    again = ada.post("/account/push/test", json=which)
+    assert (again.status_code, "ten seconds" in again.json()["detail"]) == (409, True)
+    tower.live("upper-pines")
+    tower.stage.alert()
+    assert tower.told() == ["ada"]
+    ben = tower.stage.person("ben").post("/account/push/test", json=which)
+    assert (ben.status_code, "not told of anything" in ben.json()["detail"]) == (409, True)
+    tower.stage.clock.now += QUIET_S
+    tower.service.answers["ada"] = 410
+    refused = ada.post("/account/push/test", json=which)
+    assert "answered 410" in refused.json()["detail"]
+
+
 def test_signing_out_being_switched_off_and_ending_it_end_it(tower: Watchtower) -> None:
     clients = {name: tower.ask(name) for name in ("out", "off", "ended", "here", "expired")}
     clients["out"].post("/logout")

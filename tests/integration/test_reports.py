@@ -13,15 +13,19 @@ import pytest
 from sqlalchemy import select
 
 from core.config import Config, Costs
-from db.models import AlertStatus, Delivery, NightExperiment, Watch
+from db.models import AlertStatus, Delivery, LookReason, NightExperiment, Watch
 from db.session import Database
 from rollout.breakers.heard import Heard
+from rollout.looked import keep
+from rollout.looks import look
 from rollout.reports.archive import Archive
-from rollout.reports.document import Kind, Light, Report
+from rollout.reports.document import Course, Kind, Light, Report
 from rollout.reports.making import make, usual_period
 from rollout.reports.nightly import write_finished
+from rollout.reports.page import as_html
 from rollout.reports.period import midnight, parse_day
 from rollout.spec_file import road_of
+from rollout.store import load
 from tests.evidence_rows import add_bear, add_hours
 from tests.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, heard
 
@@ -75,6 +79,7 @@ def test_the_shadow_report_sets_model_and_ranger_side_by_side(season: Database, 
     assert report.figure("false_alarms_per_camera_day").n == pytest.approx(62.625)
     assert report.figure("time_to_detect_p50_s").value == pytest.approx(21.0)
     assert report.figure("recall_motion_only").value is not None
+    assert report.figure("recall_mean_picture").why == "there is no mean picture of this time"
 
 
 def test_the_counterfactual_says_which_warnings_would_have_gone_out(season: Database, config: Config) -> None:
@@ -99,6 +104,8 @@ def test_sensitivity_stands_beside_the_recall(season: Database, config: Config) 
     assert list(odds) == ["odds ratio 1", "odds ratio 2", "odds ratio 4"]
     assert [row[0] for row in report.table("gaps").rows] == ["30 min, as used", "10 min", "60 min"]
     assert report.figure("chance_match").value == 0.0
+    assert "audits know 0 of the 5 bears" in report.table("dependence").note
+    assert "at 76" in _words(report, "sees")
 
 
 @pytest.mark.parametrize(("status", "light"), [(AlertStatus.OPEN, Light.AMBER), (AlertStatus.REJECTED, Light.RED)])
@@ -193,6 +200,9 @@ def test_the_loop_report_shows_attention_beside_bears(season: Database, config: 
     assert rows["Lower Pines"][6] == pytest.approx((5 / 20) / (5 / 20 + 11 / 48), abs=0.02)  # bears for each hour
     assert report.figure("selected_label_share").value == pytest.approx(19 / 35)
     assert report.figure("loop_e").value is None  # fewer than twenty reviews before any bear
+    lights = [row[:4] for row in report.table("calibration").rows]
+    assert lights[:2] == [("Upper Pines", "day", 3, 1), ("Upper Pines", "night", 11, 11)]
+    assert report.figure("calibration_error").value is None  # the truth of too few hours is known
     changes = report.table("changes").rows
     assert [row[0] for row in changes] == ["stage started: one-site"]
     assert changes[0][2] in ("nothing beyond chance", "not enough data")
@@ -211,6 +221,25 @@ def test_on_and_off_nights_say_what_the_help_adds(season: Database, config: Conf
     assert rows[0][9] == "nothing beyond chance"
     limited = _report(season, config, Kind.LOOP, ("upper-pines",), everything=False)
     assert [row[0] for row in limited.table("experiments").rows] == ["help 0"]
+
+
+def test_the_rollout_report_draws_each_gates_course_from_the_looks_that_were_kept(
+    season: Database, config: Config
+) -> None:
+    """The report works nothing out again where somebody has looked: it says when, and shows the way there."""
+    road = road_of(config)
+    for days in (3, 2):
+        with season.read() as session:
+            found = look(session, road, load(session), NOW - days * DAY_S)
+        with season.write() as session:
+            keep(session, road, found, LookReason.HOURLY)
+    report = _report(season, config, Kind.ROLLOUT)
+    section = next(section for section in report.sections if section.key == "looks")
+    drawn = {plot.key: plot for plot in section.plots if isinstance(plot, Course)}
+    assert [point.at for point in drawn["encounters_blind >= 46"].points] == [NOW - 3 * DAY_S, NOW - 2 * DAY_S]
+    assert "Evidence was last worked out Tue 2 Feb 2027" in section.words[0]
+    assert report.table("gates").title == "The gates of shadow at the last look"
+    assert as_html(report).count('<svg class="course"') == len(drawn) >= 2
 
 
 def test_the_road_report_tells_its_history(season: Database, config: Config) -> None:
@@ -234,7 +263,7 @@ def test_without_days_each_report_takes_its_usual_ones(season: Database, config:
         usual = {kind: usual_period(session, kind, ZONE, NOW, None, None) for kind in Kind}
     assert (usual[Kind.DAILY].first.isoformat(), usual[Kind.DAILY].last.isoformat()) == ("2027-02-03", "2027-02-03")
     assert usual[Kind.SHADOW].first.isoformat() == "2027-01-08"
-    assert usual[Kind.ROLLOUT].first.isoformat() == "2027-01-15"  # when the road began
+    assert usual[Kind.ROLLOUT].first.isoformat() == "2027-01-13"  # when the road began
 
 
 def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_paged(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import select
 
 from bearwatch.cli import main
+from core.clock import now_s
 from core.settings import settings as current_settings
-from db.models import CanaryRun, RolloutEvent, User
+from db.models import AuthorityLease, Camera, CanaryRun, Mode, RolloutEvent, User
 from db.places import sync_places
 from db.session import Database
 from review_ui.passwords import hash_password
 from rollout import commands as c
 from rollout.service import perform
+from rollout.sight import look
 from rollout.spec_file import load_road
+from tests.places import grant, rest_on_sight, seen
 from tests.roads import DIGEST, EVERYBODY, settings
 
 PASSWORD = "four-quiet-otters-swim"
@@ -26,22 +30,20 @@ HASH = hash_password(PASSWORD)
 
 
 @pytest.fixture
-def place(tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def place(tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A database and a configuration that the command line finds, with people who have passwords."""
     file = tmp_path / "road.yaml"
     file.write_text(yaml.safe_dump(settings().model_dump(mode="json", exclude_unset=True), sort_keys=False))
     monkeypatch.setenv("DATABASE_URL", str(sqlite_database.url))
     monkeypatch.setenv("BEARWATCH_CONFIG", str(file))
     monkeypatch.setenv("BEARWATCH_PASSWORD", PASSWORD)
-    current_settings.cache_clear()
     with sqlite_database.write() as session:
         sync_places(session, settings())
         session.add_all(User(name=p.name, password_hash=HASH, role=p.roles[0], created_at=1.0) for p in EVERYBODY)
     road = load_road(file, settings())
     for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
         perform(sqlite_database, road, command, 1_700_000_000.0)
-    yield sqlite_database
-    current_settings.cache_clear()
+    return sqlite_database
 
 
 def rollout(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
@@ -59,6 +61,26 @@ def test_status_shows_the_road_as_a_picture_with_what_is_missing(
     assert "○ one-campsite-one-day" in said
     assert "In the way to one-campsite-one-day:" in said
     assert "recall_blind (cp_lower) >= 0.9" in said
+
+
+def test_status_names_the_cameras_whose_authority_rests(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    now = now_s()
+    assert rollout(capsys, "status")[1]["resting"] == []
+    with place.write() as session:
+        camera, campsite = session.execute(select(Camera.id, Camera.campsite_id).order_by(Camera.id)).first() or (
+            "",
+            "",
+        )
+        grant(session, campsite, Mode.ASSISTED, now - 100, now + 3600)
+        rest_on_sight(session, campsite)
+        session.get_one(AuthorityLease, campsite).only_cameras = [camera]
+        seen(session, camera, now - 40, now - 3600)
+    look(place, now, lambda: lambda name: "no tracker reports")
+    (rest,) = rollout(capsys, "status")[1]["resting"]
+    assert rest == {"camera": camera, "campsite": campsite, "since": now - 10, "why": "no tracker reports"}
+    assert main(["rollout", "status"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"NOT WATCHED {camera} \({campsite}\): its authority rests since .*: no tracker reports", said)
 
 
 def test_plan_changes_nothing_and_counts_what_each_stage_takes(

@@ -17,7 +17,7 @@ from core.messages import CameraStatus, Sight
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.ledger import verify
-from db.models import AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent, User
+from db.models import AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent, StoredLook
 from db.places import sync_places
 from db.session import Database
 from rollout import commands as c
@@ -25,13 +25,14 @@ from rollout.authority import advising, authority
 from rollout.controller import Controller, Plan
 from rollout.gates import Outcome
 from rollout.looks import look
+from rollout.measured import Measured
 from rollout.service import Outcome as Done
 from rollout.service import execute, perform
 from rollout.state import Phase, State
 from rollout.store import everything, load
 from rollout.watchdog import watch
 from rollout.widening import look_opens
-from tests.roads import AUDITOR, DAY_S, DIGEST, EVERYBODY, LEAD, OPERATOR, OWNER, RANGER, START, looked, settings
+from tests.roads import AUDITOR, DAY_S, DIGEST, LEAD, OPERATOR, OWNER, RANGER, START, add_people, looked, settings
 from tests.waiting import wait_for
 
 UPPER, LOWER = "upper-pines", "lower-pines"
@@ -52,8 +53,7 @@ class Site:
         self.controller = Controller(self.plan, database, client)
         with database.write() as session:
             sync_places(session, self.plan.config)
-            for person in EVERYBODY:
-                session.add(User(name=person.name, password_hash="!", role=person.roles[0], created_at=START))
+            add_people(session)
 
     @property
     def state(self) -> State:
@@ -294,6 +294,50 @@ def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
         assert [yaml.safe_load(body) for body in recorded] == [
             yaml.safe_load(entry) for entry in session.scalars(select(RolloutEvent.body).order_by(RolloutEvent.seq))
         ]
+
+
+def test_a_look_that_takes_long_delays_no_renewal(live: Site) -> None:
+    """Evidence that takes minutes is worked out beside the ticks, and its look is written down when it is done."""
+    may_end = threading.Event()
+
+    def slow(*_arguments: object, **_named: object) -> dict[str, Measured]:
+        may_end.wait(30)
+        return {}
+
+    looker = live.controller.looker
+    looker.measures = [slow]
+    assert looker.ask(live.plan.road, live.now)
+    for _ in range(15):
+        live.tick(20)
+        looker.ask(live.plan.road, live.now)
+    assert looker.busy
+    assert live.mode() is Mode.ASSISTED, "five minutes, and authority was renewed all along"
+    may_end.set()
+    looker.wait(30)
+    with live.database.read() as session:
+        (row,) = session.scalars(select(StoredLook))
+    assert (row.stage, row.at) == ("one-campsite-one-day", live.now - 300)
+
+
+def test_the_controllers_loop_looks_by_itself(
+    tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis
+) -> None:
+    site = Site(tmp_path, sqlite_database, redis_client, start=now_s())
+    site.report()
+    stop = threading.Event()
+    loop = threading.Thread(target=site.controller.run, args=(stop,))
+    loop.start()
+
+    def looks() -> int:
+        with site.database.read() as session:
+            return len(list(session.scalars(select(StoredLook.id))))
+
+    try:
+        wait_for(lambda: looks() == 1)
+    finally:
+        stop.set()
+        loop.join(20)
+    assert not loop.is_alive()
 
 
 def test_the_jobs_process_watches_over_the_controller(

@@ -15,7 +15,7 @@ from rollout.commands import Person, Refused
 from rollout.service import perform
 from rollout.store import everything, load
 from rollout.verification import verify_road
-from tests.roads import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, looked, shipped
+from tests.roads import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, add_people, looked, shipped
 
 SITE = "upper-pines"
 
@@ -92,6 +92,8 @@ def test_many_people_at_once_write_one_history(database: Database) -> None:
 
 def test_two_wishes_to_go_on_at_once_start_one_stage(database: Database) -> None:
     road, later = shipped(), START + 15 * 86400
+    with database.write() as session:
+        add_people(session)
     for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
         perform(database, road, command, START)
     for by in (LEAD, OWNER):

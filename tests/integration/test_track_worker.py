@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import redis
 from sqlalchemy import func, select
@@ -20,8 +22,9 @@ from core.redis_client import connect
 from core.streams import FrameRoad
 from db.models import Alert, CameraHour, Encounter
 from db.session import Database
+from detector.scene import WARM
 from detector.track_worker import TrackWorker
-from tests.factories import frame, scored
+from tests.factories import frame, jpeg, scored
 from tests.waiting import wait_for
 
 Publish = Callable[[Sequence[FrameScores]], None]
@@ -85,6 +88,27 @@ def test_a_bear_becomes_one_alert_with_its_pictures(
         (hour,) = session.scalars(select(CameraHour)).all()
         assert hour.frames == {"motion": 7}
         assert (hour.histogram[2], hour.histogram[18]) == (1, 6)
+
+
+def test_a_camera_hour_knows_how_far_its_thumbnails_were_from_the_mean_picture(
+    database: Database, config: Config, redis_url: str, publish: Publish, tmp_path: Path
+) -> None:
+    start = now_s() // 3600 * 3600 - 7200
+    halves = np.full((36, 64, 3), 40, np.uint8)
+    halves[:, 32:] = 200
+    other = cv2.imencode(".jpg", halves)[1].tobytes()
+    pictures = [jpeg()] * WARM + [other]
+    thumbnails = [
+        replace(one := scored(0.1, at=start + number, reason=Reason.AUDIT), frame=replace(one.frame, jpeg=picture))
+        for number, picture in enumerate(pictures)
+    ]
+    with Tracker(config, database, redis_url, tmp_path):
+        publish(thumbnails)
+        wait_for(lambda: count(database, CameraHour))
+    with database.read() as session:
+        (hour,) = session.scalars(select(CameraHour)).all()
+        assert len(hour.thumbnails) == WARM + 1
+        assert hour.scene_gap == pytest.approx(80.0, abs=5.0)
 
 
 def test_a_tracker_that_starts_in_the_middle_of_a_visit_raises_no_second_alert(

@@ -92,7 +92,7 @@ def test_the_vendored_script_is_the_published_one() -> None:
 
 def test_static_files_may_be_kept_for_ever_because_their_address_changes_with_them(page: Stage) -> None:
     html = page.stranger().get("/login").text
-    address = re.search(r'href="(/static/[0-9a-f]{12}/css/tokens\.css)"', html)
+    address = re.search(r'href="(/static/[0-9a-f]{12}/css/site\.css)"', html)
     assert address is not None
     answer = page.stranger().get(address.group(1))
     assert answer.status_code == 200

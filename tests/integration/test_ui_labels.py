@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,15 @@ from sqlalchemy import select
 from core.config import Config
 from core.media import MediaStore
 from db.ledger import verify
-from db.models import AuditAnswer, AuditDraw, AuditSheet, Encounter, LedgerEntry, Role
+from db.models import AuditAnswer, AuditDraw, AuditSheet, Encounter, LabelEdit, LedgerEntry, Role
 from db.session import Database
+from detector.encounters import Scribe
 from detector.learn.student import student_labels
 from detector.manifest import read_manifest
+from detector.tracker import AlertRule, Track, observe
+from review_ui.labels.visits import MOMENT_S, PICTURES
 from review_ui.labels.vocabulary import FOR_TRAINING
-from tests.factories import T0, jpeg
+from tests.factories import T0, frame, jpeg, scored, strange
 from tests.ui_cast import Stage, stage
 
 
@@ -61,7 +66,7 @@ def _shown(browser: TestClient, query: str = "shown=all") -> list[tuple[str, str
 
 
 def _draft(browser: TestClient) -> tuple[int, str]:
-    change = browser.get("/api/v1/labels/changes").json()[0]
+    change = browser.get("/api/v1/labels/changes").json()["changes"][0]
     return change["id"], change["digest"]
 
 
@@ -155,7 +160,7 @@ def test_an_edit_that_says_nothing_or_about_nothing_is_refused(page: Stage) -> N
     assert _edit(ranger, "encounter:999", "keep", "bear") == 409
     assert _edit(ranger, "encounter:1", "relabel", "bear", "unicorn") == 422
     assert _edit(ranger, "'; --", "keep", "bear") == 422
-    assert ranger.get("/api/v1/labels/changes").json() == []
+    assert ranger.get("/api/v1/labels/changes").json()["changes"] == []
 
 
 def test_a_script_gets_the_card_and_the_draft(page: Stage, items: list[str]) -> None:
@@ -233,6 +238,89 @@ def test_the_export_is_a_manifest_that_the_trainer_reads(page: Stage, items: lis
 
 def test_every_label_for_training_is_a_word_that_the_trainer_knows() -> None:
     assert {str(label) for label in FOR_TRAINING} <= set(student_labels().names)
+
+
+# Several pictures of a visit, and animals without a name
+
+
+def _long_visit(page: Stage, camera: str = "upper-creek", start: float = T0) -> int:
+    """A bear that stays for twelve seconds, with pictures of its own each; its encounter."""
+    frames = [scored(0.6 + step / 100, camera, start + step) for step in range(13)]
+    track, rule = Track(), AlertRule.of(page.config.detector)
+    scribe = Scribe(page.config, page.media, rule, clock=lambda: start + 13)
+    for number, scores in enumerate(frames):
+        own = replace(scores, frame=frame(camera, start + number, picture=jpeg(40 + 10 * number)))
+        track, changes = observe(track, own, rule)
+        with page.database.write() as session:
+            scribe.write(session, camera, False, changes)
+    with page.database.read() as session:
+        return session.scalars(select(Encounter.id)).one()
+
+
+def test_a_visit_has_a_few_pictures_of_different_moments_that_are_labelled_one_by_one(page: Stage) -> None:
+    visit = _long_visit(page)
+    body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "a-decision-key"}
+    assert page.person("rosa").post("/api/v1/alerts/1/decisions", json=body).status_code == 200
+    author, other = page.person("lena"), page.person("olga")
+    rows = author.get("/api/v1/labels").json()["labels"]
+    times = sorted(each["captured_at"] for each in rows)
+    assert {each["visit"] for each in rows} == {visit}
+    assert len({each["file"] for each in rows}) == len(rows) == PICTURES
+    assert min(later - sooner for sooner, later in pairwise(times)) >= MOMENT_S
+    other_moment = next(each["item"] for each in rows if each["item"].startswith("frame:"))
+    assert _edit(author, other_moment, "relabel", "bear", "empty") == 200
+    change, digest = _draft(author)
+    assert other.post(f"/api/v1/labels/changes/{change}/apply", json={"seen": digest}).status_code == 200
+    labels = dict(_shown(author))
+    assert (labels[other_moment], labels[f"encounter:{visit}"]) == ("empty", "bear")
+    exported = csv.DictReader(author.get("/labels.csv?training=true").text.splitlines())
+    assert sorted(row["label"] for row in exported) == ["bear", "bear", "empty"]
+
+
+def test_one_click_relabels_all_pictures_of_a_visit_that_say_the_same(page: Stage) -> None:
+    _long_visit(page)
+    body = {"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "a-decision-key"}
+    assert page.person("rosa").post("/api/v1/alerts/1/decisions", json=body).status_code == 200
+    author = page.person("lena")
+    assert "the same for the 2 other pictures of this visit" in author.get("/labels").text
+    first, second, third = (item for item, _ in _shown(author))
+    assert _edit(author, second, "relabel", "not_bear", "dog") == 200
+    form = {"item": first, "action": "relabel", "seen": "not_bear", "label": "raccoon", "visit": "true"}
+    answer = author.post("/labels/edits", data=form, headers={"HX-Request": "true"})
+    assert answer.text.count("data-card") == PICTURES
+    with page.database.read() as session:
+        edits = {edit.item: edit.after for edit in session.scalars(select(LabelEdit))}
+    assert edits == {first: "raccoon", second: "raccoon", third: "raccoon"}  # one change, one look over it
+    assert len(author.get("/api/v1/labels/changes").json()["changes"]) == 1
+
+
+def _stranger(page: Stage, start: float) -> None:
+    track, rule = Track(), AlertRule.of(page.config.detector)
+    scribe = Scribe(page.config, page.media, rule, clock=lambda: start + 2)
+    for step in range(5):
+        track, changes = observe(track, strange(start + step / 5, camera="upper-creek"), rule)
+        with page.database.write() as session:
+            scribe.write(session, "upper-creek", False, changes)
+
+
+def test_animals_that_the_model_does_not_know_say_what_people_saw_or_wait_for_a_name(page: Stage) -> None:
+    for start in (T0 - 3000, T0 - 2900, T0 - 1300):  # the first raises an alert, the others are held back
+        _stranger(page, start)
+    rosa = page.person("rosa")
+    seen = {"campsite": "upper-pines", "animal": "raccoon", "seen_at": T0 - 1290, "idempotency_key": "a-raccoon-key"}
+    assert rosa.post("/api/v1/sightings", json=seen).status_code == 201
+    rows = {each["visit"]: each for each in rosa.get("/api/v1/labels").json()["labels"]}
+    assert 1 not in rows  # its alert waits for a first decision, on its own page
+    assert [(each["label"], each["source"], each["score"]) for each in (rows[2], rows[3])] == [
+        ("unnamed", "unknown", None), ("raccoon", "sighting", None),
+    ]  # fmt: skip
+    assert "Unnamed animal" in rosa.get("/labels").text
+    assert _edit(rosa, rows[2]["item"], "keep", "unnamed") == 409
+    assert _edit(rosa, rows[2]["item"], "relabel", "unnamed", "deer") == 200
+    exported = [row["label"] for row in csv.DictReader(rosa.get("/labels.csv").text.splitlines())]
+    assert exported == ["raccoon"]  # nobody has applied the other name yet
+    assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
+    assert rosa.get("/api/v1/labels").json()["labels"] == []
 
 
 def test_no_labels_yet_says_where_they_come_from(page: Stage) -> None:

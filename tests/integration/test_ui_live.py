@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from fastapi.sse import ServerSentEvent
 from sqlalchemy import select
 
 from bearwatch.embedded import EmbeddedRedis
@@ -26,8 +25,11 @@ from core.telemetry import Telemetry
 from db.models import Role, User, UserCampsite
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.live import QUEUE_LENGTH, Listener
+from review_ui.board import CameraBoard
+from review_ui.happenings import Happening, on_the_wire
+from review_ui.live import QUEUE_LENGTH, Listener, LiveHub
 from review_ui.security import Account, open_session
+from review_ui.visibility import Visible
 from tests.factories import T0
 from tests.places import add_user, open_encounter
 from tests.ui_cast import report, served
@@ -315,7 +317,7 @@ def test_the_cameras_say_what_they_are_worth(house: House) -> None:
 def test_a_page_that_does_not_keep_up_is_cut_off_and_comes_back_by_itself() -> None:
     slow = Listener(Account(1, "day-ranger", Role.RANGER, "s"), 0)
     for number in range(QUEUE_LENGTH + 1):
-        slow.give(ServerSentEvent(event="ledger", id=str(number), data={}))
+        slow.give(on_the_wire("ledger", {}, id=number))
     assert slow.queue.get_nowait() is None  # the stream ends; the browser asks again for what it missed
     assert slow.queue.empty()
 
@@ -328,3 +330,51 @@ def test_a_server_that_stops_does_not_wait_for_open_pages(
     # `served` asserts that the server has stopped; the stream has ended in good order, not in the middle.
     assert ear.ended.is_set()
     assert not ear.broken
+
+
+def test_a_burst_is_told_in_one_piece_that_pages_share_and_nobody_hears_more_than_they_may(
+    sqlite_database: Database, config: Config, redis_url: str
+) -> None:
+    board = CameraBoard(config, Telemetry(connect(redis_url)), time.time)
+    hub = LiveHub(sqlite_database, board, redis_url, time.time)
+    everywhere = [Listener(Account(n, f"ranger-{n}", Role.RANGER, f"s{n}"), 0) for n in (1, 2)]
+    upper_only = Listener(Account(3, "ranger-3", Role.RANGER, "s3", frozenset({"upper-pines"})), 0)
+    caught_up = Listener(Account(4, "ranger-4", Role.RANGER, "s4"), 10)
+    gone = Listener(Account(5, "ranger-5", Role.RANGER, "s5"), 0)
+    hub._listeners |= {*everywhere, upper_only, caught_up, gone}
+    sights: dict[str, Visible | None] = {f"s{n}": Visible() for n in (1, 2, 4)}
+    sights |= {"s3": Visible(hidden=frozenset({"lower-pines"})), "s5": None}
+    news = [
+        Happening(n, "alert.raised", f"alert:{n}", "upper-pines" if n % 2 else "lower-pines", "tracker")
+        for n in range(1, 11)
+    ]
+    hub._tell(news, 10, sights)
+    first, second = (listener.queue.get_nowait() for listener in everywhere)
+    assert first is second
+    assert first is not None
+    assert [line for line in first.splitlines() if line.startswith(b"id: ")] == [b"id: %d" % n for n in range(1, 11)]
+    theirs = upper_only.queue.get_nowait()
+    assert theirs is not None
+    assert (theirs.count(b"upper-pines"), theirs.count(b"lower-pines")) == (5, 0)
+    assert caught_up.queue.empty()
+    assert gone.queue.empty()
+    assert {listener.sent for listener in hub._listeners} == {10}
+
+
+def test_a_page_that_opens_while_the_others_are_told_of_the_cameras_is_not_cut_off(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = LiveHub._who_sees_what
+    late: list[Ear] = []
+
+    def meanwhile(hub: LiveHub, accounts: Any) -> Any:
+        if not late:
+            late.append(house.listen())
+            late[0].wait_for(lambda event: event.name == "cameras")
+        return asked(hub, accounts)
+
+    monkeypatch.setattr(LiveHub, "_who_sees_what", meanwhile)
+    first = house.listen()
+    first.wait_for(lambda event: event.name == "cameras" and event is not first.events[1])
+    late[0].wait_for(lambda event: event.name == "cameras" and event is not late[0].events[1])
+    assert not late[0].ended.is_set()

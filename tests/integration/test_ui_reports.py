@@ -9,11 +9,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.config import Config
-from db.models import Role, UserCampsite
+from db.models import MachineSample, QueueSample, Role, UserCampsite
 from db.session import Database
 from rollout.reports.archive import Archive
 from rollout.reports.document import Kind
 from rollout.reports.making import make
+from tests.machine_days import MINUTE, machine_rows, queue_rows, write
 from tests.report_season import NOW, asked, filled
 from tests.ui_cast import Stage, stage
 
@@ -51,6 +52,19 @@ def test_every_report_is_a_page_within_its_budget(page: Stage) -> None:
         assert len(answer.content) < 60_000
         assert "style=" not in answer.text
         assert "<script>" not in answer.text
+
+
+def test_a_day_that_was_written_down_is_drawn_on_the_page(page: Stage) -> None:
+    """Three machines, whose load never stands still."""
+    write(page.database, QueueSample, queue_rows(MINUTE, range(1440)))
+    for name in ("ridge", "creek", "falls"):
+        rows = machine_rows(MINUTE, [n for n in range(1440) if n % 400 > 30], name, load=lambda n: 0.3 + n % 53 / 40)
+        write(page.database, MachineSample, rows)
+    answer = page.person("lead", Role.LEAD_RANGER).get("/reports/daily?from=2027-02-02&to=2027-02-02")
+    assert answer.text.count('aria-label="ridge: Load per processor') == 1
+    assert 'class="plot-gap"' in answer.text
+    assert "style=" not in answer.text
+    assert len(answer.content) < 110_000
 
 
 def test_the_page_takes_days_and_a_campsite_and_keeps_them(page: Stage) -> None:
@@ -108,7 +122,7 @@ def test_on_a_blind_watch_no_report_speaks_of_the_campsite(page: Stage) -> None:
     assert "There is nothing that you may read now" in lead.get("/reports/shadow?campsite=upper-pines").text
     assert lead.get(stored).status_code == 404
     assert lead.get("/api/v1/reports").json() | {"kinds": []} == {
-        "kinds": [], "daily": [], "blind_to": ["upper-pines"],
+        "kinds": [], "daily": [], "next_before": None, "blind_to": ["upper-pines"],
     }  # fmt: skip
     _end_all(page, lead)
     assert lead.get(stored).status_code == 200

@@ -100,6 +100,68 @@ def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(
     assert "Fails" not in text, "too few nights are too early, not a failure"
 
 
+def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(
+    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
+) -> None:
+    """The first reader's look is written down; the second does not work all evidence out again."""
+    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
+        rosa, clock = _who(there, "rosa"), there.page.clock
+        with sqlite_database.write() as session:
+            add_hours(session, clock.now - 7200, 2)
+        assert "Evidence was worked out just now" in rosa.get("/rollout").text
+        with sqlite_database.write() as session:
+            add_bear(session, clock.now - 3600, status=AlertStatus.REJECTED, model=DIGEST)
+        clock.now += 720
+        before = rosa.get("/api/v1/rollout").json()
+        assert (before["looked"]["age_s"], before["looked"]["late"]) == (720, False)
+        page = rosa.get("/rollout").text
+        assert "Evidence was worked out 12 min ago" in page
+        assert 'class="course"' not in page, "one look has no course"
+        answer = rosa.post("/rollout/look")
+        assert answer.headers["location"] == "/rollout?done=looked"
+        after = rosa.get("/api/v1/rollout").json()
+        assert after["looked"]["age_s"] == 0
+        alarms = {g["metric"]: g for g in after["gates"]}["false_alarms_per_camera_day"]
+        assert alarms["course"][0]["value"] == 0
+        assert alarms["course"][1]["value"] == alarms["value"] > 0
+        page = rosa.get("/rollout?done=looked").text
+        assert "Evidence was worked out anew." in page
+        assert re.search(r'<svg class="course"[^>]*role="img" aria-label="Alerts without a bear, from [^"]+"', page)
+        clock.now += 7201
+        assert "the controller should do it each hour" in rosa.get("/rollout").text
+        assert rosa.post("/api/v1/rollout/look").json()["looked"]["age_s"] == 0
+
+
+def test_who_watches_blind_sees_no_course_either(
+    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
+) -> None:
+    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
+        rosa, clock = _who(there, "rosa"), there.page.clock
+        with sqlite_database.write() as session:
+            add_hours(session, clock.now - 7200, 2)
+        rosa.get("/rollout")
+        assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
+        clock.now += 60
+        rosa.post("/rollout/look")
+        assert 'class="course"' not in rosa.get("/rollout").text
+        assert all(gate["course"] == [] for gate in rosa.get("/api/v1/rollout").json()["gates"])
+        assert 'class="course"' in _who(there, "chin").get("/rollout").text
+
+
+def test_an_approver_who_was_switched_off_no_longer_counts_and_the_page_says_so(there: RoadStage) -> None:
+    lena, omar, olga = _who(there, "lena"), _who(there, "omar"), _who(there, "olga")
+    for browser in (lena, omar):
+        browser.post("/rollout/approve", data=_fields(browser, password=PASSWORD))
+    with there.page.database.write() as session:
+        session.scalars(select(User).where(User.name == "lena")).one().active = False
+    page = olga.get("/rollout").text
+    assert "Does not count: the account is switched off." in page
+    assert "so far: omar (model owner); no longer counted: lena (the account is switched off)." in page
+    assert 'action="/rollout/widen"' not in page
+    assert olga.post("/api/v1/rollout/widen", json={"password": PASSWORD}).json()["done"] is False
+    assert there.phase == "shadow"
+
+
 def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(there: RoadStage) -> None:
     lena, omar, olga = _who(there, "lena"), _who(there, "omar"), _who(there, "olga")
     answer = lena.post("/rollout/approve", data=_fields(lena, password=WRONG, note="I read them"))
@@ -122,6 +184,23 @@ def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(
     page = olga.get("/rollout").text
     assert "When a ranger confirms a bear, campers at Upper Pines are warned." in page
     assert re.search(r"Ends \w{3} \d+ \w{3}, \d\d:\d\d P[SD]T", page)
+
+
+def test_a_refused_form_gets_back_its_own_words_and_no_other_form_does(live: RoadStage) -> None:
+    for camera in ("upper-creek", "upper-trail"):
+        live.trip("false_alarm_burst", f"many at {camera}", camera, "upper-pines")
+    lena = _who(live, "lena")
+    latch = "false_alarm_burst@camera:upper-trail"
+    for path, words in (
+        ("/rollout/approve", {"note": "read every miss"}),
+        ("/rollout/narrow", {"reason": "read every miss", "to": "nowhere"}),
+        ("/rollout/breakers/reset", {"cause": "read every miss", "breaker": latch}),
+    ):
+        text = lena.post(path, data=_fields(lena, password=WRONG, **words)).text
+        assert "Nothing was changed" in text or "not your password" in text, path
+        assert text.count("read every miss") == 1, path
+    cards = text.split('name="breaker"')
+    assert [("read every miss" in card, latch in card) for card in cards[1:]] == [(False, False), (True, True)]
 
 
 def test_one_person_alone_does_not_widen_it(there: RoadStage) -> None:

@@ -13,7 +13,8 @@ from core.config import Config
 from db.models import Sighting
 from db.session import Database
 from review_ui.moments import BadMoment, When, when_seen
-from review_ui.sightings import MATCH_AFTER_S, MATCH_BEFORE_S, Entered, seal_of
+from review_ui.sightings import Entered, seal_of
+from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S
 from tests.factories import T0
 from tests.ui_cast import Stage, stage
 
@@ -122,6 +123,16 @@ def test_only_an_encounter_near_the_sighting_is_a_match(page: Stage, encounter_a
 def test_an_encounter_at_another_campsite_is_no_match(page: Stage) -> None:
     page.alert("lower-meadow", page.clock.now)
     assert "The model has not seen it" in page.person().get(_at(page, page.clock.now)).text
+
+
+def test_where_an_observer_names_a_camera_only_that_one_can_have_seen_it(page: Stage) -> None:
+    """As the road says, and as its gates count it."""
+    seen_at, day_ranger = page.clock.now, page.person()
+    where = _see(day_ranger, when="at", at=repr(seen_at), camera="upper-creek", idempotency_key="named")
+    page.alert("upper-trail", seen_at)
+    assert day_ranger.get(f"/api/v1{where}").json()["match"] is None
+    page.alert("upper-creek", seen_at + 5)
+    assert day_ranger.get(f"/api/v1{where}").json()["match"]["camera"] == "Creek"
 
 
 def test_while_it_may_still_be_seen_the_page_says_until_when(page: Stage) -> None:

@@ -10,13 +10,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import update
 
-from db.models import Mode
+from db.models import Mode, User
 from db.places import sync_places
 from db.session import Database
 from rollout import commands as c
 from rollout.authority import advising, authority
-from rollout.commands import Command, Refused
+from rollout.commands import Command, Person, Refused
 from rollout.evolve import replay
 from rollout.leases import expiries
 from rollout.service import confirm, execute, perform, renew
@@ -25,7 +26,7 @@ from rollout.store import everything, load
 from rollout.verification import verify_road
 from rollout.watchdog import watch
 from rollout.widening import look_opens
-from tests.roads import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, RANGER, START, looked, shipped
+from tests.roads import AUDITOR, CHIEF, DIGEST, LEAD, OPERATOR, OWNER, RANGER, START, add_people, looked, shipped
 from tests.roads import settings as site
 
 SITES = ("upper-pines", "lower-pines")
@@ -50,6 +51,7 @@ class Stored(RuleBasedStateMachine):
         self.road, self.now, self.renewed_at = shipped(), START, START
         with self.sides[0].write() as session:
             sync_places(session, site())
+            add_people(session)
         self.give(0, c.RoadChanged())
         self.give(0, c.ModelChanged(DIGEST))
 
@@ -89,6 +91,32 @@ class Stored(RuleBasedStateMachine):
                 self.renewed_at = self.now
         if not beats:
             self.now += seconds
+
+    @rule(side=st.integers(0, 1), who=st.sampled_from((LEAD, OWNER, CHIEF)), when=st.sampled_from(("before", "after")))
+    def staff_changes(self, side: int, who: Person, when: str) -> None:
+        """Somebody's account is switched off before or after they approve; what starts rests on people who are on."""
+        state = self.state(side)
+        if not state.live:
+            self.now = max(self.now, look_opens(self.road, state))
+        if when == "before":
+            self.switch(side, who, active=False)
+        for by in (LEAD, OWNER):
+            self.give(side, c.Approve(by=by))
+        if when == "after":
+            self.switch(side, who, active=False)
+        wish = c.Widen(by=OPERATOR, gates=looked(self.road, self.state()), able=("rosa",))
+        try:
+            started = perform(self.sides[1 - side], self.road, wish, self.now).started
+        except Refused:
+            started = None
+        if started:
+            self.renewed_at = self.now
+            assert who.name not in started.approved_by
+        self.switch(side, who, active=True)
+
+    def switch(self, side: int, who: Person, *, active: bool) -> None:
+        with self.sides[side].write() as session:
+            session.execute(update(User).where(User.name == who.name).values(active=active))
 
     @rule(side=st.integers(0, 1), where=st.sampled_from((None, ("upper-pines",), ("lower-pines",))))
     def kill(self, side: int, where: tuple[str, ...] | None) -> None:

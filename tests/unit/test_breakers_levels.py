@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import fmean
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
 
 from rollout.breakers import Breakers
-from rollout.breakers.budget import BUDGET_PER_DAY, false_alarms_per_day, within_budget
+from rollout.breakers.budget import BUDGET_PER_DAY, false_alarms_per_day, fitted, too_eager, within_budget
 from rollout.breakers.levels import (
     Memory,
     day_histograms,
@@ -162,10 +164,62 @@ def test_histograms_of_a_day_count_its_hours_alike() -> None:
     assert day_histograms(rows, last_day=6, days=3).tolist() == [[0.5, 0.5]]
 
 
-def test_the_defaults_keep_the_budget_of_one_false_alarm_in_ninety_days() -> None:
-    """For the first campsites of the road; a county with more encounters raises ``c`` (the page says how)."""
-    assert within_budget(SPECS, blind_encounters=1.0, sites=3)
-    shares = false_alarms_per_day(SPECS, blind_encounters=1.0, sites=3)
+@pytest.mark.parametrize("sites", [1, 2, 4, 5, 6, 7, 20, 250])
+def test_the_defaults_keep_the_budget_of_one_false_alarm_in_ninety_days(sites: int) -> None:
+    """Levels that nobody has written grow with the county; they are never lower than in a small one."""
+    specs = fitted(Breakers(), sites).specs()
+    shares = false_alarms_per_day(specs, sites)
     assert set(shares) == {"recall_edetector", "false_alarm_rate", "drift", "loop"}
     assert sum(shares.values()) <= BUDGET_PER_DAY
-    assert not within_budget(SPECS, blind_encounters=5.0, sites=20)
+    assert within_budget(specs, sites)
+    assert too_eager(Breakers(), sites) == []
+    for name in shares:
+        level = "e_alarm" if name == "loop" else "c"
+        assert specs[name].number(level) >= SPECS[name].number(level)
+
+
+def test_without_growing_levels_a_county_would_break_the_budget() -> None:
+    assert within_budget(SPECS, 4)
+    assert not within_budget(SPECS, 20)
+    levels = {name: fitted(Breakers(), 20).specs()[name].number("c") for name in ("recall_edetector", "drift")}
+    assert levels == {"recall_edetector": 1000, "drift": 4000}
+
+
+def test_a_level_that_somebody_wrote_stays_and_its_neighbours_may_make_room_for_it() -> None:
+    kept = Breakers.model_validate({
+        "recall_edetector": {"detector": "cusum_lr", "c": 180},
+        "drift": {"detector": "block_perm_or_ood_betting", "scope": "site", "c": 3000},
+    })  # fmt: skip
+    assert fitted(kept, 4).specs()["recall_edetector"].number("c") == 180
+    assert too_eager(kept, 4) == []
+    alone = Breakers.model_validate({"recall_edetector": {"detector": "cusum_lr", "c": 180}})
+    assert [(each.breaker, each.key, each.least) for each in too_eager(alone, 5)] == [("recall_edetector", "c", 250)]
+
+
+LEVEL = st.none() | st.floats(20, 20_000)
+
+
+@given(sites=st.integers(1, 400), recall=LEVEL, alarms=LEVEL, drift=LEVEL, loop=LEVEL)
+def test_whoever_follows_the_advice_keeps_the_budget(
+    sites: int, recall: float | None, alarms: float | None, drift: float | None, loop: float | None
+) -> None:
+    """Whatever is written: without a complaint the budget is kept, and after what the complaints ask for it is too."""
+    written: dict[str, dict[str, object]] = {
+        "recall_edetector": {"detector": "cusum_lr", "c": recall},
+        "false_alarm_rate": {"detector": "betting_mix", "c": alarms},
+        "drift": {"detector": "block_perm_or_ood_betting", "c": drift},
+        "loop": {"detector": "effort_eprocess", "e_alarm": loop},
+    }
+    breakers = Breakers.model_validate(written)
+    complaints = too_eager(breakers, sites)
+    assert bool(complaints) != within_budget(fitted(breakers, sites).specs(), sites)
+    for each in complaints:
+        assert written[each.breaker][each.key] == each.written < each.least
+        written[each.breaker][each.key] = each.least
+    assert within_budget(fitted(Breakers.model_validate(written), sites).specs(), sites)
+
+
+def test_drift_is_watched_at_each_campsite_however_far_its_trip_reaches() -> None:
+    wide = {"detector": "block_perm_or_ood_betting", "scope": "rollout", "c": 1000}
+    specs = Breakers.model_validate({"drift": wide}).specs()
+    assert false_alarms_per_day(specs, 20)["drift"] == pytest.approx(20 / 1000)

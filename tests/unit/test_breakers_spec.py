@@ -39,7 +39,7 @@ DRAFT: dict[str, Any] = {
 
 def test_a_configuration_that_writes_everything_out_says_what_the_defaults_say() -> None:
     written, usual = Breakers.model_validate(DRAFT).specs(), Breakers().specs()
-    assert set(usual) - set(DRAFT) == {"machine"}
+    assert set(usual) - set(DRAFT) == {"machine", "self_proof"}
     for name in DRAFT:
         assert (written[name].condition, written[name].scope, written[name].then) == (
             usual[name].condition, usual[name].scope, usual[name].then,

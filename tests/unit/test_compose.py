@@ -14,7 +14,7 @@ from bearwatch.site import SERVICES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
-APPLICATION = ("migrate", "tracker", "detector", "detector-gpu", "controller", "jobs", "ui", "ingest")
+APPLICATION = ("migrate", "tracker", "detector", "detector-gpu", "controller", "jobs", "ui", "ingest", "outside")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,29 @@ def test_it_runs_the_same_processes_as_one_machine_does(services: dict[str, Any]
     assert set(SERVICES) <= set(services)
     for name in APPLICATION:
         assert services[name]["command"][0] in COMMANDS
+
+
+def test_nothing_that_runs_on_one_machine_is_missing_or_lacks_its_servers(services: dict[str, Any]) -> None:
+    """Watchdog, planted clips, deliveries, history and retention are threads of `jobs`."""
+    started = {service["command"][0] for name, service in services.items() if name in APPLICATION}
+    assert started - {"migrate"} == set(SERVICES)
+    for name in SERVICES:
+        assert {"REDIS_URL", "DATABASE_URL"} <= set(services[name]["environment"])
+        assert services[name]["restart"] == "unless-stopped"
+
+
+def test_the_image_has_the_driver_of_the_database_and_all_that_the_processes_import(services: dict[str, Any]) -> None:
+    chosen = services["jobs"]["build"]["args"]["SET"]
+    locked = (ROOT / f"requirements/{chosen}.txt").read_text()
+    driver = services["jobs"]["environment"]["DATABASE_URL"].partition("://")[0].partition("+")[2]
+    for package in (driver, "sqlalchemy", "av", "onnxruntime", "fastapi", "rq"):
+        assert f"\n{package}==" in f"\n{locked}"
+
+
+def test_a_new_container_reports_as_the_same_machine_as_the_old_one(services: dict[str, Any]) -> None:
+    names = {each: services[each]["environment"].get("BEARWATCH_MACHINE") for each in APPLICATION}
+    reporting = ("detector", "detector-gpu", "jobs", "ingest")
+    assert [names[each] for each in reporting] == list(reporting)
 
 
 def test_no_service_is_privileged_and_all_run_read_only(services: dict[str, Any]) -> None:

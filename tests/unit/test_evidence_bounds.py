@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, multinomial  # type: ignore[import-untyped]  # it has no types
 
-from rollout.evidence.paired import mcnemar_exact, paired_difference
+from rollout.evidence.paired import paired_difference
 from rollout.evidence.proportions import (
     anytime_lower,
     clopper_pearson_lower,
@@ -18,7 +18,7 @@ from rollout.evidence.proportions import (
     needed_n,
     recall_evalue,
 )
-from rollout.evidence.rates import needed_exposure, poisson_lower, poisson_upper, rate_of
+from rollout.evidence.rates import poisson_upper, rate_of
 from rollout.evidence.survival import kaplan_meier, share_within, time_until
 
 
@@ -47,14 +47,11 @@ def test_the_exact_bound_covers_at_least_what_it_promises_for_every_truth() -> N
 
 
 def test_bounds_agree_with_another_library() -> None:
-    from statsmodels.stats.contingency_tables import mcnemar  # type: ignore[import-untyped]  # it has no types
-    from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
+    from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # it has no types
 
     low, high = proportion_confint(57, 61, alpha=0.10, method="beta")
     assert clopper_pearson_lower(57, 61) == pytest.approx(low)
     assert clopper_pearson_upper(57, 61) == pytest.approx(high)
-    two_sided = mcnemar([[30, 12], [3, 20]], exact=True).pvalue
-    assert mcnemar_exact(12, 3) == pytest.approx(two_sided / 2)
 
 
 def test_a_count_that_cannot_be_is_refused() -> None:
@@ -133,9 +130,8 @@ def test_the_paired_bound_covers(wins: float, losses: float) -> None:
 
 
 def test_silence_bounds_a_rate() -> None:
-    assert [needed_exposure(rate) for rate in (0.5, 0.2, 0.1)] == pytest.approx([6, 15, 30], abs=0.05)
+    assert [poisson_upper(0, 1.0) / rate for rate in (0.5, 0.2, 0.1)] == pytest.approx([6, 15, 30], abs=0.05)
     assert poisson_upper(0, 30) == pytest.approx(0.0999, abs=0.001)
-    assert poisson_lower(0, 30) == 0.0
     with pytest.raises(ValueError, match="exposure"):
         poisson_upper(1, 0)
 
@@ -143,8 +139,8 @@ def test_silence_bounds_a_rate() -> None:
 def test_poisson_bounds_agree_with_another_library() -> None:
     from statsmodels.stats.rates import confint_poisson  # type: ignore[import-untyped]  # it has no types
 
-    low, high = confint_poisson(7, 40, method="exact-c", alpha=0.10)
-    assert (poisson_lower(7, 40), poisson_upper(7, 40)) == pytest.approx((low, high))
+    _, high = confint_poisson(7, 40, method="exact-c", alpha=0.10)
+    assert poisson_upper(7, 40) == pytest.approx(high)
 
 
 def test_clumps_of_false_alarms_need_the_dispersion() -> None:
@@ -168,13 +164,15 @@ def test_a_rate_is_over_the_time_in_which_somebody_looked() -> None:
 
 
 def test_a_better_model_is_shown_to_be_better_exactly_when_mcnemar_says_so() -> None:
+    from statsmodels.stats.contingency_tables import mcnemar  # type: ignore[import-untyped]  # it has no types
+
     for wins, losses in ((5, 0), (4, 0), (9, 1), (8, 2), (0, 5)):
         model = [True] * wins + [False] * losses + [True] * 10
         baseline = [False] * wins + [True] * losses + [True] * 10
         found = paired_difference(model, baseline)
-        assert (found.lower > 0) == (mcnemar_exact(wins, losses) <= 0.05)
+        two_sided = mcnemar([[10, wins], [losses, 0]], exact=True).pvalue
+        assert (found.lower > 0) == (two_sided / 2 <= 0.05 and wins > losses)
         assert found.lower < found.point
-    assert mcnemar_exact(5, 0, mid_p=True) == pytest.approx(0.5**6)
     with pytest.raises(ValueError, match="no units"):
         paired_difference([], [])
 

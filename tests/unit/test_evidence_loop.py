@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rollout.evidence.drift import calibration_error, mean_shift, psi, psi_limit, score_shift
+from rollout.evidence.drift import mean_shift, psi, psi_limit, score_shift
 from rollout.evidence.loop import At, divergence, gini, loop_course, panel, shares, thinning
 
 DAY_S = 86400.0
@@ -129,14 +129,3 @@ def test_a_change_of_rate_is_told_from_chance() -> None:
     assert more.size == pytest.approx(3, abs=1)
     with pytest.raises(ValueError, match="at least one camera-day"):
         mean_shift([], [1.0])
-
-
-def test_calibration_error_is_nothing_when_scores_mean_what_they_say() -> None:
-    rng = np.random.default_rng(4)
-    score = rng.random(4000)
-    honest = calibration_error(score.tolist(), (rng.random(4000) < score).tolist())
-    boastful = calibration_error(score.tolist(), (rng.random(4000) < score / 2).tolist())
-    assert honest is not None
-    assert honest < 0.02
-    assert boastful == pytest.approx(0.29, abs=0.03)
-    assert calibration_error([0.5], [True]) is None

@@ -5,8 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rollout.evidence.recapture import Overlap, chapman, recall_if_dependent, recaptured
-from rollout.evidence.weighted import audited_recall, gamma_upper, hajek, horvitz_thompson, missed_visits
+from rollout.evidence.audited import Found, third_list
+from rollout.evidence.comparison import EvidenceRule, Judged
+from rollout.evidence.intervals import Interval
+from rollout.evidence.matching import Detection
+from rollout.evidence.recall import dependence
+from rollout.evidence.recapture import (
+    Overlap,
+    ThirdList,
+    chapman,
+    estimated_dependence,
+    recall_if_dependent,
+    recaptured,
+)
+from rollout.evidence.visits import Seen, Visit
+from rollout.evidence.weighted import audited_recall, gamma_upper
+from rollout.measured import Measured
+from rollout.reports.sensitivity import sensitivity_section
 
 
 def _overlap(ranger: np.ndarray, model: np.ndarray) -> Overlap:
@@ -72,6 +87,72 @@ def test_dependence_lowers_recall_as_was_worked_out() -> None:
     assert recall_if_dependent(Overlap(3, 4, 0), 2) is None
 
 
+@pytest.mark.parametrize("odds_ratio", [1.0, 2.0, 4.0])
+def test_a_third_list_tells_how_much_ranger_and_model_hang_together(odds_ratio: float) -> None:
+    """400 visits, the model's recall is .85, audits know of half of those that it missed: the logarithm of the odds
+    ratio is estimated without bias, and the interval covers."""
+    rng = np.random.default_rng(21)
+    model = rng.random((1500, 400)) < 0.85
+    odds = np.where(model, 1.5, 1.5 / odds_ratio)
+    ranger = rng.random((1500, 400)) < odds / (1 + odds)
+    third = rng.random((1500, 400)) < np.where(model, 0.1, 0.5)
+    found = [
+        estimated_dependence(_overlap(r, m), ThirdList(int((t & r & ~m).sum()), int((t & ~r & ~m).sum())))
+        for r, m, t in zip(ranger, model, third, strict=True)
+    ]
+    known = [each for each in found if each is not None]
+    assert len(known) == 1500
+    assert np.mean([np.log(each.odds_ratio) for each in known]) == pytest.approx(np.log(odds_ratio), abs=0.04)
+    assert np.mean([each.lower <= odds_ratio <= each.upper for each in known]) == pytest.approx(0.955, abs=0.02)
+
+
+def test_the_estimate_is_that_of_the_log_linear_model() -> None:
+    """Seven cells of ranger, model, third list; half a bear spread over the cells that each of the four counts sums."""
+    from statsmodels.genmod.families import Poisson  # type: ignore[import-untyped]  # it has no types
+    from statsmodels.genmod.generalized_linear_model import GLM  # type: ignore[import-untyped]  # as above
+
+    cells = {(1, 1, 0): 60, (0, 1, 0): 31, (1, 1, 1): 8, (0, 1, 1): 5, (1, 0, 0): 14, (1, 0, 1): 6, (0, 0, 1): 11}
+    extra = {(1, 1, 0): 0.25, (0, 1, 0): 0.25, (1, 1, 1): 0.25, (0, 1, 1): 0.25, (1, 0, 1): 0.5, (0, 0, 1): 0.5}
+    terms = np.array([[1, r, m, t, r * m, m * t] for r, m, t in cells])
+    counts = np.array([count + extra.get(cell, 0.0) for cell, count in cells.items()])
+    other = GLM(counts, terms, family=Poisson()).fit(tol=1e-12)
+    found = estimated_dependence(Overlap(20, 36, 68), ThirdList(6, 11))
+    assert found is not None
+    assert np.log(found.odds_ratio) == pytest.approx(other.params[4], abs=1e-4)
+    low, high = other.conf_int()[4]
+    assert (np.log(found.lower), np.log(found.upper)) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_third_list_that_knows_little_says_so() -> None:
+    assert estimated_dependence(Overlap(20, 36, 68), ThirdList(1, 3)) is None
+    few = dependence("recall_dependence_or2", {"dark": Overlap(20, 36, 68)}, EvidenceRule(), ThirdList(1, 3))
+    assert few.detail["or_why"] == "audits know 4 of the 5 bears missed in watched time that it takes"
+    blind = dependence("recall_dependence_or2", {"dark": Overlap(20, 1, 3)}, EvidenceRule(), ThirdList(6, 11))
+    assert blind.detail["or_why"] == "the model has seen 4 of the 5 visits in watched time that it takes"
+    enough = dependence("recall_dependence_or2", {"dark": Overlap(20, 36, 68)}, EvidenceRule(), ThirdList(6, 11))
+    low, high = enough.detail["recall_or_interval"]
+    assert low < enough.detail["recall_or_estimated"] < high
+
+
+def test_audit_finds_are_told_apart_by_what_the_ranger_saw_in_watched_time() -> None:
+    hour = 3600.0
+    visit = Visit("creek", 10 * hour, 10 * hour, (Seen(1, "creek", None, 10 * hour, 10 * hour),))
+    lost = Judged(visit, "creek/1", True, None)
+    found = [
+        Found(1, "creek", 10 * hour + 300, 10 * hour + 360, 10.0, missed=True),  # the ranger's
+        Found(2, "creek", 14 * hour, 14 * hour + 60, 10.0, missed=True),  # nobody's
+        Found(3, "creek", 16 * hour, 16 * hour + 60, 10.0, missed=False),  # the model's
+        Found(4, "creek", 30 * hour, 30 * hour + 60, 10.0, missed=True),  # nobody watched
+    ]
+    effort = {"creek": [Interval(8 * hour, 20 * hour)]}
+    assert third_list(found, [lost], effort, 1800.0) == ThirdList(1.0, 1.0)
+    hit = Judged(visit, "creek/1", True, Detection(1, "creek", "cam", 10 * hour, 10 * hour + 2, 10 * hour + 9))
+    assert third_list(found, [hit], effort, 1800.0) == ThirdList(0.0, 1.0)
+    assert third_list([], [lost], effort, 1800.0) == ThirdList()
+    heavy = [Found(1, "creek", 12 * hour, 12 * hour, 20.0, True), Found(2, "creek", 14 * hour, 14 * hour, 5.0, True)]
+    assert third_list(heavy, [], effort, 1800.0).nobody == pytest.approx(25**2 / 425)
+
+
 def test_everything_seen_by_both_leaves_nothing_unseen() -> None:
     abundance = chapman(Overlap(0, 0, 12))
     assert (abundance.n, abundance.lower, abundance.upper) == (12, 12, 12)
@@ -105,30 +186,15 @@ def test_what_auditors_overlook_counts_as_missed() -> None:
         audited_recall(0, [], 10.0, 1.0)
 
 
-def test_a_visit_that_covers_many_units_counts_once() -> None:
-    """Sixty missed visits of one to nine units, each unit drawn with its own probability: the estimate is unbiased."""
-    rng = np.random.default_rng(8)
-    sizes = rng.integers(1, 10, 60)
-    owner = np.repeat(np.arange(60), sizes)
-    chance = rng.uniform(0.05, 0.4, len(owner))
-    estimates, naive = [], []
-    for _ in range(400):
-        drawn = rng.random(len(owner)) < chance
-        estimates.append(missed_visits(zip(chance[drawn], sizes[owner[drawn]], strict=True)))
-        naive.append(horvitz_thompson(np.ones(int(drawn.sum())), chance[drawn]))
-    assert np.mean(estimates) == pytest.approx(60, abs=1.5)
-    assert np.mean(naive) == pytest.approx(len(owner), abs=8)
-
-
-def test_means_and_totals_undo_unequal_probabilities() -> None:
-    rng = np.random.default_rng(9)
-    values, chance = rng.exponential(1, 400), rng.uniform(0.1, 0.9, 400)
-    totals, means = [], []
-    for _ in range(400):
-        drawn = rng.random(400) < chance
-        totals.append(horvitz_thompson(values[drawn], chance[drawn]))
-        means.append(hajek(values[drawn].tolist(), chance[drawn].tolist()))
-    assert np.mean(totals) == pytest.approx(values.sum(), rel=0.02)
-    assert np.mean(means) == pytest.approx(values.mean(), rel=0.02)
-    with pytest.raises(ValueError, match="no units"):
-        hajek([], [])
+def test_the_report_says_which_odds_ratio_audits_suggest() -> None:
+    recall = Measured("recall_blind", None, why="no bear has been seen blind")
+    found = dependence("recall_dependence_or2", {"dark": Overlap(20, 36, 68)}, EvidenceRule(), ThirdList(6, 11))
+    (table, _) = sensitivity_section({"recall_dependence_or2": found, "recall_blind": recall}).tables
+    assert [row[0] for row in table.rows] == [
+        "odds ratio 1", "odds ratio 2", "odds ratio 4", "odds ratio 3.3, as audits suggest (1.2 to 9.4)",
+    ]  # fmt: skip
+    by_audits, by_two = table.rows[3][1], table.rows[1][1]
+    assert isinstance(by_audits, float)
+    assert isinstance(by_two, float)
+    assert by_audits < by_two
+    assert table.note == ""

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from rollout.evidence.comparison import EvidenceRule, Judged, Sighted, clusters, during, judge, nights, overlaps
-from rollout.evidence.hours import MotionBaseline, NightIndex, SeenHour, alarm_hours, camera_nights
+from rollout.evidence.hours import HourlyBaseline, NightIndex, SeenHour, alarm_hours, by_picture, camera_nights
 from rollout.evidence.intervals import ALWAYS, Interval, difference, holds, intersection, total, touches, union
 from rollout.evidence.matching import (
     Detection,
     MatchRule,
-    chance_by_formula,
     chance_by_shifting,
     corrected,
     match,
@@ -98,14 +97,17 @@ def test_the_model_may_be_a_little_earlier_and_ten_minutes_later() -> None:
         assert (found[0] is not None) is matches, offset
 
 
-def test_another_campsite_or_if_asked_another_camera_is_no_match() -> None:
+def test_another_campsite_is_no_match_nor_another_camera_than_the_one_named() -> None:
     lines = timelines([_detection(1, T0), _detection(2, T0, site="lower")])
-    same = MatchRule(same_camera=True)
-    assert match([_visit(T0, camera="trail")], lines)[0] is not None
-    assert match([_visit(T0, camera="trail")], lines, same) == [None]
-    assert match([_visit(T0, camera="creek")], lines, same)[0] is not None
-    assert match([_visit(T0)], lines, same)[0] is not None
-    assert match([_visit(T0, site="nowhere")], lines) == [None]
+    whichever = MatchRule(same_camera=False)
+    assert match([_visit(T0, camera="trail")], lines, whichever)[0] is not None
+    assert match([_visit(T0, camera="trail")], lines) == [None]
+    assert match([_visit(T0, camera="creek")], lines)[0] is not None
+    assert match([_visit(T0)], lines)[0] is not None
+    assert match([_visit(T0, site="nowhere")], lines, whichever) == [None]
+    hour_later = [_visit(T0 + 3600, camera="trail")]
+    assert chance_by_shifting(hour_later, lines) == 0.0
+    assert chance_by_shifting(hour_later, lines, whichever) == pytest.approx(0.1)
 
 
 def test_one_detection_sees_one_visit_and_as_many_as_possible_are_matched() -> None:
@@ -146,11 +148,13 @@ def test_matching_many_competing_visits_is_the_best_there_is() -> None:
 
 
 def test_chance_alone_matches_as_often_as_the_formula_says() -> None:
-    assert chance_by_formula(2, 4) == pytest.approx(0.0645, abs=0.001)
+    false_alarms_in_the_window = 2 * 4 * 720 / 86400
+    by_formula = 1 - np.exp(-false_alarms_in_the_window)
+    assert by_formula == pytest.approx(0.0645, abs=0.001)
     rng = np.random.default_rng(4)
     noise = [_detection(n, float(at), 0.0) for n, at in enumerate(rng.uniform(0, 60 * 86400, 60 * 8))]
     visits = [_visit(float(at)) for at in rng.uniform(86400, 59 * 86400, 400)]
-    assert chance_by_shifting(visits, timelines(noise)) == pytest.approx(chance_by_formula(2, 4), abs=0.015)
+    assert chance_by_shifting(visits, timelines(noise)) == pytest.approx(by_formula, abs=0.015)
     assert chance_by_shifting([], timelines(noise)) is None
 
 
@@ -232,14 +236,28 @@ def test_only_the_time_that_counts_counts() -> None:
 
 def test_the_motion_baseline_raises_as_many_alarms_as_the_model() -> None:
     hours = [SeenHour("creek", "upper", hour * 3600.0, 60, motion) for hour, motion in enumerate((0, 5, 90, 40))]
-    baseline = MotionBaseline(hours, alarms=2)
-    assert baseline.least_motion == 40
+    baseline = HourlyBaseline(hours, alarms=2)
+    assert baseline.least == 40
     sees = [
         baseline.sees(_visit(at), MatchRule()) for at in (600.0, 3600.0, 2 * 3600.0 - 700, 2 * 3600.0 - 500, 13000.0)
     ]
     assert sees == [False, False, False, True, True]
-    assert not MotionBaseline(hours, alarms=0).sees(_visit(2 * 3600.0), MatchRule())
+    assert not HourlyBaseline(hours, alarms=0).sees(_visit(2 * 3600.0), MatchRule())
     assert alarm_hours([("creek", 10.0), ("creek", 20.0), ("trail", 10.0), ("creek", 3700.0)]) == 3
+
+
+def test_the_mean_picture_raises_its_alarms_where_pictures_differ_most() -> None:
+    gaps = (None, 4.0, 31.0, 12.0)
+    hours = [SeenHour("creek", "upper", hour * 3600.0, 60, 0, gap) for hour, gap in enumerate(gaps)]
+    baseline = HourlyBaseline(hours, 1, by_picture)
+    assert baseline.least == 31.0
+    assert [baseline.sees(_visit(hour * 3600.0 + 1800), MatchRule()) for hour in range(4)] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert HourlyBaseline(hours[:1], 3, by_picture).least is None
 
 
 def test_exposure_is_the_time_in_which_a_camera_was_seen() -> None:

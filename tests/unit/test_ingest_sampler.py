@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 
@@ -115,3 +116,16 @@ def test_an_audit_thumbnail_goes_out_every_minute_besides_everything_else(sample
 def test_only_audits_are_thumbnails(sampler: Sampler) -> None:
     sent = run(sampler, [*[STILL] * 60, *[MOVING] * 60])
     assert all(sending.thumbnail == (sending.reason is Reason.AUDIT) for _, sending in sent)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_moves_a_camera_that_sees_is_never_silent_for_longer_than_a_keepalive(
+    sampler: Sampler, seed: int
+) -> None:
+    """Authority rests on this: a healthy camera has a picture handled at least every ten seconds."""
+    dice = Random(seed)
+    results: list[MotionResult] = []
+    while len(results) < 3000:
+        results += [dice.choice((STILL, MOVING, GLOBAL))] * dice.randint(1, 120)
+    looked_at = sorted({at for at, sending in run(sampler, results) if sending.reason is not Reason.AUDIT})
+    assert max(later - earlier for earlier, later in pairwise(looked_at)) <= Motion().keepalive_s + STEP_S

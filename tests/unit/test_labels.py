@@ -7,8 +7,10 @@ import csv
 import pytest
 
 from db.models import EditAction
-from review_ui.labels.collection import Applied, Labelled, Seen, edit_of, named
+from review_ui.labels.collection import Applied, edit_of
+from review_ui.labels.labelled import Labelled
 from review_ui.labels.manifest import COLUMNS, manifest
+from review_ui.labels.visits import MOMENT_S, Seen, moments, named
 from review_ui.labels.vocabulary import Label, Source
 from tests.factories import T0
 
@@ -75,3 +77,16 @@ def test_the_manifest_names_the_picture_its_source_and_how_the_label_came() -> N
     assert (rows[2]["probability"], rows[0]["box"], rows[2]["box"]) == ("0.0123", "0.1000 0.2000 0.3000 0.4000", "")
     training = list(csv.DictReader(manifest(labels, {}, for_training=True)))
     assert [row["label"] for row in training] == ["bear", "deer"]
+
+
+def test_the_pictures_of_a_visit_are_apart_in_time_and_the_best_of_their_moments() -> None:
+    frames = [(1, T0 + 0.1, 0.9), (2, T0 + 5, 0.7), (3, T0 + 5.5, 0.8), (4, T0 + 20, 0.6), (5, T0 + 40, 0.5)]
+    assert [number for number, _, _ in moments(frames, [T0], 2)] == [3, 4]
+    assert [number for number, _, _ in moments(frames, [], 9)] == [1, 3, 4, 5]
+    assert moments(frames, [at for _, at, _ in frames], 2) == []
+    assert moments([(1, T0 + MOMENT_S, 0.4)], [T0], 2) == [(1, T0 + MOMENT_S, 0.4)]
+
+
+def test_an_animal_without_a_name_is_in_no_manifest() -> None:
+    unnamed = _labelled(Label.UNNAMED, source=Source.UNKNOWN, score=None)
+    assert list(csv.DictReader(manifest([unnamed], {}))) == []

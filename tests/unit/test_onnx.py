@@ -294,7 +294,7 @@ def test_the_light_requirement_sets_bring_no_torch(name: str) -> None:
     pinned = {line.partition("==")[0] for line in lines if "==" in line and not line.startswith((" ", "#"))}
     assert not pinned & {"torch", "torchvision", "timm", "triton", "onnx", "onnxscript", "sympy", "pandas"}
     assert not any(package.startswith(("nvidia-", "efficientnet-")) for package in pinned)
-    assert ("onnxruntime" in pinned) == (name in ("demo", "serve"))
+    assert ("onnxruntime" in pinned) == (name != "ingest")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,26 @@ import yaml
 
 from bearwatch.cli.init import EXAMPLE
 from core.config_file import load_config
-from docs.reference import FILE, METRICS, SECTIONS, metrics_in_code, page
+from docs.reference import FILE, METRICS, PEOPLE, RIGHTS_BEGIN, SECTIONS, metrics_in_code, page, people
+from tests.rights_table import DOORS, SIGNED_IN
 
 
 def test_the_reference_is_up_to_date() -> None:
     assert FILE.read_text() == page(), "run `make reference` and commit what it writes"
+
+
+def test_the_table_of_rights_is_up_to_date() -> None:
+    assert RIGHTS_BEGIN in PEOPLE.read_text()
+    assert PEOPLE.read_text() == people(PEOPLE.read_text()), "run `make reference` and commit what it writes"
+
+
+def test_the_reference_names_the_right_of_every_operation_of_the_api() -> None:
+    written = re.findall(r"^\| `(\w+) (/api/v1/[^`]*)` \| `?([^|`]*?)`? \|", FILE.read_text(), re.MULTILINE)
+    said = {(method, path): right for method, path, right in written}
+    words = {None: "nobody's", SIGNED_IN: "a login"}
+    wanted = {key: words.get(door.right, door.right) for key, door in DOORS.items()}
+    assert len(said) > 50
+    assert {key: right for key, right in said.items() if wanted[key] != right} == {}
 
 
 def test_every_metric_is_documented() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rollout.evidence.proportions import anytime_lower, clopper_pearson_lower
 from rollout.gates import Outcome, assess_gate, assess_gates
 from rollout.looks import covered_s
-from rollout.measured import METRICS, Measured
+from rollout.measured import METRICS, Measured, with_unit
 from rollout.plan import Rates, demand, needed
 from rollout.spec import Gate
 from tests.roads import shipped
@@ -52,6 +52,11 @@ def test_only_what_is_measured_and_enough_passes(gate: Gate, found: Any, outcome
     assert why in result.why
 
 
+def test_with_too_little_data_the_bound_is_told_and_decides_nothing() -> None:
+    result = assess_gate(RECALL, measured(1.0, 13, cp_lower=0.95))
+    assert (result.outcome, result.compared) == (Outcome.INCONCLUSIVE, 0.95)
+
+
 def test_each_gate_asks_its_own_window() -> None:
     daily = Gate(metric="recall_blind", op=">=", value=0.9, window="24h")
     whole = Gate(metric="recall_blind", op=">=", value=0.9)
@@ -89,6 +94,34 @@ def test_days_are_counted_at_the_rate_seen_so_far() -> None:
     assert (found.need, found.have, found.per_day) == (29, 10, 2.0)
     assert found.days == 9.5
     assert "19 more bear-nights" in found.missing
+
+
+def test_one_is_said_in_the_singular() -> None:
+    stage = shipped().stages[0]
+    found = demand(RECALL, assess_gate(RECALL, measured(1.0, 28)), Rates({}, 5.0, 2), stage, cameras=3)
+    assert found.missing.endswith("29 more bear-nights")
+    rates = Rates({"recall_blind": measured(1.0, 28)}, days=5.0, campsites=2)
+    last = demand(RECALL, assess_gate(RECALL, measured(1.0, 28, cp_lower=0.89)), rates, stage, cameras=3)
+    assert last.missing.endswith("1 more bear-night")
+    single = Gate(metric="recall_blind", bound="cp_lower", op=">=", value=0.9, min_n=1)
+    assert assess_gate(single, measured(1.0, 0)).why == "rests on 0 of the 1 bear-night that it needs"
+
+
+@pytest.mark.parametrize(
+    ("unit", "one"),
+    [
+        ("breakers", "1 breaker"),
+        ("deliveries", "1 delivery"),
+        ("visits that people saw", "1 visit that people saw"),
+        ("days of this report", "1 day of this report"),
+        ("s", "1 s"),
+        ("per camera-day", "1 per camera-day"),
+        ("", "1"),
+    ],
+)
+def test_a_unit_follows_its_number(unit: str, one: str) -> None:
+    assert with_unit("1", unit) == one
+    assert with_unit("2", unit) == f"2 {unit}".strip()
 
 
 def test_where_nothing_was_seen_nobody_says_when() -> None:

@@ -121,11 +121,39 @@ def test_a_mistake_is_named_with_its_line_and_what_to_write(change: tuple[str, s
         ("approvals: {widen: {author_may_approve: true}}", "approvals.widen.author_may_approve: input should be False"),
         ("approvals: {kill: {need: 2}}", "approvals.kill.need: input should be 1"),
         ("breakers: {latency: {when: 'alert_end_to_end_p99_s >'}}", "breakers.latency: cannot read 'alert_end"),
+        (
+            "breakers: {false_alarm_rate: {detector: betting_mix, c: 20}}",
+            "breakers.false_alarm_rate.c: 20 is too low: ",
+        ),
     ],
 )
 def test_what_two_people_must_agree_on_cannot_be_configured_away(more: str, expected: str) -> None:
     found = problems(f"{GOOD}{more}\n")
     assert any(expected.split(":")[0] in problem and expected.split(": ", 1)[-1] in problem for problem in found), found
+
+
+def test_breakers_that_would_cry_wolf_are_named_with_the_level_that_keeps_the_budget() -> None:
+    """One false alarm in ninety days over all of them, however many campsites there are."""
+    (problem,) = problems(f"{GOOD}breakers:\n  recall_edetector:\n    detector: cusum_lr\n    c: 100\n")
+    line = len(GOOD.splitlines()) + 4
+    assert problem == (
+        f"rollout.yaml:{line}: breakers.recall_edetector.c: 100 is too low: with 2 campsites the breakers together "
+        "would raise a false alarm more often than once in 90 days; write 200 or more, or leave `c` out"
+    )
+
+
+def test_levels_that_nobody_wrote_grow_with_the_county() -> None:
+    places = {f"site-{number:02d}": {"region": "sierra"} for number in range(20)}
+    config = settings()
+    wide = Config.model_validate(
+        {
+            **config.model_dump(mode="json", exclude_unset=True),
+            "campsites": {**places, "upper-pines": {"region": "sierra"}, "lower-pines": {"region": "sierra"}},
+        }
+    )
+    assert road_of(wide).breakers.drift.number("c") == 200 * 22
+    assert road_of(config).breakers.drift.number("c") == 1000
+    assert road_of(wide).digest == road_of(config).digest, "a level that follows from the county is no other road"
 
 
 def test_live_stages_without_a_roster_are_an_error() -> None:

@@ -1,5 +1,5 @@
 // The account page: the switch for single keys, the same as in the keyboard help.
-import { endPush, pushPossible, pushed, startPush } from "./app.js";
+import { chooseCampsites, endPush, pushPossible, pushed, startPush, testPush, toldOf } from "./app.js";
 import { want, wanted } from "./sound.js";
 
 const here = document.getElementById("keys-here");
@@ -24,8 +24,29 @@ if (told) {
   const why = document.getElementById("push-why");
   told.closest("p").hidden = !pushPossible();
   if (pushPossible()) told.checked = pushed();
+  const more = document.getElementById("push-more");
+  const ticks = () => [...more.querySelectorAll("input[type=checkbox]")];
+  const showMore = async () => {
+    const chosen = told.checked ? await toldOf() : null;
+    more.hidden = chosen === null;
+    for (const tick of ticks()) tick.checked = chosen?.includes(tick.value) ?? false;
+  };
+  if (told.checked) showMore();
   told.addEventListener("change", async () => {
     why.textContent = told.checked ? await startPush() : ((await endPush()), "");
     told.checked = told.checked && why.textContent === "";
+    await showMore();
+  });
+  let sent = Promise.resolve(); // one after the other: the last choice is the one that holds
+  more.addEventListener("change", () => {
+    sent = sent.then(async () => {
+      why.textContent = await chooseCampsites(ticks().filter((tick) => tick.checked).map((tick) => tick.value));
+    });
+  });
+  const test = document.getElementById("push-test");
+  const said = document.getElementById("push-said");
+  test.addEventListener("click", async () => {
+    said.textContent = "On its way …";
+    said.textContent = (await testPush()) || "Sent: it comes without a sound.";
   });
 }

@@ -69,16 +69,40 @@ export async function startPush() {
   await navigator.serviceWorker.ready;
   const raw = Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
   const known = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: raw }).catch(() => null);
-  if (!known) return "The browser’s push service does not answer.";
+  if (!known) return "This browser’s push service does not answer: notices need the internet. Try again later.";
   const answer = await post("/account/push", known.toJSON());
   if (!answer?.ok) return "The server did not take it: try again.";
   localStorage.setItem(PUSH, user);
   return "";
 }
 
+/** The campsites that this device is told of, none for all; null where it is told nothing. */
+export async function toldOf() {
+  const known = await subscription();
+  const answer = known && (await post("/account/push/mine", { endpoint: known.endpoint }));
+  return answer?.ok ? (await answer.json()).campsites : null;
+}
+
+/** Choose them. Returns what stands in the way, or "". */
+export async function chooseCampsites(campsites) {
+  const known = await subscription();
+  const answer = known && (await post("/account/push", { ...known.toJSON(), campsites }));
+  return answer?.ok ? "" : "Your choice did not reach the server: try again.";
+}
+
+/** Have a quiet message sent to this device. Returns what went wrong, or "". */
+export async function testPush() {
+  const known = await subscription();
+  const answer = known && (await post("/account/push/test", { endpoint: known.endpoint }));
+  if (answer?.ok) return "";
+  return (await answer?.json().catch(() => null))?.detail ?? "The server does not answer: try again.";
+}
+
+const subscription = async () => (await registered)?.pushManager?.getSubscription();
+
 export async function endPush() {
   localStorage.removeItem(PUSH);
-  const known = await (await registered)?.pushManager?.getSubscription();
+  const known = await subscription();
   if (!known) return;
   await post("/account/push/end", { endpoint: known.endpoint });
   await known.unsubscribe();

@@ -4,12 +4,14 @@ const text = document.getElementById("areas-text");
 const pen = document.getElementById("pen");
 const kind = document.getElementById("pen-kind");
 const name = document.getElementById("pen-name");
+const open = document.getElementById("pen-corners"); // of a shape that is not closed yet: sent along, never read there
 let corners = [];
 
 const round = (value) => Math.round(Math.min(1, Math.max(0, value)) * 1000) / 1000;
 
 function show() {
   pen.setAttribute("points", corners.map(([x, y]) => `${100 * x},${100 * y}`).join(" "));
+  open.value = corners.length ? JSON.stringify(corners) : "";
 }
 
 /** The text with a line added at the end of a section; `masks: []` and `zones: {}` become lists. */
@@ -44,6 +46,10 @@ if (draw?.hasAttribute("data-drawing")) {
   draw.querySelector(".picture").addEventListener("click", (event) => {
     const place = event.currentTarget.getBoundingClientRect();
     corners.push([round((event.clientX - place.left) / place.width), round((event.clientY - place.top) / place.height)]);
+    show();
+  });
+  open.addEventListener("change", () => {
+    corners = JSON.parse(open.value || "[]"); // they come back after a login
     show();
   });
   document.getElementById("pen-close").addEventListener("click", close);

@@ -1,5 +1,5 @@
 // The state renews itself. When it cannot, the page says that it must not be relied on.
-const EVERY_MS = 20_000;
+const EVERY_MS = 10_000;
 const STALE_MS = 90_000;
 const stale = document.getElementById("stale");
 let renewed = performance.now();
@@ -13,7 +13,7 @@ async function renew() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const state = document.getElementById("state");
     const fresh = page.getElementById("state");
-    const words = (element) => element.querySelector("h2").textContent;
+    const words = (element) => element.className + element.querySelector("h2").textContent + (element.querySelector(".unwatched")?.textContent ?? "");
     if (words(state) !== words(fresh)) location.replace(address); // the advice changes too
     else state.querySelector(".as-of").textContent = fresh.querySelector(".as-of").textContent;
     stale.textContent = page.getElementById("stale").textContent;

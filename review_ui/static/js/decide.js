@@ -1,6 +1,6 @@
 // Decision forms: sent by script where scripts run, so that nothing is lost without a network; plain forms elsewhere.
-import { refresh } from "./live.js";
 import { submit, takeBack, unsent, words } from "./outbox.js";
+import { refresh } from "./refresh.js";
 
 const SAY_AFTER_MS = 400; // an answer that comes sooner says more
 
@@ -67,7 +67,7 @@ document.addEventListener("decision", ({ detail }) => {
   if (panel) {
     document.addEventListener("htmx:after:swap", () => document.getElementById("verdict")?.focus(), { once: true });
   }
-  refresh(`alert:${detail.entry.alert}`);
+  refresh(`alert:${detail.entry.alert}`, { now: true });
 });
 
 /** The question is open again, without the server. */

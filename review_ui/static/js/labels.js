@@ -51,6 +51,11 @@ list.addEventListener("submit", async (event) => {
     answer = null;
   }
   card.removeAttribute("aria-busy");
+  if (answer?.status === 401) {
+    // The session has ended: sent as a plain form, the edit is kept through the login.
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "action", value: event.submitter.value }));
+    return form.submit();
+  }
   if (!answer?.ok) {
     const notice = document.getElementById("notice");
     notice.textContent = "That edit did not reach the server. Try again, or reload the page.";
@@ -58,8 +63,11 @@ list.addEventListener("submit", async (event) => {
     return;
   }
   const part = new DOMParser().parseFromString(`<ol>${await answer.text()}</ol>`, "text/html");
-  const fresh = part.querySelector("[data-card]");
+  // The first is the one that was edited; others of the same visit may have been edited with it.
+  const all = [...part.querySelectorAll("[data-card]")];
+  const fresh = all.shift();
   document.getElementById("draft").replaceWith(part.getElementById("draft"));
+  for (const other of all) document.getElementById(other.id)?.replaceWith(other);
   card.replaceWith(fresh);
   fresh.focus();
 });

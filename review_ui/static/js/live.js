@@ -1,17 +1,20 @@
 // The live stream: what happened is fetched from the server at once; how old the page is, is always said.
+import { refresh } from "./refresh.js";
 import { beep } from "./sound.js";
 import { follow, resume } from "./stream.js";
 import { age, keptAt, serverNow, setServerTime, setText } from "./time.js";
 
 const SILENT_AFTER_S = 6; // the server speaks every two seconds
-const REFRESH_EVERY_MS = 400; // a burst of events is one look
+const GATHER_MS = 30; // a burst of events is one piece of work
+const GROWS_MS = 5000; // an alert whose animal is still in view gets new frames, which nobody announces
 
 const lamp = document.getElementById("live");
 const own = location.pathname;
 const openedAt = Number(document.body.dataset.now) || serverNow();
 let heardAt = null;
-let refreshDue = false;
-let refreshedAt = 0;
+let arrived = []; // what the stream has told and the page has not looked at yet
+let raised = 0; // alerts since the page was opened
+let fetchedAt = performance.now(); // when the page last got something new
 
 export function connect() {
   follow(document.body.dataset.seq, (happened) => {
@@ -24,30 +27,20 @@ export function connect() {
   sayKept();
 }
 
-export function refresh(subject) {
-  refreshDue = refreshDue ? new Set([...refreshDue, subject]) : new Set([subject]);
-  const wait = Math.max(0, refreshedAt + REFRESH_EVERY_MS - performance.now());
-  if (refreshDue.size === 1 && wait === 0) fetchParts();
-  else setTimeout(fetchParts, wait);
-}
-
-function fetchParts() {
-  if (!refreshDue) return;
-  const subjects = refreshDue;
-  refreshDue = false;
-  refreshedAt = performance.now();
-  for (const part of document.querySelectorAll('[hx-trigger="refresh-now"]')) {
-    const about = part.dataset.liveSubject;
-    if (!about || subjects.has("*") || subjects.has(about)) part.dispatchEvent(new CustomEvent("refresh-now"));
-  }
-}
-
 function onLedger(happened) {
-  if (happened.kind === "alert.raised") {
+  if (arrived.push(happened) === 1) setTimeout(settle, GATHER_MS);
+}
+
+function settle() {
+  const news = arrived;
+  arrived = [];
+  const alerts = news.filter((happened) => happened.kind === "alert.raised").length;
+  if (alerts) {
+    raised += alerts;
     beep();
-    if (own !== "/") announce("A new alert is waiting.");
+    if (own !== "/") announce(raised === 1 ? "A new alert is waiting." : `${raised} new alerts since you opened this page.`);
   }
-  refresh(happened.subject);
+  refresh(news.map((happened) => happened.subject));
 }
 
 /** What may be seen has changed, or too much was missed: everything anew, and nothing kept for later. */
@@ -75,6 +68,15 @@ function showLamp() {
   if (state === "still") return; // "as of", as the server has written it
   if (lamp.dataset.state !== state) lamp.dataset.state = state;
   setText(lamp.lastElementChild, state === "live" ? "Live" : `Not live for ${age(silence)}`);
+}
+
+/** The queue follows what is still in view. What somebody may not see is not on the page, and asks for nothing. */
+function followGrowing() {
+  const growing = document.querySelector("#watch [data-grows]");
+  if (!growing || document.hidden || lamp?.dataset.state !== "live") return;
+  if (performance.now() - fetchedAt < GROWS_MS) return;
+  fetchedAt = performance.now();
+  refresh(growing.id.replace("-", ":"));
 }
 
 /** A page that was kept on this device is never mistaken for the present. */
@@ -108,7 +110,8 @@ function announce(words) {
 // A part that has arrived: the count in the title and beside "Watch", and a mark on alerts that are new here.
 const known = new Set([...document.querySelectorAll("[id^=alert-]")].map((element) => element.id));
 document.addEventListener("htmx:after:swap", () => {
-  const waiting = document.getElementById("banner")?.dataset.waitingNow;
+  fetchedAt = performance.now();
+  const waiting = (document.getElementById("watch") ?? document.getElementById("banner"))?.dataset.waitingNow;
   for (const badge of document.querySelectorAll("[data-waiting]")) {
     setText(badge, waiting);
     badge.hidden = waiting === "0";
@@ -116,12 +119,14 @@ document.addEventListener("htmx:after:swap", () => {
   document.title = document.title.replace(/^(\(\d+\) )?/, waiting === "0" ? "" : `(${waiting}) `);
   if (waiting === "0") navigator.clearAppBadge?.().catch(() => {});
   else navigator.setAppBadge?.(Number(waiting)).catch(() => {});
-  for (const element of document.querySelectorAll("[id^=alert-]")) {
-    if (known.has(element.id)) continue;
+  const fresh = [...document.querySelectorAll("[id^=alert-]")].filter((element) => !known.has(element.id));
+  for (const element of fresh) {
     known.add(element.id);
     element.classList.add("arrived");
-    setText(document.getElementById("said"), `New alert: ${element.querySelector("h3").textContent}`);
   }
+  if (!fresh.length) return;
+  const first = fresh[0].querySelector("h3").textContent;
+  setText(document.getElementById("said"), fresh.length === 1 ? `New alert: ${first}` : `${fresh.length} new alerts: ${first}, and more`);
 });
 document.addEventListener("htmx:response:error", (event) => {
   const status = event.detail?.ctx?.response?.status;
@@ -130,3 +135,4 @@ document.addEventListener("htmx:response:error", (event) => {
 
 window.addEventListener("pageshow", (event) => event.persisted && (resume(), refresh("*")));
 setInterval(showLamp, 1000);
+setInterval(followGrowing, 1000);

@@ -3,6 +3,7 @@ import "./theme.js";
 import "./time.js";
 import "./outbox.js";
 import "./decide.js";
+import "./kept.js";
 import { fetchAhead } from "./app.js";
 import { connect } from "./live.js";
 import { onKey } from "./keys.js";

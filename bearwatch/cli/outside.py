@@ -1,0 +1,28 @@
+"""Call a service elsewhere while all is well that authority needs, so that it misses a site that is gone."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from bearwatch.outside import Caller
+from bearwatch.processes import begin
+from core.redis_client import connect
+from db.session import Database
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The environment says everything."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM. Without an address nobody elsewhere is told anything."""
+    process = begin("outside")
+    if process.config.outside.ping_url is None:
+        log.warning("nobody elsewhere will notice when this whole site is lost: `outside: ping_url` is not set")
+    database = Database(process.settings.database)
+    Caller(process.config.outside, database, connect(process.settings.redis)).run(process.stop)
+    database.close()
+    return 0

@@ -1,0 +1,50 @@
+"""One labelled picture, and how much its label surprises the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+from core.messages import Box
+from review_ui.labels.vocabulary import Label, Source
+
+SMALLEST_SHARE: Final = 1e-3
+"""Scores this close to 0 or 1 count as this, so that a loss stays a number that can be compared."""
+NO_SCORE: Final = 0.5
+"""Thumbnails of audits carry no score: they are neither surprising nor not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One labelled picture. ``item`` names it for good; ``score`` is the model's for a bear, None if it gave none."""
+
+    item: str
+    media: str | None
+    box: Box | None
+    camera_id: str
+    campsite_id: str
+    captured_at: float
+    label: Label
+    source: Source
+    probability: float
+    score: float | None
+    model: str
+    infrared: bool | None = None
+    alert_id: int | None = None
+    visit: int | None = None
+    """The encounter that it is from; several pictures of one visit are labelled one by one."""
+    doubted: bool = False
+    """A sighting says another animal than the decision."""
+    kept: bool = False
+    """Somebody has looked at it again and kept it."""
+    removed: bool = False
+    changed_by: int | None = None
+    """The applied change that last touched it."""
+
+    @property
+    def loss(self) -> float:
+        """How much the label surprises the model: minus the logarithm of what it gave to bear, or to no bear."""
+        score = NO_SCORE if self.score is None else self.score
+        share = score if self.label is Label.BEAR else 1.0 - score
+        return -log(max(SMALLEST_SHARE, share))

@@ -1,0 +1,116 @@
+"""What must be kept so that it can be read again, sealed with the site's key: the secrets of second factors.
+
+Passwords, tokens and recovery codes are kept as hashes; the secret of an authenticator app cannot be, the server works
+out codes from it. It is sealed with AES-256-GCM under a key that the database does not hold, and bound to whose it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from core.settings import Settings
+
+KEY_FILE: Final = "secret.key"
+_VERSION: Final = "v1"
+_NONCE_BYTES: Final = 12
+
+
+class LostKey(Exception):
+    """Something was sealed with another key than this site has now. The message says how to help."""
+
+
+class SecretBox:
+    """Seals and opens. The key is looked for at first use: most requests need none.
+
+    ``given`` is the key from the environment; without one ``file`` holds it, made at the first sealing.
+    """
+
+    def __init__(self, given: str | None, file: Path) -> None:
+        self._given = given
+        self._file = file
+
+    @classmethod
+    def of(cls, settings: Settings) -> SecretBox:
+        """As the settings say."""
+        given = settings.bearwatch_secret_key
+        return cls(given.get_secret_value() if given else None, settings.bearwatch_data / KEY_FILE)
+
+    def seal(self, text: str, whose: str) -> str:
+        """``v1.KEY.SEALED``: which key it was, then nonce and ciphertext. ``whose`` must be given again to open it."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        key = self._key(make=True)
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + AESGCM(_cipher_key(key)).encrypt(nonce, text.encode(), whose.encode())
+        return ".".join((_VERSION, _name(key), base64.urlsafe_b64encode(sealed).decode()))
+
+    def open(self, sealed: str, whose: str) -> str:
+        """What was sealed. Raises :class:`LostKey` when it was sealed with another key, for another, or was altered."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        _, name, body = sealed.split(".", 2)
+        key = self._key(make=False)
+        if not key or name != _name(key):
+            raise LostKey(_HELP)
+        data = base64.urlsafe_b64decode(body)
+        try:
+            return AESGCM(_cipher_key(key)).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], whose.encode()).decode()
+        except InvalidTag:
+            raise LostKey(_HELP) from None
+
+    def fits(self, sealed: str) -> bool:
+        """Whether this site's key is the one that something was sealed with."""
+        key = self._key(make=False)
+        return bool(key) and sealed.split(".", 2)[1] == _name(key)
+
+    def _key(self, *, make: bool) -> bytes:
+        if self._given is not None:
+            return self._given.encode()
+        try:
+            return self._file.read_bytes().strip()
+        except FileNotFoundError:
+            return _made(self._file) if make else b""
+
+
+def is_sealed(text: str) -> bool:
+    """Whether something was sealed; base32 secrets from before have no dot."""
+    return text.startswith(f"{_VERSION}.")
+
+
+def _made(file: Path) -> bytes:
+    """A fresh key in its file, readable by its owner only. Of several processes at once one makes it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(secrets.token_urlsafe(32) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(fresh, file)
+    except FileExistsError:
+        pass  # another process was faster: its key holds
+    finally:
+        fresh.unlink()
+    return file.read_bytes().strip()
+
+
+def _cipher_key(key: bytes) -> bytes:
+    return hashlib.sha256(b"bearwatch second factor\0" + key).digest()
+
+
+def _name(key: bytes) -> str:
+    """Tells keys apart without telling anything of them."""
+    return hashlib.sha256(b"bearwatch key name\0" + key).hexdigest()[:8]
+
+
+_HELP: Final = (
+    "The second factor of this account cannot be read: it was sealed with another key than this site has now. "
+    "A recovery code still opens a login, and an administrator can switch the second factor off on the page People."
+)

@@ -1,0 +1,42 @@
+"""The label cleaner in a real browser: one click for all pictures of a visit, without leaving the page."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from db.models import Alert, AlertStatus, EncounterFrame, LabelEdit
+from review_ui.labels.visits import PICTURES
+from tests.browser.night import Night
+
+
+def _long_visit(night: Night) -> None:
+    """A rejected alert whose pictures were taken some seconds apart."""
+    alert = night.alert()
+    with night.database.write() as session:
+        row = session.get_one(Alert, alert)
+        row.status = AlertStatus.REJECTED
+        frames = select(EncounterFrame).where(EncounterFrame.encounter_id == row.encounter_id)
+        for number, frame in enumerate(session.scalars(frames.order_by(EncounterFrame.captured_at))):
+            frame.captured_at += 5.0 * number
+            frame.media = f"2027-01-15/upper-creek/{uuid.uuid4().hex}.jpg" if number else frame.media
+
+
+def test_a_name_for_all_pictures_of_a_visit_shows_on_all_their_cards_at_once(night: Night) -> None:
+    _long_visit(night)
+    page = night.page("/labels")
+    cards = page.locator("[data-card]")
+    expect(cards).to_have_count(PICTURES)
+    first = cards.first
+    first.get_by_label("the same for the 2 other pictures of this visit").check()
+    first.get_by_role("combobox").select_option("raccoon")
+    first.get_by_role("button", name="Relabel").click()
+    expect(page.locator(".pencilled", has_text="Raccoon")).to_have_count(PICTURES)
+    expect(page.locator("#draft")).to_contain_text(str(PICTURES))
+    page.keyboard.press("z")  # the first card has the focus: its edit alone is taken out
+    expect(page.locator(".pencilled")).to_have_count(PICTURES - 1)
+    with night.database.read() as session:
+        assert {edit.after for edit in session.scalars(select(LabelEdit))} == {"raccoon"}
+    assert night.complaints == []
