@@ -36,6 +36,7 @@ from rollout.gates import GateResult, Outcome
 from rollout.leases import write_leases
 from rollout.road import Road
 from rollout.service import perform
+from rollout.sight import Sighted, note
 from rollout.state import State
 from rollout.store import append, load
 from rollout.transitions import decide
@@ -133,6 +134,8 @@ def ticks(folder: Path, database: Database, plan: Plan, days: int, count: int = 
             session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
         append(session, State(), year.events, [event.by for event in year.events])
         write_leases(session, year.state, year.now, plan.road.lease_ttl_s, plan.road.defaults.sight)
+        seen = Sighted(year.now + 600.0, START)  # the tracker would renew it: the ticks are all before that
+        note(session, dict.fromkeys(plan.config.cameras, seen))
     with EmbeddedRedis(folder) as server:
         client = connect(server.url)
         fresh = Database(str(database.url))

@@ -65,7 +65,7 @@ class Handover:
     next_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: `rollout.evolve` copies it by its dictionary
 class State:
     """Where the road stands. The beginning is the default: in shadow, nothing read, nothing granted."""
 

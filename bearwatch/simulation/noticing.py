@@ -32,10 +32,11 @@ PROMISED_S: Final[Mapping[str, float]] = {
     "redis": SightTimes().within.nominal_s + TICK_S,
     "lapsed": SightTimes().within.nominal_s + TICK_S,
     "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
+    "detector": SightTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + LOOK_EVERY_S) + TICK_S,
     "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
 }
-"""By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a path that fails
-silently and for a lost machine that nobody elsewhere misses nothing is promised."""
+"""By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a lost machine that
+nobody elsewhere misses nothing is promised."""
 
 
 def promised_s(cause: str) -> float:

@@ -67,10 +67,7 @@ def test_status_names_the_cameras_whose_authority_rests(place: Database, capsys:
     now = now_s()
     assert rollout(capsys, "status")[1]["resting"] == []
     with place.write() as session:
-        camera, campsite = session.execute(select(Camera.id, Camera.campsite_id).order_by(Camera.id)).first() or (
-            "",
-            "",
-        )
+        camera, campsite = session.execute(select(Camera.id, Camera.campsite_id).limit(1)).one()
         grant(session, campsite, Mode.ASSISTED, now - 100, now + 3600)
         rest_on_sight(session, campsite)
         session.get_one(AuthorityLease, campsite).only_cameras = [camera]

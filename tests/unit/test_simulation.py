@@ -162,7 +162,7 @@ def test_a_controller_that_restarts_in_time_changes_nothing(calm: Season) -> Non
 def test_a_path_that_goes_blind_silently_is_found_by_the_second_planted_clip() -> None:
     result = season(CALM, fault("detector", 6 * 3600.0)).result
     assert result.trips["canary_clip"] == 1
-    assert 60.0 < result.longest_unknown_s["detector"] <= 900.0 + 2 * 75.0 + 5.0
+    assert 60.0 < result.longest_unknown_s["detector"] <= noticing.PROMISED_S["detector"] == 900.0 + 2 * 75.0 + 5.0
 
 
 def test_a_drifting_model_loses_its_authority_soon() -> None:
