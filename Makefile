@@ -22,9 +22,10 @@ demo: $(VENV)/.demo $(filter $(VENV)/.detector,$(VENV)/.$(DEMO_SET)) ## set up, 
 site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, faster statistics, logging in elsewhere
 	@printf 'Ready: %s init, check, up\n' $(BIN)/bearwatch
 
+# Three at once also on two cores: a third of the time tests wait for servers and browsers.
 test: $(VENV)/.dev ## set up, then pass the whole test suite
 	@scripts/ensure-chromium
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .
