@@ -12,7 +12,7 @@ from typing import Any
 from core.config import Config
 
 HEALTH: list[dict[str, Any]] = [
-    {"metric": "inference_latency_p99_s", "op": "<=", "value": 5, "min_samples": 1000},
+    {"metric": "inference_latency_p99_s", "op": "<=", "value": 5, "min_samples": 50},
     {"metric": "alert_end_to_end_p99_s", "op": "<=", "value": 30, "min_samples": 20},
     {"metric": "camera_uptime", "op": ">=", "value": 0.97},
     {"metric": "audit_done_over_due", "op": ">=", "value": 0.9},
@@ -20,6 +20,8 @@ HEALTH: list[dict[str, Any]] = [
     {"metric": "canary_clip_recall", "op": ">=", "value": 1.0, "window": "24h"},
     {"metric": "manual_watch_drill_age_d", "op": "<=", "value": 30},
 ]
+SENT: dict[str, Any] = {"metric": "delivery_latency_p99_s", "op": "<=", "value": 60}
+"""Not asked of a single day: where no bear comes, nothing is sent."""
 SHADOW: list[dict[str, Any]] = [
     {"metric": "encounters_blind", "op": ">=", "value": 46},
     {"metric": "recall_blind", "bound": "cp_lower", "op": ">=", "value": 0.9},
@@ -44,15 +46,18 @@ ONE_WEEK: list[dict[str, Any]] = [
     {"metric": "recall_blind_cumulative", "bound": "cp_lower", "op": ">=", "value": 0.9},
     {"metric": "false_alarms_per_camera_day", "bound": "quasipoisson_upper", "op": "<=", "value": 0.5},
     {"metric": "appeals_upheld_open", "op": "==", "value": 0},
+    SENT,
 ]
 ONE_MONTH: list[dict[str, Any]] = [
     {"metric": "recall_blind_cumulative", "bound": "eprocess", "e_min": 20, "r0": 0.9},
     {"metric": "recall_audit_cumulative", "bound": "gamma_lower", "op": ">=", "value": 0.8},
     {"metric": "loop_e", "op": "<", "value": 20},
     {"metric": "selected_label_share", "op": "<=", "value": 0.7},
+    SENT,
 ]
 OVERSEEN: list[dict[str, Any]] = [
     {"metric": "camper_warning_precision", "bound": "cp_lower", "op": ">=", "value": 0.8, "min_n": 30},
+    SENT,
 ]
 
 

@@ -29,7 +29,7 @@ from rollout.evidence.visits import Seen, Visit
 from rollout.evidence.weighted import audited_recall
 from rollout.gates import GateResult, Outcome, assess_gate
 from rollout.measured import Measured
-from rollout.spec import Gate
+from rollout.spec import Gate, SightTimes
 
 RULE = EvidenceRule()
 
@@ -257,10 +257,12 @@ def operations(
     *, days: float, cameras: int, uptime: float, open_breakers: int, canary: float, drill_age_d: float
 ) -> dict[str, Measured]:
     """What machines and people report of a stage."""
+    clips = DAY_S / SightTimes().clips_every.nominal_s * days * cameras
     values: Iterator[tuple[str, float, float]] = iter(
         (
-            ("inference_latency_p99_s", 0.4, 86400.0 * days * cameras),
-            ("alert_end_to_end_p99_s", 3.0, 24.0 * days * cameras),
+            ("inference_latency_p99_s", 0.4, clips),
+            ("alert_end_to_end_p99_s", 3.0, clips),
+            ("delivery_latency_p99_s", 4.0, 1.0),
             ("camera_uptime", uptime, days * cameras),
             ("audit_done_over_due", 0.97, SHEETS_A_DAY * days),
             ("open_breakers", float(open_breakers), 1.0),

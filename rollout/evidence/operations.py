@@ -45,23 +45,36 @@ def nearest_rank(values: Sequence[float], share: float) -> float:
 
 
 def end_to_end(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
-    """From the capture of the deciding frame to the ranger's queue. What waited out an outage counts with its wait."""
+    """From the capture of the deciding frame to the ranger's queue. What waited out an outage counts with its wait.
+
+    Planted clips count too, up to their decision: a quiet campsite has too few alerts to say anything.
+    """
     rows = session.execute(
         select(Alert.created_at - Alert.captured_at, Encounter.late)
         .join(Encounter, Encounter.id == Alert.encounter_id)
         .where(Alert.campsite_id.in_(campsites), Alert.created_at >= since, Alert.created_at <= now)
     ).all()
     late = sum(1 for _, is_late in rows if is_late)
-    return _percentile(
-        "alert_end_to_end_p99_s", [seconds for seconds, _ in rows], "alerts", "no alert was raised", late
-    )
+    seconds = [*(seconds for seconds, _ in rows), *_planted(session, campsites, since, now)]
+    return _percentile("alert_end_to_end_p99_s", seconds, "alerts and clips", "no alert was raised", late)
 
 
 def inference_latency(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
-    """From capture to the decided encounter: of the planted clips, which go the whole way every hour on every camera,
-    and of the encounters themselves, as far as their alerts tell.
+    """From capture to the decided encounter: of the planted clips, which go the whole way on every camera, and of the
+    encounters themselves, as far as their alerts tell.
     """
-    planted = session.scalars(
+    planted = _planted(session, campsites, since, now)
+    real = session.scalars(
+        select(Alert.created_at - Alert.captured_at)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(Alert.campsite_id.in_(campsites), Alert.created_at >= since, Alert.created_at <= now, ~Encounter.late)
+    ).all()
+    return _percentile("inference_latency_p99_s", [*planted, *real], "clips and encounters", "nothing was decided", 0)
+
+
+def _planted(session: Session, campsites: Collection[str], since: float, now: float) -> list[float]:
+    """From capture to decision, of every planted clip that was seen."""
+    rows = session.scalars(
         select(CanaryRun.latency_s)
         .join(Camera, Camera.id == CanaryRun.camera_id)
         .where(
@@ -70,14 +83,8 @@ def inference_latency(session: Session, campsites: Collection[str], since: float
             CanaryRun.planted_at >= since,
             CanaryRun.planted_at <= now,
         )
-    ).all()
-    real = session.scalars(
-        select(Alert.created_at - Alert.captured_at)
-        .join(Encounter, Encounter.id == Alert.encounter_id)
-        .where(Alert.campsite_id.in_(campsites), Alert.created_at >= since, Alert.created_at <= now, ~Encounter.late)
-    ).all()
-    seconds = [each for each in (*planted, *real) if each is not None]
-    return _percentile("inference_latency_p99_s", seconds, "clips and encounters", "nothing was decided", 0)
+    )
+    return [each for each in rows if each is not None]
 
 
 def delivery_latency(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:

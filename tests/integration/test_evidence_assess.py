@@ -7,7 +7,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import AlertStatus, Audience, CameraHour, Delivery, DeliveryKind, DeliveryStatus, Mode, RolloutEvent
+from db.models import (
+    AlertStatus,
+    Audience,
+    CameraHour,
+    CanaryRun,
+    Delivery,
+    DeliveryKind,
+    DeliveryStatus,
+    Mode,
+    RolloutEvent,
+)
 from db.session import Database
 from review_ui.sightings import Entered, seal_of
 from rollout.events import HandoverBegan, WatchTaken, kind_of, to_json
@@ -15,8 +25,11 @@ from rollout.evidence import assess
 from rollout.evidence.comparison import Intervals
 from rollout.evidence.intervals import Interval
 from rollout.evidence.seals import digest_of_sighting
+from rollout.gates import Outcome, assess_gate
 from rollout.measured import METRICS, Measured
 from rollout.places import Place
+from rollout.shipped import HEALTH
+from rollout.spec import Gate, SightTimes
 from tests.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 from tests.factories import T0
 from tests.places import add_user
@@ -242,6 +255,23 @@ def test_running_is_measured_from_the_rows(season: Database) -> None:
     assert found["camera_uptime"].value == pytest.approx(1.0, abs=0.01)
     assert _assess(season)["camera_uptime"].value == pytest.approx(14 / 21, abs=0.01)
     assert found["complaints_per_camera_day"].value == 0.0
+
+
+def test_a_quiet_day_at_one_camera_has_enough_clips_for_the_gates_of_latency(season: Database) -> None:
+    """The gates of the shipped road, looked at six hours before the end of a campsite's day on which nothing came."""
+    clips_every_s = SightTimes().clips_every.nominal_s
+    with season.write() as session:
+        for number in range(int(0.75 * DAY_S / clips_every_s)):
+            session.add(
+                CanaryRun(
+                    camera_id="lower-meadow", planted_at=END + number * clips_every_s, frames=12, background="camera",
+                    seen=True, seen_at=END + number * clips_every_s + 0.7, latency_s=0.7, peak_score=0.9, model=MODEL,
+                )
+            )  # fmt: skip
+    found = _assess(season, since=END, campsites=["lower-pines"], now=END + 0.75 * DAY_S)
+    gates = [Gate.model_validate(each) for each in HEALTH if str(each["metric"]).endswith("latency_p99_s")]
+    gates += [Gate.model_validate(each) for each in HEALTH if each["metric"] == "alert_end_to_end_p99_s"]
+    assert [assess_gate(gate, found[gate.metric]).outcome for gate in gates] == [Outcome.PASSED] * 2
 
 
 def test_labels_and_effort_show_whether_the_model_steers_what_is_looked_at(season: Database) -> None:
