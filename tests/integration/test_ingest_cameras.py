@@ -162,7 +162,8 @@ def test_most_pictures_of_a_walking_bear_are_sent(record: Record) -> None:
 def test_capture_times_and_sequences_of_every_camera_only_grow(record: Record) -> None:
     for name in {frame.camera for frame in record.frames}:
         frames = sorted((frame for frame in record.frames if frame.camera == name), key=lambda frame: frame.sequence)
-        assert [frame.sequence for frame in frames] == list(range(len(frames)))
+        first = frames[0].sequence  # nobody takes frames here: where the play takes long, the stream sheds its oldest
+        assert [frame.sequence for frame in frames] == list(range(first, first + len(frames)))
         captured = [frame.captured_at for frame in frames if frame.reason is not Reason.AUDIT]
         assert captured == sorted(set(captured))
 
