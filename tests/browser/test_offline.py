@@ -78,6 +78,26 @@ def test_a_decision_that_never_left_is_taken_back_and_one_that_may_have_is_undon
         assert session.scalars(select(Review.verdict).order_by(Review.id)).all() == ["bear", "undo"]
 
 
+def test_an_undo_of_what_has_just_arrived_is_not_lost(night: Night) -> None:
+    """The answer came, and the page has not been drawn anew yet: it still offers to take back what is on its way."""
+    number = night.alert()
+    page = night.page(f"/alerts/{number}")
+    is_live(page)
+    picture_is_there(page)
+    held: list[Route] = []
+    page.route("**/decisions", lambda route: held.append(route), times=1)
+    page.route("**/panel", lambda _route: None)
+    page.keyboard.press("b")
+    undo = page.locator(".on-its-way").get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    with page.expect_response("**/decisions"):
+        held[0].continue_()
+    soon(page, lambda: page.evaluate("localStorage.getItem('bearwatch.outbox')") == "[]")
+    assert night.status(number) == "confirmed"
+    undo.click()
+    soon(page, lambda: night.status(number) == "open")
+
+
 def test_what_was_kept_is_forgotten_at_sign_out_and_on_going_on_watch(night: Night) -> None:
     number = night.alert()
     page = night.page(f"/alerts/{number}")

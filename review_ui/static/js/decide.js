@@ -41,7 +41,7 @@ function sayUnsent(form) {
   undo.addEventListener("click", () => {
     undo.setAttribute("aria-disabled", "true");
     said.textContent = "Taken back";
-    takeBack(entry.alert);
+    takeBack(entry);
   }, { once: true });
   line.append(said, " ", undo);
   form.after(line);

@@ -35,13 +35,17 @@ export function unsent(alert) {
   return read().filter((each) => each.user === user && each.alert === alert).at(-1) ?? null;
 }
 
-/** Take an unsent decision back: it is dropped when it never left, else an undo follows it. */
-export function takeBack(alert) {
-  const last = unsent(alert);
-  if (!last || last.verdict === "undo") return;
-  if (last.tried) return submit({ ...last, verdict: "undo", seen_version: last.seen_version + 1, key: newKey() });
-  write(read().filter((each) => each.key !== last.key));
-  document.dispatchEvent(new CustomEvent("decision", { detail: { entry: last, outcome: "dropped", answer: {} } }));
+/** Take a decision back: it is dropped when it never left, else an undo follows it; also when it has just arrived. */
+export function takeBack(entry) {
+  const kept = read();
+  if (kept.some((each) => each.user === user && each.alert === entry.alert && each.verdict === "undo")) return;
+  if (kept.some((each) => each.key === entry.key && !each.tried)) {
+    write(kept.filter((each) => each.key !== entry.key));
+    document.dispatchEvent(new CustomEvent("decision", { detail: { entry, outcome: "dropped", answer: {} } }));
+    return;
+  }
+  const { alert, name, seen_version } = entry;
+  submit({ alert, name, verdict: "undo", seen_version: seen_version + 1, key: newKey() });
 }
 
 function newKey() {
@@ -59,9 +63,9 @@ async function flushHere() {
   if (sending) return;
   sending = true;
   try {
-    for (const entry of read().filter((each) => each.user === user)) {
-      if (!(await send(entry))) break; // in order: an undo never overtakes what it takes back
-    }
+    // In order: an undo never overtakes what it takes back. Read anew each time: what was dropped meanwhile stays here.
+    const first = () => read().find((each) => each.user === user);
+    for (let entry = first(); entry && (await send(entry)); ) entry = first();
   } finally {
     sending = false;
     show();
