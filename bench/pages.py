@@ -234,7 +234,6 @@ class Run:
     wrote_s: float
     writer_cpu_s: float
     spent: Spent
-    painted: list[Row]
 
 
 def measure(pages: int, rate: float, seconds: float, *, with_paint: bool, fetch: bool) -> dict[str, list[Row]]:
@@ -252,9 +251,8 @@ def measure(pages: int, rate: float, seconds: float, *, with_paint: bool, fetch:
                     time.sleep(SETTLE_S)
                     pids = {"server": server, "pages": listeners, "writer and ranger": os.getpid()}
                     run = _run(database, settings, port, cookies[0], to_pages, pids, rate, seconds)
-                run.painted = painted
                 to_server.send("stop")
-    return _tables(run, pages)
+    return _tables(run, pages, painted)
 
 
 def _run(
@@ -279,7 +277,7 @@ def _run(
     time.sleep(LATE_S)
     spent = meter.read()
     to_pages.send("stop")
-    return Run(committed, to_pages.recv(), decided_s, wrote_s, cpu_s, spent, [])
+    return Run(committed, to_pages.recv(), decided_s, wrote_s, cpu_s, spent)
 
 
 def _people(database: Database, count: int) -> list[str]:
@@ -311,7 +309,7 @@ def _process(function: Callable[..., None], *arguments: Any) -> Iterator[tuple[i
         process.terminate()
 
 
-def _tables(run: Run, pages: int) -> dict[str, list[Row]]:
+def _tables(run: Run, pages: int, painted: Sequence[Row]) -> dict[str, list[Row]]:
     alerts, arrivals = len(run.committed), run.heard.arrivals
     waits = [at - run.committed[number] for number, ats in arrivals.items() for at in ats if number in run.committed]
     rows = [_row("alert committed to page told", waits, 1000), _row("decision acknowledged", run.decided_s, 100)]
@@ -325,7 +323,7 @@ def _tables(run: Run, pages: int) -> dict[str, list[Row]]:
         for name, s in spent.items()
     ]
     return {
-        "Live pages": [*rows, *run.painted],
+        "Live pages": [*rows, *painted],
         "What they were told": [held],
         "CPU time": cpu,
         "The machine": [run.spent.row()],

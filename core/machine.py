@@ -23,6 +23,8 @@ from core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
+PREFIX: Final = "machine:"
+"""So begins the name of a machine's heartbeat; its host name follows."""
 REPORT_EVERY_S: Final = 10.0
 HOTTEST_CREDIBLE_C: Final = 150.0
 SLOWED_FOR_S: Final = 60.0
@@ -81,6 +83,11 @@ def times_throttled(cpus: Path) -> int | None:
     return int(max(told)) if told else None
 
 
+def number_of(value: Any) -> float | None:
+    """A fact of a heartbeat as a number; None where the machine does not tell."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 class MachineReporter:
     """Reports this machine for as long as the process lives, on a thread of its own.
 
@@ -91,7 +98,7 @@ class MachineReporter:
         self._telemetry = Telemetry(client)
         self._disk = disk
         self._shards = list(shards)
-        self._name = f"machine:{name or socket.gethostname()}"
+        self._name = f"{PREFIX}{name or socket.gethostname()}"
         self._expected = 0
         self._throttles: int | None = None
         self._slowed_at = float("-inf")

@@ -62,7 +62,6 @@ class SelfProof:
     def __init__(self, engine: Engine, bundle: ModelBundle, threshold: float | None) -> None:
         self._engine, self._bundle, self._threshold = engine, bundle, threshold
         self.last = UNPROVEN
-        self._tried = False
         self._due_at = -math.inf
 
     def renew(self, steady_s: float) -> Proof:
@@ -70,10 +69,11 @@ class SelfProof:
         if steady_s < self._due_at:
             return self.last
         bear, empty, why = self._try()
-        failed = 0 if not why else (self.last.failed if self._tried else 0) + 1
-        if bool(why) != bool(self.last.why) or not self._tried:
+        first = self.last is UNPROVEN
+        failed = 0 if not why else (0 if first else self.last.failed) + 1
+        if first or bool(why) != bool(self.last.why):
             log.log(logging.ERROR if why else logging.INFO, "self-proof: %s", why or "passed")
-        self.last, self._tried = Proof(bear, empty, failed, why), True
+        self.last = Proof(bear, empty, failed, why)
         self._due_at = steady_s + (AGAIN_AFTER_S if why else EVERY_S)
         return self.last
 

@@ -7,17 +7,18 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from core.messages import FrameScores, Reason
-from rollout.sight import Sighted, known, note
+from rollout.sight import Sighted, known, least_within_s, note
 
 SHORTEST_S = 30.0
-"""A picture handled later than this proves nothing about now, and a pause longer than this is a gap."""
+"""A picture handled later than this (or than two keepalives, if that is longer) proves nothing about now, and a pause
+longer than this is a gap."""
 
 
 class Watched:
     """The cameras of one shard. What has changed is written with the next flush."""
 
     def __init__(self, keepalive_s: float) -> None:
-        self._within_s = max(SHORTEST_S, 2 * keepalive_s + 3)  # so much a road asks for at least
+        self._within_s = max(SHORTEST_S, least_within_s(keepalive_s))
         self._sights: dict[str, Sighted] = {}
         self._changed: set[str] = set()
 

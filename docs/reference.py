@@ -20,6 +20,7 @@ from core.settings import Settings
 from db.models import Role
 from review_ui.app import MODULES
 from review_ui.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
+from review_ui.routes import every_route
 from review_ui.routes.metrics import METRICS as PAGE_METRICS
 from review_ui.site import require, signed_in, visitor
 from rollout import spec
@@ -179,14 +180,7 @@ def _api() -> Iterator[str]:
 
 
 def _routes(app: FastAPI) -> list[APIRoute]:
-    found: list[APIRoute] = []
-    routers: list[Any] = [app.router]
-    while routers:
-        for route in routers.pop(0).routes:
-            if isinstance(route, APIRoute):
-                found.append(route)
-            elif hasattr(route, "original_router"):
-                routers.append(route.original_router)
+    found = [route for route in every_route(app) if isinstance(route, APIRoute)]
     return sorted(found, key=lambda route: (route.path, sorted(route.methods or ())))
 
 

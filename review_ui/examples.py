@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from review_ui.examples_labels import LABEL_EXAMPLES
-from review_ui.examples_record import RECORD_EXAMPLES
+from review_ui.examples_record import CAMERA, RECORD_EXAMPLES
 from review_ui.examples_road import ROAD_EXAMPLES
 
 _ALERT: Final = {
@@ -60,15 +60,7 @@ _TOKEN: Final = {
     "expires_at": 1807776000.0,
     "last_used_at": None,
 }
-_CAMERA: Final = {
-    "id": "upper-creek",
-    "name": "Creek",
-    "campsite": "upper-pines",
-    "seeing": "sees",
-    "why": "",
-    "content_age_s": 0.4,
-    "unwatched_s": None,
-}
+_CAMERA: Final = {**CAMERA, "unwatched_s": None}
 
 _WEATHER: Final = {
     "region": "sierra",

@@ -6,6 +6,14 @@ from typing import Any, Final
 
 _PICTURE: Final = "/media/2027-01-15/upper-creek/0f3c1d2e4b5a69788796a5b4c3d2e1f0.jpg"
 _DIGEST: Final = "3f9a1c5e7b2d4860a1b2c3d4e5f60718293a4b5c6d7e8f900112233445566778"
+CAMERA: Final = {
+    "id": "upper-creek",
+    "name": "Creek",
+    "campsite": "upper-pines",
+    "seeing": "sees",
+    "why": "",
+    "content_age_s": 0.4,
+}
 _MODEL: Final = {
     "name": "campsite@224:3f9a1c5e",
     "digest": _DIGEST,
@@ -53,12 +61,7 @@ RECORD_EXAMPLES: Final[dict[str, Any]] = {
         "weather": [],
     },
     "CameraFileOut": {
-        "id": "upper-creek",
-        "name": "Creek",
-        "campsite": "upper-pines",
-        "seeing": "sees",
-        "why": "",
-        "content_age_s": 0.4,
+        **CAMERA,
         "width": 640,
         "height": 360,
         "source_fps": 15.0,

@@ -70,8 +70,3 @@ GROUPS: Final = (
     )),
 )  # fmt: skip
 EVERYWHERE: Final = (Key(("?",), "This help"), Key(("Esc",), "Close"))
-
-
-def help_for(path: str) -> list[Group]:
-    """The groups of the help: those of the page that one is on come first."""
-    return sorted(GROUPS, key=lambda group: not group.here(path))

@@ -273,7 +273,8 @@ class LiveHub:
     def _cameras_news(self) -> _CamerasNews:
         now = self.clock()
         with self.database.read() as session:
-            modes, lacks = modes_now(session, self.board, now), lacking(session, now)
+            lacks = lacking(session, now)
+            modes = modes_now(session, self.board, now, lacks)
         return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now, lacks)), tuple(modes))
 
 

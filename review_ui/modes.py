@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -10,22 +11,27 @@ from db.models import Mode
 from review_ui.board import CameraBoard, ModeView
 from rollout.authority import authority
 from rollout.permission import switched_off
-from rollout.sight import lacking
+from rollout.sight import Lack, lacking
 from rollout.state import State
 from rollout.store import load
 
 
-def modes_now(session: Session, board: CameraBoard, now: float) -> list[ModeView]:
-    """What holds at each campsite: the authority granted there, whether any camera sees, and who watches instead."""
+def modes_now(
+    session: Session, board: CameraBoard, now: float, lacks: Mapping[str, Lack] | None = None
+) -> list[ModeView]:
+    """What holds at each campsite: the authority granted there, whether any camera sees, and who watches instead.
+
+    ``lacks``: :func:`~rollout.sight.lacking` at this moment, where the caller has it already.
+    """
     granted = {campsite: authority(session, campsite, now) for campsite in board.config.campsites}
-    paged, lacks = _paged(load(session)), lacking(session, now)
+    paged = _paged(load(session))
     return [
         replace(
             view,
             handover=paged.get(view.campsite_id),
             switched_off=view.mode is not Mode.SHADOW and switched_off(session, view.campsite_id, now),
         )
-        for view in board.modes(granted, now, lacks)
+        for view in board.modes(granted, now, lacking(session, now) if lacks is None else lacks)
     ]
 
 

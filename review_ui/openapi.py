@@ -69,10 +69,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             known = operation["responses"].setdefault(status, {"description": words})
             if status == "422":
                 known["description"] = words
-            known["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            known["content"] = _no()
         for status in operation["responses"].keys() & {"409", "429"}:
-            no = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-            operation["responses"][status]["content"] = no
+            operation["responses"][status]["content"] = _no()
     for name, example in EXAMPLES.items():
         if name in schemas:
             schemas[name]["examples"] = [example]
@@ -82,6 +81,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for name in set(schemas) - _used(document):
         del schemas[name]
     return document
+
+
+def _no() -> dict[str, Any]:
+    """What an answer says that is a no."""
+    return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 def _show_answers(operation: dict[str, Any], said: Any) -> None:

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.clock import civil
-from review_ui.keys import EVERYWHERE, help_for
+from review_ui.keys import EVERYWHERE, GROUPS
 from review_ui.places import MORE
 from review_ui.words import STATUS_WORDS, VERDICT_WORDS, age, count
 
@@ -88,7 +88,7 @@ def _environment() -> tuple[Environment, str]:
         status_words=STATUS_WORDS,
         themes=THEMES,
         more_places=MORE,
-        key_help=help_for,
+        key_groups=GROUPS,
         keys_everywhere=EVERYWHERE,
     )
     return environment, version

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 WORDS: Final = Words("Bearwatch", "Look at the queue.")
 TEST_WORDS: Final = Words("Bearwatch", "A test: this device is told of new alerts.", quiet=True)
-DEFAULT_CONTACT: Final = "https://localhost"
-"""Whom a push service is told to write to where nothing is configured."""
 MOST_DEVICES: Final = 10
 """Of one person; the oldest gives way."""
 FRESH_S: Final = 600.0
@@ -93,21 +91,17 @@ def subscribe(
         record(session, at=now, kind="push.asked", subject=f"push:{row.id}", actor=f"user:{account.id}")
 
 
-def unsubscribe(session: Session, account: Account, endpoint: str, now: float) -> bool:
-    """Tell this browser no more; False when it was not told."""
-    digest = Device(endpoint, "", "").digest
-    mine = (Subscription.endpoint_digest == digest, Subscription.user_id == account.id)
-    gone = session.scalars(delete(Subscription).where(*mine).returning(Subscription.id)).one_or_none()
+def unsubscribe(session: Session, account: Account, endpoint: str, now: float) -> None:
+    """Tell this browser no more."""
+    mine = delete(Subscription).where(_own(account, endpoint)).returning(Subscription.id)
+    gone = session.scalars(mine).one_or_none()
     if gone is not None:
         record(session, at=now, kind="push.ended", subject=f"push:{gone}", actor=f"user:{account.id}")
-    return gone is not None
 
 
 def own_device(session: Session, account: Account, endpoint: str) -> Subscription | None:
     """A browser of this person that is told, by its address."""
-    digest = Device(endpoint, "", "").digest
-    mine = (Subscription.endpoint_digest == digest, Subscription.user_id == account.id)
-    return session.scalar(select(Subscription).where(*mine))
+    return session.scalar(select(Subscription).where(_own(account, endpoint)))
 
 
 def try_out(database: Database, account: Account, endpoint: str, sender: Sender, now: float) -> str:
@@ -208,12 +202,9 @@ def hearers(
 class Pusher:
     """Tells devices of new alerts; :meth:`step` is called about once a second, by the jobs."""
 
-    def __init__(
-        self, database: Database, services: str, contact: str, required: Collection[str] = (), at_once: int = 8
-    ) -> None:
+    def __init__(self, database: Database, sender: Sender, required: Collection[str] = (), at_once: int = 8) -> None:
         self.database = database
-        self.services = services
-        self.contact = contact
+        self.sender = sender
         self.required = required
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="push")
         self._untold: list[News] = []
@@ -240,7 +231,7 @@ class Pusher:
             key = _key(session)
         if key is None:
             return 0
-        answers = list(self._pool.map(lambda each: self._post(key, each[1], now), due))
+        answers = list(self._pool.map(lambda each: send(key, each[1], WORDS, self.sender, now), due))
         told = 0
         for (number, _, alerts), answer in zip(due, answers, strict=True):
             self._answered[number] = now
@@ -268,9 +259,6 @@ class Pusher:
                     found.setdefault(number, (Device(row.endpoint, row.p256dh, row.auth), set()))[1].add(new.alert_id)
         return [(number, device, frozenset(alerts)) for number, (device, alerts) in found.items()]
 
-    def _post(self, key: SiteKey, device: Device, now: float) -> int | None:
-        return send(key, device, WORDS, Sender(self.services, self.contact), now)
-
     def _mark(self, number: int, now: float) -> None:
         with self.database.write() as session:
             session.execute(update(Subscription).where(Subscription.id == number).values(sent_at=now))
@@ -280,6 +268,11 @@ class Pusher:
             mine = delete(Subscription).where(Subscription.id == number).returning(Subscription.id)
             if session.scalars(mine).one_or_none() is not None:
                 record(session, at=now, kind="push.ended", subject=f"push:{number}", actor="system")
+
+
+def _own(account: Account, endpoint: str) -> ColumnElement[bool]:
+    """Condition on :class:`~db.models.PushSubscription`: this browser, asked for by this person."""
+    return and_(Subscription.endpoint_digest == Device(endpoint, "", "").digest, Subscription.user_id == account.id)
 
 
 def _key(session: Session) -> SiteKey | None:

@@ -10,10 +10,12 @@ import urllib.request
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
+from core.settings import Settings
 from review_ui.push_sealing import SiteKey, seal, vapid
+from rollout.direct import DIRECT
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,8 @@ LIVES_S: Final = 600
 """How long a push service keeps a message for a device that is away."""
 ANSWER_WITHIN_S: Final = 10.0
 GONE: Final = (404, 410)
+DEFAULT_CONTACT: Final = "https://localhost"
+"""Whom a push service is told to write to where nothing is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Sender:
 
     services: str
     contact: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As this site is configured."""
+        contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or DEFAULT_CONTACT
+        return cls(settings.bearwatch_push_services, contact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ def send(key: SiteKey, device: Device, words: Words, sender: Sender, now: float)
         method="POST",
     )
     try:
-        with _OPENER.open(request, timeout=ANSWER_WITHIN_S) as answer:
+        with DIRECT.open(request, timeout=ANSWER_WITHIN_S) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -102,15 +112,3 @@ def send(key: SiteKey, device: Device, words: Words, sender: Sender, now: float)
     except (OSError, HTTPException) as error:
         log.warning("push service %s does not answer: %s", device.service, error)
         return None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A push service that forwards could forward anywhere."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
-        """Never."""
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirects)

@@ -45,7 +45,14 @@ _PAGES: Final = tuple(
     )
 )
 """Where each form stands. A form that is not named here is not kept; the login then leads to the watch page."""
-_SECRETS: Final = frozenset({"password", "old", "new", "again", "code"})
+_SECRETS: Final = {
+    "password": ("Your password, once more", "current-password"),
+    "old": ("The password you have", "current-password"),
+    "new": ("New password", "new-password"),
+    "again": ("New password, once more", "new-password"),
+    "code": ("The code that your app shows now", "one-time-code"),
+}
+"""By field, what it is called when it has to be typed again, and what a browser may fill in."""
 _MOST_FIELDS: Final = 700
 """More than the most marks that a contact sheet can carry."""
 
@@ -75,6 +82,11 @@ class KeptForm:
     def first(self, name: str) -> str:
         """A field's value, the first one of several; empty when there is none."""
         return next((value for key, value in self.fields if key == name), "")
+
+    @property
+    def asked(self) -> list[tuple[str, str, str]]:
+        """The secrets that must be typed again: field, label, and what a browser may fill in."""
+        return [(name, *_SECRETS[name]) for name in self.asks]
 
     def pack(self) -> str:
         """As text for a hidden field."""

@@ -9,9 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.models import LookReason
 from review_ui.site import Site
-from rollout.looked import keep, last
-from rollout.looks import look
-from rollout.store import load
+from rollout.looking import look_if_older
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +34,4 @@ def look_now(site: Site) -> None:
 
 
 def _look(site: Site, older_than_s: float) -> None:
-    road, now = site.road.road(), site.clock()
-    with site.database.read() as session:
-        state = load(session)
-        earlier = last(session, road, state, now)
-        if state.model is None or (earlier is not None and now - earlier.at < older_than_s):
-            return
-        found = look(session, road, state, now)
-    with site.database.write() as session:
-        keep(session, road, found, LookReason.ASKED)
+    look_if_older(site.database, site.road.road(), site.clock(), older_than_s, LookReason.ASKED)

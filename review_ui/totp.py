@@ -67,9 +67,9 @@ def picture(name: str, secret: str) -> str:
     return segno.make(address, error="m").svg_data_uri(scale=5, border=3, light="#fff", dark="#000")
 
 
-def is_lost(box: SecretBox, user: User) -> bool:
+def is_lost(box: SecretBox, sealed: str | None) -> bool:
     """Whether somebody's second factor cannot be read any more: the site's key is another one."""
-    return bool(user.totp_sealed) and is_sealed(user.totp_sealed or "") and not box.fits(user.totp_sealed or "")
+    return sealed is not None and is_sealed(sealed) and not box.fits(sealed)
 
 
 def confirm(session: Session, box: SecretBox, account: Account, code: str, now: float) -> list[str]:
@@ -78,9 +78,7 @@ def confirm(session: Session, box: SecretBox, account: Account, code: str, now: 
     Raises :class:`WrongCode`, and :class:`~review_ui.secretbox.LostKey` when the key has changed meanwhile.
     """
     user = session.get_one(User, account.id)
-    if user.totp_sealed is None or user.totp_confirmed_at is not None:
-        raise WrongCode
-    if not _use_step(session, box, user, code, now):
+    if user.totp_confirmed_at is not None or not _use_step(session, box, user, code, now):
         raise WrongCode
     user.totp_confirmed_at = now
     codes = _new_recovery_codes(session, user.id)
@@ -164,7 +162,7 @@ def seal_what_is_clear(database: Database, box: SecretBox) -> int:
         known = select(User.id, User.name, User.totp_sealed).where(User.totp_sealed.is_not(None)).order_by(User.name)
         kept = session.execute(known).all()
     clear = [(user_id, secret) for user_id, _, secret in kept if secret and not is_sealed(secret)]
-    lost = [name for _, name, secret in kept if secret and is_sealed(secret) and not box.fits(secret)]
+    lost = [name for _, name, secret in kept if is_lost(box, secret)]
     if lost:
         log.error(
             "%d second factors were sealed with another key than this site has: give back BEARWATCH_SECRET_KEY, or the "

@@ -156,8 +156,7 @@ def answer(session: Session, appeal: Appeal, user_id: int, verdict: Verdict, now
 
 def may_answer(session: Session, appeal: Appeal, user_id: int) -> bool:
     """Whether somebody may take a second look: they have decided nothing about its alert themselves."""
-    mine = select(Review.id).where(Review.alert_id == appeal.alert_id, Review.user_id == user_id)
-    return appeal.first_user_id != user_id and session.scalar(mine.limit(1)) is None
+    return session.scalar(select(Appeal.id).where(Appeal.id == appeal.id, _not_by(user_id))) is not None
 
 
 def unsettled(session: Session, hidden: Collection[str]) -> Sequence[Appeal]:

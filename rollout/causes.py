@@ -33,11 +33,7 @@ def _reader(heard: Heard, config: Config, camera: str) -> str:
 
 
 def _detectors(heard: Heard, shard: int) -> str:
-    here = [
-        facts
-        for name, facts in heard.heartbeats.items()
-        if name.startswith("detector:") and shard in facts.get("shards", (shard,)) and _fresh(heard, facts)
-    ]
+    here = heard.detectors(heard.at, SILENT_S, shard)
     if not here:
         return "no detector reports"
     failing = [facts["proof"]["why"] for facts in here if facts.get("proof") and not facts["proof"]["ok"]]

@@ -16,12 +16,13 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import apprise
 
 from core.config import without_credentials
+from rollout.direct import DIRECT
 from rollout.mqtt import LINES, NotDelivered, host_and_prefix
 
 SEND_WITHIN_S: Final = 30.0
@@ -123,7 +124,7 @@ def _webhook(message: Message, now: float) -> None:
         },
     )
     try:
-        with _OPENER.open(request, timeout=SEND_WITHIN_S):
+        with DIRECT.open(request, timeout=SEND_WITHIN_S):
             pass
     except urllib.error.HTTPError as error:
         error.close()
@@ -141,15 +142,3 @@ def _address(target: str) -> tuple[str, str]:
         raise NotDelivered("a signed webhook is written hmac+https://host/path?key=SECRET", permanent=True)
     rest = urlencode([(name, value) for name, value in query if name != "key"])
     return urlunsplit((parts.scheme.removeprefix("hmac+"), parts.netloc, parts.path or "/", rest, "")), key
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A signed message goes where it was addressed to, and nowhere else."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
-        return None
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirects)

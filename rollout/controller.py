@@ -260,11 +260,7 @@ def running_model(heard: Heard, now: float) -> str | None:
 
     Several at once are named together: they are no model that any evidence is about.
     """
-    models = {
-        str(facts["model"])
-        for name, facts in heard.heartbeats.items()
-        if name.startswith("detector:") and facts.get("model") and now - float(facts.get("at", 0.0)) <= FRESH_BEAT_S
-    }
+    models = {str(facts["model"]) for facts in heard.detectors(now, FRESH_BEAT_S) if facts.get("model")}
     return " + ".join(sorted(models)) or None
 
 

@@ -65,13 +65,31 @@ class Looker:
 
     def look_if_due(self, road: Road, now: float) -> bool:
         """Look and write it down, unless no model runs or somebody has looked at this stage within the hour."""
-        with self.database.read() as session:
-            state = load(session)
-            earlier = last(session, road, state, now)
-            if state.model is None or (earlier is not None and earlier.at <= now < earlier.at + EVERY_S):
-                return False
-            found = look(session, road, state, now, self.measures)
+        if not look_if_older(self.database, road, now, EVERY_S, LookReason.HOURLY, self.measures):
+            return False
         with self.database.write() as session:
-            keep(session, road, found, LookReason.HOURLY)
             thin(session, now)
         return True
+
+
+def look_if_older(
+    database: Database,
+    road: Road,
+    now: float,
+    older_than_s: float,
+    reason: LookReason,
+    measures: Sequence[Measure] | None = None,
+) -> bool:
+    """Look and write it down, unless no model runs or the last look at this stage is younger than ``older_than_s``.
+
+    A look of the future, from before the clock was set back, counts for nothing. Returns whether there was a look.
+    """
+    with database.read() as session:
+        state = load(session)
+        earlier = last(session, road, state, now)
+        if state.model is None or (earlier is not None and earlier.at <= now < earlier.at + older_than_s):
+            return False
+        found = look(session, road, state, now, measures)
+    with database.write() as session:
+        keep(session, road, found, reason)
+    return True

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from core.clock import hour_start
 from core.config import Config
+from core.machine import PREFIX, number_of
 from db.models import CameraCount, GpuSample, MachineSample, QueueSample
 from rollout.breakers.heard import Heard
 
-PREFIX: Final = "machine:"
 FRESH_S: Final = 60.0
 _COUNTER: Final = re.compile(r'bearwatch_frames_(sent|dropped|scored)_total\{.*\bcamera="([^"]+)"')
 
@@ -41,7 +41,7 @@ def write_minute(session: Session, config: Config, heard: Heard, counters: Mappi
     if queues:
         session.execute(insert(QueueSample), queues)
     for name, facts in heard.heartbeats.items():
-        if name.startswith(PREFIX) and now - (_real(facts.get("at")) or 0.0) <= FRESH_S:
+        if name.startswith(PREFIX) and now - (number_of(facts.get("at")) or 0.0) <= FRESH_S:
             session.add_all(_machine(minute, name.removeprefix(PREFIX)[:80], facts))
     _count_frames(session, config, counters, float(hour_start(now)))
     return True
@@ -54,10 +54,10 @@ def _machine(minute: int, name: str, facts: Mapping[str, Any]) -> list[MachineSa
     machine = MachineSample(
         minute=minute,
         machine=name,
-        load=_real(facts.get("load")),
-        cpu_c=_real(facts.get("cpu_c")),
-        memory_used=_real(facts.get("memory_used")),
-        disk_free=_real(facts.get("disk_free")),
+        load=number_of(facts.get("load")),
+        cpu_c=number_of(facts.get("cpu_c")),
+        memory_used=number_of(facts.get("memory_used")),
+        disk_free=number_of(facts.get("disk_free")),
         gpus=_whole(facts.get("gpus")),
         gpus_expected=_whole(facts.get("gpus_expected")),
         throttled=throttled if isinstance(throttled, bool) else None,
@@ -66,7 +66,7 @@ def _machine(minute: int, name: str, facts: Mapping[str, Any]) -> list[MachineSa
 
 
 def _gpu(minute: int, name: str, number: int, facts: Mapping[str, Any]) -> GpuSample | None:
-    celsius = _real(facts.get("celsius"))
+    celsius = number_of(facts.get("celsius"))
     if celsius is None:
         return None
     return GpuSample(
@@ -74,8 +74,8 @@ def _gpu(minute: int, name: str, number: int, facts: Mapping[str, Any]) -> GpuSa
         machine=name,
         gpu=number,
         celsius=celsius,
-        busy=_real(facts.get("busy")),
-        memory=_real(facts.get("memory")),
+        busy=number_of(facts.get("busy")),
+        memory=number_of(facts.get("memory")),
     )
 
 
@@ -93,10 +93,6 @@ def _count_frames(session: Session, config: Config, counters: Mapping[str, int],
         session.execute(insert(CameraCount), rows)
 
 
-def _real(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _whole(value: Any) -> int | None:
-    found = _real(value)
+    found = number_of(value)
     return None if found is None else int(found)

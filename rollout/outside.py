@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import IO, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import redis
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
 from db.session import Database
+from rollout.direct import DIRECT
 from rollout.leases import died_at, expiries
 from rollout.state import Phase
 from rollout.store import load
@@ -102,7 +103,7 @@ def call(address: str, facts: Mapping[str, Any]) -> None:
     body = json.dumps(facts).encode()
     request = urllib.request.Request(address, data=body, headers={"Content-Type": "application/json"}, method="POST")
     try:
-        with _OPENER.open(request, timeout=CALL_WITHIN_S) as answer:
+        with DIRECT.open(request, timeout=CALL_WITHIN_S) as answer:
             answer.read(1024)
     except urllib.error.HTTPError as error:
         error.close()
@@ -115,15 +116,3 @@ def call(address: str, facts: Mapping[str, Any]) -> None:
 def host(address: str) -> str:
     """What may be shown of an address."""
     return urlsplit(address).hostname or "the address"
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The secret in an address goes to whom it was written for."""
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
-        return None
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirects)

@@ -74,9 +74,9 @@ def advised(session: Session, campsite_id: str, now: float, camera_id: str | Non
     2. Of a camera that the stage does not reach they are told nothing: it is in the shadow stage, and whoever watches
        there watches it blind.
     """
-    lease = session.get(AuthorityLease, campsite_id)
-    if not advising(session, campsite_id) or lease is None:
+    if not advising(session, campsite_id):
         return False
+    lease = session.get_one(AuthorityLease, campsite_id)
     some = None if camera_id is None else advising_cameras(session, lease)
     if some is not None and camera_id not in some:
         return False

@@ -17,6 +17,7 @@ from rollout.breakers.budget import fitted, too_eager
 from rollout.places import Place, Places, campsites_of, common, together, within
 from rollout.road import STRENGTH, Keeper, Road, digest_of
 from rollout.road import Stage as RoadStage
+from rollout.sight import least_within_s
 from rollout.spec import RolloutSection, Scope
 
 
@@ -244,7 +245,7 @@ def _budget(section: RolloutSection, sites: int, found: list[Misfit]) -> None:
 
 def _sight(section: RolloutSection, config: Config, found: list[Misfit]) -> None:
     """A camera in front of which nothing moves sends a picture each ``keepalive_s``: two of them may go missing."""
-    least = 2 * config.motion.keepalive_s + 3
+    least = least_within_s(config.motion.keepalive_s)
     if section.defaults.sight.within.nominal_s < least:
         path: KeyPath = ("defaults", "sight", "within")
         why = f"shorter than two keepalives and 3 s (motion: keepalive_s); write {math.ceil(least)}s or more"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from fastapi.testclient import TestClient
 
 from core.config import Config
 from db.models import AuthorityLease, Role
@@ -107,3 +110,13 @@ def road_stage(
     """The application with its road; ``config`` comes from :func:`with_road`."""
     with stage(database, with_road(config, STAGES if stages is None else stages), redis_url, data) as page:
         yield RoadStage(page)
+
+
+def fields(browser: TestClient, **more: Any) -> dict[str, Any]:
+    """The hidden fields of the page's forms, as a browser would send them."""
+    text = browser.get("/rollout").text
+    epoch = re.search(r'name="epoch" value="(\d+)"', text)
+    key = re.search(r'name="idempotency_key" value="([^"]+)"', text)
+    assert epoch, text
+    assert key, text
+    return {"epoch": epoch[1], "idempotency_key": key[1], **more}

@@ -39,7 +39,8 @@ from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.push import DEFAULT_CONTACT, Pusher
+from review_ui.push import Pusher
+from review_ui.push_sending import Sender
 from rollout.alerts import chase
 from rollout.controller import Plan
 from rollout.mqtt import LINES
@@ -147,8 +148,7 @@ def _push(process: Process) -> None:
     if not settings.bearwatch_push_services:
         return
     database = Database(settings.database)
-    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or DEFAULT_CONTACT
-    pusher = Pusher(database, settings.bearwatch_push_services, contact, settings.second_factor_roles)
+    pusher = Pusher(database, Sender.of(settings), settings.second_factor_roles)
     while not process.stop.wait(1):
         try:
             pusher.step(now_s())

@@ -51,7 +51,7 @@ def unnoticed(rows: Sequence[Row]) -> str:
     causes = sorted({cause for row in rows for cause in row.longest_unknown_s}, key=[*_CAUSES].index)
     parts, y = [], 64.0
     for cause in causes:
-        parts.append(_text(_LEFT - 12, y + _LINE * len(policies) / 2 + 2, _CAUSES.get(cause, cause), "end"))
+        parts.append(_text(_LEFT - 12, y + _LINE * len(policies) / 2 + 2, _CAUSES[cause], "end"))
         for policy in policies:
             longest = max((row.longest_unknown_s.get(cause, 0.0) for row in rows if row.policy == policy), default=0.0)
             end = _log_x(longest)

@@ -38,8 +38,11 @@ def find(session: Session, items: Collection[str], sight: Visible, now: float) -
 
 def visit(session: Session, item: str, sight: Visible, now: float) -> list[Labelled]:
     """A label and the others of its visit, itself first; empty when there is none such."""
-    others = of_visits(session, sight, visits_of(session, {item}))
-    named = find(session, {item, *(each.item for each in others)}, sight, now)
+    if numbers := visits_of(session, {item}):
+        edited = applied_edits(session)
+        named = {each.item: edit_of(each, edited) for each in of_visits(session, sight, numbers)}
+    else:
+        named = find(session, {item}, sight, now)
     return [named.pop(item), *named.values()] if item in named else []
 
 

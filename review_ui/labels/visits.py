@@ -46,6 +46,8 @@ class Seen:
 
 def of_visits(session: Session, sight: Visible, only: Collection[int] | None = None) -> list[Labelled]:
     """The labels of all visits that this viewer may see now, or of ``only`` some encounters; several pictures each."""
+    if only is not None and not only:
+        return []
     sightings = _sightings(session, sight.hidden)
     chosen = true() if only is None else Encounter.id.in_(only)
     firsts = [*_decided(session, sight, sightings, chosen), *_unknown(session, sight, sightings, chosen)]

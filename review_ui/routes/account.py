@@ -230,7 +230,7 @@ def _page(
             "right_words": RIGHT_WORDS,
             "timezone": next(iter(site.config.regions.values())).timezone,
             "second_factor": user.totp_confirmed_at is not None,
-            "factor_lost": user.totp_confirmed_at is not None and totp.is_lost(site.secrets, user),
+            "factor_lost": user.totp_confirmed_at is not None and totp.is_lost(site.secrets, user.totp_sealed),
             "second_factor_required": account.role in site.settings.second_factor_roles,
             "codes_left": totp.recovery_codes_left(session, account.id),
             "secret": secret,

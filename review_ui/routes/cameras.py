@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import redis
@@ -20,6 +21,7 @@ from review_ui.security import Account
 from review_ui.site import Operator, Site, SiteDep, Viewer
 from review_ui.views.cameras import marks, newest_picture, share, uptime
 from review_ui.views.frame import frame
+from rollout.sight import Lack, lacking
 
 router = APIRouter()
 
@@ -63,11 +65,12 @@ class AreasOut(BaseModel):
 def cameras_page(request: Request, site: SiteDep, account: Viewer) -> Response:
     """All cameras of one's campsites."""
     now = site.clock()
-    views = _theirs(site, account)
     with site.database.read() as session:
+        lacks = lacking(session, now)
+        views = _theirs(site, account, now, lacks)
         hours = uptime(session, [view.id for view in views], now)
         context = {
-            "frame": frame(session, site, account, now),
+            "frame": frame(session, site, account, now, lacks),
             "cameras": views,
             "strips": {key: strip(marks(each)) for key, each in hours.items()},
             "shares": {key: share(each) for key, each in hours.items()},
@@ -143,12 +146,15 @@ def post_areas(site: SiteDep, account: Operator, camera: str, body: Areas) -> Ar
     return AreasOut(yaml=as_yaml(body))
 
 
-def _theirs(site: Site, account: Account) -> list[CameraView]:
-    return [view for view in site.board.cameras(site.clock()) if account.covers(view.campsite_id)]
+def _theirs(site: Site, account: Account, now: float, lacks: Mapping[str, Lack]) -> list[CameraView]:
+    return [view for view in site.board.cameras(now, lacks) if account.covers(view.campsite_id)]
 
 
 def _view(site: Site, account: Account, camera: str) -> CameraView:
-    view = next((each for each in _theirs(site, account) if each.id == camera), None)
+    now = site.clock()
+    with site.database.read() as session:
+        lacks = lacking(session, now)
+    view = next((each for each in _theirs(site, account, now, lacks) if each.id == camera), None)
     if view is None:
         raise HTTPException(404, NO_SUCH_CAMERA)
     return view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -187,6 +187,8 @@ class Card:
     anchor: str
     together: int = 1
     """How many pictures of its visit say the same."""
+    problem: str = ""
+    """Why the edit of it was refused."""
 
 
 def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int = 1) -> Card:
@@ -205,7 +207,8 @@ def _answer(request: Request, site: Site, account: Account, item: str, problem: 
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
         cards = [_card(site, each, draft, _together(each, labels)) for each in labels]
-        context = {"cards": cards, "problem": problem, "draft": draft, "address": "/labels",
+        cards[0] = replace(cards[0], problem=problem)
+        context = {"cards": cards, "draft": draft, "address": "/labels",
                    "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
                    **_words(site, account)}  # fmt: skip
         return site.pages.render(request, "_label_answer.html", context)

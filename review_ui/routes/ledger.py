@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from db.ledger import Verification, verify
+from review_ui.paging import Before, NextBefore, next_after
 from review_ui.security import Account
 from review_ui.site import LedgerReader, Site, SiteDep
 from review_ui.views import record
@@ -27,7 +28,6 @@ VERIFY_S: Final = 5.0
 Kind = Annotated[str, Query(max_length=40)]
 Subject = Annotated[str, Query(max_length=80)]
 Place = Annotated[str, Query(max_length=63)]
-Before = Annotated[int | None, Query(ge=1, lt=2**31)]
 
 
 @router.get("/ledger")
@@ -77,7 +77,7 @@ class LedgerOut(BaseModel):
     """A page of the ledger, newest first."""
 
     entries: list[LedgerEntryOut]
-    next_before: int | None = Field(description="give it as `before` to get older entries; null on the last page")
+    next_before: NextBefore
     until: float | None = Field(description="you watch blind: nothing later than this is shown")
 
 
@@ -108,7 +108,7 @@ def list_ledger(
         entries = record.page(session, reader, _filters(kind, subject, campsite), before, limit)
     return LedgerOut(
         entries=[LedgerEntryOut.model_validate(each.plain()) for each in entries],
-        next_before=entries[-1].seq if len(entries) == limit else None,
+        next_before=next_after([each.seq for each in entries], limit),
         until=reader.until,
     )
 
@@ -173,7 +173,7 @@ def _page(
             "filters": asked,
             "address": urlencode({key: value for key, value in asked.items() if value}),
             "before": before,
-            "older": entries[-1].seq if len(entries) == PAGE else None,
+            "older": next_after([each.seq for each in entries], PAGE),
             "until": reader.until,
             "found": found,
         }

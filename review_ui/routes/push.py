@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from review_ui.pages import STATIC_DIR
-from review_ui.push import DEFAULT_CONTACT, NotAService, own_device, site_key, subscribe, try_out, unsubscribe
+from review_ui.push import NotAService, own_device, site_key, subscribe, try_out, unsubscribe
 from review_ui.push_sealing import BadKey
 from review_ui.push_sending import Device, Sender
 from review_ui.sheets import BUNDLES, parts
@@ -119,10 +119,7 @@ def mine(site: SiteDep, account: SignedIn, body: Which) -> Response:
 @router.post("/account/push/test", include_in_schema=False)
 def test(site: SiteDep, account: SignedIn, body: Which) -> Response:
     """Send a quiet message to this device, at once."""
-    settings = site.settings
-    contact = settings.bearwatch_push_contact or settings.bearwatch_public_url or DEFAULT_CONTACT
-    sender = Sender(settings.bearwatch_push_services, contact)
-    wrong = try_out(site.database, account, body.endpoint, sender, site.clock())
+    wrong = try_out(site.database, account, body.endpoint, Sender.of(site.settings), site.clock())
     return JSONResponse({"detail": wrong}, status_code=409) if wrong else Response(status_code=204)
 
 

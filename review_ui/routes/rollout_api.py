@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
 from review_ui import road_commands as give
 from review_ui.forms import KEY_PATTERN, storable
-from review_ui.paging import Limit, Strict, next_after
+from review_ui.paging import Before, Limit, NextBefore, Strict, next_after
 from review_ui.passwords import LONGEST_PASSWORD
 from review_ui.proof import NotProved, prove
 from review_ui.road_commands import LONGEST_WORDS
@@ -36,7 +36,6 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
     409: {"description": "the road refuses it; `detail` says why and what to do. Nothing was written"}
 }
 PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description": "too many wrong passwords; wait"}}
-Moment = Annotated[int | None, Query(ge=1, lt=2**31, description="the `next_before` of the page before")]
 
 
 class Command(Strict):
@@ -124,7 +123,7 @@ class HistoryOut(BaseModel):
     """A page of events, newest first."""
 
     events: list[EventOut]
-    next_before: int | None = Field(description="null on the last page")
+    next_before: NextBefore
 
 
 class DemandOut(Values):
@@ -177,7 +176,7 @@ def get_plan(site: SiteDep, account: Viewer) -> list[StagePlanOut]:
 
 
 @router.get("/history", summary="What has happened on the road, newest first")
-def get_history(site: SiteDep, account: Viewer, before: Moment = None, limit: Limit = 50) -> HistoryOut:
+def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Limit = 50) -> HistoryOut:
     """Details that are not for you now are empty."""
     with site.database.read() as session:
         entries = history(session, limit, before)

@@ -87,8 +87,9 @@ def _unseen(site: Site, sight: Visible) -> dict[str, str]:
 
 def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
     now = site.clock()
-    around = frame(session, site, account, now)
-    watches, lacks = open_watches(session, account.id, now), lacking(session, now)
+    lacks = lacking(session, now)
+    around = frame(session, site, account, now, lacks)
+    watches = open_watches(session, account.id, now)
     watched = {watch.campsite_id for watch in watches}
     return {
         "frame": around,

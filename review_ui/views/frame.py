@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from review_ui.views.handovers import HandoverOut, handovers
 from review_ui.views.reader import Reader
 from review_ui.visibility import Visible, visible
 from rollout import appeals, campers
+from rollout.sight import Lack
 from rollout.store import load
 
 
@@ -65,7 +67,7 @@ class Frame:
 
     @property
     def unwatched(self) -> list[ModeView]:
-        """Campsites where no camera sees."""
+        """Campsites where no camera sees, or none is watched."""
         return [view for view in self.shown_modes if view.manual_watch]
 
     @property
@@ -84,11 +86,14 @@ class Frame:
         return [camera for view in self.shown_modes if not view.manual_watch for camera in view.blind]
 
 
-def frame(session: Session, site: Site, account: Account, now: float) -> Frame:
-    """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event."""
+def frame(session: Session, site: Site, account: Account, now: float, lacks: Mapping[str, Lack] | None = None) -> Frame:
+    """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event.
+
+    ``lacks``: :func:`~rollout.sight.lacking` at this moment, where the caller has it already.
+    """
     seq = head_seq(session)
     sight = visible(session, account, now)
-    modes = [mode for mode in modes_now(session, site.board, now) if account.covers(mode.campsite_id)]
+    modes = [mode for mode in modes_now(session, site.board, now, lacks) if account.covers(mode.campsite_id)]
     return Frame(
         modes=tuple(modes),
         shape=shape(modes),

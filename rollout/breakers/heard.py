@@ -49,6 +49,16 @@ class Heard:
         ]
         return max(beats, default=None)
 
+    def detectors(self, now: float, within_s: float, shard: int | None = None) -> list[Mapping[str, Any]]:
+        """What the detectors say that have reported within so many seconds; with ``shard``, those that work for it."""
+        return [
+            facts
+            for name, facts in self.heartbeats.items()
+            if name.startswith("detector:")
+            and now - float(facts.get("at", 0.0)) <= within_s
+            and (shard is None or shard in facts.get("shards", (shard,)))
+        ]
+
 
 def listen(client: redis.Redis, config: Config, now: float) -> Heard:
     """Ask Redis. When it is away, the answer says so; nothing is raised."""

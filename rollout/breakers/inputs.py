@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.config import Config
+from core.machine import PREFIX
 from db.models import Alert, AlertStatus, BreakerState, CameraHour, CanaryRun, DeliveryAttempt, Encounter
 from rollout.breakers.costs import spend
 from rollout.breakers.heard import Heard
@@ -176,7 +177,7 @@ def _machines(asked: Gathering) -> dict[Key, Reading]:
     machines = [
         facts
         for name, facts in asked.heard.heartbeats.items()
-        if name.startswith("machine:") and asked.now - float(facts.get("at", 0.0)) < FORGET_MACHINE_S
+        if name.startswith(PREFIX) and asked.now - float(facts.get("at", 0.0)) < FORGET_MACHINE_S
     ]
     found: dict[Key, Reading] = {}
     for unit in asked.places.units(Scope.REGION):
@@ -214,7 +215,7 @@ def _costs(asked: Gathering) -> dict[Key, Reading]:
     if asked.config.costs.budget_day is None:
         return {}
     tried = asked.session.scalar(select(func.count(DeliveryAttempt.id)).where(DeliveryAttempt.at > asked.now - DAY_S))
-    machines = [facts for name, facts in asked.heard.heartbeats.items() if name.startswith("machine:")]
+    machines = [facts for name, facts in asked.heard.heartbeats.items() if name.startswith(PREFIX)]
     gpus = sum(int(facts.get("gpus") or 0) for facts in machines if asked.now - facts["at"] < FORGET_MACHINE_S)
     cost = spend(asked.config.costs, cameras=len(asked.places.site_of), gpus=gpus, messages=tried or 0)
     return {
@@ -274,15 +275,10 @@ def _canaries(asked: Gathering) -> dict[Key, Reading]:
 def _proofs(asked: Gathering) -> dict[Key, Reading]:
     """The worst of the detectors that work for a region now. Where none tells of a proof, there is nothing to read:
     that no detector works is seen by whose pictures it leaves unhandled."""
-    telling = [
-        facts
-        for name, facts in asked.heard.heartbeats.items()
-        if name.startswith("detector:") and facts.get("proof") and asked.now - float(facts["at"]) < FRESH_DETECTOR_S
-    ]
     found: dict[Key, Reading] = {}
     for unit in asked.places.units(Scope.REGION):
         shard = asked.config.regions[unit.id].shard
-        here = [facts for facts in telling if shard in facts.get("shards", (shard,))]
+        here = [facts for facts in asked.heard.detectors(asked.now, FRESH_DETECTOR_S, shard) if facts.get("proof")]
         if here:
             worst = max(float(facts["proof"]["failed"]) for facts in here)
             found["self_proof_failed", unit] = Reading(worst, max(float(facts["at"]) for facts in here))

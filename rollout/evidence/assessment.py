@@ -83,9 +83,8 @@ def assess(
     if unknown:
         known = ", ".join(sorted(observed.timezones)) or "none"
         raise ValueError(f"no evidence can be given for {', '.join(unknown)}: not configured; known campsites: {known}")
-    spans = model_time(session, model, observed.timezones) if model_spans is None else model_spans
-    away = handovers_of(session, now) if handovers is None else handovers
-    case = Case(session, observed, tuple(dict.fromkeys(campsites)), since, model, now, rule, spans, away)
+    asked = tuple(dict.fromkeys(campsites))
+    case = Case.of(session, observed, asked, since, model, now, rule, model_spans, handovers)
     return {measured.metric: measured for measured in case.measure()}
 
 
@@ -102,6 +101,24 @@ class Case:
     rule: EvidenceRule
     spans: Intervals
     handovers: Intervals
+
+    @classmethod
+    def of(
+        cls,
+        session: Session,
+        observed: Observed,
+        campsites: tuple[str, ...],
+        since: float,
+        model: str,
+        now: float,
+        rule: EvidenceRule,
+        model_spans: Intervals | None = None,
+        handovers: Intervals | None = None,
+    ) -> Case:
+        """What :func:`assess` assesses; spans and handovers that are not given are looked up."""
+        spans = model_time(session, model, observed.timezones) if model_spans is None else model_spans
+        away = handovers_of(session, now) if handovers is None else handovers
+        return cls(session, observed, campsites, since, model, now, rule, spans, away)
 
     def measure(self) -> Iterator[Measured]:
         """All metrics, one after the other."""

@@ -12,7 +12,7 @@ from rollout.evidence.comparison import EvidenceRule, Intervals, Judged
 from rollout.evidence.intervals import holds
 from rollout.evidence.matching import Timeline
 from rollout.evidence.recapture import ThirdList
-from rollout.evidence.visits import Seen, visits_of
+from rollout.evidence.visits import Seen, Visit, visits_of
 from rollout.evidence.weighted import audited_recall
 from rollout.measured import Measured
 
@@ -61,8 +61,11 @@ def visit_weights(found: Sequence[Found], gap_s: float) -> dict[int, float]:
     known, so that the division is by too few: the number of missed visits comes out too high rather than too low.
     """
     weight = {each.sheet_id: each.weight for each in found}
-    visits = visits_of((Seen(each.sheet_id, each.campsite, None, each.start, each.end) for each in found), gap_s)
-    return {seen.id: weight[seen.id] / len(visit.seen) for visit in visits for seen in visit.seen}
+    return {seen.id: weight[seen.id] / len(visit.seen) for visit in _visits(found, gap_s) for seen in visit.seen}
+
+
+def _visits(found: Iterable[Found], gap_s: float) -> list[Visit]:
+    return visits_of((Seen(each.sheet_id, each.campsite, None, each.start, each.end) for each in found), gap_s)
 
 
 def third_list(found: Sequence[Found], judged: Iterable[Judged], effort: Intervals, gap_s: float) -> ThirdList:
@@ -77,7 +80,7 @@ def third_list(found: Sequence[Found], judged: Iterable[Judged], effort: Interva
     for each in judged:
         by_site.setdefault(each.visit.campsite, []).append(each)
     seen, unseen = [], []
-    for visit in visits_of((Seen(f.sheet_id, f.campsite, None, f.start, f.end) for f in watched), gap_s):
+    for visit in _visits(watched, gap_s):
         weight = sum(weights[part.id] for part in visit.seen)
         same = [
             each
@@ -120,8 +123,8 @@ def recall_audit(
     factor = len(drawn) / len(certain)
     largest = max(factor / sheet.probability for sheet in certain if sheet.probability)
     weights = visit_weights(missed, rule.gap_s)
-    visits = visits_of((Seen(each.sheet_id, each.campsite, None, each.start, each.end) for each in missed), rule.gap_s)
-    result = audited_recall(seen_visits, list(weights.values()), largest, auditors.lower, len(visits))
+    visits = len(_visits(missed, rule.gap_s))
+    result = audited_recall(seen_visits, list(weights.values()), largest, auditors.lower, visits)
     detail |= {"missed_visits": result.missed, "missed_visits_upper": result.missed_upper, "largest_weight": largest}
     return Measured(metric, result.recall, result.bounds, len(certain), "camera-hours", detail=detail)
 

@@ -88,12 +88,18 @@ def needed_for_evalue(least: float, misses: int, e_pass: float = E_PASS) -> int:
     return _first(misses + 1, lambda n: recall_evalue(n - misses, misses, least) >= e_pass)
 
 
-def anytime_lower(hits: int, misses: int, e_pass: float = E_PASS) -> float:
-    """The largest share against which the e-value passes: a lower bound that may be looked at every day."""
+def anytime_lower(
+    hits: int, misses: int, e_pass: float = E_PASS, *, share_of: Callable[[float], float] | None = None
+) -> float:
+    """The largest share against which the e-value passes: a lower bound that may be looked at every day.
+
+    ``share_of`` says which share of hits to expect where that is not the bounded quantity itself; it grows with it.
+    """
     low, high = 0.0, 1.0
     while high - low > 1e-4:
         middle = (low + high) / 2
-        low, high = (middle, high) if recall_evalue(hits, misses, middle) >= e_pass else (low, middle)
+        share = middle if share_of is None else share_of(middle)
+        low, high = (middle, high) if recall_evalue(hits, misses, share) >= e_pass else (low, middle)
     return low
 
 

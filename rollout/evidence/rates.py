@@ -33,7 +33,7 @@ def rate_log_evalue(count: float, mean: float) -> float:
     return mean + log(more) + lgamma(count + 1.0) - (count + 1.0) * log(mean)
 
 
-def anytime_upper(count: float, exposure: float, e_pass: float = E_PASS) -> float:
+def anytime_upper(count: float, exposure: float) -> float:
     """Upper bound of a rate that may be looked at every day: the smallest rate that the e-value speaks against.
 
     It asks for more exposure than :func:`poisson_upper`: without any event 9.0 instead of 6.0 for a rate of .5, with
@@ -42,11 +42,11 @@ def anytime_upper(count: float, exposure: float, e_pass: float = E_PASS) -> floa
     if exposure <= 0:
         raise ValueError(f"the exposure must be positive, is {exposure}")
     low, high = count, 2.0 * count + 10.0
-    while rate_log_evalue(count, high) < log(e_pass):
+    while rate_log_evalue(count, high) < log(E_PASS):
         low, high = high, 2.0 * high
     while high - low > 1e-4 * high:
         middle = (low + high) / 2
-        low, high = (low, middle) if rate_log_evalue(count, middle) >= log(e_pass) else (middle, high)
+        low, high = (low, middle) if rate_log_evalue(count, middle) >= log(E_PASS) else (middle, high)
     return high / exposure
 
 

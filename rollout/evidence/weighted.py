@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from rollout.evidence.distributions import gamma_quantile
-from rollout.evidence.proportions import CONFIDENCE, E_PASS, recall_evalue
+from rollout.evidence.proportions import CONFIDENCE, anytime_lower
 
 
 def gamma_upper(weights: Iterable[float], largest_weight: float, confidence: float = CONFIDENCE) -> float:
@@ -64,7 +64,7 @@ def audited_recall(
     return AuditedRecall(seen / (seen + missed), seen / (seen + upper), often, missed, upper)
 
 
-def audited_anytime_lower(seen: int, found: int, probability: float, e_pass: float = E_PASS) -> float:
+def audited_anytime_lower(seen: int, found: int, probability: float) -> float:
     """Lower bound of recall that may be looked at every day.
 
     Of the visits that come to be known one after the other, a share is ``seen``, and the rest are missed ones that
@@ -72,9 +72,4 @@ def audited_anytime_lower(seen: int, found: int, probability: float, e_pass: flo
     at most ``r / (r + (1 - r) * probability)``. The bound is the largest ``r`` against which the e-value of the share
     speaks.
     """
-    low, high = 0.0, 1.0
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        share = middle / (middle + (1.0 - middle) * probability)
-        low, high = (middle, high) if recall_evalue(seen, found, share) >= e_pass else (low, middle)
-    return low
+    return anytime_lower(seen, found, share_of=lambda recall: recall / (recall + (1.0 - recall) * probability))

@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from rollout.reports.asked import Asked
-from rollout.reports.document import Answer, Cell, Column, Form, Light, Panel, Panels, Section, Table, table
-from rollout.reports.machines import ORDER, Limit, Machine, limits_of, machines
+from rollout.reports.document import (
+    WORST_FIRST,
+    Answer,
+    Cell,
+    Column,
+    Form,
+    Light,
+    Panel,
+    Panels,
+    Section,
+    Table,
+    table,
+)
+from rollout.reports.machines import Limit, Machine, limits_of, machines
 from rollout.reports.operating import breaker_rows
 from rollout.reports.past_machines import Past, PastMachine, past_of
 from rollout.reports.words import clock, many
@@ -43,7 +55,9 @@ def burning_of(asked: Asked) -> Burning:
     """Ask the database for the period, and what Redis told for now."""
     limits = limits_of(asked.road.breakers)
     past = past_of(asked.session, asked.period.start, asked.period.end, limits)
-    judged = sorted((_judge(asked, each, limits) for each in past.machines), key=lambda each: ORDER.index(each.light))
+    judged = sorted(
+        (_judge(asked, each, limits) for each in past.machines), key=lambda each: WORST_FIRST.index(each.light)
+    )
     return Burning(limits, tuple(machines(asked.heard, limits)), past, tuple(judged))
 
 
@@ -57,7 +71,7 @@ def burning_answer(asked: Asked, found: Burning) -> Answer:
         answers = asked.heard is not None and asked.heard.answers
         words = f"Nobody can say: {'no machine has reported' if answers else 'Redis was not heard'}."
         return Answer("machines", question, Light.RED if tripped else Light.GREY, _and_tripped(words, len(tripped)))
-    said.sort(key=lambda each: ORDER.index(each[1]))
+    said.sort(key=lambda each: WORST_FIRST.index(each[1]))
     wrong = list(dict.fromkeys(f"{name}: {', '.join(reasons)}" for name, _, reasons in said if reasons))
     count = len({name for name, _, _ in said})
     words = f"{'; '.join(wrong)}." if wrong else f"{many(count, 'machine')}, all within limits."
@@ -78,7 +92,7 @@ def _judge(asked: Asked, machine: PastMachine, limits: Sequence[Limit]) -> Judge
         *_missing(machine, zone),
         *_full(machine),
     ]
-    wrong.sort(key=lambda each: ORDER.index(each[0]))
+    wrong.sort(key=lambda each: WORST_FIRST.index(each[0]))
     return Judged(machine, wrong[0][0] if wrong else Light.GREEN, tuple(words for _, words in wrong))
 
 
@@ -216,7 +230,7 @@ def _plot(asked: Asked, machine: PastMachine, found: Burning) -> Panels:
     disk = "Free disk" if days is None else f"Free disk (full in {days:.0f} days at this pace)"
     return Panels(
         f"machine_{machine.name}",
-        f"{machine.name}",
+        machine.name,
         asked.period.start,
         asked.period.end,
         asked.period.timezone,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from rollout.evidence.assessment import Case
-from rollout.evidence.handovers import handovers
-from rollout.evidence.loader import model_time, observe
+from rollout.evidence.loader import observe
 from rollout.model_spans import model_spans
 from rollout.reports.asked import Asked
 
@@ -14,7 +13,4 @@ def case_of(asked: Asked, model: str) -> Case:
     session, period = asked.session, asked.period
     observed = observe(session, model, period.end)
     spans = model_spans(session, model, observed.timezones, period.end)
-    return Case(
-        session, observed, asked.campsites, period.start, model, period.end, asked.rule(),
-        model_time(session, model, observed.timezones) if spans is None else spans, handovers(session, period.end),
-    )  # fmt: skip
+    return Case.of(session, observed, asked.campsites, period.start, model, period.end, asked.rule(), spans)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from math import isfinite, isnan, log10
 from typing import Final
 
 from core.clock import civil
 from rollout.reports.document import Course, LookedAt
-from rollout.reports.words import many, number
+from rollout.reports.drawing import TWO_DAYS_S, element
+from rollout.reports.words import clock, many, number
 
 WIDE: Final = 300.0
 HIGH: Final = 64.0
@@ -20,17 +20,16 @@ MOST: Final = 1e9
 """Where scales end, whatever the values: an e-value may be infinite."""
 ROOM: Final = 0.12
 """So much of a scale stays free above and below."""
-TWO_DAYS_S: Final = 2 * 86400.0
 
 
 def course(plot: Course) -> str:
     """Estimate and bound as lines with a band between them, the demand as a line across, a point for the last look.
 
-    Empty with fewer than two looks that found a value: one point has no course.
+    Empty where it is not :func:`drawable`.
     """
-    drawn = [point for point in plot.points if _has_value(point)]
-    if len(drawn) < 2:
+    if not drawable(plot):
         return ""
+    drawn = [point for point in plot.points if _has_value(point)]
     frame = _frame(plot, drawn)
     parts = [stroke for run in _runs(plot.points) for stroke in _run(frame, run)]
     if plot.limit is not None:
@@ -40,9 +39,12 @@ def course(plot: Course) -> str:
     parts.append(
         f'<circle class="{kind}" cx="{frame.x(last.at):.1f}" cy="{frame.y(last.value or 0.0):.1f}" r="{EDGE - 1:.0f}"/>'
     )
-    label = escape(in_words(plot), quote=True)
-    head = f'<svg class="course" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE:.0f} {HIGH:.0f}" role="img"'
-    return f'{head} aria-label="{label}">{"".join(parts)}</svg>'
+    return element(in_words(plot), WIDE, HIGH, parts, kind="course")
+
+
+def drawable(plot: Course) -> bool:
+    """Whether at least two looks found a value: one point has no course."""
+    return sum(map(_has_value, plot.points)) >= 2
 
 
 def in_words(plot: Course) -> str:
@@ -137,6 +139,5 @@ def _said(plot: Course, value: float | None) -> str:
 
 
 def _when(plot: Course, at: float) -> str:
-    local = civil(at, plot.timezone)
     long = plot.points[-1].at - plot.points[0].at > TWO_DAYS_S
-    return f"{local:%-d %b}" if long else f"{local:%-d %b %H:%M}"
+    return f"{civil(at, plot.timezone):%-d %b}" if long else clock(at, plot.timezone)

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from math import ceil, log10
+from typing import Final
+
+TWO_DAYS_S: Final = 2 * 86400.0
+"""A longer stretch of time is told in days, a shorter one with the time of day."""
 
 
 def text(kind: str, x: float, y: float, said: str, anchor: str) -> str:
@@ -15,9 +19,9 @@ def text(kind: str, x: float, y: float, said: str, anchor: str) -> str:
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
-def element(title: str, wide: float, high: float, parts: Sequence[str]) -> str:
-    """The SVG element; its title is what a screen reader says."""
-    head = f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" role="img"'
+def element(title: str, wide: float, high: float, parts: Sequence[str], kind: str = "plot") -> str:
+    """The SVG element of a class; its title is what a screen reader says."""
+    head = f'<svg class="{kind}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" role="img"'
     return f'{head} aria-label="{escape(title, quote=True)}">{"".join(parts)}</svg>'
 
 

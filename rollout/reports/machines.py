@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from core.machine import PREFIX, number_of
 from rollout.breakers.conditions import Clause
 from rollout.breakers.heard import Heard
 from rollout.breakers.spec import Breakers
-from rollout.reports.document import Light
+from rollout.reports.document import WORST_FIRST, Light
 
 SILENT_S: Final = 60.0
-PREFIX: Final = "machine:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Machine:
 
     def fact(self, key: str) -> float | None:
         """A fact as a number; None where the machine does not tell."""
-        return _number(self.facts.get(key))
+        return number_of(self.facts.get(key))
 
 
 def machines(heard: Heard | None, limits: Sequence[Limit] = LIMITS) -> list[Machine]:
@@ -98,10 +98,7 @@ def machines(heard: Heard | None, limits: Sequence[Limit] = LIMITS) -> list[Mach
         for name, facts in sorted(heard.heartbeats.items())
         if name.startswith(PREFIX)
     ]
-    return sorted(found, key=lambda each: ORDER.index(each.light))
-
-
-ORDER: Final = (Light.RED, Light.AMBER, Light.GREY, Light.GREEN)
+    return sorted(found, key=lambda each: WORST_FIRST.index(each.light))
 
 
 def gpus(found: Sequence[Machine]) -> int:
@@ -110,20 +107,16 @@ def gpus(found: Sequence[Machine]) -> int:
 
 
 def _machine(name: str, facts: Mapping[str, Any], now: float, limits: Sequence[Limit]) -> Machine:
-    age_s = max(0.0, now - (_number(facts.get("at")) or 0.0))
+    age_s = max(0.0, now - (number_of(facts.get("at")) or 0.0))
     if age_s > SILENT_S:
         return Machine(name, age_s, facts, Light.RED, ("it has fallen silent",))
     wrong: list[tuple[Light, str]] = []
     for limit in limits:
-        value = _number(facts.get(limit.key))
+        value = number_of(facts.get(limit.key))
         if value is not None and limit.light(value) is not Light.GREEN:
             wrong.append((limit.light(value), limit.said(value)))
-    have, expected = _number(facts.get("gpus")), _number(facts.get("gpus_expected"))
+    have, expected = number_of(facts.get("gpus")), number_of(facts.get("gpus_expected"))
     if have is not None and expected is not None and have < expected:
         wrong.append((Light.RED, f"{have:.0f} of {expected:.0f} GPUs answer"))
-    wrong.sort(key=lambda each: ORDER.index(each[0]))
+    wrong.sort(key=lambda each: WORST_FIRST.index(each[0]))
     return Machine(name, age_s, facts, wrong[0][0] if wrong else Light.GREEN, tuple(words for _, words in wrong))
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

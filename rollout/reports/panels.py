@@ -9,7 +9,7 @@ from typing import Final
 
 from core.clock import civil
 from rollout.reports.document import Form, Panel, Panels
-from rollout.reports.drawing import element, round_up, text
+from rollout.reports.drawing import TWO_DAYS_S, element, round_up, text
 from rollout.reports.words import number
 
 WIDE: Final = 460
@@ -18,7 +18,6 @@ RIGHT: Final = 16
 LABEL: Final = 32
 HIGH: Final = 84
 BELOW: Final = 8
-TWO_DAYS_S: Final = 2 * 86400.0
 FAR: Final = 2.5
 """A limit that lies further above all values than this many times is named and not drawn: the line would be flat."""
 

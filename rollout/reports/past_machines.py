@@ -13,14 +13,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.models import GpuSample, MachineSample, QueueSample
 from rollout.reports.forecast import WINDOW_S, Forecast, forecast
-from rollout.reports.machines import Limit
+from rollout.reports.machines import LIMITS, Limit
 
 Points = tuple[tuple[float, float], ...]
 
 MOST_POINTS: Final = 240
 """Of one line: minutes are put together until there are no more than these, the worst of them counts."""
 MINUTES_A_DAY: Final = 1440
-_LOW: Final = frozenset({"disk_free"})
+_LOW: Final = frozenset(limit.key for limit in LIMITS if limit.low)
 _FACTS: Final[Mapping[str, InstrumentedAttribute[Any]]] = {
     "load": MachineSample.load,
     "cpu_c": MachineSample.cpu_c,
@@ -66,8 +66,6 @@ class Past:
     """What was written down of a period. ``step`` minutes are one point of a line."""
 
     machines: tuple[PastMachine, ...]
-    recorded: int
-    """Minutes in which anything was written down."""
     step: int
 
     @property
@@ -81,18 +79,24 @@ def past_of(session: Session, start: float, end: float, limits: Sequence[Limit])
     first, last = int(start // 60), ceil(end / 60)
     step = _step(session, first, last)
     recorded = _recorded(session, first, last, step)
-    known = select(MachineSample.machine).where(
-        MachineSample.minute >= first - MINUTES_A_DAY, MachineSample.minute < last
-    )
-    names = sorted(set(session.scalars(known.distinct())))
+    known = _known(session, first - MINUTES_A_DAY, last)
     rows, gpus = _machine_rows(session, first, last, step, limits), _gpu_rows(session, first, last, step, limits)
     disks = _disks(session, end)
-    before = set(session.scalars(known.where(MachineSample.minute < first).distinct()))
     found = [
-        _machine(name, rows.get(name, []), gpus.get(name, []), recorded, step, name in before, disks.get(name))
-        for name in names
+        _machine(name, rows.get(name, []), gpus.get(name, []), recorded, step, began < first, disks.get(name))
+        for name, began in known
     ]
-    return Past(tuple(found), sum(recorded.values()), step)
+    return Past(tuple(found), step)
+
+
+def _known(session: Session, first: int, last: int) -> list[tuple[str, int]]:
+    """Each machine that reported, by name, with the first minute in which it did."""
+    query = (
+        select(MachineSample.machine, func.min(MachineSample.minute))
+        .where(MachineSample.minute >= first, MachineSample.minute < last)
+        .group_by(MachineSample.machine)
+    )
+    return sorted((name, minute) for name, minute in session.execute(query))
 
 
 def _step(session: Session, first: int, last: int) -> int:
@@ -215,7 +219,7 @@ def _fact(rows: Sequence[Row[Any]], key: str, line: Points) -> Fact:
     if not line:
         return Fact(None)
     at, worst = (min if key in _LOW else max)(line, key=lambda point: point[1])
-    look, act = (sum(int(getattr(row, f"{key}_{level}", 0)) for row in rows) for level in ("look", "act"))
+    look, act = (sum(int(getattr(row, f"{key}_{level}")) for row in rows) for level in ("look", "act"))
     return Fact(worst, at, look, act)
 
 

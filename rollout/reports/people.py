@@ -68,7 +68,7 @@ def _watches(asked: Asked) -> list[tuple[str, str, float, float, str]]:
     names: dict[int, str] = dict(asked.session.execute(who).all())
     return [
         (each.campsite, names[each.user_id], max(each.span.start, period.start), each.span.end,
-         _ENDED.get(each.ended, "by themselves"))
+         _ENDED[each.ended])
         for each in kept
     ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from rollout.looked import courses, seen
 from rollout.looks import Look
 from rollout.places import campsites_of
 from rollout.reports.asked import Asked
-from rollout.reports.courses import course
+from rollout.reports.courses import drawable
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -268,7 +268,7 @@ def _courses(asked: Asked, found: Look) -> tuple[Course, ...]:
     """The gates of which at least two looks have found a value."""
     earlier = courses(asked.session, found)
     drawn = [course_of(gate, earlier.get(str(gate), ()), asked.period.timezone) for gate in found.stage.gates]
-    return tuple(each for each in drawn if course(each))
+    return tuple(each for each in drawn if drawable(each))
 
 
 def _gates_now(found: Look) -> Table:

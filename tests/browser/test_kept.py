@@ -128,7 +128,7 @@ def test_a_cause_is_back_at_its_own_breaker_and_the_password_is_asked_for_again(
     form.locator("[type=password]").fill("something wrong")
     _send_and_sign_in(world, page, form.get_by_role("button", name="Agree to close it"))
     page.wait_for_url("**/rollout")
-    back = page.locator("form", has_text="Only the password has to be typed again.")
+    back = page.locator("form", has_text="What is secret has to be typed again.")
     expect(back.locator("[name=breaker]")).to_have_value(breaker)
     expect(back.locator("textarea")).to_have_value("a lamp shone into the camera; it hangs lower now")
     expect(back.locator("[type=password]")).to_have_value("")

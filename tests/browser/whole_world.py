@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 from sqlalchemy import select
-from starlette.routing import Route
 
 from core.clock import hour_start
 from core.config import Config
@@ -37,6 +36,7 @@ from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.nights import date_of
+from review_ui.routes import every_route
 from rollout.alerts import Decision, decide
 from rollout.campers import Message, receive
 from rollout.commands import Effect
@@ -89,15 +89,8 @@ class World:
 
 def html_routes(stage: Stage) -> set[str]:
     """The paths of all routes that a browser may look at."""
-    found: set[str] = set()
-    routers = [stage.app.router]
-    while routers:
-        for route in routers.pop().routes:
-            if hasattr(route, "original_router"):
-                routers.append(route.original_router)
-            elif isinstance(route, Route) and "GET" in (route.methods or ()):
-                found.add(route.path)
-    return {path for path in found if not path.startswith(("/api/", "/fragments/", "/static/"))}
+    looked_at = (route.path for route in every_route(stage.app) if "GET" in (route.methods or ()))
+    return {path for path in looked_at if not path.startswith(("/api/", "/fragments/", "/static/"))}
 
 
 @contextmanager

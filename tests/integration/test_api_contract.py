@@ -26,7 +26,7 @@ from review_ui.app import create_app
 from review_ui.examples import EXAMPLES
 from review_ui.routes.api import last_seen
 from rollout.appeals import open_appeal
-from tests.ui_cast import SAME_ORIGIN, Clock, Stage, served, stage
+from tests.ui_cast import SAME_ORIGIN, Clock, Stage, served
 
 EXAMPLES_EACH = 3
 """Of good and of bad requests, for each operation; `make chaos` is the place for more."""
@@ -99,12 +99,6 @@ def _try(running: Running, operation: schemathesis.APIOperation[Any, Any, Any, A
 def _words(failed: BaseException) -> str:
     parts = failed.exceptions if isinstance(failed, BaseExceptionGroup) else (failed,)
     return "; ".join(str(part)[:400] for part in parts)
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _description(page: Stage) -> dict[str, Any]:

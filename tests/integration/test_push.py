@@ -15,6 +15,7 @@ from core.config import Config
 from db.models import LedgerEntry, LoginSession, Mode, PushSubscription, User, UserCampsite
 from db.session import Database
 from review_ui.push import QUIET_S, Pusher
+from review_ui.push_sending import Sender
 from tests.factories import T0
 from tests.places import grant
 from tests.push_service import Browser, PushService, push_service
@@ -64,7 +65,7 @@ def tower(
     with push_service() as service:
         monkeypatch.setenv("BEARWATCH_PUSH_SERVICES", service.origin)
         with stage(sqlite_database, config, redis_url, tmp_path) as made:
-            pusher = Pusher(sqlite_database, service.origin, "mailto:rangers@park.example")
+            pusher = Pusher(sqlite_database, Sender(service.origin, "mailto:rangers@park.example"))
             yield Watchtower(made, service, pusher)
             pusher.close()
 
@@ -216,7 +217,7 @@ def test_two_processes_tell_a_device_once(tower: Watchtower) -> None:
     tower.ask("ada")
     tower.live("upper-pines")
     tower.stage.alert()
-    other = Pusher(tower.stage.database, tower.service.origin, "mailto:rangers@park.example")
+    other = Pusher(tower.stage.database, Sender(tower.service.origin, "mailto:rangers@park.example"))
     other.step(tower.stage.clock.now)
     tower.pusher.step(tower.stage.clock.now)
     other.close()

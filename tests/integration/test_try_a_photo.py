@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 import core.predict
 import review_ui.routes.predict as routes
 from core.clock import now_s
-from core.config import Config, Detector
+from core.config import Detector
 from core.messages import FrameScores
 from core.predict import (
     MOST_WAITING,
@@ -32,22 +32,15 @@ from core.predict import (
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameRoad
 from core.telemetry import Telemetry
-from db.session import Database
 from detector.classify import bundle_of
 from detector.engine import Engine, choose_engine
 from detector.photo import PhotoDesk
 from detector.worker import DetectorWorker
 from tests.factories import frame, jpeg
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 from tests.waiting import wait_for
 
 BEAR = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets" / "brown-bear.png"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

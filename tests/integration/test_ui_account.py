@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
@@ -22,15 +21,9 @@ from review_ui.passwords import WeakPassword, check_password, new_password
 from review_ui.security import WINDOW_S, open_session
 from review_ui.sessions import browser_name
 from review_ui.totp import MAX_WRONG_CODES, RECOVERY_CODES, STEP_S
-from tests.ui_cast import PASSWORD, SAME_ORIGIN, Clock, Stage, stage
+from tests.ui_cast import PASSWORD, SAME_ORIGIN, Clock, Stage
 
 ANOTHER = "four quiet owls at dusk"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _sign_in(page: Stage, name: str = "day-ranger", password: str = PASSWORD) -> TestClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,14 @@ PICTURES = 12
 
 
 @pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        with made.database.write() as session:
-            session.add(AuditDraw(day="2027-01-15", drawn_at=T0, seed="1", hours=3, hours_digest="0" * 64))
-            session.flush()
-            for number, camera in enumerate(("upper-creek", "upper-creek", "lower-meadow")):
-                session.add(_sheet(made.media, number, camera, planted=number == 1))
-        yield made
+def page(page: Stage) -> Stage:
+    """Three sheets are drawn, one of them planted."""
+    with page.database.write() as session:
+        session.add(AuditDraw(day="2027-01-15", drawn_at=T0, seed="1", hours=3, hours_digest="0" * 64))
+        session.flush()
+        for number, camera in enumerate(("upper-creek", "upper-creek", "lower-meadow")):
+            session.add(_sheet(page.media, number, camera, planted=number == 1))
+    return page
 
 
 def _sheet(media: MediaStore, position: int, camera: str, planted: bool) -> AuditSheet:

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from db.models import Review, Role, Sighting
-from db.session import Database
 from review_ui.moments import AHEAD_S, OLDEST_S
 from review_ui.protection import MAX_BODY_BYTES
 from tests.factories import T0
 from tests.rights_table import DOORS
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 MARKUP = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 # Clocks

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from core.config import Config
 from db.models import Role
-from db.session import Database
 from review_ui.nights import date_of
 from tests.factories import T0
-from tests.ui_cast import Stage, report, stage
+from tests.ui_cast import Stage, report
 
 ZONE = "America/Los_Angeles"
 SEVERITY = ("act", "look", "not-known", "fine")
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def test_what_nobody_watches_stands_above_what_the_model_does(page: Stage) -> None:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from db.models import Encounter, LedgerEntry, Mode, Role, Sighting, Watch
-from db.session import Database
 from review_ui.caretaker import round_of
 from review_ui.rights import Right
 from review_ui.security import Account
@@ -21,20 +15,7 @@ from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S, REVEAL_S, blindf
 from tests.blind_ways import cover_of, go_on_watch, log_sighting, ways_in
 from tests.factories import T0
 from tests.places import grant
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(either: Stage) -> None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import select
 
-from core.config import Config
 from db.models import AuthorityLease, LedgerEntry, Mode, Sighting
-from db.session import Database
 from review_ui.happenings import happenings
 from review_ui.visibility import REVEAL_S, blindfolds, visible_to
 from rollout.events import HandoverBegan
@@ -19,20 +13,7 @@ from rollout.store import append, load
 from tests.blind_ways import cover_of, go_on_watch, ways_in
 from tests.factories import T0
 from tests.places import grant
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 def _live_for(page: Stage, *cameras: str) -> None:

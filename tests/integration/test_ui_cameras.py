@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import yaml
 from rq import Queue
 
 from core.clock import hour_start
-from core.config import Camera, Config
+from core.config import Camera
 from core.jobs import HOUSEKEEPING, PROBE_CAMERA
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import CameraHour, Role, UserCampsite
-from db.session import Database
 from review_ui.areas import Areas, as_yaml, read
 from review_ui.views.cameras import Hour, share
 from tests.factories import T0, jpeg
-from tests.ui_cast import Stage, report, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage, report
 
 
 def _hour(page: Stage, camera: str, hours_ago: int, minutes: int, thumbnails: list[str] | None = None) -> None:

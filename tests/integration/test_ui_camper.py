@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import (
@@ -27,26 +24,18 @@ from db.models import (
     UserCampsite,
     Verdict,
 )
-from db.session import Database
 from rollout.appeals import appeals_upheld_open, complaints_per_camera_day, outcome_of
 from rollout.campers import LONGEST_TEXT, PER_SENDER, forget_campers
 from rollout.warnings import WARNING_S, current_warning
 from tests.factories import T0
 from tests.places import grant
-from tests.ui_cast import PASSWORD, Stage, report, stage
+from tests.ui_cast import PASSWORD, Stage, report
 
 CAMP = "/camp/upper-pines"
 API = "/api/v1/camp/upper-pines"
 
 
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    client = connect(redis_url)
-    for camera in config.cameras:
-        report(Telemetry(client), camera, T0 + 1e7)  # readers that stay fresh
-    client.close()
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+pytestmark = pytest.mark.usefixtures("readers")
 
 
 def _live(page: Stage, mode: Mode = Mode.ASSISTED) -> None:

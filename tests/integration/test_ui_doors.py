@@ -7,33 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from core.config import Config
 from db.models import Role
-from db.session import Database
 from review_ui.pages import STATIC_DIR
 from review_ui.protection import MAX_BODY_BYTES
 from tests.factories import T0, jpeg
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 @pytest.mark.parametrize(

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from starlette.routing import Route
 
-from core.config import Config
 from db.models import Role
-from db.session import Database
 from review_ui.resume import page_of
+from review_ui.routes import every_route
 from review_ui.security import SESSION_S
-from tests.ui_cast import PASSWORD, Stage, stage
+from tests.ui_cast import PASSWORD, Stage
 
 NOTHING_TO_KEEP = frozenset(
     {"/login", "/login/code", "/logout", "/theme", "/account/push", "/account/push/end", "/camp/{campsite}/{kind}"}
@@ -29,22 +25,9 @@ FILLED = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
 def _posted(page: Stage) -> set[str]:
-    found: set[str] = set()
-    routers = [page.app.router]
-    while routers:
-        for route in routers.pop().routes:
-            if hasattr(route, "original_router"):
-                routers.append(route.original_router)
-            elif isinstance(route, Route) and "POST" in (route.methods or ()):
-                found.add(route.path)
-    return {path for path in found if not path.startswith("/api/")}
+    posted = (route.path for route in every_route(page.app) if "POST" in (route.methods or ()))
+    return {path for path in posted if not path.startswith("/api/")}
 
 
 def test_every_form_of_every_page_is_kept_and_leads_back_to_a_page_that_exists(page: Stage) -> None:
@@ -104,6 +87,14 @@ def test_a_password_is_never_kept_and_is_asked_for_again(page: Stage) -> None:
     changed = page.stranger().post("/account/password", data={"old": secret, "new": secret, "again": secret})
     assert changed.status_code == 401
     assert secret not in changed.text
+    asked = _sign_in(page.stranger(), changed.text)
+    for name, label, filled_in in (
+        ("old", "The password you have", "current-password"),
+        ("new", "New password", "new-password"),
+        ("again", "New password, once more", "new-password"),
+    ):
+        assert f'<label for="asked-{name}">{label}</label>' in asked
+        assert f'name="{name}" type="password" autocomplete="{filled_in}"' in asked
 
 
 def test_what_one_person_entered_is_not_offered_to_another(page: Stage) -> None:
@@ -111,7 +102,7 @@ def test_what_one_person_entered_is_not_offered_to_another(page: Stage) -> None:
     page.person("rosa")
     page.clock.now += SESSION_S + 1
     refused = ranger.post("/camper-messages/1", data={"answer": "drove past"})
-    kept = unescape(_attribute(refused.text, "data-kept"))
+    kept = unescape(_attribute(refused.text, 'name="kept" value'))
     other = page.stranger().post("/login", data={"name": "rosa", "password": PASSWORD, "kept": kept, "next": "/"})
     assert (other.status_code, other.headers["location"]) == (303, "/")
     assert "drove past" in _sign_in(ranger, refused.text)
@@ -124,7 +115,7 @@ def test_a_sighting_of_an_organisations_ranger_keeps_its_moment_in_the_address(p
     refused = ranger.post(
         "/sightings", data={"campsite": "lower-pines", "animal": "deer", "number": "2", "when": "now"}
     )
-    kept = json.loads(unescape(_attribute(refused.text, "data-kept")))
+    kept = json.loads(unescape(_attribute(refused.text, 'name="kept" value')))
     assert kept["page"] == f"/sightings/new?at={said_at!r}"
     back = page.person("day-ranger").get(kept["page"])
     assert f'name="at" value="{said_at!r}"' in back.text
@@ -144,7 +135,7 @@ def test_a_kept_form_that_was_tampered_with_is_forgotten(page: Stage, kept: str)
 
 
 def _sign_in(browser: TestClient, refused: str) -> str:
-    kept = unescape(_attribute(refused, "data-kept"))
+    kept = unescape(_attribute(refused, 'name="kept" value'))
     back = browser.post("/login", data={"name": "day-ranger", "password": PASSWORD, "kept": kept})
     assert back.status_code == 200
     return str(back.text)

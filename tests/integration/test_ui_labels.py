@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from core.media import MediaStore
 from db.ledger import verify
 from db.models import AuditAnswer, AuditDraw, AuditSheet, Encounter, LabelEdit, LedgerEntry, Role
-from db.session import Database
 from detector.encounters import Scribe
 from detector.learn.student import student_labels
 from detector.manifest import read_manifest
@@ -25,13 +22,7 @@ from detector.tracker import AlertRule, Track, observe
 from review_ui.labels.visits import MOMENT_S, PICTURES
 from review_ui.labels.vocabulary import FOR_TRAINING
 from tests.factories import T0, frame, jpeg, scored, strange
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 def _decided(page: Stage, camera: str, verdict: str, score: float, ago_s: float) -> str:
@@ -292,6 +283,10 @@ def test_one_click_relabels_all_pictures_of_a_visit_that_say_the_same(page: Stag
         edits = {edit.item: edit.after for edit in session.scalars(select(LabelEdit))}
     assert edits == {first: "raccoon", second: "raccoon", third: "raccoon"}  # one change, one look over it
     assert len(author.get("/api/v1/labels/changes").json()["changes"]) == 1
+    answer = author.post("/labels/edits", data={**form, "seen": "deer"}, headers={"HX-Request": "true"})
+    assert (answer.text.count("data-card"), answer.text.count("has changed since")) == (PICTURES, 1)
+    refused = author.post("/labels/edits", data={**form, "seen": "deer"})
+    assert author.get(refused.headers["location"]).text.count("has changed since") == 1
 
 
 def _stranger(page: Stage, start: float) -> None:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
-from core.config import Config
 from db.ledger import ASK_EVERY, GENESIS, record, verify
 from db.models import Role, UserCampsite
-from db.session import Database
 from tests.factories import T0
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 def _entries(page: Stage, count: int, kind: str = "test.thing", campsite: str | None = "upper-pines") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,7 @@ from review_ui.security import (
     ensure_first_account,
     hash_password,
 )
-from tests.ui_cast import PASSWORD, SAME_ORIGIN, Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import PASSWORD, SAME_ORIGIN, Stage
 
 
 def test_the_first_account_gets_a_password_that_nobody_knew_before(database: Database) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,12 @@ from rollout.outward import Outward
 from rollout.permission import advised, camera_mode
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 ZONE = "America/Los_Angeles"
 UPPER = ("upper-pines",)
 CAMPERS = "json://127.0.0.1:9/campers"
 RANGERS = "json://127.0.0.1:9/rangers"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _plan(on: bool) -> NightPlan:

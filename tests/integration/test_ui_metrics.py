@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,13 @@ from review_ui.app import create_app
 from review_ui.latencies import FIRST_LOOK_S
 from review_ui.routes.metrics import METRICS
 from tests.factories import T0
-from tests.ui_cast import Stage, report, stage
+from tests.ui_cast import Stage, report
 
 
 @pytest.fixture
-def page(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
+def page(either: Stage) -> Stage:
+    """The page on both databases."""
+    return either
 
 
 def _scraper(page: Stage, address: str = "127.0.0.1", **headers: str) -> TestClient:

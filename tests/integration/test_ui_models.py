@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.bundles import SHIPPED, bundle_directories, read_bundle
-from core.config import Config
 from core.redis_client import connect
 from core.telemetry import Telemetry
-from db.session import Database
 from detector.bundle import SHIPPED as SHIPPED_BUNDLE
 from review_ui.markdown import rendered
 from review_ui.views.models import evaluation, whisker_rows
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 DIGEST = "ab" * 32
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _figures(recall: float) -> dict[str, Any]:

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from db.ledger import verify
 from db.models import LedgerEntry, Role, User, Watch
-from db.session import Database
 from review_ui.people import Admin, Refused, change_person, deactivate
 from review_ui.security import ensure_first_account
-from tests.ui_cast import PASSWORD, Stage, stage
+from tests.ui_cast import PASSWORD, Stage
 
 ADMIN = Admin("test")
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _admin(page: Stage) -> TestClient:

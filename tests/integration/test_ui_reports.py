@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 
-from core.config import Config
 from db.models import MachineSample, QueueSample, Role, UserCampsite
-from db.session import Database
 from rollout.reports.archive import Archive
 from rollout.reports.document import Kind
 from rollout.reports.making import make
 from tests.machine_days import MINUTE, machine_rows, queue_rows, write
 from tests.report_season import NOW, asked, filled
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 KINDS = [kind.value for kind in Kind]
 
 
 @pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+def page(page: Stage) -> Stage:
     """The page three weeks later."""
-    filled(sqlite_database)
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        made.clock.now = NOW + 60
-        yield made
+    filled(page.database)
+    page.clock.now = NOW + 60
+    return page
 
 
 def _limited(page: Stage, campsite: str = "upper-pines") -> TestClient:

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
-from starlette.routing import Route
 
-from core.config import Config
 from db.models import Encounter, Role, Sighting, User, UserCampsite
-from db.session import Database
 from review_ui.rights import RIGHTS, Right
+from review_ui.routes import every_route
 from review_ui.security import Account
 from review_ui.tokens import GRANTABLE, make_token
 from tests.rights_table import DOORS, FILTERED, HIDDEN, SIGNED_IN, Door
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 MINE, OTHER = "upper-pines", "lower-pines"
 CAMERAS = {MINE: "upper-creek", OTHER: "lower-meadow"}
 NAMES_OF_OTHER = ("lower-pines", "Lower Pines", "lower-meadow", "Meadow")
 NOT_LET_IN = (401, 403)
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 @dataclass(frozen=True)
@@ -80,15 +71,9 @@ def _knock(browser: TestClient, key: tuple[str, str], things: Things) -> tuple[i
 
 
 def _routes(page: Stage) -> set[tuple[str, str]]:
-    found: set[tuple[str, str]] = set()
-    routers = [page.app.router]
-    while routers:
-        for route in routers.pop().routes:
-            if isinstance(route, Route):
-                found |= {(method, route.path) for method in route.methods or () if method != "HEAD"}
-            elif hasattr(route, "original_router"):
-                routers.append(route.original_router)
-    return found
+    return {
+        (method, route.path) for route in every_route(page.app) for method in route.methods or () if method != "HEAD"
+    }
 
 
 def _let_in(door: Door, role: Role) -> bool:

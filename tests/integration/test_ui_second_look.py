@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from db.models import Appeal, Encounter, Mode, Role, Verdict
-from db.session import Database
 from review_ui.rights import Right
 from review_ui.tokens import make_token
 from rollout.appeals import answer, open_appeal, waiting
 from tests.places import grant
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 NIGHT = "2027-01-14"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _decide(browser: TestClient, alert: int, verdict: str = "bear", version: int = 1) -> int:

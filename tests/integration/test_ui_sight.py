@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from core.config import Config
-from core.redis_client import connect
-from core.telemetry import Telemetry
 from db.models import Mode, UserCampsite
-from db.session import Database
 from review_ui.live import shape
 from review_ui.modes import modes_now
 from rollout.sight import look
 from tests.factories import T0
 from tests.places import grant, rest_on_sight, seen
-from tests.ui_cast import Stage, report, stage
+from tests.ui_cast import Stage
 
 
 @pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+def page(readers: None, page: Stage) -> Stage:
     """Campers of Upper Pines rely on two cameras, which are watched and see."""
-    client = connect(redis_url)
-    for camera in config.cameras:
-        report(Telemetry(client), camera, T0 + 1e7)  # readers that stay fresh
-    client.close()
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        with sqlite_database.write() as session:
-            grant(session, "upper-pines", Mode.AUTOMATIC, T0 - 10, T0 + 1e6)
-            rest_on_sight(session, "upper-pines")
-        watched(made, "upper-creek", 5.0)
-        watched(made, "upper-trail", 5.0)
-        yield made
+    with page.database.write() as session:
+        grant(session, "upper-pines", Mode.AUTOMATIC, T0 - 10, T0 + 1e6)
+        rest_on_sight(session, "upper-pines")
+    watched(page, "upper-creek", 5.0)
+    watched(page, "upper-trail", 5.0)
+    return page
 
 
 def watched(page: Stage, camera: str, ago_s: float) -> None:
@@ -71,6 +60,14 @@ def test_the_strip_and_the_banner_say_which_camera_is_not_watched_and_for_how_lo
     assert "1 camera is not watched. Nobody is warned on its account" in words
     assert "the cameras are not watching for you" not in words.lower()
     assert shape_now(page) != before, "open pages fetch the new banner at once"
+
+
+def test_the_cameras_pages_say_it_when_they_are_first_drawn(page: Stage) -> None:
+    watched(page, "upper-creek", 40.0)
+    assert text_of(page, "/cameras").count("NOT WATCHED for 40 s") == 2, "in the list and in the banner"
+    assert text_of(page, "/cameras/upper-creek").count("NOT WATCHED for 40 s") == 2
+    assert "Last picture NOT WATCHED" not in text_of(page, "/cameras/upper-creek")
+    assert text_of(page, "/cameras/upper-trail").count("NOT WATCHED") == 1, "in the banner alone"
 
 
 def test_a_campsite_without_any_watched_camera_is_a_manual_watch(page: Stage) -> None:

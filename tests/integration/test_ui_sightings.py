@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from core.config import Config
 from db.models import Sighting
-from db.session import Database
 from review_ui.moments import BadMoment, When, when_seen
 from review_ui.sightings import Entered, seal_of
 from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S
 from tests.factories import T0
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 PACIFIC = "America/Los_Angeles"
 TYPED = {"campsite": "upper-pines", "animal": "bear", "number": "1", "when": "now", "note": ""}
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The page, once on SQLite and once on PostgreSQL."""
-    with stage(database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _see(browser: TestClient, **typed: str) -> str:

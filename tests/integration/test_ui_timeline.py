@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from fastapi.testclient import TestClient
 
 from core.clock import hour_start
-from core.config import Config
 from db.models import AuditAnswer, AuditDraw, AuditSheet, CameraHour, UserCampsite
-from db.session import Database
 from tests.factories import T0, jpeg
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 NIGHT = "/nights/2027-01-14"
 """T0 is midnight at the campsites, of the night that began on the fourteenth."""
 
 
 @pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        made.clock.now = T0 + 3600.0
-        yield made
+def page(page: Stage) -> Stage:
+    """The page an hour later."""
+    page.clock.now = T0 + 3600.0
+    return page
 
 
 def _decide(browser: TestClient, alert: int, verdict: str) -> None:

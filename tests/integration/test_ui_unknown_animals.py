@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from core.config import Config
 from core.messages import FrameScores
 from db.models import Alert
-from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, Track, observe
 from tests.factories import T0, scored, strange
-from tests.ui_cast import Stage, stage
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
+from tests.ui_cast import Stage
 
 
 def sees(page: Stage, frames: list[FrameScores]) -> None:

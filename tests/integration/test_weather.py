@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,15 @@ from sqlalchemy import select
 from bearwatch.cli import main
 from bearwatch.housekeeping import forget_rows
 from core.clock import civil
-from core.config import Config, Retention
+from core.config import Retention
 from db.models import LedgerEntry, Role, UserCampsite, Weather
 from db.session import Database
 from review_ui.nights import date_of
 from review_ui.views.weather import icon, in_words
 from tests.factories import T0
-from tests.ui_cast import Stage, stage
+from tests.ui_cast import Stage
 
 ZONE = "America/Los_Angeles"
-
-
-@pytest.fixture
-def page(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    with stage(sqlite_database, config, redis_url, tmp_path) as made:
-        yield made
 
 
 def _told(at: float = T0 - 3600, **values: Any) -> dict[str, Any]:

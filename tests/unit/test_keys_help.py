@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from review_ui.keys import GROUPS, Group, help_for
-from review_ui.pages import HERE, STATIC_DIR
+from review_ui.keys import GROUPS, Group
+from review_ui.pages import HERE, STATIC_DIR, Pages
 
 PRINTED = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "space": "Space", "Enter": "Enter"}
 BY_BROWSER = {("audit", "Space")}
@@ -63,6 +63,9 @@ def test_shift_is_told_where_a_script_asks_for_it() -> None:
 
 
 def test_the_keys_of_the_page_one_is_on_come_first() -> None:
-    assert help_for("/audit/sheets/3")[0].name == "audit"
-    assert help_for("/")[0].name == "watch"
-    assert help_for("/alerts/17")[0].name == "alert"
+    template = Pages(lambda: 0.0).environment.get_template("_keys.html")
+    for path, title in (("/audit/sheets/3", "A contact sheet"), ("/", "Watch"), ("/alerts/17", "An alert")):
+        titles = re.findall(r"<h3>([^<]*?) ?(<small>this page</small>)?</h3>", template.render(path=path))
+        assert titles[0] == (title, "<small>this page</small>")
+        assert sorted(each for each, _ in titles) == sorted(group.title for group in GROUPS)
+        assert [each for each, here in titles if here] == [title]

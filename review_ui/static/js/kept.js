@@ -7,7 +7,7 @@ const GONE = "Its form is not on this page any more; nothing was sent.";
 const user = document.body.dataset.user;
 const carried = document.querySelector("[data-kept]"); // on the login page, and on the page right after it
 
-const carry = () => sessionStorage.setItem(STORE, JSON.stringify({ ...JSON.parse(carried.dataset.kept), at: Date.now() }));
+const carry = () => sessionStorage.setItem(STORE, JSON.stringify({ ...JSON.parse(carried.dataset.kept || carried.value), at: Date.now() }));
 
 if (carried?.dataset.page) {
   carry();
@@ -28,7 +28,7 @@ function bringBack() {
   if (!form) return say(document.querySelector("#main > *"), `${BACK} ${GONE}`, kept);
   for (let fold = form.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   fill(form, kept);
-  say(form, kept.asks.length ? `${BACK} Only the password has to be typed again.` : `${BACK} Look it over, then send it.`);
+  say(form, kept.asks.length ? `${BACK} What is secret has to be typed again.` : `${BACK} Look it over, then send it.`);
   form.scrollIntoView({ block: "start" });
 }
 
