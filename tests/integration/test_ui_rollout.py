@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from core.config import Config
@@ -19,6 +21,13 @@ from tests.evidence_rows import add_bear, add_hours
 from tests.road_stage import RoadStage, road_stage
 from tests.roads import DIGEST
 from tests.ui_cast import stage
+
+
+@pytest.fixture
+def shipped(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RoadStage]:
+    """The page with the road that comes along, in shadow."""
+    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as made:
+        yield made
 
 
 def test_before_a_controller_has_looked_the_page_says_what_to_do(
@@ -42,12 +51,9 @@ def test_the_page_shows_the_road_the_gates_and_what_is_in_the_way(there: RoadSta
     assert 'action="/rollout/approve"' not in text, "a ranger may not approve, and is not asked to"
 
 
-def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
-) -> None:
-    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
-        gates = {g["metric"]: g for g in there.page.person("rosa").get("/api/v1/rollout").json()["gates"]}
-        text = there.page.person("rosa").get("/rollout").text
+def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(shipped: RoadStage) -> None:
+    gates = {g["metric"]: g for g in shipped.page.person("rosa").get("/api/v1/rollout").json()["gates"]}
+    text = shipped.page.person("rosa").get("/rollout").text
     recall = gates["recall_blind"]
     assert (recall["outcome"], recall["have"]) == ("inconclusive", 0.0)
     needs = f"{recall['need']:g} more bear-nights; nobody can say how long that takes, none was seen yet."
@@ -57,71 +63,62 @@ def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(
     assert "Fails" not in text, "too few nights are too early, not a failure"
 
 
-def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
-) -> None:
+def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(shipped: RoadStage) -> None:
     """The first reader's look is written down; the second does not work all evidence out again."""
-    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
-        rosa, clock = there.page.person("rosa"), there.page.clock
-        with sqlite_database.write() as session:
-            add_hours(session, clock.now - 7200, 2)
-        assert "Evidence was worked out just now" in rosa.get("/rollout").text
-        with sqlite_database.write() as session:
-            add_bear(session, clock.now - 3600, status=AlertStatus.REJECTED, model=DIGEST)
-        clock.now += 720
-        before = rosa.get("/api/v1/rollout").json()
-        assert (before["looked"]["age_s"], before["looked"]["late"]) == (720, False)
-        page = rosa.get("/rollout").text
-        assert "Evidence was worked out 12 min ago" in page
-        assert 'class="course"' not in page, "one look has no course"
-        answer = rosa.post("/rollout/look")
-        assert answer.headers["location"] == "/rollout?done=looked"
-        after = rosa.get("/api/v1/rollout").json()
-        assert after["looked"]["age_s"] == 0
-        alarms = {g["metric"]: g for g in after["gates"]}["false_alarms_per_camera_day"]
-        assert alarms["course"][0]["value"] == 0
-        assert alarms["course"][1]["value"] == alarms["value"] > 0
-        page = rosa.get("/rollout?done=looked").text
-        assert "Evidence was worked out anew." in page
-        assert re.search(r'<svg class="course"[^>]*role="img" aria-label="Alerts without a bear, from [^"]+"', page)
-        clock.now += 7201
-        assert "the controller should do it each hour" in rosa.get("/rollout").text
-        assert rosa.post("/api/v1/rollout/look").json()["looked"]["age_s"] == 0
+    rosa, clock = shipped.page.person("rosa"), shipped.page.clock
+    with shipped.page.database.write() as session:
+        add_hours(session, clock.now - 7200, 2)
+    assert "Evidence was worked out just now" in rosa.get("/rollout").text
+    with shipped.page.database.write() as session:
+        add_bear(session, clock.now - 3600, status=AlertStatus.REJECTED, model=DIGEST)
+    clock.now += 720
+    before = rosa.get("/api/v1/rollout").json()
+    assert (before["looked"]["age_s"], before["looked"]["late"]) == (720, False)
+    page = rosa.get("/rollout").text
+    assert "Evidence was worked out 12 min ago" in page
+    assert 'class="course"' not in page, "one look has no course"
+    answer = rosa.post("/rollout/look")
+    assert answer.headers["location"] == "/rollout?done=looked"
+    after = rosa.get("/api/v1/rollout").json()
+    assert after["looked"]["age_s"] == 0
+    alarms = {g["metric"]: g for g in after["gates"]}["false_alarms_per_camera_day"]
+    assert alarms["course"][0]["value"] == 0
+    assert alarms["course"][1]["value"] == alarms["value"] > 0
+    page = rosa.get("/rollout?done=looked").text
+    assert "Evidence was worked out anew." in page
+    assert re.search(r'<svg class="course"[^>]*role="img" aria-label="Alerts without a bear, from [^"]+"', page)
+    clock.now += 7201
+    assert "the controller should do it each hour" in rosa.get("/rollout").text
+    assert rosa.post("/api/v1/rollout/look").json()["looked"]["age_s"] == 0
 
 
-def test_who_watches_blind_sees_no_course_either(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
-) -> None:
-    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
-        rosa, clock = there.page.person("rosa"), there.page.clock
-        with sqlite_database.write() as session:
-            add_hours(session, clock.now - 7200, 2)
-        rosa.get("/rollout")
-        assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
-        clock.now += 60
-        rosa.post("/rollout/look")
-        assert 'class="course"' not in rosa.get("/rollout").text
-        assert all(gate["course"] == [] for gate in rosa.get("/api/v1/rollout").json()["gates"])
-        assert 'class="course"' in there.page.person("chin").get("/rollout").text
+def test_who_watches_blind_sees_no_course_either(shipped: RoadStage) -> None:
+    rosa, clock = shipped.page.person("rosa"), shipped.page.clock
+    with shipped.page.database.write() as session:
+        add_hours(session, clock.now - 7200, 2)
+    rosa.get("/rollout")
+    assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
+    clock.now += 60
+    rosa.post("/rollout/look")
+    assert 'class="course"' not in rosa.get("/rollout").text
+    assert all(gate["course"] == [] for gate in rosa.get("/api/v1/rollout").json()["gates"])
+    assert 'class="course"' in shipped.page.person("chin").get("/rollout").text
 
 
-def test_on_watch_no_number_on_the_page_or_in_the_api_moves_with_what_the_model_sees(
-    sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
-) -> None:
-    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as there:
-        page, rosa = there.page, there.page.person("rosa")
-        with page.database.write() as session:
-            add_hours(session, page.clock.now - 7200, 2)
-        assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
-        before, chins = _everything(rosa), _everything(there.page.person("chin"))
-        with page.database.write() as session:
-            for minute in range(8):
-                add_bear(session, page.clock.now - 3600 + 400 * minute, status=AlertStatus.REJECTED, model=DIGEST)
-        there.trip("false_alarm_burst", "8 rejected at camera:upper-creek", "upper-creek", "upper-pines")
-        there.trip("camera_loss", "silent for 130 s", "lower-meadow", "lower-pines")
-        after = _everything(rosa)
-        page_text = rosa.get("/rollout").text
-        assert _everything(there.page.person("chin")) != chins, "whoever does not watch sees them move"
+def test_on_watch_no_number_on_the_page_or_in_the_api_moves_with_what_the_model_sees(shipped: RoadStage) -> None:
+    page, rosa = shipped.page, shipped.page.person("rosa")
+    with page.database.write() as session:
+        add_hours(session, page.clock.now - 7200, 2)
+    assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
+    before, chins = _everything(rosa), _everything(shipped.page.person("chin"))
+    with page.database.write() as session:
+        for minute in range(8):
+            add_bear(session, page.clock.now - 3600 + 400 * minute, status=AlertStatus.REJECTED, model=DIGEST)
+    shipped.trip("false_alarm_burst", "8 rejected at camera:upper-creek", "upper-creek", "upper-pines")
+    shipped.trip("camera_loss", "silent for 130 s", "lower-meadow", "lower-pines")
+    after = _everything(rosa)
+    page_text = rosa.get("/rollout").text
+    assert _everything(shipped.page.person("chin")) != chins, "whoever does not watch sees them move"
     assert [gate["outcome"] for gate in after["gates"]] == ["hidden"] * 7
     assert after["gates"] == before["gates"]
     assert after["stages"] == before["stages"]
