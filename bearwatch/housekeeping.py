@@ -17,21 +17,21 @@ from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import Settings, settings
 from core.telemetry import Telemetry
+from db.downsampling import forget_samples, thin_samples
 from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
 from db.session import Database
-from db.thinning import forget_samples, thin_samples
-from rollout.alerts import chase
-from rollout.audits import draw_due
-from rollout.audits.sheets import day_to_draw
-from rollout.breakers.heard import listen
-from rollout.campers import forget_campers
-from rollout.drills import remind
+from rollout.alerting.alerts import chase
+from rollout.alerting.camper_messages import forget_campers
+from rollout.alerting.outbox import sweep
+from rollout.alerting.recipients import Outward
+from rollout.breakers.telemetry_snapshot import listen
+from rollout.control.drills import remind
+from rollout.evidence.audits import draw_due
+from rollout.evidence.audits.contact_sheets import day_to_draw
 from rollout.evidence.weekly_watches import draw_week
-from rollout.outbox import sweep
-from rollout.outward import Outward
 from rollout.reports.archive import Archive
 from rollout.reports.nightly import write_finished
-from rollout.spec_file import load_road
+from rollout.stages.spec_file import load_road
 
 log = logging.getLogger(__name__)
 

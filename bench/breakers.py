@@ -20,7 +20,7 @@ from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
 from rollout.breakers import Breakers, History, check
-from rollout.breakers.levels import (
+from rollout.breakers.detector_steps import (
     Memory,
     drift_step,
     false_alarm_step,

@@ -33,8 +33,8 @@ from db.models import (
     Watch,
 )
 from db.session import Database
-from rollout.audits import draw_day
 from rollout.evidence.assessment import assess
+from rollout.evidence.audits import draw_day
 from rollout.evidence.seals import digest_of_sighting
 
 START = 1_800_000_000.0 // 86400 * 86400

@@ -16,15 +16,15 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from bearwatch.camera_sim.builtin import demo_scenes, walk
-from bearwatch.camera_sim.render import SceneRenderer
-from bearwatch.camera_sim.scene import Disturbance, DisturbanceKind, Light, Place, Scene, Seen, truth
 from bench.tables import Row, show
 from core.config import Motion
 from core.messages import Box
 from ingest.blobs import moving_boxes
 from ingest.motion import WARM_UP_S, MotionGate
 from ingest.picture import Luma, small_luma
+from simulation.cameras.builtin import demo_scenes, walk
+from simulation.cameras.render import SceneRenderer
+from simulation.cameras.scene import Disturbance, DisturbanceKind, Light, Place, Scene, Seen, truth
 
 ANALYSED_FPS = 5
 WEATHER: tuple[DisturbanceKind, ...] = ("branches", "cloud_shadow", "rain", "headlights", "exposure_step")

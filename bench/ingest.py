@@ -24,10 +24,6 @@ import cv2
 import psutil
 import redis
 
-from bearwatch.camera_sim.builtin import load_test_scenes
-from bearwatch.camera_sim.render import SceneRenderer
-from bearwatch.camera_sim.server import StagedCameras
-from bearwatch.camera_sim.trouble import Trouble
 from bearwatch.embedded import EmbeddedRedis
 from bench.tables import Row, show
 from core.config import Config, Motion
@@ -37,6 +33,10 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from ingest.motion import MotionGate
 from ingest.picture import small_luma
+from simulation.cameras.builtin import load_test_scenes
+from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.render import SceneRenderer
+from simulation.cameras.staged_server import StagedCameras
 
 FPS = 15
 WARM_UP_S = 5.0

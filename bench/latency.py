@@ -21,7 +21,7 @@ import psutil
 import redis
 from sqlalchemy import select
 
-from bearwatch.site import embedded_redis, prepare_database, supervisor
+from bearwatch.local_site import embedded_redis, prepare_database, supervisor
 from bearwatch.supervisor import Supervisor
 from bench.tables import Row, percentile, show
 from core.config_file import load_config

@@ -39,10 +39,10 @@ from db.models import Alert, Encounter, User
 from db.places import sync_places
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import open_session
+from review_ui.auth.accounts import open_session
 from review_ui.server import Server
-from rollout.alerts import raise_alert
-from rollout.outward import Outward
+from rollout.alerting.alerts import raise_alert
+from rollout.alerting.recipients import Outward
 
 LATE_S = 5.0
 """How long after the last alert the pages go on listening."""

@@ -27,20 +27,20 @@ from db.migrate import upgrade
 from db.models import Mode, User
 from db.places import sync_places
 from db.session import Database
-from rollout import commands as c
-from rollout.authority import authority
-from rollout.controller import SETTLE_IN_SHADOW_S, Controller, Plan
-from rollout.events import Event
-from rollout.evolve import evolve
-from rollout.gates import GateResult, Outcome
-from rollout.leases import write_leases
-from rollout.road import Road
-from rollout.service import perform
-from rollout.sight import Sighted, note
-from rollout.state import State
-from rollout.store import append, load
-from rollout.transitions import decide
-from rollout.widening import look_opens
+from rollout.authority.authority import authority
+from rollout.authority.freshness import Sighted, note
+from rollout.authority.leases import write_leases
+from rollout.control.controller import SETTLE_IN_SHADOW_S, Controller, Plan
+from rollout.control.service import perform
+from rollout.stages import commands as c
+from rollout.stages.decide import decide
+from rollout.stages.event_store import append, load
+from rollout.stages.events import Event
+from rollout.stages.evolve import evolve
+from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.plan import Road
+from rollout.stages.promotion import look_opens
+from rollout.stages.state import State
 
 PER_CAMPSITE = 4
 START = 1_800_000_000.0

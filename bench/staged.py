@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core.messages import Box
 
 WIDTH, HEIGHT = 640, 360
-ASSETS = Path(__file__).parents[1] / "bearwatch" / "camera_sim" / "assets"
+ASSETS = Path(__file__).parents[1] / "simulation" / "cameras" / "assets"
 BEARS = ("brown-bear", "black-bear")
 OTHERS = ("doe", "elk", "dog", "fox", "boar", "badger", "walker")
 HEIGHTS = (0.10, 0.15, 0.20, 0.25, 0.30, 0.35)

@@ -152,7 +152,7 @@ ROAD_KEYS = (
 class Rollout(Strict):
     """The road from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
 
-    What the road's own keys mean is known to :mod:`rollout.spec`, which checks them; here they are only carried.
+    What the road's own keys mean is known to :mod:`rollout.stages.spec`, which checks them; here they are only carried.
     """
 
     mode: Literal["shadow"] = Field(

@@ -26,5 +26,5 @@ def enqueue(client: redis.Redis, queue: str, function: str, *arguments: Any, job
 SWEEP_OUTBOX: Final = "bearwatch.housekeeping.sweep_outbox"
 """Queued by whoever has just written to the outbox; cron queues it too, in case Redis was away then."""
 
-PROBE_CAMERA: Final = "bearwatch.probing.probe_camera"
+PROBE_CAMERA: Final = "bearwatch.camera_probe.probe_camera"
 """Opens one camera once, from where the jobs run, and says what it showed."""

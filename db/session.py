@@ -1,7 +1,7 @@
 """Engines and transactions, the same for SQLite and PostgreSQL.
 
 On SQLite a writing transaction begins with BEGIN IMMEDIATE: it waits its turn at the start, where waiting is safe,
-instead of failing half-way when another process has written in between. Whose turn it is says :mod:`db.turns`.
+instead of failing half-way when another process has written in between. Whose turn it is says :mod:`db.write_lock`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.turns import Turns
+from db.write_lock import Turns
 
 BUSY_TIMEOUT_S = 20.0
 

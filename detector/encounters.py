@@ -33,8 +33,8 @@ from detector.tracker import (
     subject_box,
     zones_of,
 )
-from rollout.alerts import raise_alert, recognise_bear
-from rollout.outward import Outward
+from rollout.alerting.alerts import raise_alert, recognise_bear
+from rollout.alerting.recipients import Outward
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Box
-from core.photo import BadPhoto, inspect
-from core.predict import PhotoAnswer, UnreadablePhoto
+from core.photo_request import PhotoAnswer, UnreadablePhoto
+from core.picture_format import BadPhoto, inspect
 from detector.bundle import BundleError, ModelBundle
 from detector.classify import SURELY_AN_ANIMAL, animal_share_of
 from detector.engine import Device, Engine, EngineError, engine_for

@@ -1,4 +1,6 @@
-"""How far each camera's pictures have come, kept by the tracker: what authority rests on (:mod:`rollout.sight`)."""
+"""How far each camera's pictures have come, kept by the tracker: what authority rests on
+(:mod:`rollout.authority.freshness`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from core.messages import FrameScores, Reason
-from rollout.sight import Sighted, known, least_within_s, note
+from rollout.authority.freshness import Sighted, known, least_within_s, note
 
 SHORTEST_S = 30.0
 """A picture handled later than this (or than two keepalives, if that is longer) proves nothing about now, and a pause

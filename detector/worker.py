@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage
-from core.predict import Photo, PhotoAnswer, UnreadablePhoto, answer, take
+from core.photo_request import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter

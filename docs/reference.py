@@ -19,12 +19,12 @@ from core.config import Camera, Campsite, Config, Costs, Detector, Motion, Outsi
 from core.settings import Settings
 from db.models import Role
 from review_ui.app import MODULES
-from review_ui.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
-from review_ui.routes import every_route
-from review_ui.routes.metrics import METRICS as PAGE_METRICS
+from review_ui.auth.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
+from review_ui.monitoring.prometheus import METRICS as PAGE_METRICS
+from review_ui.rendering.routes import every_route
 from review_ui.site import require, signed_in, visitor
-from rollout import spec
-from rollout.measured import METRICS as EVIDENCE
+from rollout.base.metrics import METRICS as EVIDENCE
+from rollout.stages import spec
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"

@@ -11,15 +11,15 @@ import cv2
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from bearwatch.camera_sim.builtin import demo_scenes
-from bearwatch.camera_sim.render import SceneRenderer
-from bearwatch.camera_sim.scene import Scene, truth
 from bearwatch.embedded import EmbeddedRedis
 from core.config_file import parse_config
 from core.messages import Box
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
+from simulation.cameras.builtin import demo_scenes
+from simulation.cameras.render import SceneRenderer
+from simulation.cameras.scene import Scene, truth
 from tests.browser.chromium import DESKTOP, PHONE, launched
 from tests.browser.demo import Demo, running_demo, sign_in
 from tests.browser.whole_world import World, whole_world

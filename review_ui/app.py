@@ -24,78 +24,76 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui import openapi, totp
-from review_ui.board import CameraBoard
-from review_ui.caretaker import keep_going
-from review_ui.errors import install_error_pages
-from review_ui.live import LiveHub
-from review_ui.looks import LooksByTurns
-from review_ui.oidc import OpenId
-from review_ui.pages import STATIC_DIR, Pages
-from review_ui.protection import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
-from review_ui.road import RoadBook
-from review_ui.routes import (
-    account,
-    alerts,
-    api,
-    api_people,
-    api_sightings,
-    appeals,
-    audit,
-    cameras,
-    camper,
-    labels,
-    labels_api,
-    ledger,
-    login,
-    lots,
-    media,
-    metrics,
-    models,
-    people,
-    predict,
-    push,
-    reports,
-    rollout,
-    rollout_api,
-    sightings,
-    timeline,
-    watch,
-    weather,
-)
-from review_ui.secretbox import SecretBox
-from review_ui.sheets import bundle
+from review_ui.alerts import api as alerts_api
+from review_ui.alerts import page as alerts_page
+from review_ui.appeals import page as appeals_page
+from review_ui.audits import page as audits_page
+from review_ui.auth import totp
+from review_ui.auth.oidc import OpenId
+from review_ui.auth.secretbox import SecretBox
+from review_ui.cameras import page as cameras_page
+from review_ui.campers import page as campers_page
+from review_ui.experiments import page as experiments_page
+from review_ui.labels import api as labels_api
+from review_ui.labels import page as labels_page
+from review_ui.ledger import page as ledger_page
+from review_ui.live.broadcast import LiveHub
+from review_ui.live.camera_status import CameraBoard
+from review_ui.live.plan_book import RoadBook
+from review_ui.models import page as models_page
+from review_ui.models import try_photo
+from review_ui.monitoring import prometheus
+from review_ui.nights import page as nights_page
+from review_ui.nights import weather_api
+from review_ui.people import account_page, login_page
+from review_ui.people import api as people_api
+from review_ui.people import page as people_page
+from review_ui.push import page as push_page
+from review_ui.rendering import openapi
+from review_ui.rendering.concurrency_limit import LooksByTurns
+from review_ui.rendering.pages import STATIC_DIR, Pages
+from review_ui.rendering.style_sheets import bundle
+from review_ui.reports import page as reports_page
+from review_ui.rollout import api as rollout_api
+from review_ui.rollout import page as rollout_page
+from review_ui.sightings import api as sightings_api
+from review_ui.sightings import page as sightings_page
 from review_ui.site import Site
+from review_ui.watch import page as watch_page
+from review_ui.watch.periodic_tasks import keep_going
+from review_ui.web import media_files
+from review_ui.web.errors import install_error_pages
+from review_ui.web.request_guards import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 MODULES: Final = (
-    watch,
-    alerts,
-    sightings,
-    media,
-    login,
-    api,
-    api_sightings,
-    api_people,
-    metrics,
-    predict,
-    timeline,
-    weather,
-    camper,
-    appeals,
-    account,
-    push,
-    people,
-    labels,
+    watch_page,
+    alerts_page,
+    sightings_page,
+    media_files,
+    login_page,
+    alerts_api,
+    sightings_api,
+    people_api,
+    prometheus,
+    try_photo,
+    nights_page,
+    weather_api,
+    campers_page,
+    appeals_page,
+    account_page,
+    push_page,
+    people_page,
+    labels_page,
     labels_api,
-    models,
-    ledger,
-    cameras,
-    reports,
-    rollout,
+    models_page,
+    ledger_page,
+    cameras_page,
+    reports_page,
+    rollout_page,
     rollout_api,
-    audit,
-    lots,
+    audits_page,
+    experiments_page,
 )
 """What has routes."""
 
@@ -142,7 +140,7 @@ def create_app(
             Middleware(SecurityHeaders, secure=settings.bearwatch_secure_cookies),
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
-            Middleware(predict.PictureBodies),
+            Middleware(try_photo.PictureBodies),
             Middleware(LooksByTurns),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],

@@ -7,7 +7,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
-from review_ui.live import LiveHub
+from review_ui.live.broadcast import LiveHub
 
 STOP_WITHIN_S = 5
 

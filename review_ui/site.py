@@ -16,17 +16,17 @@ from core.media import MediaStore
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.board import CameraBoard
-from review_ui.latencies import Latencies
-from review_ui.live import LiveHub
-from review_ui.oidc import OpenId
-from review_ui.pages import Pages
-from review_ui.presence import Presence
-from review_ui.rights import Right
-from review_ui.road import RoadBook
-from review_ui.secretbox import SecretBox
-from review_ui.security import Account, Client, Owes, account_of
-from review_ui.tokens import bearer_of, token_account
+from review_ui.auth.accounts import Account, Client, Owes, account_of
+from review_ui.auth.last_seen import Presence
+from review_ui.auth.oidc import OpenId
+from review_ui.auth.rights import Right
+from review_ui.auth.secretbox import SecretBox
+from review_ui.auth.tokens import bearer_of, token_account
+from review_ui.live.broadcast import LiveHub
+from review_ui.live.camera_status import CameraBoard
+from review_ui.live.latencies import Latencies
+from review_ui.live.plan_book import RoadBook
+from review_ui.rendering.pages import Pages
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from core.config import Config
 from core.messages import CameraStatus, Sight
 from db.models import CanaryRun
 from rollout.breakers import Heard
-from rollout.breakers.heard import Waiting
+from rollout.breakers.telemetry_snapshot import Waiting
 
 MACHINE = {"load": 0.5, "memory_used": 0.4, "disk_free": 0.6, "gpus": 0, "gpus_expected": 0, "shards": []}
 

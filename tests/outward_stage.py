@@ -12,8 +12,8 @@ from core.config import Config
 from core.media import MediaStore
 from db.models import Alert, Delivery, Mode, Verdict
 from db.session import Database
-from rollout.alerts import Decision, decide
-from rollout.outward import Outward
+from rollout.alerting.alerts import Decision, decide
+from rollout.alerting.recipients import Outward
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 

@@ -12,8 +12,8 @@ import http_ece  # type: ignore[import-untyped]  # it ships no types
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from review_ui.push_sealing import encoded
-from review_ui.push_sending import Device
+from review_ui.push.encryption import encoded
+from review_ui.push.sending import Device
 from tests.answering import answering
 
 

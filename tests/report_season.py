@@ -27,14 +27,14 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from rollout import events as e
-from rollout.breakers.heard import Heard, Waiting
-from rollout.commands import Step
-from rollout.places import Place
-from rollout.reports.asked import Asked
-from rollout.reports.making import timezone_of
+from rollout.base.scopes import Place
+from rollout.breakers.telemetry_snapshot import Heard, Waiting
+from rollout.reports.build import timezone_of
+from rollout.reports.context import Asked
 from rollout.reports.period import parse_day, period
-from rollout.spec_file import road_of
+from rollout.stages import events as e
+from rollout.stages.commands import Step
+from rollout.stages.spec_file import road_of
 from tests.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 from tests.factories import T0
 from tests.places import add_user

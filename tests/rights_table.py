@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from review_ui.rights import Right
+from review_ui.auth.rights import Right
 
 
 class Elsewhere(StrEnum):

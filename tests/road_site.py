@@ -7,12 +7,12 @@ from sqlalchemy import update
 from db.models import User
 from db.places import sync_places
 from db.session import Database
-from rollout import commands as c
-from rollout.commands import Command, Person, Step
-from rollout.service import Outcome, perform
-from rollout.state import State
-from rollout.store import load
-from rollout.widening import look_opens
+from rollout.control.service import Outcome, perform
+from rollout.stages import commands as c
+from rollout.stages.commands import Command, Person, Step
+from rollout.stages.event_store import load
+from rollout.stages.promotion import look_opens
+from rollout.stages.state import State
 from tests.roads import DIGEST, OPERATOR, START, add_people, looked, settings, shipped
 
 

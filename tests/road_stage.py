@@ -13,15 +13,15 @@ from fastapi.testclient import TestClient
 from core.config import Config
 from db.models import AuthorityLease, Role
 from db.session import Database
-from rollout import commands as c
-from rollout.commands import Effect
-from rollout.gates import GateResult
-from rollout.gates import Outcome as Looked
-from rollout.service import Outcome, perform
-from rollout.spec import Gate
-from rollout.spec_file import road_of
-from rollout.state import State
-from rollout.store import load
+from rollout.control.service import Outcome, perform
+from rollout.stages import commands as c
+from rollout.stages.commands import Effect
+from rollout.stages.event_store import load
+from rollout.stages.gates import GateResult
+from rollout.stages.gates import Outcome as Looked
+from rollout.stages.spec import Gate
+from rollout.stages.spec_file import road_of
+from rollout.stages.state import State
 from tests.roads import DIGEST, LEAD, OPERATOR, OWNER, ROSTER
 from tests.ui_cast import Stage, stage
 

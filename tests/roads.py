@@ -12,16 +12,16 @@ from sqlalchemy.orm import Session
 
 from core.config import Config
 from db.models import User
-from rollout import commands as c
-from rollout.commands import Person, Step
-from rollout.events import Event
-from rollout.evolve import evolve, replay
-from rollout.gates import GateResult, Outcome
-from rollout.road import Road
-from rollout.spec_file import road_of
-from rollout.state import State
-from rollout.transitions import decide
-from rollout.widening import look_opens
+from rollout.stages import commands as c
+from rollout.stages.commands import Person, Step
+from rollout.stages.decide import decide
+from rollout.stages.events import Event
+from rollout.stages.evolve import evolve, replay
+from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.plan import Road
+from rollout.stages.promotion import look_opens
+from rollout.stages.spec_file import road_of
+from rollout.stages.state import State
 
 ZONE = "America/Los_Angeles"
 ROSTER = {

@@ -22,7 +22,7 @@ from core.telemetry import Telemetry
 from db.models import Alert, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import Account, account_for, hash_password, open_session
+from review_ui.auth.accounts import Account, account_for, hash_password, open_session
 from review_ui.server import Server
 from tests.factories import T0
 from tests.places import open_encounter

@@ -104,7 +104,7 @@ def _check_road(file: Path, config: Config) -> None:
     """The road too, where its rules are installed: a small box with cameras has no database, and walks no road."""
     if find_spec("sqlalchemy") is None:
         return
-    from rollout.spec_file import load_road
+    from rollout.stages.spec_file import load_road
 
     load_road(file, config)
     _check_addresses(file, config)
@@ -112,7 +112,7 @@ def _check_road(file: Path, config: Config) -> None:
 
 def _check_addresses(file: Path, config: Config) -> None:
     """Every address that is to be told something, as it is written: nothing is sent."""
-    from rollout.channels import address_problem
+    from rollout.alerting.channels import address_problem
 
     lists = {f"rollout.{key}": getattr(config.rollout, key) for key in ("notify", "rangers", "staff")}
     lists |= {f"campsites.{name}.notify": site.notify for name, site in config.campsites.items()}
@@ -133,7 +133,7 @@ def _call_outside(config: Config) -> dict[str, Any] | None:
     if config.outside.ping_url is None or find_spec("sqlalchemy") is None:
         return None
     from core.clock import now_s
-    from rollout.outside import NotHeard, call, host
+    from rollout.control.heartbeat import NotHeard, call, host
 
     try:
         call(config.outside.ping_url, {"well": True, "at": now_s(), "test": True})

@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    from rollout.controller import Controller, Plan
-    from rollout.pager import keep_paging
+    from rollout.alerting.pager import keep_paging
+    from rollout.control.controller import Controller, Plan
 
     process = begin("controller")
     plan = Plan(process.settings.bearwatch_config, process.config)

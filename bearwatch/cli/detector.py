@@ -8,7 +8,7 @@ import logging
 import cv2
 
 from bearwatch.processes import begin
-from core.machine import MachineReporter
+from core.host import MachineReporter
 from core.redis_client import connect
 from core.settings import settings
 

@@ -15,8 +15,8 @@ from core.settings import settings
 from db.migrate import upgrade
 from db.models import Campsite, User, WatchDrill
 from db.session import Database
-from rollout.drills import Finish, NoSuchDrill, begin_drill, drills, finish_drill
-from rollout.spec_file import load_road
+from rollout.control.drills import Finish, NoSuchDrill, begin_drill, drills, finish_drill
+from rollout.stages.spec_file import load_road
 
 ACTIONS = ("begin", "passed", "failed", "list")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bearwatch.processes import begin
-from core.machine import MachineReporter
+from core.host import MachineReporter
 from core.redis_client import connect
 
 

@@ -13,7 +13,8 @@ from rq.cron import CronScheduler
 from rq.timeouts import TimerDeathPenalty
 from sqlalchemy.exc import SQLAlchemyError
 
-from bearwatch.canary import Planter
+from bearwatch.canary_injector import Planter
+from bearwatch.host_metrics_thread import keep_history
 from bearwatch.housekeeping import (
     AUDITS_EVERY_S,
     DRILLS_EVERY_S,
@@ -28,24 +29,23 @@ from bearwatch.housekeeping import (
     sweep_outbox,
     write_reports,
 )
-from bearwatch.machine_history import keep_history
 from bearwatch.processes import Process, begin
-from bearwatch.watchdog import keep_watch
+from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
 from core.config_file import ConfigError
+from core.host import MachineReporter
 from core.jobs import DELIVERIES, HOUSEKEEPING, QUEUES
-from core.machine import MachineReporter
 from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.push import Pusher
-from review_ui.push_sending import Sender
-from rollout.alerts import chase
-from rollout.controller import Plan
-from rollout.mqtt import LINES
-from rollout.outbox import sweep
-from rollout.outward import Outward
+from review_ui.push.sending import Sender
+from review_ui.push.subscriptions import Pusher
+from rollout.alerting.alerts import chase
+from rollout.alerting.mqtt import LINES
+from rollout.alerting.outbox import sweep
+from rollout.alerting.recipients import Outward
+from rollout.control.controller import Plan
 
 log = logging.getLogger(__name__)
 

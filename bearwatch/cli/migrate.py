@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from bearwatch.local_site import prepare_database
 from bearwatch.processes import begin
-from bearwatch.site import prepare_database
-from review_ui.security import WeakPassword
+from review_ui.auth.accounts import WeakPassword
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

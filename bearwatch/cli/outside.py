@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from bearwatch.outside import Caller
+from bearwatch.heartbeat_loop import Caller
 from bearwatch.processes import begin
 from core.redis_client import connect
 from db.session import Database

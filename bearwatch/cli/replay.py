@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bearwatch.replay import RecordedEncounter, recordings, replay
+from bearwatch.footage_replay import RecordedEncounter, recordings, replay
 from core.config import Camera, Detector, Motion
 from core.config_file import load_config
 from core.logs import configure_logging

@@ -53,12 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _make(arguments: argparse.Namespace) -> Report:
     """Raises ValueError for a campsite or a period that there is not."""
-    from rollout.breakers.heard import listen
-    from rollout.reports.asked import Asked
+    from rollout.breakers.telemetry_snapshot import listen
+    from rollout.reports.build import campsites_known, make, timezone_of, usual_period
+    from rollout.reports.context import Asked
     from rollout.reports.document import Kind
-    from rollout.reports.making import campsites_known, make, timezone_of, usual_period
     from rollout.reports.period import parse_day
-    from rollout.spec_file import load_road
+    from rollout.stages.spec_file import load_road
 
     config, now, kind = load_config(arguments.config), now_s(), Kind(arguments.kind)
     road = load_road(arguments.config, config)
@@ -85,8 +85,8 @@ def _make(arguments: argparse.Namespace) -> Report:
 
 
 def _write(arguments: argparse.Namespace, report: Report) -> None:
-    from rollout.reports.machine import as_csv, as_json
-    from rollout.reports.page import as_html
+    from rollout.reports.render.html_report import as_html
+    from rollout.reports.render.machine_readable import as_csv, as_json
 
     if arguments.html is not None:
         arguments.html.write_text(as_html(report), encoding="utf-8")
@@ -103,7 +103,7 @@ def _write(arguments: argparse.Namespace, report: Report) -> None:
 
 def _lines(report: Report) -> Any:
     """The report for a terminal: the answers, then every figure."""
-    from rollout.reports.words import interval, rests_on, said
+    from rollout.reports.render.number_format import interval, rests_on, said
 
     for answer in report.worst_first:
         yield f"[{answer.light.value.upper()}] {answer.question} {answer.words}"

@@ -73,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
-    from review_ui.passwords import Busy
-    from review_ui.security import TooManyLogins
-    from rollout.commands import Refused
+    from review_ui.auth.accounts import TooManyLogins
+    from review_ui.auth.passwords import Busy
+    from rollout.stages.commands import Refused
 
     road = _road(arguments)
     database = Database(settings().database)
@@ -90,8 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _road(arguments: argparse.Namespace) -> Any:
     """The configured road. A stop waits for no correction of the configuration: it needs none."""
-    from rollout.road import nowhere
-    from rollout.spec_file import load_road
+    from rollout.stages.plan import nowhere
+    from rollout.stages.spec_file import load_road
 
     try:
         return load_road(arguments.config, load_config(arguments.config))
@@ -111,9 +111,9 @@ def _refused(arguments: argparse.Namespace, why: str) -> int:
 
 
 def _status(call: Call) -> int:
-    from bearwatch.road_text import plan_text, status_text
-    from rollout.overview import overview
-    from rollout.view_json import as_json, plan_json
+    from bearwatch.rollout_text import plan_text, status_text
+    from rollout.control.status import overview
+    from rollout.control.status_json import as_json, plan_json
 
     with call.database.read() as session:
         view = overview(session, call.road, call.now, fresh=True)
@@ -130,9 +130,9 @@ def _status(call: Call) -> int:
 
 
 def _history(call: Call) -> int:
-    from bearwatch.road_text import history_text
-    from rollout.store import history
-    from rollout.view_json import entry_json
+    from bearwatch.rollout_text import history_text
+    from rollout.control.status_json import entry_json
+    from rollout.stages.event_store import history
 
     with call.database.read() as session:
         entries = history(session, call.arguments.limit)
@@ -146,7 +146,7 @@ def _history(call: Call) -> int:
 def _verify(call: Call) -> int:
     from dataclasses import asdict
 
-    from rollout.verification import verify_road
+    from rollout.control.verification import verify_road
 
     with call.database.read() as session:
         found = verify_road(session, call.now)
@@ -160,7 +160,7 @@ def _verify(call: Call) -> int:
 
 
 def _approve(call: Call) -> int:
-    from rollout.commands import Approve, Step
+    from rollout.stages.commands import Approve, Step
 
     step = Step(call.arguments.step)
     who = _person(call, proved=True)
@@ -169,22 +169,22 @@ def _approve(call: Call) -> int:
 
 
 def _widen(call: Call) -> int:
-    from rollout.service import go_on
+    from rollout.control.service import go_on
 
     again, actor = call.arguments.again, _actor(call)
     return _say(call, go_on(call.database, call.road, _person(call), call.now, again=again, actor=actor))
 
 
 def _extend(call: Call) -> int:
-    from rollout.civil import Duration
-    from rollout.service import more_time
+    from rollout.base.durations import Duration
+    from rollout.control.service import more_time
 
     longer, actor = Duration.parse(call.arguments.longer), _actor(call)
     return _say(call, more_time(call.database, call.road, _person(call), longer, call.now, actor=actor))
 
 
 def _narrow(call: Call) -> int:
-    from rollout.commands import Narrow
+    from rollout.stages.commands import Narrow
 
     asked = call.arguments
     where = tuple(asked.campsite or ())
@@ -192,7 +192,7 @@ def _narrow(call: Call) -> int:
 
 
 def _stop(call: Call) -> int:
-    from rollout.commands import Kill, Person
+    from rollout.stages.commands import Kill, Person
 
     asked = call.arguments
     # Whoever stands at the machine may stop it: no account, no password, no question.
@@ -203,20 +203,20 @@ def _stop(call: Call) -> int:
 
 
 def _ack(call: Call) -> int:
-    from rollout.commands import WatchAck
+    from rollout.stages.commands import WatchAck
 
     return _perform(call, WatchAck(by=_person(call)))
 
 
 def _reset(call: Call) -> int:
-    from rollout.commands import BreakerReset
+    from rollout.stages.commands import BreakerReset
 
     who = _person(call, proved=True)
     return _perform(call, BreakerReset(by=who, latch=_latch(call), cause=call.arguments.cause))
 
 
 def _latch(call: Call) -> str:
-    from rollout.store import load
+    from rollout.stages.event_store import load
 
     if call.arguments.breaker:
         return str(call.arguments.breaker)
@@ -229,7 +229,7 @@ def _latch(call: Call) -> str:
 
 def _person(call: Call, proved: bool = False) -> Any:
     """The account of ``--as``. The machine is trusted, but an agreement needs the person's own secret."""
-    from rollout.service import person
+    from rollout.control.service import person
 
     if not call.arguments.user:
         raise NotYou(f"`bearwatch rollout {call.arguments.action}` needs --as with your account")
@@ -245,9 +245,9 @@ def _person(call: Call, proved: bool = False) -> Any:
 
 
 def _prove(call: Call, user: User) -> None:
-    from review_ui.passwords import fits
-    from review_ui.security import remember_failure, throttle
-    from review_ui.tokens import token_account
+    from review_ui.auth.accounts import remember_failure, throttle
+    from review_ui.auth.passwords import fits
+    from review_ui.auth.tokens import token_account
 
     token = os.environ.get("BEARWATCH_TOKEN")
     if token:
@@ -273,13 +273,13 @@ def _actor(call: Call) -> str | None:
 
 
 def _perform(call: Call, command: Any) -> int:
-    from rollout.service import perform
+    from rollout.control.service import perform
 
     return _say(call, perform(call.database, call.road, command, call.now, _actor(call)))
 
 
 def _say(call: Call, outcome: Any) -> int:
-    from rollout.events import kind_of, to_body
+    from rollout.stages.events import kind_of, to_body
 
     held = outcome.held
     if call.arguments.json:

@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when the seasons were played, 2 for a name that there is not."""
-    from bearwatch.simulation.county import policies
-    from bearwatch.simulation.run import as_json, simulate, write
-    from bearwatch.simulation.table import HEADINGS, cells
-    from bearwatch.simulation.worlds import WORLDS
+    from simulation.seasons.fixture_site import policies
+    from simulation.seasons.run import as_json, simulate, write
+    from simulation.seasons.scenarios import WORLDS
+    from simulation.seasons.table import HEADINGS, cells
 
     if arguments.worlds == "list":
         named = [(world.name, world.summary) for world in WORLDS.values()]

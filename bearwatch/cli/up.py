@@ -11,12 +11,12 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from bearwatch.site import Account, embedded_redis, prepare_database, supervisor
+from bearwatch.local_site import Account, embedded_redis, prepare_database, supervisor
 from core.config_file import load_config
 from core.logs import configure_logging
 from core.settings import Settings, settings
-from review_ui.security import WeakPassword
-from rollout.spec_file import load_road
+from review_ui.auth.accounts import WeakPassword
+from rollout.stages.spec_file import load_road
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

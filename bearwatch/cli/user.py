@@ -16,7 +16,9 @@ from core.settings import settings
 from db.migrate import upgrade
 from db.models import Role, User
 from db.session import Database
-from review_ui.people import (
+from review_ui.auth.accounts import WeakPassword, hash_password
+from review_ui.auth.totp import remove
+from review_ui.people.administration import (
     Admin,
     Refused,
     activate,
@@ -27,8 +29,6 @@ from review_ui.people import (
     reset_password,
     revoke_access,
 )
-from review_ui.security import WeakPassword, hash_password
-from review_ui.totp import remove
 
 ACTIONS = ("add", "change", "password", "activate", "deactivate", "revoke", "second-factor-off", "list")
 ADMIN = Admin("command line")

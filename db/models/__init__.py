@@ -1,15 +1,6 @@
 """All tables, one file per aggregate."""
 
-from db.models.alerts import Alert, AlertStatus, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus
-from db.models.audits import AuditAnswer, AuditDraw, AuditSheet, BearSeen, SheetKind
-from db.models.base import Base
-from db.models.breakers import BreakerState, BreakerTrip, CanaryRun, WatchDrill
-from db.models.campers import Appeal, CamperMessage, MessageKind, Outcome, SenderKey
-from db.models.experiments import NightExperiment, RandomWatch
-from db.models.labels import ChangeStatus, EditAction, LabelChange, LabelEdit
-from db.models.ledger import LedgerEntry
-from db.models.machines import CameraCount, GpuSample, MachineSample, QueueSample
-from db.models.people import (
+from db.models.account_tables import (
     ApiToken,
     LoginFailure,
     LoginSession,
@@ -19,13 +10,22 @@ from db.models.people import (
     User,
     UserCampsite,
 )
-from db.models.places import Camera, Campsite, Region
-from db.models.push import PushKey, PushSubscription
-from db.models.review import Review, Sighting, Verdict, Watch
-from db.models.rollout import AuthorityLease, GateLook, LookReason, Mode, RolloutEvent, StoredLook
-from db.models.sight import CameraSight, SightGap
-from db.models.watching import CameraHour, Encounter, EncounterFrame
-from db.models.weather import Weather
+from db.models.alert_tables import Alert, AlertStatus, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus
+from db.models.audit_tables import AuditAnswer, AuditDraw, AuditSheet, BearSeen, SheetKind
+from db.models.base import Base
+from db.models.breaker_tables import BreakerState, BreakerTrip, CanaryRun, WatchDrill
+from db.models.camper_tables import Appeal, CamperMessage, MessageKind, Outcome, SenderKey
+from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame
+from db.models.experiment_tables import NightExperiment, RandomWatch
+from db.models.freshness_tables import CameraSight, SightGap
+from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
+from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
+from db.models.ledger_tables import LedgerEntry
+from db.models.place_tables import Camera, Campsite, Region
+from db.models.push_tables import PushKey, PushSubscription
+from db.models.review_tables import Review, Sighting, Verdict, Watch
+from db.models.rollout_tables import AuthorityLease, GateLook, LookReason, Mode, RolloutEvent, StoredLook
+from db.models.weather_tables import Weather
 
 __all__ = [
     "Alert",

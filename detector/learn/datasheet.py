@@ -86,7 +86,7 @@ By light: {by_light}. {len(left_out)} pictures could not be decoded and were lef
 
 Drawn by the square root of how many a source has of a label and light, camera traps {recipe.camera_trap_weight:g}
 times as often, bears {recipe.bear_share:.0%} of all. Every label alike is shown grey, by a made-up infra-red lamp,
-dark, noisy, blurred, coarse, hidden in part, small in an empty scene, and so on (`detector/learn/looks.py`).
+dark, noisy, blurred, coarse, hidden in part, small in an empty scene, and so on (`detector/learn/augmentations.py`).
 
 Licences as the manifest states them. Most pictures were collected from the web by others and their copyright is
 unknown; none of them is part of this program, only the weights are. Whoever needs certainty trains on pictures of
@@ -149,7 +149,7 @@ def _made_hard(evaluation: Mapping[str, Any]) -> str:
     return f"""## Pictures made hard
 
 There are few real pictures of bears at night or far away. So daylight pictures of held-out sources, bears and others
-alike, were made hard by other formulas than those of training (`detector/learn/hard.py`), and seen once:
+alike, were made hard by other formulas than those of training (`detector/learn/corruptions.py`), and seen once:
 
 {_TABLE_HEAD}{_rows(evaluation["made_hard"])}"""
 

@@ -2,7 +2,7 @@
 
 1. Unknown animals: how far held-out pictures are from the training pictures of the network that judges them.
 2. Still pictures in the view that the bundle uses, on a sample.
-3. Pictures made hard (:mod:`detector.learn.hard`).
+3. Pictures made hard (:mod:`detector.learn.corruptions`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from detector.bundle import ModelBundle
 from detector.crops import cut
 from detector.engine import Engine
 from detector.learn.calibrate import is_from_a_trap
-from detector.learn.hard import BEARS, HARD, OTHERS, Hardship, empty_scenes, hard_places
-from detector.learn.strangers import reference_places
+from detector.learn.corruptions import BEARS, HARD, OTHERS, Hardship, empty_scenes, hard_places
 from detector.learn.teacher import whole_logits
+from detector.learn.unseen_animals import reference_places
 from detector.manifest import LabelledPicture, read_picture
 from detector.stills import Stills, View
 from detector.unknown import Reference

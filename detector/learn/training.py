@@ -47,9 +47,9 @@ from detector.learn.heldout import (
 from detector.learn.judge import Judges
 from detector.learn.recipe import NEW_LABELS, SYNONYMS, Recipe
 from detector.learn.runs import Watcher, fit_all
-from detector.learn.strangers import better_way, compare, reference_places
 from detector.learn.student import Start, mixed, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
+from detector.learn.unseen_animals import better_way, compare, reference_places
 from detector.manifest import LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
 from detector.model import Model, Provenance, Thresholds
 from detector.reference import EngineFile, EngineFileError

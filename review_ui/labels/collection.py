@@ -14,10 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
+from review_ui.auth.access_scope import Visible
 from review_ui.labels.labelled import Labelled
-from review_ui.labels.visits import of_visits, visits_of
+from review_ui.labels.visit_labels import of_visits, visits_of
 from review_ui.labels.vocabulary import Label, Source
-from review_ui.visibility import Visible
 
 
 def collection(session: Session, sight: Visible, now: float) -> list[Labelled]:

@@ -11,11 +11,11 @@ The controller calls, at each tick::
 the way of widening. What one camera may still do is ``camera_cap``, which the one door asks.
 """
 
-from rollout.breakers.check import check
-from rollout.breakers.heard import Heard, listen
-from rollout.breakers.readings import History
-from rollout.breakers.scope import EVERYTHING, Places, Scope, Unit
-from rollout.breakers.spec import Breakers, BreakerSpec
+from rollout.breakers.breaker_check import check
+from rollout.breakers.breaker_spec import Breakers, BreakerSpec
+from rollout.breakers.samples import History
+from rollout.breakers.telemetry_snapshot import Heard, listen
+from rollout.breakers.trip_scope import EVERYTHING, Places, Scope, Unit
 from rollout.breakers.trips import Action, NoSuchTrip, Trip, camera_cap, open_trips, reset
 
 __all__ = [

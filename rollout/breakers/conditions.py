@@ -20,8 +20,8 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from rollout.breakers.quantities import QUANTITIES
-from rollout.breakers.scope import Scope
+from rollout.breakers.input_metrics import QUANTITIES
+from rollout.breakers.trip_scope import Scope
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,

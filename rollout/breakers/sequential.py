@@ -9,8 +9,10 @@ from sqlalchemy import func, select
 
 from core.messages import Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
-from rollout.breakers.inputs import Gathering
-from rollout.breakers.levels import (
+from rollout.breakers.breaker_spec import BreakerSpec, Detector
+from rollout.breakers.collect import Gathering
+from rollout.breakers.detector_state import Memories
+from rollout.breakers.detector_steps import (
     REFERENCE_DAYS,
     TEST_DAYS,
     Memory,
@@ -22,11 +24,9 @@ from rollout.breakers.levels import (
     recall_step,
     unknown_step,
 )
-from rollout.breakers.memories import Memories
-from rollout.breakers.quantities import DAY_S
-from rollout.breakers.scope import EVERYTHING, Scope, Unit
-from rollout.breakers.seen import Outcome, outcomes, settled, uncounted
-from rollout.breakers.spec import BreakerSpec, Detector
+from rollout.breakers.input_metrics import DAY_S
+from rollout.breakers.matched_visits import Outcome, outcomes, settled, uncounted
+from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Tripping
 
 REVIEWED_AFTER_S: Final = 6 * 3600.0

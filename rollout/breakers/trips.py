@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from db.ledger import record
 from db.models import BreakerTrip, Camera, Campsite, Mode
-from rollout.breakers.memories import restart
-from rollout.breakers.scope import EVERYTHING, Scope, Unit
-from rollout.breakers.spec import Then
+from rollout.breakers.breaker_spec import Then
+from rollout.breakers.detector_state import restart
+from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 
 
 class Action(StrEnum):

@@ -10,9 +10,20 @@ from sqlalchemy.orm import Session
 
 from core.clock import hour_start
 from db.models import AlertStatus
-from rollout.audits.figures import Answered, answered, progress
-from rollout.evidence.alarms import false_alarms, unknown_share, warning_precision
-from rollout.evidence.audited import Found, audits_done, finds, recall_audit, third_list
+from rollout.base.metrics import Measured
+from rollout.control.handover_spans import handovers as handovers_of
+from rollout.evidence.audited_recall import Found, audits_done, finds, recall_audit, third_list
+from rollout.evidence.audits.audit_metrics import Answered, answered, progress
+from rollout.evidence.camera_days import (
+    HourlyBaseline,
+    NightIndex,
+    SeenHour,
+    alarm_hours,
+    by_motion,
+    by_picture,
+    camera_nights,
+    seen_hours,
+)
 from rollout.evidence.comparison import (
     EvidenceRule,
     Intervals,
@@ -23,20 +34,9 @@ from rollout.evidence.comparison import (
     nights,
     overlaps,
 )
-from rollout.evidence.handovers import handovers as handovers_of
-from rollout.evidence.hours import (
-    HourlyBaseline,
-    NightIndex,
-    SeenHour,
-    alarm_hours,
-    by_motion,
-    by_picture,
-    camera_nights,
-    seen_hours,
-)
-from rollout.evidence.intervals import Interval, difference, holds, intersection, total
+from rollout.evidence.false_alarms import false_alarms, unknown_share, warning_precision
+from rollout.evidence.feedback_metrics import LoopView, loop_e, loop_view, selected_share
 from rollout.evidence.loader import Observed, Raised, model_time, observe
-from rollout.evidence.looping import LoopView, loop_e, loop_view, selected_share
 from rollout.evidence.matching import Detection, Timeline, timelines
 from rollout.evidence.operations import operations
 from rollout.evidence.recall import (
@@ -49,9 +49,9 @@ from rollout.evidence.recall import (
     with_chance,
     with_other_gaps,
 )
-from rollout.evidence.recapture import Overlap, ThirdList
-from rollout.evidence.visits import OTHER_GAPS_S, Seen, visits_of
-from rollout.measured import Measured
+from rollout.evidence.stats.intervals import Interval, difference, holds, intersection, total
+from rollout.evidence.stats.recapture import Overlap, ThirdList
+from rollout.evidence.stats.visits import OTHER_GAPS_S, Seen, visits_of
 
 
 def assess(

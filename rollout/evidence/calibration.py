@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from core.clock import hour_start
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, BearSeen, CameraHour, SheetKind
-from rollout.audits.figures import answered
+from rollout.evidence.audits.audit_metrics import answered
+from rollout.evidence.camera_days import NightIndex
 from rollout.evidence.comparison import Intervals
-from rollout.evidence.hours import NightIndex
-from rollout.evidence.intervals import holds
 from rollout.evidence.loader import timezones_of
-from rollout.evidence.visits import is_dark
+from rollout.evidence.stats.intervals import holds
+from rollout.evidence.stats.visits import is_dark
 
 BINS: Final = 10
 LEAST_HOURS: Final = 20

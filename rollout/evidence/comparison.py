@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rollout.evidence.intervals import Interval, holds, touches, union
 from rollout.evidence.matching import Detection, MatchRule, Timeline, match
-from rollout.evidence.proportions import CONFIDENCE, first_of_each
-from rollout.evidence.recapture import Overlap
-from rollout.evidence.visits import GAP_S, Seen, Visit, is_dark, night_of, visits_of
+from rollout.evidence.stats.intervals import Interval, holds, touches, union
+from rollout.evidence.stats.proportions import CONFIDENCE, first_of_each
+from rollout.evidence.stats.recapture import Overlap
+from rollout.evidence.stats.visits import GAP_S, Seen, Visit, is_dark, night_of, visits_of
 
 if TYPE_CHECKING:
-    from rollout.spec import Evidence
+    from rollout.stages.spec import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Judged:
 
 
 Intervals = Mapping[str, Sequence[Interval]]
-"""By campsite, each as :func:`rollout.evidence.intervals.union` gives them."""
+"""By campsite, each as :func:`rollout.evidence.stats.intervals.union` gives them."""
 
 
 def during(sightings: Iterable[Sighted], time: Intervals) -> list[Sighted]:

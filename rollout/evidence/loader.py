@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region, Sighting
 from rollout.evidence.comparison import Intervals, Sighted
-from rollout.evidence.intervals import ALWAYS, Interval, union
 from rollout.evidence.matching import Detection
 from rollout.evidence.seals import digest_of_sighting
-from rollout.evidence.watched import watches
+from rollout.evidence.stats.intervals import ALWAYS, Interval, union
+from rollout.evidence.watched_time import watches
 
 BEAR = "bear"
 

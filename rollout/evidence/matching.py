@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from rollout.evidence.distributions import assign
-from rollout.evidence.visits import Visit
+from rollout.evidence.stats.distributions import assign
+from rollout.evidence.stats.visits import Visit
 
 SHIFTS_S: Final = tuple(sign * 60.0 * minutes for minutes in (60, 90, 120, 180, 240) for sign in (-1, 1))
 _IMPOSSIBLE: Final = 1e9

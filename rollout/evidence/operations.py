@@ -18,9 +18,9 @@ from db.models import (
     DeliveryStatus,
     Encounter,
 )
-from rollout.appeals import appeals_upheld_open, complaints_per_camera_day
-from rollout.evidence.hours import SeenHour
-from rollout.measured import Measured
+from rollout.alerting.appeals import appeals_upheld_open, complaints_per_camera_day
+from rollout.base.metrics import Measured
+from rollout.evidence.camera_days import SeenHour
 
 FLUSH_S: Final = 120.0
 """Camera-hours are written a little later than they happen; this much of the newest time is not asked for yet."""

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from core.clock import civil
 from db.ledger import lock, record
 from db.models import RandomWatch
-from rollout.evidence.intervals import Interval, intersection, total, union
 from rollout.evidence.loader import timezones_of
-from rollout.evidence.watched import watches
+from rollout.evidence.stats.intervals import Interval, intersection, total, union
+from rollout.evidence.watched_time import watches
 
 LEAST_SHARE: Final = 0.10
 HOUR_S: Final = 3600.0

@@ -6,17 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rollout.base.metrics import Measured
 from rollout.evidence.comparison import EvidenceRule, Judged, clusters, nights
 from rollout.evidence.matching import Timeline, chance_by_shifting, corrected
-from rollout.evidence.paired import paired_difference
-from rollout.evidence.proportions import (
-    anytime_lower,
-    clopper_pearson_lower,
-    effective,
-    needed_n,
-    recall_evalue,
-)
-from rollout.evidence.recapture import (
+from rollout.evidence.stats.paired import paired_difference
+from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower, effective, needed_n, recall_evalue
+from rollout.evidence.stats.recapture import (
     LEAST_THIRD,
     Overlap,
     ThirdList,
@@ -24,8 +19,7 @@ from rollout.evidence.recapture import (
     recall_if_dependent,
     recaptured,
 )
-from rollout.evidence.survival import share_within, time_until
-from rollout.measured import Measured
+from rollout.evidence.stats.survival import share_within, time_until
 
 NO_SIGHTINGS: Final = "no bear has been seen blind while this model looked: keep watching and logging sightings"
 SOON_S: Final = 60.0

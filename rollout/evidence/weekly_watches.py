@@ -10,9 +10,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from db.models import Camera, LedgerEntry, RandomWatch
-from rollout.evidence.intervals import Interval, intersection, total
 from rollout.evidence.random_watches import HOUR_S, draw_watches
-from rollout.evidence.watched import watches
+from rollout.evidence.stats.intervals import Interval, intersection, total
+from rollout.evidence.watched_time import watches
 
 DAY_S: Final = 86400.0
 WEEK_S: Final = 7 * DAY_S

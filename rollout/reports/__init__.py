@@ -1,5 +1,6 @@
 """Reports: what happened, in numbers that say how sure they are.
 
-:mod:`~rollout.reports.document` is what a report is made of, :mod:`~rollout.reports.making` makes one of each kind, and
-:mod:`~rollout.reports.page`, :mod:`~rollout.reports.machine` write it down for people and for machines.
+:mod:`~rollout.reports.document` is what a report is made of, :mod:`~rollout.reports.build` makes one of each kind, and
+:mod:`~rollout.reports.render.html_report`, :mod:`~rollout.reports.render.machine_readable` write it down for people
+and for machines.
 """

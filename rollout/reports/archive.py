@@ -1,7 +1,8 @@
 """Daily reports that were written when their day was over, as it looked then: one file for each campsite and day.
 
-They lie beside the pictures, in ``reports/`` of the data directory, as the JSON of :mod:`rollout.reports.machine` and
-as the HTML of :mod:`rollout.reports.page`. A report for each campsite, so that nobody reads of another.
+They lie beside the pictures, in ``reports/`` of the data directory, as the JSON of
+:mod:`rollout.reports.render.machine_readable` and as the HTML of :mod:`rollout.reports.render.html_report`. A report
+for each campsite, so that nobody reads of another.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from rollout.reports.document import Light, Report
-from rollout.reports.machine import as_json
-from rollout.reports.page import as_html
+from rollout.reports.render.html_report import as_html
+from rollout.reports.render.machine_readable import as_json
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollout.reports.asked import Asked
-from rollout.reports.burning import burning_answer, burning_of, machines_section
-from rollout.reports.costs import cost_of
+from rollout.reports.context import Asked
 from rollout.reports.document import Answer, Form, Kind, Light, Report
-from rollout.reports.messages import Sent, camper_figures, campers_section, deliveries_of, delivery_section
-from rollout.reports.operating import Cameras, breaker_rows, cameras_of, cameras_section, latency_section
-from rollout.reports.people import people_section
-from rollout.reports.queues import queues_section
-from rollout.reports.spending import costs_section, spending_answer
-from rollout.reports.words import many, number
+from rollout.reports.render.number_format import many, number
+from rollout.reports.sections.camera_operation import (
+    Cameras,
+    breaker_rows,
+    cameras_of,
+    cameras_section,
+    latency_section,
+)
+from rollout.reports.sections.deliveries import Sent, camper_figures, campers_section, deliveries_of, delivery_section
+from rollout.reports.sections.host_health import burning_answer, burning_of, machines_section
+from rollout.reports.sections.period_costs import cost_of
+from rollout.reports.sections.queues import queues_section
+from rollout.reports.sections.spending import costs_section, spending_answer
+from rollout.reports.sections.staff_activity import people_section
 
 TITLE: Final = "Daily operations"
 

@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from db.models import Camera, CameraHour
 from db.session import Database
-from rollout.alerts import page
-from rollout.breakers.heard import Heard
+from rollout.alerting.alerts import page
+from rollout.breakers.telemetry_snapshot import Heard
 from rollout.reports.archive import Archive
-from rollout.reports.asked import Asked
+from rollout.reports.build import campsites_known, make, timezone_of
+from rollout.reports.context import Asked
 from rollout.reports.document import Kind, Light, Report
-from rollout.reports.making import campsites_known, make, timezone_of
 from rollout.reports.period import midnight, period, today
-from rollout.road import Road
+from rollout.stages.plan import Road
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from db.models import AlertStatus
+from rollout.base.metrics import Measured
 from rollout.evidence.comparison import Judged
-from rollout.evidence.intervals import Interval, touches, union
 from rollout.evidence.loader import Raised
-from rollout.evidence.proportions import needed_for_power
-from rollout.evidence.survival import kaplan_meier
-from rollout.measured import Measured
-from rollout.reports.asked import Asked, model_of, models_of
-from rollout.reports.cases import case_of
+from rollout.evidence.stats.intervals import Interval, touches, union
+from rollout.evidence.stats.proportions import needed_for_power
+from rollout.evidence.stats.survival import kaplan_meier
+from rollout.reports.context import Asked, model_of, models_of
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -30,10 +29,11 @@ from rollout.reports.document import (
     Steps,
     table,
 )
-from rollout.reports.live import had_it_been_live
-from rollout.reports.measures import counted, figure
-from rollout.reports.sensitivity import sensitivity_section
-from rollout.reports.words import interval, many, number, said, seconds
+from rollout.reports.metric_figures import counted, figure
+from rollout.reports.period_evidence import case_of
+from rollout.reports.render.number_format import interval, many, number, said, seconds
+from rollout.reports.sections.counterfactual_section import had_it_been_live
+from rollout.reports.sections.sensitivity import sensitivity_section
 
 TITLE: Final = "The model beside the ranger"
 GOOD: Final = 0.97

@@ -23,7 +23,7 @@ from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
-from review_ui.security import open_session
+from review_ui.auth.accounts import open_session
 from review_ui.server import Server
 from tests.browser.chromium import DESKTOP
 from tests.factories import frame, jpeg

@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
 from db.models import Encounter
-from review_ui.views.cards import QUEUE_SHOWN
-from rollout.alerts import raise_alert
-from rollout.outward import Outward
+from review_ui.web.alert_cards import QUEUE_SHOWN
+from rollout.alerting.alerts import raise_alert
+from rollout.alerting.recipients import Outward
 from tests.browser.night import Night, is_live
 
 ALERTS = 200

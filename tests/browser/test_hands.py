@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from db.models import Review, Sighting, User
-from review_ui.security import hash_password
+from review_ui.auth.accounts import hash_password
 from tests.browser.night import Night, is_live, picture_is_there, soon
 from tests.ui_cast import PASSWORD
 

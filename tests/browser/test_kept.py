@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from core.config import Config
 from db.models import AuditAnswer, LoginSession, Sighting, User
 from db.session import Database
-from review_ui.security import hash_password
+from review_ui.auth.accounts import hash_password
 from tests.browser.chromium import PHONE
 from tests.browser.whole_world import World, whole_world
 from tests.ui_cast import PASSWORD

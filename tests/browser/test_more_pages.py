@@ -16,6 +16,7 @@ from core.clock import hour_start
 from core.config import Config
 from core.media import MediaStore
 from core.messages import CropScore, FrameScores
+from core.night_span import date_of
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -24,11 +25,10 @@ from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
-from review_ui.nights import date_of
-from review_ui.security import open_session
-from rollout.alerts import Decision, decide
-from rollout.campers import Message, receive
-from rollout.outward import Outward
+from review_ui.auth.accounts import open_session
+from rollout.alerting.alerts import Decision, decide
+from rollout.alerting.camper_messages import Message, receive
+from rollout.alerting.recipients import Outward
 from tests.browser.chromium import DESKTOP, PHONE
 from tests.factories import frame, jpeg
 from tests.places import grant

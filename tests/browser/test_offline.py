@@ -8,7 +8,7 @@ from playwright.sync_api import Route, expect
 from sqlalchemy import select, update
 
 from db.models import LoginSession, Review, User
-from review_ui.security import hash_password
+from review_ui.auth.accounts import hash_password
 from tests.browser.night import FRAMES, Night, is_kept, is_live, picture_is_there, soon
 from tests.ui_cast import PASSWORD
 

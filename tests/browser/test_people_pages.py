@@ -15,8 +15,8 @@ from core.settings import Settings
 from db.models import Role
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.people import Admin, add_person
-from review_ui.security import open_session
+from review_ui.auth.accounts import open_session
+from review_ui.people.administration import Admin, add_person
 from tests.browser.chromium import DESKTOP, PHONE
 from tests.places import add_user
 from tests.ui_cast import PASSWORD, served

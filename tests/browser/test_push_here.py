@@ -18,7 +18,7 @@ from core.settings import Settings
 from db.models import PushSubscription
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import open_session
+from review_ui.auth.accounts import open_session
 from tests.browser.chromium import PHONE
 from tests.places import add_user
 from tests.push_service import Browser, PushService, push_service

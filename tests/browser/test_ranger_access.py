@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import select
 
 from db.models import Sighting, User
-from review_ui.security import hash_password
+from review_ui.auth.accounts import hash_password
 from tests.browser.chromium import PHONE
 from tests.browser.night import FRAMES, THEMES, Night, is_live, picture_is_there
 from tests.ui_cast import PASSWORD

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from db.models import Alert
-from review_ui.words import age
+from review_ui.rendering.wording import age
 from tests.browser.night import FRAMES, Night, is_live, picture_is_there
 
 

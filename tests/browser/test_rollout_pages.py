@@ -20,9 +20,9 @@ from core.telemetry import Telemetry
 from db.models import AuditAnswer, AuditDraw, AuditSheet, Mode, RandomWatch, SheetKind
 from db.session import Database
 from review_ui.app import create_app
-from rollout.authority import authority
-from rollout.evidence.nights import NightPlan, schedule
-from rollout.evidence.visits import night_of
+from rollout.authority.authority import authority
+from rollout.evidence.on_off_nights import NightPlan, schedule
+from rollout.evidence.stats.visits import night_of
 from tests.browser.chromium import DESKTOP, PHONE
 from tests.factories import jpeg
 from tests.road_stage import STAGES, RoadStage, with_road

@@ -12,13 +12,13 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.config import Config
-from core.predict import PhotoAnswer, answer, take
+from core.photo_request import PhotoAnswer, answer, take
 from core.redis_client import connect
 from core.settings import Settings
 from db.models import User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import open_session
+from review_ui.auth.accounts import open_session
 from tests.browser.chromium import PHONE
 from tests.factories import jpeg
 from tests.ui_cast import served

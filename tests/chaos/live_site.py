@@ -17,10 +17,8 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from bearwatch.camera_sim.builtin import load_test_scenes
-from bearwatch.camera_sim.server import StagedCameras
 from bearwatch.embedded import EmbeddedRedis
-from bearwatch.site import embedded_redis, prepare_database, supervisor
+from bearwatch.local_site import embedded_redis, prepare_database, supervisor
 from bearwatch.supervisor import Supervisor
 from core.config import Config
 from core.config_file import load_config
@@ -28,12 +26,14 @@ from core.settings import Settings
 from db.models import Alert, AuthorityLease, Mode
 from db.session import Database
 from detector.bundle import ModelBundle
-from rollout import commands as c
-from rollout.road import Road
-from rollout.service import perform
-from rollout.spec_file import load_road
-from rollout.state import State
-from rollout.store import load
+from rollout.control.service import perform
+from rollout.stages import commands as c
+from rollout.stages.event_store import load
+from rollout.stages.plan import Road
+from rollout.stages.spec_file import load_road
+from rollout.stages.state import State
+from simulation.cameras.builtin import load_test_scenes
+from simulation.cameras.staged_server import StagedCameras
 from tests.listener import Listener
 from tests.roads import LEAD, OPERATOR, OWNER, add_people, looked
 from tests.waiting import wait_for

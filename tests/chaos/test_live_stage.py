@@ -16,7 +16,7 @@ from sqlalchemy import select
 from db.ledger import verify
 from db.models import Alert, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus, Encounter, Review
 from db.session import Database
-from rollout.store import everything
+from rollout.stages.event_store import everything
 from tests.chaos.live_site import (
     LeaseLog,
     Site,

@@ -22,10 +22,10 @@ from core.config import Config
 from core.settings import Settings
 from db.models import Role
 from db.session import Database
+from review_ui.alerts.api import last_seen
 from review_ui.app import create_app
-from review_ui.examples import EXAMPLES
-from review_ui.routes.api import last_seen
-from rollout.appeals import open_appeal
+from review_ui.rendering.examples import EXAMPLES
+from rollout.alerting.appeals import open_appeal
 from tests.ui_cast import SAME_ORIGIN, Clock, Stage, served
 
 EXAMPLES_EACH = 3
@@ -140,7 +140,7 @@ def test_every_operation_shows_what_it_takes_and_what_it_answers(page: Stage) ->
             for what, kind, content in parts:
                 if kind not in PICTURES and not _shown(content, description):
                     silent.append(f"{method.upper()} {path} {what} {kind}")
-    assert silent == [], "give these examples in review_ui/examples.py"
+    assert silent == [], "give these examples in review_ui/rendering/examples.py"
 
 
 PICTURES = {"multipart/form-data", "image/jpeg", "image/png", "image/webp"}

@@ -12,8 +12,8 @@ from bearwatch.housekeeping import draw_audits_until
 from core.config import Retention
 from db.models import AuditDraw, AuditSheet, LedgerEntry, SheetKind
 from db.session import Database
-from rollout.audits import draw_day, draw_due
-from rollout.audits.sheets import DUE_AFTER_S, MADE_UP_DAYS, days_to_draw
+from rollout.evidence.audits import draw_day, draw_due
+from rollout.evidence.audits.contact_sheets import DUE_AFTER_S, MADE_UP_DAYS, days_to_draw
 from tests.evidence_rows import add_hours
 from tests.factories import T0
 from tests.places import add_user

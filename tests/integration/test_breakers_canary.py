@@ -14,7 +14,7 @@ import pytest
 import redis
 from sqlalchemy import func, select
 
-from bearwatch.canary import EVERY_S, FRAMES, Planter, draw, due_cameras, frame_of, judge
+from bearwatch.canary_injector import EVERY_S, FRAMES, Planter, draw, due_cameras, frame_of, judge
 from core.config import Config, Detector
 from core.media import MediaStore
 from core.messages import CANARY, CropScore, Frame, FrameScores, planted_on
@@ -36,7 +36,7 @@ from detector.classify import classify, decode_jpeg
 from detector.engine import choose_engine
 from detector.track_worker import TrackWorker
 from detector.tracker import AlertRule
-from rollout.breakers.measured import JUDGED_AFTER_S, canary_recall
+from rollout.breakers.gate_metrics import JUDGED_AFTER_S, canary_recall
 from tests.breaking import plant
 from tests.factories import T0
 from tests.places import grant

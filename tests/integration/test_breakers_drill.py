@@ -13,7 +13,7 @@ from core.config import Config
 from db.ledger import verify
 from db.models import Campsite, Delivery, LedgerEntry, User
 from db.session import Database
-from rollout.drills import Finish, NoSuchDrill, begin_drill, finish_drill, overdue, remind
+from rollout.control.drills import Finish, NoSuchDrill, begin_drill, finish_drill, overdue, remind
 from tests.factories import T0
 from tests.places import add_user
 

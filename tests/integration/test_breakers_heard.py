@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from core.config import Config
+from core.host import MachineReporter
 from core.jobs import DELIVERIES, enqueue
-from core.machine import MachineReporter
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameRoad
 from core.telemetry import Telemetry

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from bearwatch.camera_sim.scene import Scene, Visit
-from bearwatch.camera_sim.server import StagedCameras
 from core.config import Config
 from core.media import MediaStore
 from db.models import LedgerEntry
 from db.session import Database
+from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.staged_server import StagedCameras
 from tests.places import open_encounter
 
 ROOT = Path(__file__).parents[2]

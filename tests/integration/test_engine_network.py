@@ -24,7 +24,7 @@ from detector.labels import Label, bear_scores
 from detector.network import load_network
 from detector.torch_engine import TorchEngine, cpu_chunk
 
-ASSETS = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets"
+ASSETS = Path(__file__).parents[2] / "simulation" / "cameras" / "assets"
 
 
 def noise(count: int, side_px: int) -> NDArray[np.uint8]:

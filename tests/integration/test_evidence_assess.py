@@ -19,17 +19,17 @@ from db.models import (
     RolloutEvent,
 )
 from db.session import Database
-from review_ui.sightings import Entered, seal_of
-from rollout.events import HandoverBegan, WatchTaken, kind_of, to_json
+from review_ui.sightings.sealing import Entered, seal_of
+from rollout.base.metrics import METRICS, Measured
+from rollout.base.scopes import Place
 from rollout.evidence import assess
 from rollout.evidence.comparison import Intervals
-from rollout.evidence.intervals import Interval
 from rollout.evidence.seals import digest_of_sighting
-from rollout.gates import Outcome, assess_gate
-from rollout.measured import METRICS, Measured
-from rollout.places import Place
-from rollout.shipped import HEALTH
-from rollout.spec import Gate, SightTimes
+from rollout.evidence.stats.intervals import Interval
+from rollout.stages.default_plan import HEALTH
+from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
+from rollout.stages.gates import Outcome, assess_gate
+from rollout.stages.spec import Gate, SightTimes
 from tests.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 from tests.factories import T0
 from tests.places import add_user

@@ -23,12 +23,12 @@ from db.models import (
     SheetKind,
 )
 from db.session import Database
-from rollout.audits import AnswerRefused, OpenSheet, answer, draw_day, open_sheets, progress
-from rollout.audits.figures import answered, labels, sensitivity
-from rollout.audits.sheets import DUE_AFTER_S, day_to_draw
 from rollout.evidence import assess
-from rollout.evidence.nights import NightPlan, end, helps_now, schedule, sightings_by_night
-from rollout.evidence.promotions import before_after
+from rollout.evidence.audits import AnswerRefused, OpenSheet, answer, draw_day, open_sheets, progress
+from rollout.evidence.audits.audit_metrics import answered, labels, sensitivity
+from rollout.evidence.audits.contact_sheets import DUE_AFTER_S, day_to_draw
+from rollout.evidence.before_after import before_after
+from rollout.evidence.on_off_nights import NightPlan, end, helps_now, schedule, sightings_by_night
 from rollout.evidence.random_watches import draw_watches, random_share
 from tests.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, thumbnail
 from tests.factories import T0, jpeg

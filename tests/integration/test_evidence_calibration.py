@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from db.models import AlertStatus, BearSeen, CameraHour, SheetKind
 from db.session import Database
-from rollout.audits import answer, draw_day
+from rollout.evidence.audits import answer, draw_day
+from rollout.evidence.before_after import before_after
 from rollout.evidence.calibration import KnownHour, known_hours
-from rollout.evidence.intervals import Interval
-from rollout.evidence.promotions import before_after
+from rollout.evidence.stats.intervals import Interval
 from tests.evidence_rows import add_bear, add_hours
 from tests.factories import T0
 from tests.places import add_user

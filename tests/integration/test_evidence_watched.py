@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from db.ledger import record
 from db.models import Watch
 from db.session import Database
+from rollout.base.scopes import Place
+from rollout.control.analysis import by_road
 from rollout.evidence import assess
-from rollout.evidence.watched import SILENT_S, Kept, kept_watches, watches
-from rollout.looks import by_road
-from rollout.places import Place
-from rollout.state import State
+from rollout.evidence.watched_time import SILENT_S, Kept, kept_watches, watches
+from rollout.stages.state import State
 from tests.evidence_rows import MODEL, add_sighting, add_watch
 from tests.factories import T0
 from tests.places import add_user

@@ -18,8 +18,8 @@ from core.config import Config, Retention
 from core.media import MediaStore
 from db.models import Alert, Delivery, DeliveryStatus, Encounter, Mode, Verdict
 from db.session import Database
-from rollout.alerts import Decision, decide
-from rollout.outward import Outward
+from rollout.alerting.alerts import Decision, decide
+from rollout.alerting.recipients import Outward
 from tests.factories import T0, jpeg
 from tests.places import add_user, grant, open_encounter
 from tests.waiting import wait_for

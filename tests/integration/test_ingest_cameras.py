@@ -14,10 +14,6 @@ from threading import Event
 import pytest
 import redis
 
-from bearwatch.camera_sim.builtin import walk
-from bearwatch.camera_sim.scene import Scene, truth
-from bearwatch.camera_sim.server import StagedCameras
-from bearwatch.camera_sim.trouble import Trouble
 from bearwatch.embedded import EmbeddedRedis
 from core.config import Camera, Motion
 from core.messages import CameraStatus, Frame, Reason, Sight
@@ -27,6 +23,10 @@ from ingest.camera import CameraReader
 from ingest.motion import MotionGate
 from ingest.probe import probe
 from ingest.worker import REPORT_EVERY_S
+from simulation.cameras.builtin import walk
+from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.scene import Scene, truth
+from simulation.cameras.staged_server import StagedCameras
 from tests.ingest_running import config_of, fresh, late, running, wait_until
 from tests.ingest_scenes import overlap
 

@@ -13,16 +13,16 @@ import redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bearwatch import machine_history
+from bearwatch import host_metrics_thread
 from bearwatch.housekeeping import forget_rows
 from core.config import Config, Retention
-from core.machine import MachineReporter
+from core.host import MachineReporter
 from core.telemetry import Telemetry, counter
+from db.downsampling import thin_samples
 from db.models import CameraCount, CanaryRun, GpuSample, MachineSample, QueueSample
 from db.session import Database
-from db.thinning import thin_samples
-from rollout.breakers.heard import Heard, Waiting, listen
-from rollout.machine_history import write_minute
+from rollout.breakers.telemetry_snapshot import Heard, Waiting, listen
+from rollout.control.host_metrics import write_minute
 from tests.factories import T0
 from tests.waiting import wait_for
 
@@ -133,10 +133,11 @@ def keeping(
     sqlite_database: Database, config: Config, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[threading.Thread]]:
     """Two processes' threads that would write the same minutes."""
-    monkeypatch.setattr(machine_history, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(host_metrics_thread, "LOOK_EVERY_S", 0.05)
     stop, address = threading.Event(), str(sqlite_database.url)
     threads = [
-        threading.Thread(target=machine_history.keep_history, args=(config, redis_url, address, stop)) for _ in range(2)
+        threading.Thread(target=host_metrics_thread.keep_history, args=(config, redis_url, address, stop))
+        for _ in range(2)
     ]
     for thread in threads:
         thread.start()

@@ -15,8 +15,8 @@ from core.media import MediaStore
 from db.ledger import verify
 from db.models import Alert, AlertStatus, Delivery, LedgerEntry, Mode, Review, Verdict
 from db.session import Database
-from rollout.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
-from rollout.outward import Outward
+from rollout.alerting.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
+from rollout.alerting.recipients import Outward
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 
@@ -167,7 +167,7 @@ def test_everything_that_happened_stands_in_the_ledger(database: Database, alert
 
 
 def test_only_the_one_door_writes_outward_effects() -> None:
-    """Whoever builds or inserts a Delivery outside of rollout/alerts.py opens a second door."""
+    """Whoever builds or inserts a Delivery outside of rollout/alerting/alerts.py opens a second door."""
     rooms = ("core", "db", "rollout", "ingest", "detector", "review_ui", "bearwatch")
     builders = {
         str(path.relative_to(ROOT))
@@ -176,7 +176,7 @@ def test_only_the_one_door_writes_outward_effects() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and _writes_deliveries(node)
     }
-    assert builders == {"rollout/alerts.py"}
+    assert builders == {"rollout/alerting/alerts.py"}
 
 
 def _writes_deliveries(call: ast.Call) -> bool:

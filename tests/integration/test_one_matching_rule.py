@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from db.models import AlertStatus, Sighting
 from db.session import Database
-from rollout.breakers.seen import outcomes, settled, sightings_since
+from rollout.breakers.matched_visits import outcomes, settled, sightings_since
 from rollout.evidence import assess
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.seals import digest_of_sighting
-from rollout.spec import Evidence
+from rollout.stages.spec import Evidence
 from tests.evidence_rows import MODEL, add_bear, add_sighting, add_watch
 from tests.factories import T0
 from tests.places import add_user

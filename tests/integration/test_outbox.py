@@ -15,11 +15,11 @@ from core.media import MediaStore
 from db.ledger import lock
 from db.models import Alert, Delivery, DeliveryStatus, Mode, Verdict
 from db.session import Database
-from rollout.alerts import Decision, decide
-from rollout.book import BACKOFF_S, Book, Errand, Failure, Tried, next_due
-from rollout.channels import Message
-from rollout.outbox import LEASE_S, attempt, due
-from rollout.outward import Outward
+from rollout.alerting.alerts import Decision, decide
+from rollout.alerting.channels import Message
+from rollout.alerting.delivery_attempts import BACKOFF_S, Book, Errand, Failure, Tried, next_due
+from rollout.alerting.outbox import LEASE_S, attempt, due
+from rollout.alerting.recipients import Outward
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 from tests.waiting import wait_for
@@ -103,7 +103,7 @@ def test_two_workers_do_not_send_the_same_warning(database: Database, delivery: 
 
 
 def test_a_worker_that_dies_while_sending_leaves_the_duty_behind(database: Database, delivery: int) -> None:
-    from rollout.outbox import _claim
+    from rollout.alerting.outbox import _claim
 
     assert _claim(database, delivery, NOW) is not None
     with database.read() as session:

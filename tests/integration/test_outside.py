@@ -16,20 +16,20 @@ import pytest
 import redis
 
 from bearwatch.cli.check import run as check
-from bearwatch.outside import Caller
-from bearwatch.site import programs
+from bearwatch.heartbeat_loop import Caller
+from bearwatch.local_site import programs
 from core.config import Config, Outside
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import AuthorityLease
 from db.session import Database
-from rollout import commands as c
-from rollout import outside
-from rollout.outside import NotHeard, call, health
-from rollout.service import perform
-from rollout.spec_file import road_of
-from rollout.state import Phase
-from rollout.store import load
+from rollout.control import heartbeat
+from rollout.control.heartbeat import NotHeard, call, health
+from rollout.control.service import perform
+from rollout.stages import commands as c
+from rollout.stages.event_store import load
+from rollout.stages.spec_file import road_of
+from rollout.stages.state import Phase
 from tests.listener import Listener, listening
 from tests.road_stage import STAGES, with_road
 from tests.roads import DIGEST, LEAD, OPERATOR, OWNER, add_people, looked
@@ -149,7 +149,7 @@ def test_a_service_that_does_not_listen_is_said_once_counted_and_its_address_kep
 def test_no_trouble_of_the_service_lasts_or_tells_its_secret(
     service: Listener, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    monkeypatch.setattr(outside, "CALL_WITHIN_S", 0.3)
+    monkeypatch.setattr(heartbeat, "CALL_WITHIN_S", 0.3)
     address = service.url()
     if trouble == "hangs":
         service.patience.clear()

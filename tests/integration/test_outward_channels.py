@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rollout.channels import Message, address_problem, is_permanent, send, sign, verify
-from rollout.mqtt import Line, Lines, NotDelivered
+from rollout.alerting.channels import Message, address_problem, is_permanent, send, sign, verify
+from rollout.alerting.mqtt import Line, Lines, NotDelivered
 from tests.answering import answering
 from tests.factories import T0
 from tests.mqtt_broker import Broker, brokering

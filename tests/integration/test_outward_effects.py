@@ -17,11 +17,11 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from rollout.alerts import chase, page
-from rollout.breakers.scope import Scope, Unit
+from rollout.alerting.alerts import chase, page
+from rollout.alerting.outbox import _claim, due, sweep
+from rollout.alerting.recipients import Outward
+from rollout.breakers.trip_scope import Scope, Unit
 from rollout.breakers.trips import Action, Tripping, latch, reset
-from rollout.outbox import _claim, due, sweep
-from rollout.outward import Outward
 from tests.factories import T0
 from tests.outward_stage import CAMPERS, LOWER, RANGERS, STAFF, UPPER, outward_stage
 from tests.outward_stage import OutwardStage as Stage

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.config import Config
 from db.models import Alert, AuthorityLease, Delivery, DeliveryStatus, Mode, Verdict
 from db.session import Database
-from rollout.outbox import sweep
+from rollout.alerting.outbox import sweep
 from tests.factories import T0
 from tests.outward_stage import UPPER, OutwardStage, outward_stage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bearwatch.probing import probe_camera
+from bearwatch.camera_probe import probe_camera
 from core.redis_client import connect
 from core.telemetry import Telemetry
 

@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 from core.config import Config
 from db.models import LedgerEntry, LoginSession, Mode, PushSubscription, User, UserCampsite
 from db.session import Database
-from review_ui.push import QUIET_S, Pusher
-from review_ui.push_sending import Sender
+from review_ui.push.sending import Sender
+from review_ui.push.subscriptions import QUIET_S, Pusher
 from tests.factories import T0
 from tests.places import grant
 from tests.push_service import Browser, PushService, push_service

@@ -15,17 +15,17 @@ from sqlalchemy import select
 from core.config import Config, Costs
 from db.models import AlertStatus, Delivery, LookReason, NightExperiment, Watch
 from db.session import Database
-from rollout.breakers.heard import Heard
-from rollout.looked import keep
-from rollout.looks import look
+from rollout.breakers.telemetry_snapshot import Heard
+from rollout.control.analysis import look
+from rollout.control.analysis_store import keep
 from rollout.reports.archive import Archive
+from rollout.reports.build import make, usual_period
 from rollout.reports.document import Course, Kind, Light, Report
-from rollout.reports.making import make, usual_period
 from rollout.reports.nightly import write_finished
-from rollout.reports.page import as_html
 from rollout.reports.period import midnight, parse_day
-from rollout.spec_file import road_of
-from rollout.store import load
+from rollout.reports.render.html_report import as_html
+from rollout.stages.event_store import load
+from rollout.stages.spec_file import road_of
 from tests.evidence_rows import add_bear, add_hours
 from tests.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, heard
 

@@ -13,13 +13,13 @@ import pytest
 from core.config import Config, Costs
 from db.models import CameraCount, DeliveryStatus, GpuSample, MachineSample, QueueSample
 from db.session import Database
-from rollout.breakers.heard import Heard
+from rollout.breakers.telemetry_snapshot import Heard
 from rollout.reports.archive import Archive
+from rollout.reports.build import make
 from rollout.reports.document import Kind, Light, Panels, Report
-from rollout.reports.machine import as_csv, as_json
-from rollout.reports.making import make
-from rollout.reports.page import as_html
-from rollout.reports.plots import svg
+from rollout.reports.render.html_report import as_html
+from rollout.reports.render.machine_readable import as_csv, as_json
+from rollout.reports.render.plots import svg
 from tests.evidence_rows import add_hours
 from tests.machine_days import DAY, DAY_S, MINUTE, START, machine_rows, queue_rows, write
 from tests.report_season import NOW, SITES, add_delivery, asked

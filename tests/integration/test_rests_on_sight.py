@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 import detector.self_proof
 import detector.track_worker
-import rollout.controller
+import rollout.control.controller
 from bearwatch.embedded import EmbeddedRedis
 from core.clock import now_s
 from core.config import Config, Detector
@@ -35,12 +35,12 @@ from detector.classify import bundle_of
 from detector.engine import Engine, choose_engine
 from detector.track_worker import TrackWorker
 from detector.worker import DetectorWorker
-from rollout import commands as c
-from rollout.authority import authority, granted
+from rollout.authority.authority import authority, granted
 from rollout.breakers import open_trips
-from rollout.controller import Controller, Plan
-from rollout.service import perform
-from rollout.store import load
+from rollout.control.controller import Controller, Plan
+from rollout.control.service import perform
+from rollout.stages import commands as c
+from rollout.stages.event_store import load
 from tests.breaking import camera_status
 from tests.factories import frame
 from tests.roads import DAY_S, EVERYBODY, LEAD, OPERATOR, OWNER, ROSTER, looked
@@ -132,7 +132,7 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(detector.self_proof, "EVERY_S", 0.5)
     monkeypatch.setattr(detector.self_proof, "AGAIN_AFTER_S", 0.5)
     monkeypatch.setattr(detector.track_worker, "FLUSH_EVERY_S", 0.2)
-    monkeypatch.setattr(rollout.controller, "TICK_S", 1.5)
+    monkeypatch.setattr(rollout.control.controller, "TICK_S", 1.5)
     sight = {"within": f"{WITHIN_S:g}s", "back_after": f"{BACK_S:g}s"}
     written = config.model_dump(mode="json", exclude_unset=True) | {
         "motion": {"keepalive_s": 1},

@@ -7,10 +7,10 @@ from sqlalchemy import delete
 
 from db.models import Role, User
 from db.session import Database
-from rollout import commands as c
-from rollout.commands import Refused, Step
-from rollout.overview import overview
-from rollout.state import Phase
+from rollout.control.status import overview
+from rollout.stages import commands as c
+from rollout.stages.commands import Refused, Step
+from rollout.stages.state import Phase
 from tests.road_site import RoadSite
 from tests.roads import CHIEF, LEAD, OPERATOR, OWNER, RANGER, looked
 

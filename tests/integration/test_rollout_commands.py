@@ -17,11 +17,11 @@ from core.settings import settings as current_settings
 from db.models import AuthorityLease, Camera, CanaryRun, Mode, RolloutEvent, User
 from db.places import sync_places
 from db.session import Database
-from review_ui.passwords import hash_password
-from rollout import commands as c
-from rollout.service import perform
-from rollout.sight import look
-from rollout.spec_file import load_road
+from review_ui.auth.passwords import hash_password
+from rollout.authority.freshness import look
+from rollout.control.service import perform
+from rollout.stages import commands as c
+from rollout.stages.spec_file import load_road
 from tests.places import grant, rest_on_sight, seen
 from tests.roads import DIGEST, EVERYBODY, settings
 

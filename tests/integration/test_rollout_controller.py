@@ -10,7 +10,7 @@ import redis
 import yaml
 from sqlalchemy import select, update
 
-from bearwatch.watchdog import keep_watch
+from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
 from core.config_file import load_config
 from core.messages import CameraStatus, Sight
@@ -20,18 +20,18 @@ from db.ledger import verify
 from db.models import AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent, StoredLook
 from db.places import sync_places
 from db.session import Database
-from rollout import commands as c
-from rollout.authority import advising, authority
-from rollout.controller import Controller, Plan
-from rollout.gates import Outcome
-from rollout.looks import look
-from rollout.measured import Measured
-from rollout.service import Outcome as Done
-from rollout.service import execute, perform
-from rollout.state import Phase, State
-from rollout.store import everything, load
-from rollout.watchdog import watch
-from rollout.widening import look_opens
+from rollout.authority.authority import advising, authority
+from rollout.base.metrics import Measured
+from rollout.control.analysis import look
+from rollout.control.controller import Controller, Plan
+from rollout.control.controller_watchdog import watch
+from rollout.control.service import Outcome as Done
+from rollout.control.service import execute, perform
+from rollout.stages import commands as c
+from rollout.stages.event_store import everything, load
+from rollout.stages.gates import Outcome
+from rollout.stages.promotion import look_opens
+from rollout.stages.state import Phase, State
 from tests.roads import AUDITOR, DAY_S, DIGEST, LEAD, OPERATOR, OWNER, RANGER, START, add_people, looked, settings
 from tests.waiting import wait_for
 
@@ -352,7 +352,7 @@ def test_the_jobs_process_watches_over_the_controller(
         alone.give(c.Approve(by=by))
     gates = looked(alone.plan.road, alone.state)
     assert alone.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",))).started
-    monkeypatch.setattr("bearwatch.watchdog.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("bearwatch.watchdog_thread.LOOK_EVERY_S", 0.05)
     stop = threading.Event()
     address = str(sqlite_database.url)
     watching = threading.Thread(target=keep_watch, args=(alone.file, alone.plan.config, address, stop))

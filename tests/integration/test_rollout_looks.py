@@ -13,21 +13,21 @@ from sqlalchemy.orm import Session
 
 from db.models import GateLook, LookReason, StoredLook
 from db.session import Database
-from rollout import commands as c
-from rollout.commands import Effect, Refused
-from rollout.gates import Outcome
-from rollout.looked import MOST_POINTS, courses, keep, last, seen, thin
-from rollout.looking import ASK_EVERY_S, EVERY_S, Looker
-from rollout.looks import Look, look
-from rollout.measured import METRICS, Measured
-from rollout.model_spans import model_spans
-from rollout.overview import overview
-from rollout.reports.courses import course, in_words
-from rollout.reports.gate_courses import course_of
-from rollout.road import Road, Stage
-from rollout.service import go_on, more_time
-from rollout.spec import Gate
-from rollout.state import State
+from rollout.base.metrics import METRICS, Measured
+from rollout.control.analysis import Look, look
+from rollout.control.analysis_schedule import ASK_EVERY_S, EVERY_S, Looker
+from rollout.control.analysis_store import MOST_POINTS, courses, keep, last, seen, thin
+from rollout.control.model_spans import model_spans
+from rollout.control.service import go_on, more_time
+from rollout.control.status import overview
+from rollout.reports.gate_history import course_of
+from rollout.reports.render.gate_history_chart import course, in_words
+from rollout.stages import commands as c
+from rollout.stages.commands import Effect, Refused
+from rollout.stages.gates import Outcome
+from rollout.stages.plan import Road, Stage
+from rollout.stages.spec import Gate
+from rollout.stages.state import State
 from tests.evidence_rows import add_bear, add_sighting, add_watch
 from tests.road_site import RoadSite
 from tests.roads import DAY_S, DIGEST, LEAD, OPERATOR, OWNER, ZONE

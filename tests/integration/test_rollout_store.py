@@ -9,12 +9,12 @@ from sqlalchemy.exc import OperationalError
 
 from db.models import AuthorityLease, Mode, RolloutEvent
 from db.session import Database
-from rollout import commands as c
-from rollout.authority import authority
-from rollout.commands import Person, Refused
-from rollout.service import perform
-from rollout.store import everything, load
-from rollout.verification import verify_road
+from rollout.authority.authority import authority
+from rollout.control.service import perform
+from rollout.control.verification import verify_road
+from rollout.stages import commands as c
+from rollout.stages.commands import Person, Refused
+from rollout.stages.event_store import everything, load
 from tests.roads import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, add_people, looked, shipped
 
 SITE = "upper-pines"

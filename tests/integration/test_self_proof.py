@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bearwatch.camera_sim.painting.landscape import by_day, paint_place
-from bearwatch.canary import draw
+from bearwatch.canary_injector import draw
 from core.config import Detector
 from core.redis_client import connect
 from core.telemetry import Telemetry
@@ -18,6 +17,7 @@ from detector.classify import bundle_of, decode_jpeg
 from detector.engine import Engine, choose_engine
 from detector.self_proof import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfProof
 from detector.worker import DetectorWorker
+from simulation.cameras.painting.landscape import by_day, paint_place
 
 
 @pytest.fixture(scope="module")

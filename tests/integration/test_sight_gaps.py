@@ -12,10 +12,10 @@ from core.config_file import ConfigError
 from db.ledger import verify
 from db.models import AuthorityLease, LedgerEntry, Mode, SightGap, Verdict
 from db.session import Database
-from rollout.authority import advising, authority, granted
-from rollout.outbox import sweep
-from rollout.sight import Sighted, known, look, note, rested_s
-from rollout.spec_file import road_of
+from rollout.alerting.outbox import sweep
+from rollout.authority.authority import advising, authority, granted
+from rollout.authority.freshness import Sighted, known, look, note, rested_s
+from rollout.stages.spec_file import road_of
 from tests.factories import T0
 from tests.outward_stage import OutwardStage, outward_stage
 from tests.places import grant, rest_on_sight, seen

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bearwatch.camera_sim.builtin import demo_scenes
-from bearwatch.camera_sim.encode import prepare
-from bearwatch.camera_sim.record import record
-from bearwatch.camera_sim.scene import Scene
-from bearwatch.replay import replay
+from bearwatch.footage_replay import replay
 from core.config import Camera, Detector, Motion
 from core.messages import EncounterKind
 from detector.engine import Engine, choose_engine
 from detector.tracker import AlertRule
 from ingest.recorded import gate_frames
+from simulation.cameras.builtin import demo_scenes
+from simulation.cameras.encode import prepare
+from simulation.cameras.record import record
+from simulation.cameras.scene import Scene
 
 SLACK_S = 1.0
 

@@ -13,12 +13,12 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 
-import core.predict
-import review_ui.routes.predict as routes
+import core.photo_request
+import review_ui.models.try_photo as routes
 from core.clock import now_s
 from core.config import Detector
 from core.messages import FrameScores
-from core.predict import (
+from core.photo_request import (
     MOST_WAITING,
     WAITING_KEY,
     NobodyLooks,
@@ -40,7 +40,7 @@ from tests.factories import frame, jpeg
 from tests.ui_cast import Stage
 from tests.waiting import wait_for
 
-BEAR = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets" / "brown-bear.png"
+BEAR = Path(__file__).parents[2] / "simulation" / "cameras" / "assets" / "brown-bear.png"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for five seconds in a test."""
 
     def ask_briefly(client: redis.Redis, picture: bytes) -> PhotoAnswer:
-        return core.predict.ask(client, picture, 0.2)
+        return core.photo_request.ask(client, picture, 0.2)
 
     monkeypatch.setattr(routes, "ask", ask_briefly)
 

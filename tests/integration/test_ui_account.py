@@ -16,11 +16,11 @@ from core.settings import Settings
 from db.models import ApiToken, LedgerEntry, LoginFailure, RecoveryCode, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.caretaker import round_of
-from review_ui.passwords import WeakPassword, check_password, new_password
-from review_ui.security import WINDOW_S, open_session
-from review_ui.sessions import browser_name
-from review_ui.totp import MAX_WRONG_CODES, RECOVERY_CODES, STEP_S
+from review_ui.auth.accounts import WINDOW_S, open_session
+from review_ui.auth.browser_sessions import browser_name
+from review_ui.auth.passwords import WeakPassword, check_password, new_password
+from review_ui.auth.totp import MAX_WRONG_CODES, RECOVERY_CODES, STEP_S
+from review_ui.watch.periodic_tasks import round_of
 from tests.ui_cast import PASSWORD, SAME_ORIGIN, Clock, Stage
 
 ANOTHER = "four quiet owls at dusk"

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Review, Role, Sighting
-from review_ui.moments import AHEAD_S, OLDEST_S
-from review_ui.protection import MAX_BODY_BYTES
+from review_ui.rendering.time_input import AHEAD_S, OLDEST_S
+from review_ui.web.request_guards import MAX_BODY_BYTES
 from tests.factories import T0
 from tests.rights_table import DOORS
 from tests.ui_cast import Stage

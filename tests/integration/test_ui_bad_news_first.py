@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from core.night_span import date_of
 from db.models import Role
-from review_ui.nights import date_of
 from tests.factories import T0
 from tests.ui_cast import Stage, report
 

@@ -6,12 +6,19 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Encounter, LedgerEntry, Mode, Role, Sighting, Watch
-from review_ui.caretaker import round_of
-from review_ui.rights import Right
-from review_ui.security import Account
-from review_ui.tokens import make_token
-from review_ui.views.cards import GROWS_FOR_S
-from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S, REVEAL_S, blindfolds, hidden_campsites, visible_to
+from review_ui.auth.access_scope import (
+    MATCH_AFTER_S,
+    MATCH_BEFORE_S,
+    REVEAL_S,
+    blindfolds,
+    hidden_campsites,
+    visible_to,
+)
+from review_ui.auth.accounts import Account
+from review_ui.auth.rights import Right
+from review_ui.auth.tokens import make_token
+from review_ui.watch.periodic_tasks import round_of
+from review_ui.web.alert_cards import GROWS_FOR_S
 from tests.blind_ways import cover_of, go_on_watch, log_sighting, ways_in
 from tests.factories import T0
 from tests.places import grant

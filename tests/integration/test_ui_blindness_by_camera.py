@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from db.models import AuthorityLease, LedgerEntry, Mode, Sighting
-from review_ui.happenings import happenings
-from review_ui.visibility import REVEAL_S, blindfolds, visible_to
-from rollout.events import HandoverBegan
-from rollout.places import Place
-from rollout.store import append, load
+from review_ui.auth.access_scope import REVEAL_S, blindfolds, visible_to
+from review_ui.live.page_events import happenings
+from rollout.base.scopes import Place
+from rollout.stages.event_store import append, load
+from rollout.stages.events import HandoverBegan
 from tests.blind_ways import cover_of, go_on_watch, ways_in
 from tests.factories import T0
 from tests.places import grant

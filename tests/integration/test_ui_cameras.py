@@ -12,8 +12,8 @@ from core.jobs import HOUSEKEEPING, PROBE_CAMERA
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import CameraHour, Role, UserCampsite
-from review_ui.areas import Areas, as_yaml, read
-from review_ui.views.cameras import Hour, share
+from review_ui.cameras.areas import Areas, as_yaml, read
+from review_ui.cameras.view import Hour, share
 from tests.factories import T0, jpeg
 from tests.ui_cast import Stage, report
 

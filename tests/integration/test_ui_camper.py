@@ -24,9 +24,9 @@ from db.models import (
     UserCampsite,
     Verdict,
 )
-from rollout.appeals import appeals_upheld_open, complaints_per_camera_day, outcome_of
-from rollout.campers import LONGEST_TEXT, PER_SENDER, forget_campers
-from rollout.warnings import WARNING_S, current_warning
+from rollout.alerting.active_warnings import WARNING_S, current_warning
+from rollout.alerting.appeals import appeals_upheld_open, complaints_per_camera_day, outcome_of
+from rollout.alerting.camper_messages import LONGEST_TEXT, PER_SENDER, forget_campers
 from tests.factories import T0
 from tests.places import grant
 from tests.ui_cast import PASSWORD, Stage, report

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from db.models import Role
-from review_ui.pages import STATIC_DIR
-from review_ui.protection import MAX_BODY_BYTES
+from review_ui.rendering.pages import STATIC_DIR
+from review_ui.web.request_guards import MAX_BODY_BYTES
 from tests.factories import T0, jpeg
 from tests.ui_cast import Stage
 

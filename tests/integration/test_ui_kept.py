@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from db.models import Role
-from review_ui.resume import page_of
-from review_ui.routes import every_route
-from review_ui.security import SESSION_S
+from review_ui.auth.accounts import SESSION_S
+from review_ui.rendering.routes import every_route
+from review_ui.web.form_drafts import page_of
 from tests.ui_cast import PASSWORD, Stage
 
 NOTHING_TO_KEEP = frozenset(
@@ -35,7 +35,7 @@ def test_every_form_of_every_page_is_kept_and_leads_back_to_a_page_that_exists(p
     for path in sorted(_posted(page) - NOTHING_TO_KEEP):
         sent_to = re.sub(r"\{(\w+)(?::int)?\}", lambda name: FILLED[name[1]], path)
         back = page_of(sent_to)
-        assert back is not None, f"name the page of {path} in review_ui/resume.py"
+        assert back is not None, f"name the page of {path} in review_ui/web/form_drafts.py"
         answer = root.get(back)
         assert answer.status_code in (200, 404), f"{path} leads back to {back}, which answers {answer.status_code}"
         assert answer.status_code == 200 or "7" in back, f"{back} is no page"

@@ -19,7 +19,7 @@ from detector.encounters import Scribe
 from detector.learn.student import student_labels
 from detector.manifest import read_manifest
 from detector.tracker import AlertRule, Track, observe
-from review_ui.labels.visits import MOMENT_S, PICTURES
+from review_ui.labels.visit_labels import MOMENT_S, PICTURES
 from review_ui.labels.vocabulary import FOR_TRAINING
 from tests.factories import T0, frame, jpeg, scored, strange
 from tests.ui_cast import Stage

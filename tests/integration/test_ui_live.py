@@ -25,11 +25,11 @@ from core.telemetry import Telemetry
 from db.models import Role, User, UserCampsite
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.board import CameraBoard
-from review_ui.happenings import Happening, on_the_wire
-from review_ui.live import QUEUE_LENGTH, Listener, LiveHub
-from review_ui.security import Account, open_session
-from review_ui.visibility import Visible
+from review_ui.auth.access_scope import Visible
+from review_ui.auth.accounts import Account, open_session
+from review_ui.live.broadcast import QUEUE_LENGTH, Listener, LiveHub
+from review_ui.live.camera_status import CameraBoard
+from review_ui.live.page_events import Happening, on_the_wire
 from tests.factories import T0
 from tests.places import add_user, open_encounter
 from tests.ui_cast import report, served

@@ -13,7 +13,7 @@ from core.settings import Settings
 from db.models import LoginFailure, LoginSession, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.security import (
+from review_ui.auth.accounts import (
     MAX_FAILURES_PAIR,
     SESSION_S,
     WINDOW_S,

@@ -11,12 +11,12 @@ from core.config import Config
 from core.media import MediaStore
 from db.models import AuthorityLease, Delivery, Mode, RandomWatch, Role, UserCampsite, Verdict
 from db.session import Database
-from rollout.alerts import Decision, decide
-from rollout.evidence.nights import NightPlan, schedule
-from rollout.evidence.visits import night_of
+from rollout.alerting.alerts import Decision, decide
+from rollout.alerting.recipients import Outward
+from rollout.alerting.send_policy import advised, camera_mode
+from rollout.evidence.on_off_nights import NightPlan, schedule
+from rollout.evidence.stats.visits import night_of
 from rollout.evidence.weekly_watches import WEEK_S, draw_week, next_week
-from rollout.outward import Outward
-from rollout.permission import advised, camera_mode
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 from tests.ui_cast import Stage

@@ -13,8 +13,8 @@ from core.settings import Settings
 from core.telemetry import Telemetry, counter
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.latencies import FIRST_LOOK_S
-from review_ui.routes.metrics import METRICS
+from review_ui.live.latencies import FIRST_LOOK_S
+from review_ui.monitoring.prometheus import METRICS
 from tests.factories import T0
 from tests.ui_cast import Stage, report
 

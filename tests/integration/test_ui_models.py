@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.bundles import SHIPPED, bundle_directories, read_bundle
+from core.bundle_files import SHIPPED, bundle_directories, read_bundle
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from detector.bundle import SHIPPED as SHIPPED_BUNDLE
-from review_ui.markdown import rendered
-from review_ui.views.models import evaluation, whisker_rows
+from review_ui.models.view import evaluation, whisker_rows
+from review_ui.rendering.markdown import rendered
 from tests.ui_cast import Stage
 
 DIGEST = "ab" * 32

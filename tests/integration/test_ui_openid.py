@@ -19,7 +19,7 @@ from core.settings import Settings
 from db.models import LedgerEntry, OutsideIdentity, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.oidc import Begun, roles_of
+from review_ui.auth.oidc import Begun, roles_of
 from tests.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.ui_cast import SAME_ORIGIN, Clock, Stage
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from db.ledger import verify
 from db.models import LedgerEntry, Role, User, Watch
-from review_ui.people import Admin, Refused, change_person, deactivate
-from review_ui.security import ensure_first_account
+from review_ui.auth.accounts import ensure_first_account
+from review_ui.people.administration import Admin, Refused, change_person, deactivate
 from tests.ui_cast import PASSWORD, Stage
 
 ADMIN = Admin("test")

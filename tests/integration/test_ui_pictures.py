@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box
-from review_ui.pictures import Picture, crop, jpeg_size, picture
-from review_ui.words import age
+from review_ui.rendering.pictures import Picture, crop, jpeg_size, picture
+from review_ui.rendering.wording import age
 from tests.factories import T0, jpeg
 
 UNIT = st.floats(0, 1)

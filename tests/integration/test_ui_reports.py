@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 
 from db.models import MachineSample, QueueSample, Role, UserCampsite
 from rollout.reports.archive import Archive
+from rollout.reports.build import make
 from rollout.reports.document import Kind
-from rollout.reports.making import make
 from tests.machine_days import MINUTE, machine_rows, queue_rows, write
 from tests.report_season import NOW, asked, filled
 from tests.ui_cast import Stage

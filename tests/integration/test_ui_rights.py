@@ -12,10 +12,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Encounter, Role, Sighting, User, UserCampsite
-from review_ui.rights import RIGHTS, Right
-from review_ui.routes import every_route
-from review_ui.security import Account
-from review_ui.tokens import GRANTABLE, make_token
+from review_ui.auth.accounts import Account
+from review_ui.auth.rights import RIGHTS, Right
+from review_ui.auth.tokens import GRANTABLE, make_token
+from review_ui.rendering.routes import every_route
 from tests.rights_table import DOORS, FILTERED, HIDDEN, SIGNED_IN, Door
 from tests.ui_cast import Stage
 

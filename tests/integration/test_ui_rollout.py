@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from core.config import Config
 from db.models import AlertStatus, AuthorityLease, Mode, UserCampsite
 from db.session import Database
-from review_ui.road import RoadBook
-from rollout.commands import Effect
-from rollout.evidence.nights import NightPlan, schedule
-from rollout.evidence.visits import night_of
+from review_ui.live.plan_book import RoadBook
+from rollout.evidence.on_off_nights import NightPlan, schedule
+from rollout.evidence.stats.visits import night_of
+from rollout.stages.commands import Effect
 from tests.evidence_rows import add_bear, add_hours
 from tests.road_stage import RoadStage, road_stage
 from tests.roads import DIGEST

@@ -6,10 +6,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Role, User
-from review_ui.proof import FRESH_S
-from review_ui.rights import Right
-from review_ui.security import Account
-from review_ui.tokens import make_token
+from review_ui.auth.accounts import Account
+from review_ui.auth.rights import Right
+from review_ui.auth.tokens import make_token
+from review_ui.web.step_up import FRESH_S
 from tests.road_stage import RoadStage, fields
 from tests.ui_cast import PASSWORD
 

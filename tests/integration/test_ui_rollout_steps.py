@@ -11,8 +11,8 @@ from sqlalchemy import select
 from core.config import Config
 from db.models import BreakerTrip, Delivery, Mode, Role, User
 from db.session import Database
-from rollout import commands as c
-from rollout.authority import authority
+from rollout.authority.authority import authority
+from rollout.stages import commands as c
 from tests.road_stage import RoadStage, fields
 from tests.ui_cast import PASSWORD, stage
 

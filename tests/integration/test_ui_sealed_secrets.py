@@ -19,8 +19,8 @@ from db.migrate import alembic_config, upgrade
 from db.models import LoginSession, Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.secretbox import LostKey, SecretBox, is_sealed
-from review_ui.totp import STEP_S, begin, confirm, seal_what_is_clear
+from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
+from review_ui.auth.totp import STEP_S, begin, confirm, seal_what_is_clear
 from tests.ui_cast import PASSWORD, Clock, Stage, stage
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

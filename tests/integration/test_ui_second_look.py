@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Appeal, Encounter, Mode, Role, Verdict
-from review_ui.rights import Right
-from review_ui.tokens import make_token
-from rollout.appeals import answer, open_appeal, waiting
+from review_ui.auth.rights import Right
+from review_ui.auth.tokens import make_token
+from rollout.alerting.appeals import answer, open_appeal, waiting
 from tests.places import grant
 from tests.ui_cast import Stage
 

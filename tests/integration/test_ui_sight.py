@@ -7,9 +7,9 @@ import re
 import pytest
 
 from db.models import Mode, UserCampsite
-from review_ui.live import shape
-from review_ui.modes import modes_now
-from rollout.sight import look
+from review_ui.live.broadcast import shape
+from review_ui.live.modes import modes_now
+from rollout.authority.freshness import look
 from tests.factories import T0
 from tests.places import grant, rest_on_sight, seen
 from tests.ui_cast import Stage

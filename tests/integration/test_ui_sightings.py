@@ -7,9 +7,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from db.models import Sighting
-from review_ui.moments import BadMoment, When, when_seen
-from review_ui.sightings import Entered, seal_of
-from review_ui.visibility import MATCH_AFTER_S, MATCH_BEFORE_S
+from review_ui.auth.access_scope import MATCH_AFTER_S, MATCH_BEFORE_S
+from review_ui.rendering.time_input import BadMoment, When, when_seen
+from review_ui.sightings.sealing import Entered, seal_of
 from tests.factories import T0
 from tests.ui_cast import Stage
 

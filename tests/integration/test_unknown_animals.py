@@ -15,8 +15,8 @@ from db.models import Alert, AlertStatus, Audience, CameraHour, Delivery, Encoun
 from db.session import Database
 from detector.encounters import Scribe
 from detector.tracker import AlertRule, Track, expire, observe
-from rollout.alerts import Decision, SomebodyElseWasFirst, decide
-from rollout.outward import Outward
+from rollout.alerting.alerts import Decision, SomebodyElseWasFirst, decide
+from rollout.alerting.recipients import Outward
 from tests.factories import T0, scored, strange
 from tests.places import add_user, grant
 

@@ -12,10 +12,10 @@ from bearwatch.cli import main
 from bearwatch.housekeeping import forget_rows
 from core.clock import civil
 from core.config import Retention
+from core.night_span import date_of
 from db.models import LedgerEntry, Role, UserCampsite, Weather
 from db.session import Database
-from review_ui.nights import date_of
-from review_ui.views.weather import icon, in_words
+from review_ui.nights.weather_view import icon, in_words
 from tests.factories import T0
 from tests.ui_cast import Stage
 

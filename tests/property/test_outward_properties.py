@@ -17,12 +17,12 @@ from core.media import MediaStore
 from db.models import Alert, AlertStatus, AuthorityLease, Delivery, Mode, Verdict
 from db.places import sync_places
 from db.session import Database
-from rollout.alerts import Decision, NothingToUndo, decide
-from rollout.breakers.scope import Scope, Unit
+from rollout.alerting.alerts import Decision, NothingToUndo, decide
+from rollout.alerting.outbox import _claim, sweep
+from rollout.alerting.recipients import Outward
+from rollout.alerting.send_policy import camera_mode
+from rollout.breakers.trip_scope import Scope, Unit
 from rollout.breakers.trips import Action, Tripping, latch
-from rollout.outbox import _claim, sweep
-from rollout.outward import Outward
-from rollout.permission import camera_mode
 from tests.factories import T0
 from tests.places import add_user, grant, open_encounter
 

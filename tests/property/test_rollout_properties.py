@@ -13,19 +13,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.clock import civil
 from db.models import Mode
-from rollout import commands as c
-from rollout import events as e
-from rollout.civil import Duration, last_local_time
-from rollout.commands import Effect, Person, Refused, Step
-from rollout.events import Event, from_json, kind_of, to_json
-from rollout.evolve import evolve, replay
-from rollout.gates import GateResult, Outcome
-from rollout.places import campsites_of, within
-from rollout.road import Road
-from rollout.spec_file import road_of
-from rollout.state import Phase, State, grants
-from rollout.transitions import decide
-from rollout.widening import look_opens
+from rollout.base.durations import Duration, last_local_time
+from rollout.base.scopes import campsites_of, within
+from rollout.stages import commands as c
+from rollout.stages import events as e
+from rollout.stages.commands import Effect, Person, Refused, Step
+from rollout.stages.decide import decide
+from rollout.stages.events import Event, from_json, kind_of, to_json
+from rollout.stages.evolve import evolve, replay
+from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.plan import Road
+from rollout.stages.promotion import look_opens
+from rollout.stages.spec_file import road_of
+from rollout.stages.state import Phase, State, grants
 from tests import roads
 from tests.roads import CHIEF, EVERYBODY, LEAD, OPERATOR, OWNER, RANGER
 

@@ -15,17 +15,17 @@ from sqlalchemy import update
 from db.models import Mode, User
 from db.places import sync_places
 from db.session import Database
-from rollout import commands as c
-from rollout.authority import advising, authority
-from rollout.commands import Command, Person, Refused
-from rollout.evolve import replay
-from rollout.leases import expiries
-from rollout.service import confirm, execute, perform, renew
-from rollout.state import State, grants
-from rollout.store import everything, load
-from rollout.verification import verify_road
-from rollout.watchdog import watch
-from rollout.widening import look_opens
+from rollout.authority.authority import advising, authority
+from rollout.authority.leases import expiries
+from rollout.control.controller_watchdog import watch
+from rollout.control.service import confirm, execute, perform, renew
+from rollout.control.verification import verify_road
+from rollout.stages import commands as c
+from rollout.stages.commands import Command, Person, Refused
+from rollout.stages.event_store import everything, load
+from rollout.stages.evolve import replay
+from rollout.stages.promotion import look_opens
+from rollout.stages.state import State, grants
 from tests.roads import AUDITOR, CHIEF, DIGEST, LEAD, OPERATOR, OWNER, RANGER, START, add_people, looked, shipped
 from tests.roads import settings as site
 

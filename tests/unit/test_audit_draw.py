@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from rollout.audits.draw import LARGEST_WEIGHT_RATIO, DrawPlan, Hour, draw, minutes_of, probabilities
+from rollout.evidence.audits.audit_sampling import LARGEST_WEIGHT_RATIO, DrawPlan, Hour, draw, minutes_of, probabilities
 
 PLAN = DrawPlan()
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 
 from rollout.breakers import Breakers
-from rollout.breakers.budget import BUDGET_PER_DAY, false_alarms_per_day, fitted, too_eager, within_budget
-from rollout.breakers.levels import (
+from rollout.breakers.detector_steps import (
     Memory,
     day_histograms,
     drift_step,
@@ -23,6 +22,7 @@ from rollout.breakers.levels import (
     restarted,
     unknown_step,
 )
+from rollout.breakers.false_trip_budget import BUDGET_PER_DAY, false_alarms_per_day, fitted, too_eager, within_budget
 
 SPECS = Breakers().specs()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.gpus import Gpu, Gpus, parse_gpus, read_gpus
-from core.machine import MachineReporter, facts, hottest_c, memory_used, times_throttled
+from core.host import MachineReporter, facts, hottest_c, memory_used, times_throttled
 from core.redis_client import connect
 
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from rollout.breakers import Breakers, BreakerSpec, Scope
+from rollout.breakers.breaker_spec import Detector, Then
 from rollout.breakers.conditions import Finding, evaluate, parse
-from rollout.breakers.spec import Detector, Then
 
 DRAFT: dict[str, Any] = {
     "missed_sighting_1": {"when": "missed_confirmed_sightings_24h >= 2", "scope": "site"},

@@ -27,7 +27,7 @@ from detector.verdict import UNKNOWN, read
 from tests.tiny_pictures import picture
 
 PX = 64
-ASSETS = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets"
+ASSETS = Path(__file__).parents[2] / "simulation" / "cameras" / "assets"
 
 
 def described(**changes: Any) -> Model:

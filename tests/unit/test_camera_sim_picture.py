@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bearwatch.camera_sim.render import SceneRenderer
-from bearwatch.camera_sim.scene import Box, Disturbance, Place, Scene, Visit, truth
-from bearwatch.camera_sim.subjects import SUBJECTS
+from simulation.cameras.render import SceneRenderer
+from simulation.cameras.scene import Box, Disturbance, Place, Scene, Visit, truth
+from simulation.cameras.subjects import SUBJECTS
 
 WIDTH, HEIGHT, FPS = 320, 180, 10
 SAMPLE_S = 3.0

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from bearwatch.camera_sim.encode import join_nals, split_nals
-from bearwatch.camera_sim.rtp import NTP_EPOCH_S, Packetizer, payloads
+from simulation.cameras.encode import join_nals, split_nals
+from simulation.cameras.rtp import NTP_EPOCH_S, Packetizer, payloads
 
 
 def reassembled(pieces: list[bytes]) -> list[bytes]:

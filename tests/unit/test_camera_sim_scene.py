@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bearwatch.camera_sim.builtin import demo_scenes, load_test_scenes, moving_scene
-from bearwatch.camera_sim.painting.landscape import photographed
-from bearwatch.camera_sim.scene import Disturbance, Scene, Seen, Visit, truth
-from bearwatch.camera_sim.scene_file import SceneError, load_scenes
-from bearwatch.camera_sim.subjects import SUBJECTS
+from simulation.cameras.builtin import demo_scenes, load_test_scenes, moving_scene
+from simulation.cameras.painting.landscape import photographed
+from simulation.cameras.scene import Disturbance, Scene, Seen, Visit, truth
+from simulation.cameras.scene_file import SceneError, load_scenes
+from simulation.cameras.subjects import SUBJECTS
 
 CROSSING = Visit("bear", 10, 8, ((-0.2, 0.8), (1.2, 0.8)), 0.3)
 SCENE = Scene("gate", loop_s=30, visits=(CROSSING,))

@@ -10,7 +10,7 @@ import yaml
 from compose_spec import PyCompose
 
 from bearwatch.cli import COMMANDS
-from bearwatch.site import SERVICES
+from bearwatch.local_site import SERVICES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()

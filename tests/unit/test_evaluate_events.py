@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bearwatch.camera_sim.builtin import walk
-from bearwatch.camera_sim.encode import prepare
-from bearwatch.camera_sim.record import record
-from bearwatch.camera_sim.scene import Scene
 from bearwatch.cli import main
-from bearwatch.events_report import as_html
-from bearwatch.staged_evaluation import (
+from core.config import Detector
+from detector.bundle import ModelBundle
+from detector.evaluate.events import DAY_S, Alarm, Visit, Watched, event_figures, rate_matched
+from detector.labels import GENERIC
+from simulation.cameras.builtin import walk
+from simulation.cameras.encode import prepare
+from simulation.cameras.events_report import as_html
+from simulation.cameras.record import record
+from simulation.cameras.scene import Scene
+from simulation.cameras.staged_evaluation import (
     MATCHED,
     MODEL,
     MOTION,
@@ -25,10 +29,6 @@ from bearwatch.staged_evaluation import (
     exam_scenes,
     read_footage,
 )
-from core.config import Detector
-from detector.bundle import ModelBundle
-from detector.evaluate.events import DAY_S, Alarm, Visit, Watched, event_figures, rate_matched
-from detector.labels import GENERIC
 
 BEAR = Visit("bear", True, 10, 20)
 LATE_BEAR = Visit("bear", True, 100, 110)

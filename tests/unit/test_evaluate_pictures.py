@@ -16,7 +16,7 @@ from detector.bundle import ModelBundle
 from detector.evaluate.baselines import mean_image_similarity
 from detector.evaluate.contact import contact_sheet, worst
 from detector.evaluate.evaluation import evaluate
-from detector.evaluate.report import as_html
+from detector.evaluate.evaluation_page import as_html
 from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import ALL, NIGHT, slices_of
 from detector.evaluate.svg import Line, plot

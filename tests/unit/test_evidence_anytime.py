@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rollout.evidence import plain
-from rollout.evidence.distributions import gamma_at_most
-from rollout.evidence.paired import paired_difference
-from rollout.evidence.proportions import E_PASS, clopper_pearson_lower, recall_evalue
-from rollout.evidence.rates import anytime_upper, poisson_upper, rate_log_evalue, rate_of
-from rollout.evidence.weighted import audited_recall
-from rollout.gates import ANYTIME, Outcome, assess_gate
-from rollout.measured import METRICS, Measured
-from rollout.plan import needed
-from rollout.spec import Gate
+from rollout.base.metrics import METRICS, Measured
+from rollout.control.forecast import needed
+from rollout.evidence.stats import plain
+from rollout.evidence.stats.distributions import gamma_at_most
+from rollout.evidence.stats.paired import paired_difference
+from rollout.evidence.stats.proportions import E_PASS, clopper_pearson_lower, recall_evalue
+from rollout.evidence.stats.rates import anytime_upper, poisson_upper, rate_log_evalue, rate_of
+from rollout.evidence.stats.weighted import audited_recall
+from rollout.stages.gates import ANYTIME, Outcome, assess_gate
+from rollout.stages.spec import Gate
 
 FALSE_ALARMS = Gate(metric="false_alarms_per_camera_day", bound="quasipoisson_upper", op="<=", value=0.5)
 FIRST, DAYS, CAMERAS = 14, 120, 4

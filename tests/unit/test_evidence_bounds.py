@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, multinomial  # type: ignore[import-untyped]  # it has no types
 
-from rollout.evidence.paired import paired_difference
-from rollout.evidence.proportions import (
+from rollout.evidence.stats.paired import paired_difference
+from rollout.evidence.stats.proportions import (
     anytime_lower,
     clopper_pearson_lower,
     clopper_pearson_upper,
@@ -18,8 +18,8 @@ from rollout.evidence.proportions import (
     needed_n,
     recall_evalue,
 )
-from rollout.evidence.rates import poisson_upper, rate_of
-from rollout.evidence.survival import kaplan_meier, share_within, time_until
+from rollout.evidence.stats.rates import poisson_upper, rate_of
+from rollout.evidence.stats.survival import kaplan_meier, share_within, time_until
 
 
 @pytest.mark.parametrize(

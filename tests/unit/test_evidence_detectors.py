@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rollout.evidence.detectors import (
+from rollout.evidence.stats.change_detectors import (
     BETS,
     BettingMixture,
     bernoulli_ratio,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rollout.evidence.drift import mean_shift, psi, psi_limit, score_shift
-from rollout.evidence.loop import At, divergence, gini, loop_course, panel, shares, thinning
+from rollout.evidence.feedback import At, divergence, gini, loop_course, panel, shares, thinning
+from rollout.evidence.stats.drift import mean_shift, psi, psi_limit, score_shift
 
 DAY_S = 86400.0
 SITES = [f"site-{number}" for number in range(8)]

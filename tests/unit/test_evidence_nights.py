@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rollout.evidence.nights import NightOutcome, NightPlan, effect
+from rollout.evidence.on_off_nights import NightOutcome, NightPlan, effect
 from rollout.evidence.random_watches import Slot, choose, slots
 
 PLAN = NightPlan(("lower", "upper"), "2027-06-01", 28, 4, "seed")

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # it has no types
 from scipy.special import bdtr, betaincinv, gammaincinv  # type: ignore[import-untyped]  # it has no types
 
-from rollout.evidence import plain
+from rollout.evidence.stats import plain
 
 
 @pytest.mark.parametrize("share", [1e-6, 0.025, 0.05, 0.5, 0.95, 0.999])

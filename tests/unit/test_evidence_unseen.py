@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rollout.evidence.audited import Found, third_list
+from rollout.base.metrics import Measured
+from rollout.evidence.audited_recall import Found, third_list
 from rollout.evidence.comparison import EvidenceRule, Judged
-from rollout.evidence.intervals import Interval
 from rollout.evidence.matching import Detection
 from rollout.evidence.recall import dependence
-from rollout.evidence.recapture import (
+from rollout.evidence.stats.intervals import Interval
+from rollout.evidence.stats.recapture import (
     Overlap,
     ThirdList,
     chapman,
@@ -18,10 +19,9 @@ from rollout.evidence.recapture import (
     recall_if_dependent,
     recaptured,
 )
-from rollout.evidence.visits import Seen, Visit
-from rollout.evidence.weighted import audited_recall, gamma_upper
-from rollout.measured import Measured
-from rollout.reports.sensitivity import sensitivity_section
+from rollout.evidence.stats.visits import Seen, Visit
+from rollout.evidence.stats.weighted import audited_recall, gamma_upper
+from rollout.reports.sections.sensitivity import sensitivity_section
 
 
 def _overlap(ranger: np.ndarray, model: np.ndarray) -> Overlap:

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from rollout.evidence.camera_days import HourlyBaseline, NightIndex, SeenHour, alarm_hours, by_picture, camera_nights
 from rollout.evidence.comparison import EvidenceRule, Judged, Sighted, clusters, during, judge, nights, overlaps
-from rollout.evidence.hours import HourlyBaseline, NightIndex, SeenHour, alarm_hours, by_picture, camera_nights
-from rollout.evidence.intervals import ALWAYS, Interval, difference, holds, intersection, total, touches, union
 from rollout.evidence.matching import (
     Detection,
     MatchRule,
@@ -19,7 +18,8 @@ from rollout.evidence.matching import (
     match,
     timelines,
 )
-from rollout.evidence.visits import Seen, Visit, is_dark, night_of, visits_of
+from rollout.evidence.stats.intervals import ALWAYS, Interval, difference, holds, intersection, total, touches, union
+from rollout.evidence.stats.visits import Seen, Visit, is_dark, night_of, visits_of
 
 ZONE = "America/Los_Angeles"
 T0 = 1_800_000_000.0

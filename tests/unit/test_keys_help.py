@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from review_ui.keys import GROUPS, Group
-from review_ui.pages import HERE, STATIC_DIR, Pages
+from review_ui.rendering.pages import HERE, STATIC_DIR, Pages
+from review_ui.rendering.shortcuts import GROUPS, Group
 
 PRINTED = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "space": "Space", "Enter": "Enter"}
 BY_BROWSER = {("audit", "Space")}
@@ -46,7 +46,9 @@ def test_every_key_that_is_handled_is_in_the_help_of_its_page() -> None:
     helped = {group.name: {key for line in group.keys for key in line.keys} for group in GROUPS}
     for name, keys in handled.items():
         told: set[str] = set().union(*(helped[group] for group in WHERE[name]))
-        assert keys <= told, f"{name} handles {sorted(keys - told)}, which review_ui/keys.py does not tell"
+        assert keys <= told, (
+            f"{name} handles {sorted(keys - told)}, which review_ui/rendering/shortcuts.py does not tell"
+        )
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)

@@ -8,9 +8,9 @@ import pytest
 
 from db.models import EditAction
 from review_ui.labels.collection import Applied, edit_of
+from review_ui.labels.csv_export import COLUMNS, manifest
 from review_ui.labels.labelled import Labelled
-from review_ui.labels.manifest import COLUMNS, manifest
-from review_ui.labels.visits import MOMENT_S, Seen, moments, named
+from review_ui.labels.visit_labels import MOMENT_S, Seen, moments, named
 from review_ui.labels.vocabulary import Label, Source
 from tests.factories import T0
 

@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from detector.backbones import BackboneError
 from detector.labels import IMAGENET_CLASSES, Label
+from detector.learn.augmentations import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
-from detector.learn.draws import Draws, batches, draw_weights
+from detector.learn.corruptions import BEARS, HARD, OTHERS, empty_scenes, hard_places
 from detector.learn.fit import learning_rate
 from detector.learn.folds import assign_folds, group_of
-from detector.learn.hard import BEARS, HARD, OTHERS, empty_scenes, hard_places
 from detector.learn.heldout import HeldOut, choose_mix, known_pictures, table
 from detector.learn.judge import STILL_OTHERS, still_places
-from detector.learn.looks import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.objective import Objective
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.strangers import better_way, compare, reference_places
+from detector.learn.sampling import Draws, batches, draw_weights
 from detector.learn.student import build, fold_for_training, mixed, start, student_labels
+from detector.learn.unseen_animals import better_way, compare, reference_places
 from detector.light import is_infrared
 from detector.manifest import LabelledPicture, read_manifest
 from detector.network import load_network

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from review_ui.looks import AT_ONCE, LooksByTurns
+from review_ui.rendering.concurrency_limit import AT_ONCE, LooksByTurns
 
 LOOKS = 10
 

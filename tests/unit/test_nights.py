@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from review_ui.nights import date_of, night, parse_date
-from review_ui.views.night import bands
-from review_ui.views.scrub import thumbnail_at
+from core.night_span import date_of, night, parse_date
+from review_ui.nights.scrub import thumbnail_at
+from review_ui.nights.view import bands
 
 HERE = "America/Los_Angeles"
 

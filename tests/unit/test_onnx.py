@@ -39,7 +39,7 @@ from detector.trial import Trial, decide
 
 PX = 64
 ROOT = Path(__file__).parents[2]
-ASSETS = ROOT / "bearwatch" / "camera_sim" / "assets"
+ASSETS = ROOT / "simulation" / "cameras" / "assets"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.models import AlertStatus, DeliveryKind, DeliveryStatus, Mode
-from rollout.effects import Plan, Said, Say, plan
+from rollout.alerting.delivery_plan import Plan, Said, Say, plan
 
 OPEN, CONFIRMED, REJECTED, UNSURE = (
     AlertStatus.OPEN, AlertStatus.CONFIRMED, AlertStatus.REJECTED, AlertStatus.UNSURE,

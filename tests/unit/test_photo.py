@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.photo import MAX_BYTES, BadPhoto, PhotoKind, inspect
-from core.predict import UnreadablePhoto
+from core.photo_request import UnreadablePhoto
+from core.picture_format import MAX_BYTES, BadPhoto, PhotoKind, inspect
 from detector.photo import decode_photo
 
 

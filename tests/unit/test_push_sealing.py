@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from review_ui.push_sealing import BadKey, check_browser_key, decoded, encoded, new_site_key, seal, vapid
-from review_ui.push_sending import is_service
+from review_ui.push.encryption import BadKey, check_browser_key, decoded, encoded, new_site_key, seal, vapid
+from review_ui.push.sending import is_service
 from tests.push_service import Browser
 
 SERVICES = "https://fcm.googleapis.com https://*.push.apple.com http://127.0.0.1:8123"

@@ -10,12 +10,12 @@ from itertools import pairwise
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from rollout.looked import Point
-from rollout.reports.courses import WIDE, in_words
+from rollout.control.analysis_store import Point
 from rollout.reports.document import Course, Form, LookedAt
-from rollout.reports.gate_courses import course_of
-from rollout.reports.plots import svg
-from rollout.spec import Gate
+from rollout.reports.gate_history import course_of
+from rollout.reports.render.gate_history_chart import WIDE, in_words
+from rollout.reports.render.plots import svg
+from rollout.stages.spec import Gate
 from tests.factories import T0
 
 ZONE = "America/Los_Angeles"

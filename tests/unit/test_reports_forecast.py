@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.reports.forecast import forecast
-from rollout.reports.panels import runs
+from rollout.reports.render.panels import runs
+from rollout.reports.sections.disk_forecast import forecast
 
 HOUR_S = 3600.0
 

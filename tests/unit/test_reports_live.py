@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.models import AlertStatus, Mode
-from rollout.reports.counterfactual import Change, Past, Times, replay
+from rollout.reports.sections.counterfactual import Change, Past, Times, replay
 
 TIMES = Times(veto_s=20.0, undo_s=10.0, same_visit_s=600.0)
 BEAR, NO, OPEN = AlertStatus.CONFIRMED, AlertStatus.REJECTED, AlertStatus.OPEN

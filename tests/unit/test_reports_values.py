@@ -12,8 +12,8 @@ from random import Random
 
 import pytest
 
-from rollout.breakers.heard import Heard
-from rollout.measured import Measured
+from rollout.base.metrics import Measured
+from rollout.breakers.telemetry_snapshot import Heard
 from rollout.reports.document import (
     Answer,
     Column,
@@ -29,15 +29,15 @@ from rollout.reports.document import (
     Steps,
     table,
 )
-from rollout.reports.latency import percentiles, upper
-from rollout.reports.machine import CSV_COLUMNS, as_csv, as_json
-from rollout.reports.machines import machines
-from rollout.reports.measures import figure
-from rollout.reports.page import as_html
+from rollout.reports.metric_figures import figure
 from rollout.reports.period import BadPeriod, parse_day, period
-from rollout.reports.plots import svg
-from rollout.reports.seeing import Spell, seeing
-from rollout.reports.words import interval, number, said, seconds
+from rollout.reports.render.html_report import as_html
+from rollout.reports.render.machine_readable import CSV_COLUMNS, as_csv, as_json
+from rollout.reports.render.number_format import interval, number, said, seconds
+from rollout.reports.render.plots import svg
+from rollout.reports.sections.camera_coverage import Spell, seeing
+from rollout.reports.sections.host_status import machines
+from rollout.reports.sections.latency import percentiles, upper
 
 ZONE = "America/Los_Angeles"
 NOW = 1_800_000_000.0

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from core.clock import civil
-from rollout.civil import Duration, tzdata_version
-from rollout.spec import StageDuration
+from rollout.base.durations import Duration, tzdata_version
+from rollout.stages.spec import StageDuration
 from tests.roads import DAY_S, ZONE, local, shipped
 
 

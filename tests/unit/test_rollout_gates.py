@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rollout.evidence.proportions import anytime_lower, clopper_pearson_lower
-from rollout.gates import Outcome, assess_gate, assess_gates
-from rollout.looks import covered_s
-from rollout.measured import METRICS, Measured, with_unit
-from rollout.plan import Rates, demand, needed
-from rollout.spec import Gate
+from rollout.base.metrics import METRICS, Measured, with_unit
+from rollout.control.analysis import covered_s
+from rollout.control.forecast import Rates, demand, needed
+from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower
+from rollout.stages.gates import Outcome, assess_gate, assess_gates
+from rollout.stages.spec import Gate
 from tests.roads import shipped
 
 RECALL = Gate(metric="recall_blind", bound="cp_lower", op=">=", value=0.9, min_n=14)

@@ -11,9 +11,9 @@ from bearwatch.cli.init import EXAMPLE
 from core.config import Config
 from core.config_file import ConfigError, load_config
 from db.models import Mode
-from rollout.places import Place
-from rollout.road import Road
-from rollout.spec_file import load_road, parse_road, road_of
+from rollout.base.scopes import Place
+from rollout.stages.plan import Road
+from rollout.stages.spec_file import load_road, parse_road, road_of
 from tests.roads import settings
 
 GOOD = """\

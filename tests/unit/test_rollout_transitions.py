@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 
 from db.models import Mode
-from rollout import commands as c
-from rollout import events as e
-from rollout.civil import Duration
-from rollout.commands import Effect, Person, Refused, Step
-from rollout.events import Event, kind_of
-from rollout.gates import Outcome
-from rollout.places import Place
-from rollout.spec_file import road_of
-from rollout.state import Phase, grants
-from rollout.transitions import decide
+from rollout.base.durations import Duration
+from rollout.base.scopes import Place
+from rollout.stages import commands as c
+from rollout.stages import events as e
+from rollout.stages.commands import Effect, Person, Refused, Step
+from rollout.stages.decide import decide
+from rollout.stages.events import Event, kind_of
+from rollout.stages.gates import Outcome
+from rollout.stages.spec_file import road_of
+from rollout.stages.state import Phase, grants
 from tests.roads import AUDITOR, CHIEF, DAY_S, DIGEST, LEAD, OPERATOR, OWNER, RANGER, Walk, looked, settings, shipped
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from review_ui.pages import HERE, STATIC_DIR
-from review_ui.sheets import BUNDLES, bundle, parts
+from review_ui.rendering.pages import HERE, STATIC_DIR
+from review_ui.rendering.style_sheets import BUNDLES, bundle, parts
 
 
 def test_a_bundle_is_its_sheets_in_their_order_without_comments() -> None:

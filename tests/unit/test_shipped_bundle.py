@@ -19,7 +19,7 @@ from detector.crops import cut
 from detector.onnx_engine import OnnxEngine
 from detector.torch_engine import TorchEngine
 
-ASSETS = Path(__file__).parents[2] / "bearwatch" / "camera_sim" / "assets"
+ASSETS = Path(__file__).parents[2] / "simulation" / "cameras" / "assets"
 WITHOUT_TORCH = """
 import sys, json
 import cv2

@@ -8,9 +8,9 @@ import pytest
 
 from core.messages import CameraStatus, Reason, Sight
 from detector.watched import Watched
-from rollout.breakers.heard import Heard, Waiting
-from rollout.causes import causes
-from rollout.sight import Sighted, sees
+from rollout.authority.diagnosis import causes
+from rollout.authority.freshness import Sighted, sees
+from rollout.breakers.telemetry_snapshot import Heard, Waiting
 from tests.factories import T0, scored
 from tests.roads import settings
 

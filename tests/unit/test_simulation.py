@@ -10,16 +10,16 @@ from xml.etree import ElementTree
 import pytest
 
 from bearwatch.cli import main
-from bearwatch.simulation import noticing
-from bearwatch.simulation.county import CAMERAS, policies
-from bearwatch.simulation.draws import DAY_S, START, Fault, draw
-from bearwatch.simulation.run import simulate
-from bearwatch.simulation.season import Season
-from bearwatch.simulation.table import Share
-from bearwatch.simulation.worlds import WORLDS, World
-from rollout.events import LeaseMissed
-from rollout.evolve import replay
-from rollout.state import State
+from rollout.stages.events import LeaseMissed
+from rollout.stages.evolve import replay
+from rollout.stages.state import State
+from simulation.seasons import noticing
+from simulation.seasons.fixture_site import CAMERAS, policies
+from simulation.seasons.random_streams import DAY_S, START, Fault, draw
+from simulation.seasons.run import simulate
+from simulation.seasons.scenarios import WORLDS, World
+from simulation.seasons.season import Season
+from simulation.seasons.table import Share
 
 CALM = replace(
     WORLDS["good"], visits_per_day=1.5, cameras_lost=0.0, controllers_lost=0.0, redis_lost=0.0, detectors_blind=0.0,

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 import db.session
 from db.session import Database
-from db.turns import Turns
+from db.write_lock import Turns
 
 WAITS = 15
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bearwatch.camera_sim.server import StagedCameras
-from bearwatch.camera_sim.trouble import Trouble
+from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.staged_server import StagedCameras
 from tests.integration.camera_sim.viewing import OTHER, SCENE
 
 

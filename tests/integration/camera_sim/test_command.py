@@ -13,8 +13,8 @@ from pathlib import Path
 import av
 import pytest
 
-from bearwatch.camera_sim.encode import prepare
-from bearwatch.camera_sim.scene import Scene
+from simulation.cameras.encode import prepare
+from simulation.cameras.scene import Scene
 from tests.integration.camera_sim.viewing import (
     GOP,
     SCENE,
@@ -91,7 +91,7 @@ def test_a_recording_holds_the_asked_seconds_and_its_truth(cache_dir: Path, tmp_
 def _command(options: list[str]) -> Iterator[subprocess.Popen[str]]:
     """``bearwatch camera-sim`` in a process of its own."""
     program = (
-        "import argparse, sys; from bearwatch.camera_sim import cli; p = argparse.ArgumentParser(); "
+        "import argparse, sys; from simulation.cameras import cli; p = argparse.ArgumentParser(); "
         "cli.add_arguments(p); sys.exit(cli.main(p.parse_args()))"
     )
     command = [sys.executable, "-c", program, *options]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bearwatch.camera_sim.scene import Scene, Visit
-from bearwatch.camera_sim.server import StagedCameras
+from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.staged_server import StagedCameras
 from tests.integration.camera_sim.viewing import (
     FPS,
     HEIGHT,

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from bearwatch.camera_sim.encode import prepare
-from bearwatch.camera_sim.server import StagedCameras
+from simulation.cameras.encode import prepare
+from simulation.cameras.staged_server import StagedCameras
 from tests.integration.camera_sim.viewing import (
     FPS,
     GOP,

@@ -17,10 +17,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from bearwatch.camera_sim.encode import EncodedLoop, join_nals
-from bearwatch.camera_sim.render import SceneRenderer
-from bearwatch.camera_sim.scene import Scene, Visit
-from bearwatch.camera_sim.server import StagedCameras
+from simulation.cameras.encode import EncodedLoop, join_nals
+from simulation.cameras.render import SceneRenderer
+from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.staged_server import StagedCameras
 
 WIDTH, HEIGHT, FPS = 320, 180, 20
 CROSSING = Visit("bear", 0, 6, ((0.25, 0.85), (0.75, 0.85)), 0.5)

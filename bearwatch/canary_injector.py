@@ -1,0 +1,259 @@
+"""Planted clips: every so often a known bear walks through every camera's path, and somebody had better see it.
+
+The bear is the staged cameras' own, drawn over the camera's last picture, so that it meets the light and the weather
+that the model meets. Its frames ride the real stream to the real detector and the tracker's real rule, under a camera
+name that nothing but the tracker's canary knows: they raise no alert, reach nobody and are no evidence.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import redis
+from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.clock import now_s
+from core.config import Config
+from core.lease import Lease
+from core.media import MediaStore
+from core.messages import CANARY, Box, Frame, Reason, content_digest
+from core.redis_client import RedisDown
+from core.streams import FrameRoad
+from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
+from db.session import Database
+from detector.light import is_infrared
+from rollout.authority.authority import effective_mode
+from rollout.breakers.gate_metrics import JUDGED_AFTER_S
+from simulation.cameras.painting.cutout import STEPS, Figure, figure
+from simulation.cameras.painting.landscape import by_day, paint_place
+from simulation.cameras.scene import Light
+from simulation.cameras.subjects import SUBJECTS
+
+log = logging.getLogger(__name__)
+
+EVERY_S: Final = 3600.0
+"""Where nothing is live. Live cameras are tried as often as the road says (``sight: clips_every``)."""
+LOOK_EVERY_S: Final = 15.0
+AT_ONCE: Final = 8
+"""Cameras planted together: some four hundred in a quarter of an hour. With more live ones each waits longer."""
+FRAMES: Final = 12
+FPS: Final = 5.0
+FRESH_BACKGROUND_S: Final = 2 * 3600.0
+KIND: Final = "bear"
+HEIGHT: Final = 0.36
+"""The bear's share of the picture's height: near, so that a model that misses it is broken and not unlucky."""
+ROW: Final = 0.82
+"""Where its feet are, 0-1 from the top."""
+FROM_X, TO_X = 0.30, 0.70
+JPEG_QUALITY: Final = 85
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) BGR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The frames of one planted clip, each with the box in which the bear is (0-1)."""
+
+    camera: str
+    pictures: tuple[Picture, ...]
+    boxes: tuple[Box, ...]
+    background: str
+
+
+def draw(camera: str, behind: Picture | None, width: int, height: int) -> Clip:
+    """Draw the clip over ``behind``, or over a painted place of ``width`` by ``height`` where there is no picture."""
+    painted = behind is None
+    ground = _painted(width, height) if behind is None else behind
+    light: Light = "infrared" if is_infrared(ground) else "day"
+    drawn = [_with_bear(ground, light, step) for step in range(FRAMES)]
+    return Clip(camera, tuple(p for p, _box in drawn), tuple(b for _p, b in drawn), "painted" if painted else "camera")
+
+
+def frame_of(clip: Clip, step: int, at: float) -> Frame:
+    """One frame of a clip as a reader would send it, under the planted camera's name."""
+    picture = clip.pictures[step]
+    encoded, buffer = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not encoded:
+        raise ValueError(f"a picture of {picture.shape} cannot be encoded as JPEG")
+    jpeg = buffer.tobytes()
+    rows, columns = picture.shape[:2]
+    return Frame(
+        camera=CANARY + clip.camera,
+        captured_at=at,
+        sequence=step,
+        digest=content_digest(jpeg),
+        boxes=(clip.boxes[step],),
+        reason=Reason.MOTION,
+        width=columns,
+        height=rows,
+        jpeg=jpeg,
+    )
+
+
+def due_cameras(
+    session: Session, config: Config, now: float, live_every_s: float = EVERY_S, limit: int = AT_ONCE
+) -> list[str]:
+    """Cameras on whose path a clip is due.
+
+    1. First those whose last clip was missed and the one before was not: whether that was chance is known in a minute.
+    2. Then those on whose path nothing was planted for ``live_every_s`` (where authority holds) or an hour, the longest
+       first.
+    """
+    runs: dict[str, list[tuple[float, bool | None]]] = {}
+    rows = session.execute(
+        select(CanaryRun.camera_id, CanaryRun.planted_at, CanaryRun.seen)
+        .where(CanaryRun.planted_at > now - EVERY_S)
+        .order_by(CanaryRun.planted_at)
+    ).all()
+    for camera, at, seen in rows:
+        runs.setdefault(camera, []).append((at, seen))
+    live = {
+        lease.campsite_id
+        for lease in session.scalars(select(AuthorityLease))
+        if effective_mode(lease, now) is not Mode.SHADOW
+    }
+    cameras = config.enabled_cameras()
+    doubtful = [name for name in sorted(cameras) if _doubtful(runs.get(name, []))]
+    last = {name: runs[name][-1][0] if name in runs else now - EVERY_S for name in cameras}
+    every = {name: live_every_s if camera.campsite in live else EVERY_S for name, camera in cameras.items()}
+    due = sorted((at, name) for name, at in last.items() if now - at >= every[name] and name not in doubtful)
+    return [*doubtful, *(name for _at, name in due)][:limit]
+
+
+def _doubtful(runs: Sequence[tuple[float, bool | None]]) -> bool:
+    missed = [seen is False for _at, seen in runs]
+    return missed[-1:] == [True] and missed[-2:-1] != [True]
+
+
+def judge(session: Session, now: float) -> int:
+    """Write down as missed what nobody has seen in time; returns how many clips that are."""
+    done = session.execute(
+        update(CanaryRun)
+        .where(CanaryRun.seen.is_(None), CanaryRun.planted_at < now - JUDGED_AFTER_S)
+        .values(seen=False)
+    )
+    return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result counts rows
+
+
+class Planter:
+    """Plants clips for as long as the process lives. Among several processes one works (a lease)."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        client: redis.Redis,
+        media: MediaStore,
+        fps: float = FPS,
+        live_every_s: Callable[[], float] = lambda: EVERY_S,
+    ) -> None:
+        self._config = config
+        self._live_every_s = live_every_s
+        self._fps = fps
+        self._database = database
+        self._media = media
+        self._roads = {shard: FrameRoad(client, shard) for shard in config.shards()}
+        self._lease = Lease(client, "canary", 4 * LOOK_EVERY_S)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set. Without the servers it waits; that nothing is planted is noticed elsewhere."""
+        while not stop.wait(LOOK_EVERY_S):
+            try:
+                if self._lease.hold():
+                    self.round(stop)
+            except (*RedisDown, redis.RedisError, SQLAlchemyError, OSError) as error:
+                log.warning("no clips can be planted now: %s", error)
+
+    def round(self, stop: threading.Event) -> list[str]:
+        """Judge what is over and plant what is due; returns the cameras."""
+        now, every_s = now_s(), self._live_every_s()
+        with self._database.write() as session:
+            judge(session, now)
+            cameras = due_cameras(session, self._config, now, every_s)
+            backgrounds = {name: self._background(session, name, now) for name in cameras}
+        clips = [
+            draw(name, backgrounds[name], self._config.cameras[name].width, self._config.cameras[name].height)
+            for name in cameras
+        ]
+        if clips:
+            self.plant(clips, stop)
+        return cameras
+
+    def plant(self, clips: Sequence[Clip], stop: threading.Event) -> None:
+        """Send the clips' frames in their own time, all cameras together. The rows are there before the frames."""
+        began = now_s()
+        with self._database.write() as session:
+            for clip in clips:
+                session.add(
+                    CanaryRun(
+                        camera_id=clip.camera, planted_at=began, frames=FRAMES, background=clip.background, seen=None,
+                        seen_at=None, latency_s=None, peak_score=0.0, model=None,
+                    )
+                )  # fmt: skip
+        steady = time.monotonic()
+        for step in range(FRAMES):
+            if stop.wait(max(0.0, steady + step / self._fps - time.monotonic())):
+                return
+            for clip in clips:
+                road = self._roads[self._config.shard_of(clip.camera)]
+                road.send_frames([frame_of(clip, step, now_s())])
+
+    def _background(self, session: Session, camera: str, now: float) -> Picture | None:
+        """The camera's last picture that was kept for the audits, if it is fresh."""
+        row = session.scalar(
+            select(CameraHour)
+            .where(CameraHour.camera_id == camera, CameraHour.hour_at > now - FRESH_BACKGROUND_S)
+            .order_by(CameraHour.hour_at.desc())
+            .limit(1)
+        )
+        jpeg = self._media.get(row.thumbnails[-1]) if row is not None and row.thumbnails else None
+        if jpeg is None:
+            return None
+        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        return None if picture is None else np.asarray(picture, np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _painted(width: int, height: int) -> Picture:
+    return by_day(paint_place("meadow", width // 2 * 2, height // 2 * 2, 11))
+
+
+def _with_bear(ground: Picture, light: Light, step: int) -> tuple[Picture, Box]:
+    rows, columns = ground.shape[0] // 2 * 2, ground.shape[1] // 2 * 2
+    planes = np.asarray(cv2.cvtColor(np.ascontiguousarray(ground[:rows, :columns]), cv2.COLOR_BGR2YUV_I420), np.uint8)
+    tall_px = max(16, round(HEIGHT * rows))
+    look = figure(KIND, tall_px, True, step % STEPS, light)
+    wide = SUBJECTS[KIND].aspect * tall_px / columns
+    centre = FROM_X + (TO_X - FROM_X) * step / (FRAMES - 1)
+    left, top = round((centre - wide / 2) * columns), round(ROW * rows) - tall_px
+    _lay(planes, look, left - look.pad_px, top - look.pad_px, rows, columns)
+    box = (max(0.0, centre - wide / 2), top / rows, min(1.0, centre + wide / 2), ROW)
+    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8), box
+
+
+def _lay(planes: npt.NDArray[np.uint8], look: Figure, left: int, top: int, rows: int, columns: int) -> None:
+    """Lay a figure on an I420 picture. It stays inside: nearer and larger than the picture, nothing is planted."""
+    left, top = left // 2 * 2, max(0, top // 2 * 2)
+    high, wide = look.alpha.shape[0] // 2 * 2, look.alpha.shape[1] // 2 * 2
+    high, wide = min(high, rows - top), min(wide, columns - left)
+    _blend(planes[top : top + high, left : left + wide], look.luma[:high, :wide], look.alpha[:high, :wide])
+    halves = planes[rows:].reshape(2, rows // 2, columns // 2)
+    for plane, chroma in zip(halves, look.chroma, strict=True):
+        part = plane[top // 2 : (top + high) // 2, left // 2 : (left + wide) // 2]
+        _blend(part, chroma[: high // 2, : wide // 2], look.alpha_half[: high // 2, : wide // 2])
+
+
+def _blend(target: npt.NDArray[np.uint8], paint: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32]) -> None:
+    target[:] = np.clip(target + (paint - target) * alpha + 0.5, 0, 255).astype(np.uint8)

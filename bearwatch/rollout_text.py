@@ -1,0 +1,186 @@
+"""The road as text: what `bearwatch rollout` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from core.clock import civil
+from rollout.base.metrics import with_unit
+from rollout.control.forecast import Demand, StagePlan
+from rollout.control.status import GateView, Progress, RoadView
+from rollout.stages.event_store import Entry
+from rollout.stages.events import to_body
+from rollout.stages.gates import Outcome
+
+SIGNS = {Progress.DONE: "✓", Progress.HERE: "●", Progress.NEXT: "○", Progress.AHEAD: "·"}
+_EVERY_EVENT = frozenset({"at", "by", "key"})
+OUTCOMES = {Outcome.PASSED: "passes      ", Outcome.FAILED: "FAILS       ", Outcome.INCONCLUSIVE: "inconclusive"}
+
+
+def status_text(view: RoadView) -> str:
+    """Where the road stands."""
+    return "\n".join(
+        [
+            *_head(view),
+            "",
+            *_picture(view),
+            "",
+            *_clock(view),
+            *_open(view),
+            "",
+            "Gates of this stage:",
+            *(f"  {line}" for gate in view.gates for line in _gate(gate)),
+            "",
+            *_missing(view),
+            *_people(view),
+        ]
+    )
+
+
+def plan_text(view: RoadView) -> str:
+    """What each stage demands, and how long that takes at the rates seen so far. Nothing is changed by it."""
+    lines = [*_head(view), ""]
+    for stage in view.stages:
+        lines += [*_stage_plan(stage.plan, stage.progress), ""]
+    lines += ["Nothing was changed. Days are counted at the rates seen so far, if no further miss or alarm comes."]
+    return "\n".join(lines)
+
+
+def history_text(entries: list[Entry], timezone: str) -> str:
+    """Events, newest first, in the road's own time."""
+    return "\n".join(_entry(entry, timezone) for entry in entries) or "Nothing has happened yet."
+
+
+def moment(at: float, timezone: str) -> str:
+    """A moment as people at the campsite read it."""
+    return f"{civil(at, timezone):%a %d %b %Y %H:%M %Z}"
+
+
+def _head(view: RoadView) -> Iterator[str]:
+    which = "the shipped road" if view.road.shipped else f"road {view.road.name!r}"
+    yield f"{view.phase.value.upper()} on {which}, model {view.state.model or 'not seen yet'}"
+    modes = ", ".join(f"{site.campsite} {site.mode}" for site in view.sites)
+    yield f"What holds now: {modes}"
+
+
+def _picture(view: RoadView) -> Iterator[str]:
+    width = max(len(stage.name) for stage in view.stages)
+    for stage in view.stages:
+        if stage.index:
+            yield "  │"
+        where = ", ".join(stage.places)
+        yield f"  {SIGNS[stage.progress]} {stage.name:<{width}}  {stage.mode:<9}  {stage.duration:<12}  {where}"
+
+
+def _clock(view: RoadView) -> Iterator[str]:
+    clock, zone = view.clock, view.clock.timezone
+    yield f"Evidence since {moment(clock.since, zone)}, worked out {_looked(view)}"
+    if not clock.may_look:
+        yield f"The gates are looked at from {moment(clock.look_at, zone)} on"
+    if clock.deadline_at is not None and clock.left_s is not None:
+        yield f"The stage ends {moment(clock.deadline_at, zone)}, in {_span(clock.left_s)}"
+    if clock.lease_until is not None:
+        yield f"Authority is alive until {moment(clock.lease_until, zone)} unless it is renewed"
+
+
+def _open(view: RoadView) -> Iterator[str]:
+    for handover in view.handovers:
+        where = ", ".join(place.campsite for place in handover.places)
+        yield f"HANDOVER {handover.id}: nobody has taken over the watch at {where}; {handover.to or 'nobody'} is paged"
+        yield f"  since {moment(handover.since, view.clock.timezone)}: {handover.cause}"
+    for rest in view.resting:
+        since = moment(rest.since, view.clock.timezone)
+        yield f"NOT WATCHED {rest.camera} ({rest.campsite}): its authority rests since {since}: {rest.why}"
+    for latch in view.breakers:
+        yield f"BREAKER {latch.id} is open since {moment(latch.at, view.clock.timezone)}: {latch.reason}"
+
+
+def _gate(gate: GateView) -> Iterator[str]:
+    result = gate.result
+    yield f"{OUTCOMES[result.outcome]} {result.gate}: {_value(gate)}"
+    if result.outcome is not Outcome.PASSED:
+        yield f"{'':13}{gate.demand.missing}{_when(gate.demand)}"
+
+
+def _value(gate: GateView) -> str:
+    result = gate.result
+    if result.value is None:
+        return "no value"
+    bound = "" if result.compared is None or result.compared == result.value else f", bound {result.compared:.3g}"
+    return f"{result.value:.3g}{bound} (n = {with_unit(f'{result.n:g}', result.unit)})"
+
+
+def _when(demand: Demand) -> str:
+    if demand.days is None:
+        return ", nobody can say when: none was seen yet"
+    return f", about {_days(demand.days)}" if demand.days else ""
+
+
+def _missing(view: RoadView) -> Iterator[str]:
+    target = view.road.stages[view.next].name if view.next is not None else "nowhere"
+    if not view.hurdles:
+        yield f"Nothing is in the way to {target}: `bearwatch rollout widen --as YOU`"
+        return
+    yield f"In the way to {target}:"
+    for hurdle in view.hurdles:
+        text = hurdle.text
+        if hurdle.kind == "early":
+            text = f"evidence is not looked at before {moment(view.clock.look_at, view.clock.timezone)}"
+        yield f"  - {text}"
+
+
+def _people(view: RoadView) -> Iterator[str]:
+    for approval in view.approvals:
+        counts = "counts" if approval.counts else f"does not count{f', {approval.void}' if approval.void else ''}"
+        what = approval.latch or approval.step.value
+        yield f"Approval of {approval.by} ({', '.join(approval.roles)}) for {what}: {counts}"
+    if view.authors:
+        yield f"May not approve, as authors: {', '.join(view.authors)}"
+    names = [f"{keeper.user}{'' if keeper.able else ' (no account)'}" for keeper in view.roster]
+    yield f"Roster: {', '.join(names) or 'nobody. Write `roster:` into the configuration'}"
+
+
+def _stage_plan(plan: StagePlan, progress: Progress) -> Iterator[str]:
+    days = "nobody can say yet" if plan.days is None else f"about {_days(plan.days)}"
+    yield f"{SIGNS[progress]} {plan.name}: {plan.mode} at {', '.join(plan.places)}, {plan.duration}; takes {days}"
+    for demand in plan.demands:
+        yield f"    {demand.gate}"
+        yield f"      {_amount(demand)}"
+
+
+def _amount(demand: Demand) -> str:
+    rate = f", {demand.per_day:.2g} a day" if demand.per_day else ""
+    amount = with_unit(f"{ceil(demand.need or 0.0):g}", demand.unit)
+    need = f"needs {amount}, has {demand.have:.4g}{rate}" if demand.need else demand.summary
+    open_ = f"; {demand.missing}" if demand.missing and demand.missing != "nothing" else ""
+    done = "; passes now" if demand.outcome is Outcome.PASSED else ""
+    return f"{need}{open_}{done}{_when(demand) if demand.need and not done else ''}"
+
+
+def _days(days: float) -> str:
+    return with_unit(f"{ceil(days):g}", "days")
+
+
+def _entry(entry: Entry, timezone: str) -> str:
+    said = {k: v for k, v in to_body(entry.event).items() if k not in _EVERY_EVENT and v not in (None, [], "")}
+    shown = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
+    return f"{entry.seq:>5}  {moment(entry.event.at, timezone)}  {entry.actor:<16} {entry.kind}  {shown}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return str(value.get("campsite", value))
+    return str(value)
+
+
+def _looked(view: RoadView) -> str:
+    return f"{_span(view.looked.age_s)} ago" if view.looked.stored else "just now"
+
+
+def _span(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"

@@ -1,0 +1,1 @@
+"""Appeals: what campers write, and blind second reviews of decisions."""

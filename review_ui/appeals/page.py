@@ -1,0 +1,258 @@
+"""``/appeals``: what campers write, and second looks at decisions, blind until they are answered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Self
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.models import Appeal, CamperMessage, Verdict
+from review_ui.alerts.view import CaseFile, casefile
+from review_ui.auth.access_scope import visible
+from review_ui.auth.accounts import Account
+from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
+from review_ui.site import Reviewer, Site, SiteDep
+from review_ui.web.page_chrome import elsewhere, frame
+from review_ui.web.sighting_form import storable
+from rollout.alerting import appeals, camper_messages
+
+router = APIRouter()
+
+NO_SUCH_LOOK: Final = "There is no such second look, it is hidden while you are on watch, or you decided first."
+NO_SUCH_MESSAGE: Final = "There is no such message, or somebody else has handled it."
+LONGEST_ANSWER: Final = 600
+ANSWERS: Final = (Verdict.BEAR, Verdict.NOT_A_BEAR, Verdict.UNSURE)
+
+Words = Annotated[str, Form(max_length=LONGEST_ANSWER)]
+
+
+@router.get("/appeals")
+def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response:
+    """Everything that waits, and what was handled lately."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        hidden = around.hidden
+        context = {
+            "frame": around,
+            "messages": camper_messages.waiting(session, elsewhere(account, around.visible)),
+            "looks": appeals.waiting(session, account.id, hidden),
+            "unsettled": appeals.unsettled(session, hidden),
+            "handled": camper_messages.handled(session, elsewhere(account, around.visible)),
+            "pages": [
+                (key, site.config.campsites[key].name or key) for key in site.config.campsites if account.covers(key)
+            ],
+            "timezones": {
+                key: site.config.regions[each.region].timezone for key, each in site.config.campsites.items()
+            },
+            "names": {key: each.name or key for key, each in site.config.campsites.items()},
+        }
+        return site.pages.render(request, "appeals.html", context)
+
+
+@router.get("/appeals/{appeal_id:int}")
+def second_look(request: Request, site: SiteDep, account: Reviewer, appeal_id: int) -> Response:
+    """The frames, and three answers. Both decisions and the camper's words once it is answered."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        appeal, file = _look(session, site, account, appeal_id)
+        context = {"frame": around.about(appeal.campsite_id), "appeal": appeal, "file": file, "card": file.card,
+                   "words": _words(session, appeal)}  # fmt: skip
+        return site.pages.render(request, "appeal.html", context)
+
+
+@router.post("/appeals/{appeal_id:int}/answer")
+def answer_look(site: SiteDep, account: Reviewer, appeal_id: int, verdict: Annotated[Verdict, Form()]) -> Response:
+    """The second decision."""
+    _answer(site, account, appeal_id, verdict)
+    return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
+
+
+@router.post("/appeals/{appeal_id:int}/settle")
+def settle_appeal(site: SiteDep, account: Reviewer, appeal_id: int, what: Words = "") -> Response:
+    """What was done after an appeal was upheld."""
+    _settle(site, account, appeal_id, what)
+    return RedirectResponse("/appeals", status_code=303)
+
+
+@router.post("/camper-messages/{message_id:int}")
+def handle_message(site: SiteDep, account: Reviewer, message_id: int, answer: Words = "") -> Response:
+    """What was done about a camper's message."""
+    _handle(site, account, message_id, answer)
+    return RedirectResponse("/appeals", status_code=303)
+
+
+class CamperMessageOut(BaseModel):
+    """A message from a camper."""
+
+    id: int
+    campsite: str
+    kind: str
+    text: str | None = Field(description="null once it has been forgotten")
+    created_at: float
+
+    @classmethod
+    def of(cls, row: CamperMessage) -> Self:
+        """From its row."""
+        return cls(id=row.id, campsite=row.campsite_id, kind=row.kind, text=row.text, created_at=row.created_at)
+
+
+class CamperMessagesOut(BaseModel):
+    """A page of messages."""
+
+    messages: list[CamperMessageOut]
+    next_after: NextAfter
+
+
+class SecondLookRowOut(BaseModel):
+    """A second look that waits."""
+
+    id: int
+    campsite: str
+    captured_at: float
+
+
+class SecondLooksOut(BaseModel):
+    """A page of second looks."""
+
+    second_looks: list[SecondLookRowOut]
+    next_after: NextAfter
+
+
+class SecondLookOut(BaseModel):
+    """A second look. The first decision is null until it is answered."""
+
+    id: int
+    campsite: str
+    frames: list[str]
+    answered_at: float | None
+    first_verdict: str | None
+    second_verdict: str | None
+    outcome: str | None
+
+
+class AnswerIn(Strict):
+    """The second decision."""
+
+    verdict: Verdict
+
+
+class WordsIn(Strict):
+    """What was done."""
+
+    text: str = Field(min_length=1, max_length=LONGEST_ANSWER)
+
+
+@router.get("/api/v1/camper-messages", summary="Reports and complaints that wait, oldest first")
+def list_messages(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> CamperMessagesOut:
+    """By number."""
+    with site.database.read() as session:
+        not_theirs = elsewhere(account, visible(session, account, site.clock()))
+        rows = [CamperMessageOut.of(row) for row in camper_messages.waiting(session, not_theirs, limit, after)]
+    return CamperMessagesOut(messages=rows, next_after=next_after([row.id for row in rows], limit))
+
+
+@router.post(
+    "/api/v1/camper-messages/{message_id}", summary="Write down what was done about a message", status_code=204
+)
+def post_handled(site: SiteDep, account: Reviewer, message_id: int, body: WordsIn) -> None:
+    """Once; a second time is 404."""
+    _handle(site, account, message_id, body.text)
+
+
+@router.get("/api/v1/appeals", summary="Second looks that wait for you")
+def list_looks(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> SecondLooksOut:
+    """In the order of their alerts, which says nothing. Those that you decided yourself are not yours to look at."""
+    with site.database.read() as session:
+        hidden = visible(session, account, site.clock()).hidden
+        found = [each for each in appeals.waiting(session, account.id, hidden) if each.alert_id > after][:limit]
+        rows = [
+            SecondLookRowOut(id=each.id, campsite=each.campsite_id, captured_at=each.alert.captured_at)
+            for each in found
+        ]
+    return SecondLooksOut(second_looks=rows, next_after=next_after([each.alert_id for each in found], limit))
+
+
+@router.get("/api/v1/appeals/{appeal_id}", summary="One second look")
+def get_look(site: SiteDep, account: Reviewer, appeal_id: int) -> SecondLookOut:
+    """Its frames; both decisions once it is answered."""
+    with site.database.read() as session:
+        appeal, file = _look(session, site, account, appeal_id)
+        return SecondLookOut(
+            id=appeal.id,
+            campsite=appeal.campsite_id,
+            frames=[each.picture.url for each in file.frames],
+            answered_at=appeal.answered_at,
+            first_verdict=appeal.first_verdict if appeal.answered_at else None,
+            second_verdict=appeal.second_verdict,
+            outcome=appeal.outcome,
+        )
+
+
+@router.post("/api/v1/appeals/{appeal_id}/answer", summary="Answer a second look", status_code=204)
+def post_answer(site: SiteDep, account: Reviewer, appeal_id: int, body: AnswerIn) -> None:
+    """Once; a second time is 409."""
+    _answer(site, account, appeal_id, body.verdict)
+
+
+@router.post("/api/v1/appeals/{appeal_id}/settlement", summary="Settle an upheld appeal", status_code=204)
+def post_settlement(site: SiteDep, account: Reviewer, appeal_id: int, body: WordsIn) -> None:
+    """Once; a second time is 409."""
+    _settle(site, account, appeal_id, body.text)
+
+
+def _look(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, CaseFile]:
+    """A second look that this person may take or read. Whoever decided first reads it once it is answered."""
+    sight = visible(session, account, site.clock())
+    appeal = appeals.find(session, appeal_id, sight.hidden)
+    if appeal is None or (appeal.answered_at is None and not appeals.may_answer(session, appeal, account.id)):
+        raise HTTPException(404, NO_SUCH_LOOK)
+    file = casefile(session, site.media, site.config, appeal.alert_id, sight)
+    if file is None:
+        raise HTTPException(404, NO_SUCH_LOOK)
+    return appeal, file
+
+
+def _words(session: Session, appeal: Appeal) -> list[str]:
+    """What campers wrote about the warning; not before the answer, since it tells that there was one."""
+    if appeal.answered_at is None or appeal.control:
+        return []
+    said = select(CamperMessage.text).where(CamperMessage.alert_id == appeal.alert_id).order_by(CamperMessage.id)
+    return [text for text in session.scalars(said.limit(20)) if text]
+
+
+def _answer(site: Site, account: Account, appeal_id: int, verdict: Verdict) -> None:
+    if verdict not in ANSWERS:
+        raise HTTPException(422, "A second look is answered with bear, not a bear, or unsure.")
+    try:
+        with site.database.write() as session:
+            appeal, _ = _look(session, site, account, appeal_id)
+            appeals.answer(session, appeal, account.id, verdict, site.clock())
+    except (appeals.NotYours, appeals.AlreadyAnswered):
+        raise HTTPException(409, "Somebody else was faster. Your answer was not written down.") from None
+    site.ring()
+
+
+def _settle(site: Site, account: Account, appeal_id: int, what: str) -> None:
+    said = storable(what)
+    if not said:
+        raise HTTPException(422, "Write what was done.")
+    with site.database.write() as session:
+        appeal, _ = _look(session, site, account, appeal_id)
+        if not appeals.settle(session, appeal, account.id, said, site.clock()):
+            raise HTTPException(409, "There is nothing to settle, or somebody else was faster.")
+
+
+def _handle(site: Site, account: Account, message_id: int, answer: str) -> None:
+    said = storable(answer)
+    if not said:
+        raise HTTPException(422, "Write what was done.")
+    with site.database.write() as session:
+        not_theirs = elsewhere(account, visible(session, account, site.clock()))
+        known = 0 < message_id < 2**31
+        if not known or camper_messages.handle(session, message_id, account.id, said, not_theirs, site.clock()) is None:
+            raise HTTPException(404, NO_SUCH_MESSAGE)
+    site.ring()

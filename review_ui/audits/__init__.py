@@ -1,0 +1,1 @@
+"""Audits of camera-hours drawn at random, as contact sheets."""

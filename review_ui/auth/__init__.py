@@ -1,0 +1,1 @@
+"""Who is here: accounts, sessions, tokens, second factors, OpenID Connect, rights and access scopes."""

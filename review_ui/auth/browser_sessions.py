@@ -1,0 +1,128 @@
+"""The browsers in which somebody is logged in: look at them, end them; and choosing a password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from db.ledger import record
+from db.models import LoginSession, User
+from review_ui.auth.accounts import Account, Owes, WrongLogin
+from review_ui.auth.passwords import WeakPassword, fits, hash_password
+
+HANDLE_LENGTH: Final = 16
+"""Hexadecimal digits of a session's hash: enough to name one of somebody's sessions, useless for anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One browser, as its owner knows it."""
+
+    handle: str
+    here: bool
+    address: str
+    browser: str
+    created_at: float
+    last_seen_at: float
+    expires_at: float
+
+
+def sessions_of(session: Session, user_id: int, now: float, here: str = "") -> list[SessionView]:
+    """The sessions of a person that still open something, the newest first. ``here`` is the asking one's hash."""
+    rows = session.scalars(
+        select(LoginSession)
+        .where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None), LoginSession.expires_at > now)
+        .where(LoginSession.half.is_(False))
+        .order_by(LoginSession.created_at.desc())
+    )
+    return [
+        SessionView(
+            row.token_hash[:HANDLE_LENGTH],
+            row.token_hash == here,
+            row.address or "unknown",
+            browser_name(row.browser or ""),
+            row.created_at,
+            row.last_seen_at or row.created_at,
+            row.expires_at,
+        )
+        for row in rows
+    ]
+
+
+def end_session(session: Session, user_id: int, handle: str, actor: str, now: float) -> bool:
+    """End one session of a person; False when there is no such session that still opens anything."""
+    if len(handle) != HANDLE_LENGTH or not handle.isalnum():
+        return False
+    alive = LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None)
+    ended = session.scalars(
+        update(LoginSession)
+        .where(LoginSession.token_hash.startswith(handle, autoescape=True), *alive)
+        .values(revoked_at=now)
+        .returning(LoginSession.token_hash)
+    ).all()
+    if not ended:
+        return False
+    record(session, at=now, kind="session.revoked", subject=f"user:{user_id}", actor=actor, body={"sessions": 1})
+    return True
+
+
+def end_sessions(session: Session, user_id: int, now: float, keep: str = "") -> int:
+    """End all sessions of a person but ``keep``; returns how many. The caller writes the ledger."""
+    return len(
+        session.scalars(
+            update(LoginSession)
+            .where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None), LoginSession.token_hash != keep)
+            .values(revoked_at=now)
+            .returning(LoginSession.token_hash)
+        ).all()
+    )
+
+
+def change_password(session: Session, account: Account, old: str, new: str, now: float) -> None:
+    """Choose another password. Raises :class:`WrongLogin` and :class:`WeakPassword`; :class:`passwords.Busy`.
+
+    1. The old one must fit, unless this is the first choice after somebody else has made the password: then it was
+       given a moment ago, to log in, and nothing else can be done with the session.
+    2. The new one is good enough, and another one.
+    3. All other sessions of the person end.
+    """
+    user = session.get_one(User, account.id)
+    if account.owes is not Owes.PASSWORD and not fits(user.password_hash, old):
+        raise WrongLogin
+    if fits(user.password_hash, new):
+        raise WeakPassword("that is the password you have already; choose another")
+    user.password_hash = hash_password(new, user.name)
+    user.must_change_password = False
+    ended = end_sessions(session, user.id, now, keep=account.session)
+    actor = f"user:{user.id}"
+    record(session, at=now, kind="user.password", subject=actor, actor=actor, body={"sessions_ended": ended})
+
+
+def browser_name(agent: str) -> str:
+    """A browser's description in two words: ``Chrome on Android``."""
+    if not agent:
+        return "unknown browser"
+    engine = next((name for mark, name in _BROWSERS if mark in agent), agent.split("/")[0][:30])
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return f"{engine} on {system}" if system else engine
+
+
+_BROWSERS: Final = (
+    ("Firefox/", "Firefox"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)

@@ -1,0 +1,1 @@
+"""Cameras: status, history, a test, masks and zones."""

@@ -1,0 +1,90 @@
+"""Cameras over time: in which minutes each looked, and its newest picture."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.clock import hour_start
+from core.media import MediaStore
+from db.models import CameraHour
+from review_ui.rendering.charts import Mark
+from review_ui.rendering.pictures import Picture, picture
+
+DAY_HOURS: Final = 24
+HEATS: Final = 4
+"""Steps of the strip: from never to all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour of one camera: in how many of ``of`` minutes it looked."""
+
+    at: float
+    looked: int
+    of: int
+
+    @property
+    def heat(self) -> int:
+        """0 for never, :data:`HEATS` for all the time; only a whole hour is all the time."""
+        if self.of == 0 or self.looked == 0:
+            return 0
+        return HEATS if self.looked >= self.of else 1 + int((HEATS - 1) * self.looked / self.of)
+
+
+def uptime(
+    session: Session, cameras: Collection[str], now: float, hours: int = DAY_HOURS
+) -> dict[str, tuple[Hour, ...]]:
+    """The last hours of these cameras, oldest first; the hour that is not over yet counts so far."""
+    first = hour_start(now) - 3600 * (hours - 1)
+    query = select(CameraHour.camera_id, CameraHour.hour_at, CameraHour.minutes).where(
+        CameraHour.camera_id.in_(cameras), CameraHour.hour_at >= first
+    )
+    bits = {(camera, int(at)): minutes for camera, at, minutes in session.execute(query)}
+    return {
+        camera: tuple(
+            _hour(first + 3600 * step, bits.get((camera, first + 3600 * step), 0), now) for step in range(hours)
+        )
+        for camera in cameras
+    }
+
+
+def share(hours: Sequence[Hour]) -> float | None:
+    """Share of the minutes in which the camera looked; None before the first minute is over."""
+    minutes = sum(hour.of for hour in hours)
+    return sum(min(hour.looked, hour.of) for hour in hours) / minutes if minutes else None
+
+
+def marks(hours: Sequence[Hour]) -> list[Mark]:
+    """The hours as cells of a strip."""
+    width = 1000.0 / len(hours)
+    return [
+        Mark(place * width, (place + 1) * width - 2, f"heat-{hour.heat}", f"{hour.looked} of {hour.of} minutes")
+        for place, hour in enumerate(hours)
+        if hour.of
+    ]
+
+
+def newest_picture(session: Session, media: MediaStore, camera: str) -> tuple[Picture, float] | None:
+    """The newest thumbnail that is still kept, and the hour it was taken in."""
+    query = (
+        select(CameraHour.thumbnails, CameraHour.hour_at)
+        .where(CameraHour.camera_id == camera)
+        .order_by(CameraHour.hour_at.desc())
+        .limit(48)
+    )
+    for thumbnails, hour_at in session.execute(query):
+        found = picture(media, thumbnails[-1]) if thumbnails else None
+        if found is not None:
+            return found, hour_at
+    return None
+
+
+def _hour(at: int, bits: int, now: float) -> Hour:
+    """Minutes of the running hour count once they are over; the last two may not be written yet."""
+    over = max(0, min(60, int((now - 120.0 - at) // 60)))
+    return Hour(float(at), min(bits.bit_count(), over), over)

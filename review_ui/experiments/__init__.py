@@ -1,0 +1,1 @@
+"""Randomised assignments: hours of blind watching, and nights with and without the model."""

@@ -1,0 +1,293 @@
+"""``/labels``: the pictures whose labels surprise the model most, and changes to labels that somebody looks over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from db.models import EditAction, LabelChange, LabelEdit
+from review_ui.auth.access_scope import visible
+from review_ui.auth.accounts import Account
+from review_ui.labels import changes as work
+from review_ui.labels.changes import CannotChange, DiffLine, Edit
+from review_ui.labels.collection import collection
+from review_ui.labels.collection import visit as pictures_of_visit
+from review_ui.labels.csv_export import manifest
+from review_ui.labels.labelled import Labelled
+from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
+from review_ui.rendering.pictures import Crop, Picture, crop, picture
+from review_ui.site import Labeller, Site, SiteDep
+from review_ui.web.form_drafts import local_path
+from review_ui.web.page_chrome import frame
+from review_ui.web.sighting_form import storable
+
+router = APIRouter()
+
+PAGE: Final = 24
+NO_SUCH_CHANGE: Final = "There is no such change."
+Item = Annotated[str, Form(max_length=80, pattern=r"^[a-z]+:[0-9]{1,10}(:[0-9]{1,4})?$")]
+Shown = Literal["open", "kept", "removed", "all"]
+LONGEST_REASON: Final = 600
+
+
+@router.get("/labels")
+def labels_page(
+    request: Request,
+    site: SiteDep,
+    account: Labeller,
+    label: Label | Literal[""] = "",
+    campsite: Annotated[str, Query(max_length=63)] = "",
+    shown: Shown = "open",
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    problem: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Worst losses first."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        everything = collection(session, around.visible, site.clock())
+        draft = work.draft_of(session, account.id)
+        chosen = [each for each in everything if wanted(each, label, campsite, shown)]
+        cards = chosen[PAGE * (page - 1) : PAGE * page]
+        visits: dict[int | None, list[Labelled]] = {}
+        for each in everything:
+            visits.setdefault(each.visit, []).append(each)
+        context = {
+            "frame": around,
+            "total": len(everything),
+            "chosen": len(chosen),
+            "cards": [_card(site, each, draft, _together(each, visits[each.visit])) for each in cards],
+            "counts": Counter(each.label for each in everything if not each.removed),
+            "filters": {"label": label, "campsite": campsite, "shown": shown, "page": page},
+            "pages": -(-len(chosen) // PAGE),
+            "address": _address(label, campsite, shown, page),
+            "at": lambda number: _address(label, campsite, shown, number),
+            "draft": draft,
+            "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
+            "problem": problem,
+            **_words(site, account),
+        }
+        return site.pages.render(request, "labels.html", context)
+
+
+@router.post("/labels/edits")
+def edit_label(
+    request: Request,
+    site: SiteDep,
+    account: Labeller,
+    item: Item,
+    action: Annotated[Literal["keep", "relabel", "remove", "undo"], Form()],
+    seen: Annotated[Label, Form()],
+    label: Annotated[Label | Literal[""], Form()] = "",
+    visit: Annotated[bool, Form()] = False,
+    back: Annotated[str, Form(max_length=300)] = "/labels",
+) -> Response:
+    """Put one edit into one's draft, or take it out again. A script gets the card, a browser goes back to its place."""
+    try:
+        write_edit(site, account, item, action, seen, label or None, visit)
+        problem = ""
+    except CannotChange as cannot:
+        problem = str(cannot)
+    if "hx-request" in request.headers:
+        return _answer(request, site, account, item, problem)
+    address = local_path(back)
+    if problem:
+        address += ("&" if "?" in address else "?") + urlencode({"problem": problem})
+    return RedirectResponse(f"{address}#{item.replace(':', '-')}", status_code=303)
+
+
+@router.get("/labels/changes")
+def changes_page(request: Request, site: SiteDep, account: Labeller) -> Response:
+    """Open changes, and those of before."""
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        context = {"frame": around, "changes": work.changes(session), "names": NAMES}
+        return site.pages.render(request, "label_changes.html", context)
+
+
+@router.get("/labels/changes/{change_id:int}")
+def change_page(request: Request, site: SiteDep, account: Labeller, change_id: int) -> Response:
+    """One change, line by line, with its pictures."""
+    return _change_page(request, site, account, change_id)
+
+
+@router.post("/labels/changes/{change_id:int}/apply")
+def apply_change(
+    request: Request,
+    site: SiteDep,
+    account: Labeller,
+    change_id: int,
+    seen: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")],
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+) -> Response:
+    """Make it true, all of it."""
+    try:
+        write_change(site, account, change_id, seen, reason)
+    except CannotChange as cannot:
+        return _change_page(request, site, account, change_id, str(cannot), reason)
+    return RedirectResponse(f"/labels/changes/{change_id}", status_code=303)
+
+
+@router.post("/labels/changes/{change_id:int}/withdraw")
+def withdraw_change(request: Request, site: SiteDep, account: Labeller, change_id: int) -> Response:
+    """Give one's own draft up."""
+    try:
+        with site.database.write() as session:
+            work.withdraw(session, change_or_404(session, change_id), account.id, site.clock())
+    except CannotChange as cannot:
+        return _change_page(request, site, account, change_id, str(cannot))
+    return RedirectResponse("/labels/changes", status_code=303)
+
+
+@router.post("/labels/changes/{change_id:int}/revert")
+def revert_change(request: Request, site: SiteDep, account: Labeller, change_id: int) -> Response:
+    """A new draft that takes it back."""
+    try:
+        with site.database.write() as session:
+            draft = work.revert(session, change_or_404(session, change_id), account.id, site.clock()).id
+    except CannotChange as cannot:
+        return _change_page(request, site, account, change_id, str(cannot))
+    return RedirectResponse(f"/labels/changes/{draft}", status_code=303)
+
+
+@router.get("/labels.csv")
+def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Response:
+    """The label set as a manifest, for ``bearwatch evaluate``, and with ``training`` for ``bearwatch train``."""
+    with site.database.read() as session:
+        labels = collection(session, visible(session, account, site.clock()), site.clock())
+    lines: Iterator[str] = manifest(labels, timezones(site), for_training=training)
+    headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def wanted(each: Labelled, label: Label | Literal[""], campsite: str, shown: Shown) -> bool:
+    """Whether a label belongs to what was asked for."""
+    if (label and each.label is not label) or (campsite and each.campsite_id != campsite):
+        return False
+    if shown == "open":
+        return not each.kept and not each.removed
+    return shown == "all" or (each.removed if shown == "removed" else each.kept and not each.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One label with its picture and what one's draft says of it."""
+
+    each: Labelled
+    picture: Picture | None
+    crop: Crop | None
+    edit: LabelEdit | None
+    anchor: str
+    together: int = 1
+    """How many pictures of its visit say the same."""
+    problem: str = ""
+    """Why the edit of it was refused."""
+
+
+def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int = 1) -> Card:
+    shown = picture(site.media, each.media)
+    edit = next((edit for edit in draft.edits if edit.item == each.item), None) if draft else None
+    around = crop(shown, each.box) if shown and each.box else None
+    return Card(each=each, picture=shown, crop=around, edit=edit, anchor=each.item.replace(":", "-"),
+                together=together if each.visit is not None else 1)  # fmt: skip
+
+
+def _answer(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
+    """The card that was edited and the others of its visit, which may have been edited with it."""
+    with site.database.read() as session:
+        labels = pictures_of_visit(session, item, visible(session, account, site.clock()), site.clock())
+        if not labels:
+            raise HTTPException(404, "There is no such label.")
+        draft = work.draft_of(session, account.id)
+        cards = [_card(site, each, draft, _together(each, labels)) for each in labels]
+        cards[0] = replace(cards[0], problem=problem)
+        context = {"cards": cards, "draft": draft, "address": "/labels",
+                   "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
+                   **_words(site, account)}  # fmt: skip
+        return site.pages.render(request, "_label_answer.html", context)
+
+
+def _together(each: Labelled, visit: Sequence[Labelled]) -> int:
+    """How many pictures of a visit say the same as this one, which is among them."""
+    return sum(1 for other in visit if other.label is each.label and not other.removed)
+
+
+def write_edit(
+    site: Site, account: Account, item: str, action: str, seen: Label, label: Label | None, visit: bool = False
+) -> None:
+    """Put an edit into one's draft, or with ``undo`` take it out. Raises :class:`CannotChange`.
+
+    ``visit``: the other pictures of its visit that say the same get the same edit.
+    """
+    now = site.clock()
+    with site.database.write() as session:
+        sight = visible(session, account, now)
+        if action == "undo":
+            work.drop_edit(session, account.id, item)
+        else:
+            add = work.add_edits if visit else work.add_edit
+            add(session, account.id, Edit(item, EditAction(action), seen, label), sight, now)
+
+
+def write_change(site: Site, account: Account, change_id: int, seen: str, reason: str) -> None:
+    """Apply a change. Raises :class:`CannotChange`."""
+    now = site.clock()
+    with site.database.write() as session:
+        sight = visible(session, account, now)
+        work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, sight, now)
+
+
+def change_or_404(session: Session, change_id: int) -> LabelChange:
+    """A change by its number."""
+    change = work.get_change(session, change_id)
+    if change is None:
+        raise HTTPException(404, NO_SUCH_CHANGE)
+    return change
+
+
+def _change_page(
+    request: Request, site: Site, account: Account, change_id: int, problem: str = "", reason: str = ""
+) -> Response:
+    with site.database.read() as session:
+        around = frame(session, site, account, site.clock())
+        change = change_or_404(session, change_id)
+        lines = work.diff(session, change, around.visible, site.clock())
+        context = {
+            "frame": around,
+            "change": change,
+            "lines": [(line, _picture_of(site, line)) for line in lines],
+            "digest": work.digest(change.edits),
+            "problem": problem,
+            "reason": reason,
+            **_words(site, account),
+        }
+        return site.pages.render(request, "label_change.html", context, status=409 if problem else 200)
+
+
+def _picture_of(site: Site, line: DiffLine) -> Card | None:
+    return _card(site, line.now, None) if line.now else None
+
+
+def timezones(site: Site) -> dict[str, str]:
+    return {key: site.config.regions[each.region].timezone for key, each in site.config.campsites.items()}
+
+
+def _words(site: Site, account: Account) -> dict[str, Any]:
+    return {
+        "names": NAMES,
+        "sources": SOURCE_NAMES,
+        "timezones": timezones(site),
+        "places": {key: each.name or key for key, each in site.config.campsites.items() if account.covers(key)},
+        "cameras": {key: each.name or key for key, each in site.config.cameras.items()},
+    }
+
+
+def _address(label: str, campsite: str, shown: str, page: int) -> str:
+    return "/labels?" + urlencode({"label": label, "campsite": campsite, "shown": shown, "page": page})

@@ -1,0 +1,246 @@
+"""Labels of visits: what people said of an encounter, for a few of its pictures.
+
+A visit has up to :data:`PICTURES` of them: its best frame and the best of other moments, so that a bear that turned its
+head is learnt from both sides, and a wrong crop can be taken out without losing the others. Animals that the model does
+not know are among them: those about which somebody has decided or which somebody has seen, and those that still wait
+for a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from core.messages import WHOLE_FRAME, Box, EncounterKind
+from db.models import Alert, AlertStatus, Camera, Encounter, EncounterFrame, Sighting
+from review_ui.auth.access_scope import MATCH_AFTER_S, MATCH_BEFORE_S, Visible
+from review_ui.labels.labelled import Labelled
+from review_ui.labels.vocabulary import OF_ANIMAL, Label, Source
+
+PICTURES: Final = 3
+"""Of one visit: more of them are hardly another picture."""
+MOMENT_S: Final = 2.0
+"""Pictures of one visit are at least so far apart."""
+MOST_UNNAMED: Final = 1000
+"""So many visits of animals without a name, the newest."""
+_DECIDED: Final = (AlertStatus.CONFIRMED, AlertStatus.REJECTED)
+_OF_ENCOUNTER: Final = (
+    Encounter.id, Encounter.camera_id, Encounter.first_at, Encounter.last_at, Encounter.decided_at,
+    Encounter.peak_score, Encounter.peak_box, Encounter.cover, Encounter.model, Encounter.infrared,
+)  # fmt: skip
+"""Columns rather than rows of the ORM: there are thousands of labels on every page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sighting as far as labels need it."""
+
+    at: float
+    label: Label
+    blind: bool
+
+
+def of_visits(session: Session, sight: Visible, only: Collection[int] | None = None) -> list[Labelled]:
+    """The labels of all visits that this viewer may see now, or of ``only`` some encounters; several pictures each."""
+    if only is not None and not only:
+        return []
+    sightings = _sightings(session, sight.hidden)
+    chosen = true() if only is None else Encounter.id.in_(only)
+    firsts = [*_decided(session, sight, sightings, chosen), *_unknown(session, sight, sightings, chosen)]
+    more = _moments(session, sight, chosen)
+    return [*firsts, *(other for first in firsts for other in _others(first, more.get(first.visit or 0, ())))]
+
+
+def visits_of(session: Session, items: Collection[str]) -> set[int]:
+    """The encounters that some labels are about, by their names."""
+    numbers = {kind: {int(item.split(":")[1]) for item in items if item.startswith(f"{kind}:")} for kind in _KINDS}
+    frames = select(EncounterFrame.encounter_id).where(EncounterFrame.id.in_(numbers["frame"]))
+    return numbers["encounter"] | set(session.scalars(frames))
+
+
+_KINDS: Final = ("encounter", "frame")
+
+
+def named(decided_bear: bool, seen: Seen | None) -> tuple[Label, Source, bool]:
+    """The label of a decided alert, its source, and whether the sighting beside it casts doubt. Pure.
+
+    1. A bear that a blind observer saw too is a blind sighting's label.
+    2. No bear, and an observer says which animal: that animal.
+    3. Decision and observer disagree about the bear: the decision stands, and is doubted.
+    """
+    if decided_bear:
+        agrees = seen is not None and seen.label is Label.BEAR
+        source = Source.BLIND_SIGHTING if seen is not None and agrees and seen.blind else Source.CONFIRMED_ALERT
+        return Label.BEAR, source, seen is not None and not agrees
+    if seen is None or seen.label is Label.BEAR:
+        return Label.NOT_BEAR, Source.REJECTED_ALERT, seen is not None
+    return seen.label, Source.BLIND_SIGHTING if seen.blind else Source.REJECTED_ALERT, False
+
+
+def moments(
+    frames: Iterable[tuple[int, float, float]], taken_at: Sequence[float], most: int
+) -> list[tuple[int, float, float]]:
+    """The best of ``frames`` (number, time, score) that are :data:`MOMENT_S` from one another and from ``taken_at``.
+
+    Pure. At most ``most``, the best first.
+    """
+    chosen: list[tuple[int, float, float]] = []
+    for frame in sorted(frames, key=lambda each: (-each[2], each[1])):
+        apart = all(abs(frame[1] - at) >= MOMENT_S for at in (*taken_at, *(each[1] for each in chosen)))
+        if apart and len(chosen) < most:
+            chosen.append(frame)
+    return chosen
+
+
+def _decided(
+    session: Session, sight: Visible, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+) -> Iterator[Labelled]:
+    query = (
+        select(Alert.id.label("alert"), Alert.status, Alert.campsite_id.label("campsite"), *_OF_ENCOUNTER)
+        .join(Encounter, Encounter.id == Alert.encounter_id)
+        .where(_decision_shown(sight), chosen)
+    )
+    for row in session.execute(query):
+        seen = _nearest(sightings.get(row.campsite, ()), row.first_at, row.last_at)
+        label, source, doubted = named(row.status == AlertStatus.CONFIRMED, seen)
+        yield _labelled(row, label, source, doubted)
+
+
+def _unknown(
+    session: Session, sight: Visible, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+) -> Iterator[Labelled]:
+    """Animals that the model does not know and about which nobody has decided, named by whoever saw them there then."""
+    query = (
+        select(Alert.id.label("alert"), Camera.campsite_id.label("campsite"), *_OF_ENCOUNTER)
+        .select_from(Encounter)
+        .join(Camera, Camera.id == Encounter.camera_id)
+        .outerjoin(Alert, Alert.encounter_id == Encounter.id)
+        .where(_undecided_shown(sight), chosen)
+        .order_by(Encounter.id.desc())
+        .limit(MOST_UNNAMED)
+    )
+    for row in session.execute(query):
+        seen = _nearest(sightings.get(row.campsite, ()), row.first_at, row.last_at)
+        if seen is None:
+            yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False)
+        else:
+            yield _labelled(row, seen.label, Source.SIGHTING, seen.label is Label.BEAR)
+
+
+def _decision_shown(sight: Visible) -> ColumnElement[bool]:
+    """Condition on :class:`Alert`: somebody has decided, and this viewer may know what."""
+    return and_(Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(sight.hidden), Alert.id.not_in(sight.second_looks))
+
+
+def _undecided_shown(sight: Visible) -> ColumnElement[bool]:
+    """Condition on :class:`Encounter`, its camera and its alert, if it has one: nobody could say what it was.
+
+    An alert that still waits for a first decision is not among them: that is made on its own page, without the score.
+    """
+    return and_(
+        Encounter.kind == EncounterKind.UNKNOWN_ANIMAL,
+        Encounter.cover.is_not(None),
+        Camera.campsite_id.not_in(sight.hidden),
+        or_(Alert.id.is_(None), Alert.status == AlertStatus.UNSURE),
+    )
+
+
+def _labelled(row: Any, label: Label, source: Source, doubted: bool) -> Labelled:
+    x0, y0, x1, y1 = row.peak_box
+    return Labelled(
+        item=f"encounter:{row.id}",
+        media=row.cover,
+        box=(x0, y0, x1, y1),
+        camera_id=row.camera_id,
+        campsite_id=row.campsite,
+        captured_at=row.decided_at,
+        label=label,
+        source=source,
+        probability=1.0,
+        score=None if source in (Source.UNKNOWN, Source.SIGHTING) else row.peak_score,
+        model=row.model,
+        infrared=row.infrared,
+        alert_id=row.alert,
+        visit=row.id,
+        doubted=doubted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One kept frame that agrees, the best of its moment."""
+
+    id: int
+    at: float
+    score: float
+    box: Box
+    media: str
+
+
+def _others(first: Labelled, frames: Sequence[Moment]) -> Iterator[Labelled]:
+    """The other pictures of a visit, with its label."""
+    cover_at = next((each.at for each in frames if each.media == first.media), first.captured_at)
+    by_number = {each.id: each for each in frames if each.media != first.media}
+    shown = moments(((each.id, each.at, each.score) for each in by_number.values()), [cover_at], PICTURES - 1)
+    for number, at, score in shown:
+        frame = by_number[number]
+        yield replace(
+            first,
+            item=f"frame:{number}",
+            media=frame.media,
+            box=None if frame.box == WHOLE_FRAME else frame.box,
+            captured_at=at,
+            score=None if first.score is None else score,
+        )
+
+
+def _moments(session: Session, sight: Visible, chosen: ColumnElement[bool]) -> dict[int, list[Moment]]:
+    """By encounter, the best agreeing frame of each stretch of :data:`MOMENT_S`, a few of the best of them."""
+    stretch = cast((EncounterFrame.captured_at - Encounter.first_at) / MOMENT_S, Integer)
+    best = (EncounterFrame.score.desc(), EncounterFrame.id)
+    in_stretch = (
+        select(
+            EncounterFrame.id,
+            EncounterFrame.encounter_id,
+            EncounterFrame.captured_at,
+            EncounterFrame.score,
+            EncounterFrame.box,
+            EncounterFrame.media,
+            func.row_number().over(partition_by=(EncounterFrame.encounter_id, stretch), order_by=best).label("place"),
+        )
+        .join(Encounter, Encounter.id == EncounterFrame.encounter_id)
+        .join(Camera, Camera.id == Encounter.camera_id)
+        .outerjoin(Alert, Alert.encounter_id == Encounter.id)
+        .where(EncounterFrame.agrees, EncounterFrame.media.is_not(None))
+        .where(or_(_decision_shown(sight), _undecided_shown(sight)), chosen)
+        .subquery()
+    )
+    of_visit = func.row_number().over(
+        partition_by=in_stretch.c.encounter_id, order_by=(in_stretch.c.score.desc(), in_stretch.c.id)
+    )
+    few = select(in_stretch, of_visit.label("rank")).where(in_stretch.c.place == 1).subquery()
+    found: dict[int, list[Moment]] = {}
+    for row in session.execute(select(few).where(few.c.rank <= PICTURES + 1)):
+        x0, y0, x1, y1 = row.box
+        moment = Moment(row.id, row.captured_at, row.score, (x0, y0, x1, y1), row.media)
+        found.setdefault(row.encounter_id, []).append(moment)
+    return found
+
+
+def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.animal, Sighting.blind)
+    for campsite, at, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
+        label = OF_ANIMAL.get(animal)
+        if label is not None:
+            found.setdefault(campsite, []).append(Seen(at, label, blind))
+    return found
+
+
+def _nearest(sightings: Sequence[Seen], first_at: float, last_at: float) -> Seen | None:
+    near = [each for each in sightings if first_at <= each.at + MATCH_AFTER_S and last_at >= each.at - MATCH_BEFORE_S]
+    return min(near, key=lambda each: abs(each.at - first_at), default=None)

@@ -1,0 +1,1 @@
+"""Models in use, their datasheets, and a photo to try them on."""

@@ -1,0 +1,1 @@
+"""One night of several cameras on one timeline."""

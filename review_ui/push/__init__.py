@@ -1,0 +1,1 @@
+"""Web Push: who is told of alerts while no page is open."""

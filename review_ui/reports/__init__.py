@@ -1,0 +1,1 @@
+"""Reports, to read and to take away."""

@@ -1,0 +1,1 @@
+"""The rollout: stages, gates, approvals, breakers, commands."""

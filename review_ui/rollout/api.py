@@ -1,0 +1,278 @@
+"""``/api/v1/rollout``: the road as JSON, and every command to it, under the same rights as the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Self
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, Field
+
+from review_ui.auth.access_scope import visible
+from review_ui.auth.accounts import Account
+from review_ui.auth.passwords import LONGEST_PASSWORD
+from review_ui.rendering.cursors import Before, Limit, NextBefore, Strict, next_after
+from review_ui.rollout import commanding as give
+from review_ui.rollout.analysis_requests import look_if_never, look_now
+from review_ui.rollout.commanding import LONGEST_WORDS
+from review_ui.rollout.history_view import EventOut, events_out
+from review_ui.rollout.view import RoadOut, road_out
+from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
+from review_ui.web.sighting_form import KEY_PATTERN, storable
+from review_ui.web.step_up import NotProved, prove
+from review_ui.web.viewer_scope import Reader, Values
+from rollout.base.durations import Duration
+from rollout.base.scopes import campsites_of
+from rollout.control.forecast import StagePlan
+from rollout.control.service import Outcome
+from rollout.control.status import overview
+from rollout.stages.commands import Refused, Step
+from rollout.stages.event_store import history
+from rollout.stages.events import kind_of
+
+router = APIRouter(prefix="/api/v1/rollout")
+
+REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+    409: {"description": "the road refuses it; `detail` says why and what to do. Nothing was written"}
+}
+PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description": "too many wrong passwords; wait"}}
+
+
+class Command(Strict):
+    """What commands share."""
+
+    epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the road that you looked at")
+    idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
+
+
+class Proved(Command):
+    """A command that somebody has to prove it is them for. A token is its own proof; a browser gives the password."""
+
+    password: str = Field(default="", max_length=LONGEST_PASSWORD)
+
+
+class ApproveIn(Proved):
+    """Agree to going on, or to more time."""
+
+    step: Step = Field(default=Step.WIDEN, description="widen or extend; breakers have an address of their own")
+    note: str = Field(default="", max_length=LONGEST_WORDS)
+
+
+class WidenIn(Proved):
+    """Go on to the next stage."""
+
+    again: bool = Field(default=False, description="start the present stage anew instead")
+
+
+class ExtendIn(Proved):
+    """More time for the running stage."""
+
+    longer: str = Field(default="24h", max_length=20, description="as 24h or 1d12h")
+
+
+class NarrowIn(Strict):
+    """Take power back; with neither, down to shadow."""
+
+    to: str | None = Field(default=None, max_length=200, description="an earlier stage")
+    campsites: list[str] = Field(default=[], max_length=1000)
+    reason: str = Field(default="", max_length=LONGEST_WORDS)
+
+
+class StopIn(Strict):
+    """Stop. Everything is optional: an empty object stops everything."""
+
+    campsites: list[str] = Field(default=[], max_length=1000, description="only there; empty: everywhere")
+    reason: str = Field(default="", max_length=LONGEST_WORDS)
+    idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
+
+
+class TakeOverIn(Strict):
+    """ "I have taken over the watch"."""
+
+    handover: int | None = Field(default=None, ge=0, lt=2**31, description="null: all that are open")
+
+
+class ResetIn(Proved):
+    """Agree to close a breaker."""
+
+    breaker: str = Field(max_length=200)
+    cause: str = Field(min_length=10, max_length=LONGEST_WORDS, description="what it was, and what was done about it")
+
+
+class OutcomeOut(BaseModel):
+    """What a command led to."""
+
+    done: bool = Field(description="false: the road was held, and `why` says what is in the way")
+    phase: str
+    why: list[str]
+    events: list[str] = Field(description="kinds of the events that it wrote; none: it had been obeyed before")
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """From the service's answer."""
+        held = outcome.held
+        return cls(
+            done=held is None,
+            phase=outcome.state.phase.value,
+            why=list(held.why) if held else [],
+            events=[kind_of(event) for event in outcome.events],
+        )
+
+
+class HistoryOut(BaseModel):
+    """A page of events, newest first."""
+
+    events: list[EventOut]
+    next_before: NextBefore
+
+
+class DemandOut(Values):
+    """What one gate of a stage takes."""
+
+    gate: str
+    summary: str
+    need: float | None
+    unit: str
+
+
+class StagePlanOut(Values):
+    """What a stage takes."""
+
+    name: str
+    mode: str
+    duration: str
+    shortest_days: float
+    days: float | None
+    demands: list[DemandOut]
+
+
+@router.get("", summary="The road: where we are, the gates, who agrees, what is open")
+def get_road(site: SiteDep, account: Viewer) -> RoadOut:
+    """Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
+    (`looked`); what decides about going on is a fresh one."""
+    look_if_never(site)
+    with site.database.read() as session:
+        sight = visible(session, account, site.clock())
+        view = overview(session, site.road.road(), site.clock(), events=0)
+        return road_out(session, Reader(site, account, sight.blind), view)
+
+
+@router.post("/look", summary="Look at the gates now; returns the road")
+def post_look(site: SiteDep, account: Viewer) -> RoadOut:
+    """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
+    look_now(site)
+    return get_road(site, account)
+
+
+@router.get("/plan", summary="What each stage of the road demands")
+def get_plan(site: SiteDep, account: Viewer) -> list[StagePlanOut]:
+    """`days` is at the rates seen so far; null where nobody can say, or while you watch blind."""
+    look_if_never(site)
+    with site.database.read() as session:
+        reader = Reader(site, account, visible(session, account, site.clock()).blind)
+        view = overview(session, site.road.road(), site.clock(), events=0)
+    blind = reader.is_blind(campsites_of(view.road.stages[view.here].places))
+    return [_plan(stage.plan, blind) for stage in view.stages]
+
+
+@router.get("/history", summary="What has happened on the road, newest first")
+def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Limit = 50) -> HistoryOut:
+    """Details that are not for you now are empty."""
+    with site.database.read() as session:
+        entries = history(session, limit, before)
+        reader = Reader(site, account, visible(session, account, site.clock()).blind)
+        events = events_out(reader, entries)
+    return HistoryOut(events=events, next_before=next_after([each.seq for each in events], limit))
+
+
+@router.post("/stop", summary="Stop: end authority at once", responses=REFUSED)
+def post_stop(site: SiteDep, account: Stopper, body: StopIn) -> OutcomeOut:
+    """Anybody may, from every state. It is latched: two people close it again."""
+    return _answer(lambda: give.stop(site, account, body.campsites, storable(body.reason), body.idempotency_key))
+
+
+@router.post("/watch", summary="Say that you have taken over the watch", responses=REFUSED)
+def post_watch(site: SiteDep, account: Watcher, body: TakeOverIn) -> OutcomeOut:
+    """Only somebody of the roster can."""
+    return _answer(lambda: give.take_over(site, account, body.handover))
+
+
+@router.post("/approvals", summary="Agree to going on, or to more time", responses=PROVED)
+def post_approval(request: Request, site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
+    """Two people with distinct roles must; neither may be the author of the step."""
+    if body.step is Step.RESET:
+        raise HTTPException(422, {"step": "Breakers are closed with POST /api/v1/rollout/breakers/reset."})
+    _prove(request, site, account, body)
+    note = storable(body.note)
+    return _answer(lambda: give.approve(site, account, body.step, note, body.epoch, body.idempotency_key))
+
+
+@router.post("/widen", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)
+def post_widen(request: Request, site: SiteDep, account: Operator, body: WidenIn) -> OutcomeOut:
+    """Being held is an answer, not an error: `done` is false then."""
+    _prove(request, site, account, body)
+    return _shown(
+        site, account, _answer(lambda: give.go_on(site, account, body.epoch, body.idempotency_key, body.again))
+    )
+
+
+@router.post("/extend", summary="Give the running stage more time", responses=PROVED)
+def post_extend(request: Request, site: SiteDep, account: Operator, body: ExtendIn) -> OutcomeOut:
+    """Two people must have approved it before."""
+    _prove(request, site, account, body)
+    try:
+        longer = Duration.parse(body.longer)
+    except ValueError as wrong:
+        raise HTTPException(422, {"longer": f"{wrong}."}) from None
+    return _answer(lambda: give.extend(site, account, longer, body.epoch, body.idempotency_key))
+
+
+@router.post("/narrow", summary="Take power back", responses=REFUSED)
+def post_narrow(site: SiteDep, account: Stopper, body: NarrowIn) -> OutcomeOut:
+    """One person, at any time."""
+    return _answer(lambda: give.narrow(site, account, body.to, body.campsites, storable(body.reason)))
+
+
+@router.post("/breakers/reset", summary="Agree to close a breaker, with a written cause", responses=PROVED)
+def post_reset(request: Request, site: SiteDep, account: Approver, body: ResetIn) -> OutcomeOut:
+    """With the last agreement that is needed, it closes."""
+    _prove(request, site, account, body)
+    cause = storable(body.cause)
+    return _answer(lambda: give.close_breaker(site, account, body.breaker, cause, body.epoch, body.idempotency_key))
+
+
+def _answer(command: Callable[[], Outcome]) -> OutcomeOut:
+    try:
+        return OutcomeOut.of(command())
+    except Refused as refused:
+        text = str(refused)
+        raise HTTPException(409, f"{text[:1].upper()}{text[1:].rstrip('.')}.") from None
+
+
+def _shown(site: Site, account: Account, outcome: OutcomeOut) -> OutcomeOut:
+    """Why the road was held, without numbers for whoever watches blind or may see some campsites only."""
+    with site.database.read() as session:
+        blind = visible(session, account, site.clock()).blind
+    if outcome.why and (blind or account.campsites is not None):
+        return outcome.model_copy(update={"why": ["see `missing` of the road"]})
+    return outcome
+
+
+def _prove(request: Request, site: Site, account: Account, body: Proved) -> None:
+    try:
+        prove(site, account, body.password, client_of(request).address)
+    except NotProved as not_proved:
+        detail: object = {"password": str(not_proved)} if not_proved.status == 422 else str(not_proved)
+        raise HTTPException(not_proved.status, detail) from None
+
+
+def _plan(plan: StagePlan, blind: bool) -> StagePlanOut:
+    return StagePlanOut(
+        name=plan.name,
+        mode=plan.mode,
+        duration=plan.duration,
+        shortest_days=plan.shortest_days,
+        days=None if blind else plan.days,
+        demands=[DemandOut(gate=d.gate, summary=d.summary, need=None if blind else d.need, unit=d.unit)
+                 for d in plan.demands],
+    )  # fmt: skip

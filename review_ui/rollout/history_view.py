@@ -1,0 +1,57 @@
+"""What has happened on the road, as its reader may know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from review_ui.rendering.rollout_wording import ABOUT_THE_MODEL, event_details, event_title
+from review_ui.web.viewer_scope import Reader, Values
+from rollout.base.scopes import Places, campsites_of
+from rollout.stages import events as e
+from rollout.stages.event_store import Entry
+
+_OPEN_EVENTS: Final = (
+    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Narrowed, e.WatchTaken, e.Extended, e.Expired,
+)  # fmt: skip
+"""Events whose details say nothing of what the model has seen."""
+
+
+class EventOut(Values):
+    """Something that happened on the road."""
+
+    seq: int
+    at: float
+    kind: str
+    actor: str
+    title: str
+    details: str
+
+
+def events_out(reader: Reader, entries: Iterable[Entry]) -> list[EventOut]:
+    """Events, newest first; details that would tell too much are left out."""
+    return [_event(reader, entry) for entry in entries]
+
+
+def _event(reader: Reader, entry: Entry) -> EventOut:
+    event = entry.event
+    title, details = event_title(event), event_details(event)
+    if isinstance(event, e.BreakerOpened) and event.breaker in ABOUT_THE_MODEL and reader.is_blind(event.campsites):
+        title = "A breaker opened"
+    open_ = isinstance(event, _OPEN_EVENTS) or not reader.blind
+    if not open_ or (details and not _told(reader, event)):
+        details = ""
+    return EventOut(seq=entry.seq, at=event.at, kind=entry.kind, actor=event.by, title=title, details=details)
+
+
+def _told(reader: Reader, event: e.Event) -> bool:
+    """Whether the details are about nothing but what is the reader's."""
+    if reader.account.campsites is None:
+        return True
+    where: tuple[str, ...] | None = getattr(event, "campsites", None)
+    places: Places = getattr(event, "places", ())
+    if places:
+        where = campsites_of(places)
+    if isinstance(event, (e.Approved, e.StageStarted, e.Extended, e.WatchTaken, e.Expired, e.ModelReplaced)):
+        return True
+    return where is not None and reader.knows_all(where)

@@ -1,0 +1,1 @@
+"""What rangers saw with their own eyes, sealed before the model's opinion is shown."""

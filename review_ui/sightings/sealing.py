@@ -1,0 +1,147 @@
+"""What a ranger saw with their own eyes, sealed before the model's opinion is shown; and whether the model saw it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from core.messages import EncounterKind
+from db.ledger import record
+from db.models import Alert, Camera, Campsite, Encounter, Sighting
+from review_ui.auth.access_scope import Visible, blindfolds
+from review_ui.auth.accounts import Account
+from review_ui.live.watches import open_watches
+from rollout.evidence.matching import MatchRule
+from rollout.evidence.seals import digest_of_sighting
+
+LONGEST_NOTE: Final = 2000
+MOST_ANIMALS: Final = 50
+
+
+class KeyTaken(Exception):
+    """An idempotency key that somebody else has used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What was entered: exactly what the seal covers, with who sealed it and when."""
+
+    campsite: str
+    camera: str | None
+    animal: str
+    number: int
+    note: str
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The encounter that is nearest to a sighting. ``lead_s`` is positive when the model was first."""
+
+    kind: EncounterKind
+    encounter_id: int
+    alert_id: int | None
+    camera: str
+    lead_s: float
+
+
+def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
+    """SHA-256 over the canonical JSON of everything entered, by whom and when."""
+    return digest_of_sighting(asdict(entered), user_id, sealed_at)
+
+
+def intact(sighting: Sighting) -> bool:
+    """Whether a sighting still says what was sealed."""
+    entered = Entered(
+        sighting.campsite_id, sighting.camera_id, sighting.animal, sighting.number, sighting.note, sighting.seen_at
+    )
+    return seal_of(entered, sighting.user_id, sighting.sealed_at) == sighting.seal
+
+
+def log_sighting(session: Session, account: Account, entered: Entered, key: str, now: float) -> Sighting:
+    """Seal a sighting. The same idempotency key again returns the one already sealed; somebody else's key raises
+    :class:`KeyTaken`.
+
+    It counts as blind when the model's view of the campsite was hidden from the observer all the time from the
+    moment they saw the animal until now; where some cameras advise, that of the camera which they name.
+    """
+    known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
+    if known is not None and known.user_id != account.id:
+        raise KeyTaken
+    if known is not None:
+        return known
+    fold = blindfolds(session, now, account.id).get((account.id, entered.campsite))
+    watch = next((w for w in open_watches(session, account.id, now) if w.campsite_id == entered.campsite), None)
+    sighting = Sighting(
+        campsite_id=entered.campsite,
+        camera_id=entered.camera,
+        user_id=account.id,
+        watch_id=watch.id if watch else None,
+        animal=entered.animal,
+        number=entered.number,
+        note=entered.note,
+        seen_at=entered.seen_at,
+        sealed_at=now,
+        seal=seal_of(entered, account.id, now),
+        blind=fold is not None and fold.all_along_since(entered.seen_at, entered.camera),
+        idempotency_key=key,
+    )
+    session.add(sighting)
+    session.flush()
+    record(
+        session,
+        at=now,
+        kind="sighting.sealed",
+        subject=f"sighting:{sighting.id}",
+        actor=f"user:{account.id}",
+        campsite=sighting.campsite_id,
+        body={"sighting": sighting.id, "seal": sighting.seal, "blind": sighting.blind},
+    )
+    return sighting
+
+
+def match(session: Session, sighting: Sighting, sight: Visible, rule: MatchRule) -> Match | None:
+    """Whether the model saw it, by the road's rule: the encounter of the same campsite, or of the camera that the
+    observer named, visible to whoever asks, that began nearest.
+
+    A bear's encounter comes first; that of an animal which the model does not know is better than none.
+    """
+    named = rule.same_camera and sighting.camera_id is not None
+    row = session.execute(
+        select(Encounter, Alert.id, Camera.name)
+        .join(Camera, Camera.id == Encounter.camera_id)
+        .outerjoin(Alert, Alert.encounter_id == Encounter.id)
+        .where(
+            Camera.campsite_id == sighting.campsite_id,
+            sight.encounters(),
+            *([Camera.id == sighting.camera_id] if named else []),
+            func.coalesce(Alert.created_at, Encounter.first_at) <= sighting.seen_at + rule.after_s,
+            Encounter.last_at >= sighting.seen_at - rule.before_s,
+        )
+    ).all()
+    if not row:
+        return None
+    encounter, alert_id, camera = min(
+        row, key=lambda found: (found[0].kind != EncounterKind.BEAR, abs(found[0].first_at - sighting.seen_at))
+    )
+    return Match(EncounterKind(encounter.kind), encounter.id, alert_id, camera, sighting.seen_at - encounter.first_at)
+
+
+def match_is_hidden(sighting: Sighting, sight: Visible) -> bool:
+    """Whether the reader may not know if the model saw it: the campsite is hidden, and no view of this moment open."""
+    return not sight.shows(sighting.campsite_id, (sighting.seen_at, sighting.seen_at))
+
+
+def recent(session: Session, limit: int, own: int, sight: Visible) -> Sequence[Sighting]:
+    """The newest sightings: one's own, and others' at campsites that one may see, so that watchers stay independent."""
+    return session.scalars(
+        select(Sighting)
+        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(sight.hidden))
+        .options(joinedload(Sighting.user), joinedload(Sighting.campsite).joinedload(Campsite.region))
+        .order_by(Sighting.sealed_at.desc())
+        .limit(limit)
+    ).all()

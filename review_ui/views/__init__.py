@@ -1,1 +1,0 @@
-"""What pages and API show, read from the database into plain values. A view never shows what is hidden."""

@@ -1,0 +1,1 @@
+"""The watch page: what waits, what was decided, which cameras see."""

@@ -1,0 +1,1 @@
+"""What all pages share once the site is known: page chrome, errors, drafts, media, guards."""

@@ -1,0 +1,202 @@
+"""Alerts as cards: what waits, what wants a second look, what was decided lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from core.media import MediaStore
+from core.messages import Box, EncounterKind
+from db.models import Alert, AlertStatus, Campsite, Review, Verdict
+from review_ui.auth.access_scope import Visible
+from review_ui.rendering.pictures import Crop, Picture, crop, picture
+from rollout.alerting.review_rules import PastReview, standing
+
+QUEUE_SHOWN: Final = 30
+DECIDED_SHOWN: Final = 8
+DECIDED_FOR_S: Final = 12 * 3600.0
+GROWS_FOR_S: Final = 600.0
+"""An encounter without a new frame for so long grows no more, even where no tracker is left to close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCard:
+    """One alert, without anything that would give the model's certainty away."""
+
+    id: int
+    version: int
+    status: AlertStatus | None
+    """None: hidden from whoever may take a second look at it."""
+    kind: EncounterKind
+    campsite_id: str
+    campsite: str
+    camera_id: str
+    camera: str
+    timezone: str
+    captured_at: float
+    first_at: float
+    last_at: float
+    hits: int
+    zones: tuple[str, ...]
+    late: bool
+    closed: bool
+    mode: str
+    box: Box
+    picture: Picture | None
+    crop: Crop | None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it is about an animal that the model does not know."""
+        return self.kind is EncounterKind.UNKNOWN_ANIMAL
+
+    def grows(self, now: float) -> bool:
+        """Whether more frames may still be added to what it is about."""
+        return not self.closed and now - self.last_at < GROWS_FOR_S
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCard:
+    """An alert with the decision that stands."""
+
+    card: AlertCard
+    verdict: Verdict
+    user_id: int
+    by: str
+    at: float
+    effective_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the watch page shows of the alerts."""
+
+    waiting: tuple[AlertCard, ...]
+    waiting_count: int
+    unsure: tuple[DecidedCard, ...]
+    decided: tuple[DecidedCard, ...]
+
+    @property
+    def bears_first(self) -> bool:
+        """Whether bears stand in front of an animal that the model does not know, which may have waited longer."""
+        return bool(self.waiting) and not self.waiting[0].unknown and any(card.unknown for card in self.waiting)
+
+
+def queue(session: Session, media: MediaStore, sight: Visible, now: float) -> Queue:
+    """Alerts that this viewer may see: the unreviewed ones, then unsure ones, then what was decided lately."""
+    waiting = open_alerts(session, sight, QUEUE_SHOWN)
+    decided = _decided(session, sight, now)
+    cards = [
+        DecidedCard(
+            card_of(alert, media, sight), Verdict(review.verdict), review.user_id, review.user.name, review.created_at,
+            review.effective_at,
+        )
+        for alert, review in decided
+    ]  # fmt: skip
+    return Queue(
+        waiting=tuple(card_of(alert, media, sight) for alert in waiting),
+        waiting_count=count_open(session, sight),
+        unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
+        decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
+    )
+
+
+def open_alerts(session: Session, sight: Visible, limit: int) -> Sequence[Alert]:
+    """Unreviewed alerts: bears before animals that the model does not know, and of each the oldest first."""
+    return session.scalars(
+        select(Alert)
+        .where(Alert.status == AlertStatus.OPEN, sight.alerts())
+        .order_by(case((Alert.kind == EncounterKind.BEAR, 0), else_=1), Alert.captured_at, Alert.id)
+        .options(*_FULL)
+        .limit(limit)
+    ).all()
+
+
+def count_open(session: Session, sight: Visible) -> int:
+    """How many unreviewed alerts there are."""
+    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, sight.alerts())
+    return session.scalar(visible) or 0
+
+
+def find_alert(session: Session, alert_id: int, sight: Visible) -> Alert | None:
+    """An alert by its number; None both when there is none and when it is hidden, so that nobody can tell which."""
+    if not 0 < alert_id < 2**31:
+        return None
+    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, sight.alerts())))
+
+
+def card_of(alert: Alert, media: MediaStore, sight: Visible) -> AlertCard:
+    """An alert as a card for somebody who may see it."""
+    encounter = alert.encounter
+    cover = picture(media, encounter.cover)
+    x0, y0, x1, y1 = encounter.peak_box
+    box: Box = (x0, y0, x1, y1)
+    return AlertCard(
+        id=alert.id,
+        version=alert.version,
+        status=None if alert.id in sight.second_looks else AlertStatus(alert.status),
+        kind=EncounterKind(alert.kind),
+        campsite_id=alert.campsite_id,
+        campsite=alert.campsite.name,
+        camera_id=alert.camera_id,
+        camera=alert.camera.name,
+        timezone=alert.campsite.region.timezone,
+        captured_at=alert.captured_at,
+        first_at=encounter.first_at,
+        last_at=encounter.last_at,
+        hits=encounter.hits,
+        zones=tuple(encounter.zones),
+        late=encounter.late,
+        closed=encounter.closed_at is not None,
+        mode=alert.mode,
+        box=box,
+        picture=cover,
+        crop=crop(cover, box) if cover else None,
+    )
+
+
+def standing_review(reviews: Sequence[Review]) -> Review | None:
+    """The decision that counts among all reviews of one alert."""
+    last = standing([PastReview(r.id, Verdict(r.verdict), r.undoes_id) for r in reviews])
+    return next((review for review in reviews if last and review.id == last.id), None)
+
+
+def _decided(session: Session, sight: Visible, now: float) -> list[tuple[Alert, Review]]:
+    """Alerts with their standing decisions, newest decision first; none of those that wait for a second look."""
+    alerts = session.scalars(
+        _full(
+            select(Alert)
+            .where(
+                Alert.status != AlertStatus.OPEN,
+                sight.alerts(),
+                Alert.id.not_in(sight.second_looks),
+                Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
+            )
+            .order_by(Alert.id.desc())
+            .limit(4 * DECIDED_SHOWN)
+        )
+    ).all()
+    reviews = session.scalars(
+        select(Review)
+        .where(Review.alert_id.in_([alert.id for alert in alerts]))
+        .options(joinedload(Review.user))
+        .order_by(Review.id)
+    ).all()
+    pairs = [(alert, standing_review([r for r in reviews if r.alert_id == alert.id])) for alert in alerts]
+    made = [(alert, review) for alert, review in pairs if review is not None]
+    return sorted(made, key=lambda pair: pair[1].id, reverse=True)
+
+
+_FULL = (
+    joinedload(Alert.encounter),
+    joinedload(Alert.camera),
+    joinedload(Alert.campsite).joinedload(Campsite.region),
+)
+
+
+def _full(query: Select[Alert]) -> Select[Alert]:
+    return query.options(*_FULL)

@@ -1,0 +1,115 @@
+"""What stands around every page: the modes, the blind cameras, how much waits, and where in the ledger we are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from db.ledger import head_seq
+from review_ui.auth.access_scope import Visible, visible
+from review_ui.auth.accounts import Account
+from review_ui.auth.rights import Right
+from review_ui.live.broadcast import shape
+from review_ui.live.camera_status import CameraView, ModeView
+from review_ui.live.modes import modes_now
+from review_ui.site import Site
+from review_ui.web.alert_cards import count_open
+from review_ui.web.handovers import HandoverOut, handovers
+from review_ui.web.viewer_scope import Reader
+from rollout.alerting import appeals
+from rollout.alerting import camper_messages as messages_of_campers
+from rollout.authority.freshness import Lack
+from rollout.stages.event_store import load
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The frame around a page. ``visible`` is what this viewer may see now."""
+
+    modes: tuple[ModeView, ...]
+    shape: str
+    waiting: int
+    seq: int
+    visible: Visible
+    timezone: str
+    camper_messages: int = 0
+    """Reports and complaints that wait; also of campsites to which the viewer is blind, since people wrote them."""
+    second_looks: int = 0
+    """Second looks at decisions that this viewer may take."""
+    handovers: tuple[HandoverOut, ...] = ()
+    """Watches that nobody has taken over yet."""
+    focus: str | None = None
+    """The campsite that the page is about; None for all of them."""
+
+    def about(self, campsite_id: str) -> Frame:
+        """The same frame around a page that is about one campsite."""
+        return replace(self, focus=campsite_id)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The campsites that this viewer must not see now, but for open windows."""
+        return self.visible.hidden
+
+    @property
+    def shown_modes(self) -> list[ModeView]:
+        """Modes that the banner shows."""
+        return [view for view in self.modes if self.focus in (None, view.campsite_id)]
+
+    @property
+    def mode_groups(self) -> list[list[ModeView]]:
+        """Campsites that share a mode share a line. Where the watch is being handed over, that is said instead."""
+        groups: dict[str, list[ModeView]] = {}
+        for view in self.shown_modes:
+            if view.handover is None:
+                groups.setdefault("off" if view.switched_off else view.mode, []).append(view)
+        return list(groups.values())
+
+    @property
+    def unwatched(self) -> list[ModeView]:
+        """Campsites where no camera sees, or none is watched."""
+        return [view for view in self.shown_modes if view.manual_watch]
+
+    @property
+    def blind(self) -> list[CameraView]:
+        """Cameras that see nothing or are not watched, wherever they stand."""
+        return [camera for view in self.modes for camera in (*view.blind, *view.unwatched)]
+
+    @property
+    def sightless(self) -> list[CameraView]:
+        """Cameras that are not watched although campers rely on them, of campsites where others are."""
+        return [camera for view in self.shown_modes if not view.manual_watch for camera in view.unwatched]
+
+    @property
+    def partly_blind(self) -> list[CameraView]:
+        """Blind cameras of campsites where others still see."""
+        return [camera for view in self.shown_modes if not view.manual_watch for camera in view.blind]
+
+
+def frame(session: Session, site: Site, account: Account, now: float, lacks: Mapping[str, Lack] | None = None) -> Frame:
+    """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event.
+
+    ``lacks``: :func:`~rollout.authority.freshness.lacking` at this moment, where the caller has it already.
+    """
+    seq = head_seq(session)
+    sight = visible(session, account, now)
+    modes = [mode for mode in modes_now(session, site.board, now, lacks) if account.covers(mode.campsite_id)]
+    return Frame(
+        modes=tuple(modes),
+        shape=shape(modes),
+        waiting=count_open(session, sight),
+        seq=seq,
+        visible=sight,
+        timezone=next(iter(site.config.regions.values())).timezone,
+        camper_messages=messages_of_campers.count_waiting(session, elsewhere(account, sight))
+        if account.may(Right.REVIEW)
+        else 0,
+        second_looks=appeals.count_waiting(session, account.id, sight.hidden) if account.may(Right.REVIEW) else 0,
+        handovers=tuple(handovers(Reader(site, account, sight.blind), load(session).handovers)),
+    )
+
+
+def elsewhere(account: Account, sight: Visible) -> set[str]:
+    """The campsites that are not this viewer's at all, whether they watch or not."""
+    return {campsite for campsite in sight.hidden if not account.covers(campsite)}

@@ -1,0 +1,117 @@
+"""Steps of the sequential detectors, over plain JSON memories. Pure.
+
+The detectors themselves are in :mod:`rollout.evidence.stats.change_detectors`; here stands what a day or a visit means
+to a breaker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from rollout.breakers.breaker_spec import BreakerSpec
+from rollout.evidence.stats.change_detectors import (
+    BettingMixture,
+    bernoulli_ratio,
+    ecusum_step,
+    expected_shares,
+    loop_eprocess_step,
+)
+from rollout.evidence.stats.drift import score_shift
+
+Memory = dict[str, Any]
+UNKNOWN_SHARE: Final = 0.02
+"""A day's share of frames with an unknown animal that is still good."""
+SERIES_POINTS: Final = 60
+TEST_DAYS: Final = 7
+REFERENCE_DAYS: Final = 28
+PERMUTATIONS: Final = 4999
+LOOP_YEAR_S: Final = 365 * 86400.0
+
+Histograms = npt.NDArray[np.float64]
+"""(days, bins): each row sums to 1."""
+
+
+def recall_step(memory: Memory, missed: bool, at: float, spec: BreakerSpec) -> Memory:
+    """One blind encounter: a hit or a miss."""
+    ratio = bernoulli_ratio(missed, spec.number("p0"), spec.number("p1"))
+    return _at(memory, at, ecusum_step(memory.get("level", 1.0), ratio))
+
+
+def false_alarm_step(memory: Memory, counts: Sequence[int], at: float, spec: BreakerSpec) -> Memory:
+    """One day: how many false alarms each camera gave that was looking."""
+    return _bet(memory, [float(count) for count in counts], at, spec.number("mean0"), spec.number("cap"))
+
+
+def unknown_step(memory: Memory, share: float | None, at: float) -> Memory:
+    """One day of a campsite: the share of its frames with an animal that the model does not know."""
+    return _bet(memory, [] if share is None else [share], at, UNKNOWN_SHARE, 1.0)
+
+
+def drift_step(memory: Memory, p_value: float, at: float) -> Memory:
+    """One week of a campsite, compared with the four before: a small p-value becomes evidence, ``1 / (2 sqrt p)``."""
+    return _at(memory, at, ecusum_step(memory.get("level", 1.0), 0.5 / p_value**0.5))
+
+
+def loop_step(memory: Memory, campsite: str, effort: Mapping[str, int], at: float, delta: float) -> Memory:
+    """One bear that was found independently of the model. ``effort`` counts reviews by campsite before it.
+
+    Both shares are taken before the bear counts: what it was expected to be, and what it got. The evidence begins
+    again every year: good years would otherwise hide a loop that begins after them.
+    """
+    sites = sorted(effort)
+    bears = memory.get("bears", {})
+    expected = expected_shares(bears, sites)[campsite]
+    share = expected_shares(effort, sites)[campsite]
+    begun = memory.get("begun", at)
+    if at - begun >= LOOP_YEAR_S:
+        memory, begun = {**memory, "level": 1.0}, at
+    level = loop_eprocess_step(memory.get("level", 1.0), expected, share, delta)
+    return _at({**memory, "begun": begun, "bears": {**bears, campsite: bears.get(campsite, 0) + 1}}, at, level)
+
+
+def restarted(memory: Memory) -> Memory:
+    """The memory after a reset: the evidence is gone, what was counted stays counted."""
+    kept = {key: value for key, value in memory.items() if key not in ("level", "levels", "since", "series")}
+    return {key: restarted(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+
+def permutation_p(
+    days: Histograms, tested: int = TEST_DAYS, permutations: int = PERMUTATIONS, seed: int = 0
+) -> float | None:
+    """How likely the last ``tested`` days would differ so much from those before if days were interchangeable.
+
+    ``days`` is (days, bins), oldest first, each row a day's share of frames by score. Whole days are permuted, never
+    frames: neighbouring frames are nearly the same frame. The statistic is the largest gap between the two cumulated
+    mean histograms. None with fewer than twice as many days before as tested.
+    """
+    if len(days) < 3 * tested:
+        return None
+    return score_shift(days[:-tested], days[-tested:], permutations, seed).p_value
+
+
+def day_histograms(rows: Iterable[tuple[int, Sequence[int]]], last_day: int, days: int) -> Histograms:
+    """Rows of ``(day, histogram)`` as one normalised histogram for each of the ``days`` up to ``last_day`` with any.
+
+    Each camera-hour counts the same, however many frames it had: a windy day is one day.
+    """
+    sums: dict[int, npt.NDArray[np.float64]] = {}
+    for day, histogram in rows:
+        counts = np.asarray(histogram, dtype=np.float64)
+        if counts.sum() > 0 and last_day - days < day <= last_day:
+            sums[day] = sums.get(day, np.zeros(len(counts))) + counts / counts.sum()
+    return np.array([sums[day] / sums[day].sum() for day in sorted(sums)])
+
+
+def _bet(memory: Memory, values: Sequence[float], at: float, mean: float, cap: float) -> Memory:
+    before = BettingMixture(mean, cap, levels=tuple(memory.get("levels", ())))
+    after = before.step(values)
+    return _at({**memory, "levels": list(after.levels)}, at, after.level)
+
+
+def _at(memory: Memory, at: float, level: float) -> Memory:
+    series = [*memory.get("series", []), [at, level]][-SERIES_POINTS:]
+    return {**memory, "level": level, "series": series}

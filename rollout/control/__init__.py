@@ -1,0 +1,1 @@
+"""What runs the rollout: commands, the controller, analysis runs, forecasts, drills and the heartbeat."""

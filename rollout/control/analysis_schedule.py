@@ -1,0 +1,95 @@
+"""A look at the gates about once an hour, in a thread of its own.
+
+Evidence of a long season takes seconds to work out. The controller's tick waits for none of it: authority is renewed
+while the look goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.models import LookReason
+from db.session import Database
+from rollout.control.analysis import Measure, look
+from rollout.control.analysis_store import keep, last, thin
+from rollout.stages.event_store import load
+from rollout.stages.plan import Road
+
+log = logging.getLogger(__name__)
+
+EVERY_S: Final = 3600.0
+ASK_EVERY_S: Final = 60.0
+"""Whether a look is due is asked this often."""
+
+
+class Looker:
+    """Looks when a look is due, at most one at a time."""
+
+    def __init__(self, database: Database, measures: Sequence[Measure] | None = None) -> None:
+        self.database = database
+        self.measures = measures
+        self._thread: threading.Thread | None = None
+        self._asked_at = float("-inf")
+
+    def ask(self, road: Road, now: float) -> bool:
+        """Begin a look if one is due; returns at once, and whether somebody went to see."""
+        if self.busy or self._asked_at <= now < self._asked_at + ASK_EVERY_S:
+            return False
+        self._asked_at = now
+        self._thread = threading.Thread(target=self._look, args=(road, now), name="looks at the gates", daemon=True)
+        self._thread.start()
+        return True
+
+    @property
+    def busy(self) -> bool:
+        """Whether a look is going on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until the look that is going on has ended, but not longer than this."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _look(self, road: Road, now: float) -> None:
+        try:
+            self.look_if_due(road, now)
+        except SQLAlchemyError as error:
+            log.error("the look at the gates could not be written down; the next one comes: %s", error)
+        except Exception:
+            log.exception("the look at the gates failed; the road goes on as it is")
+
+    def look_if_due(self, road: Road, now: float) -> bool:
+        """Look and write it down, unless no model runs or somebody has looked at this stage within the hour."""
+        if not look_if_older(self.database, road, now, EVERY_S, LookReason.HOURLY, self.measures):
+            return False
+        with self.database.write() as session:
+            thin(session, now)
+        return True
+
+
+def look_if_older(
+    database: Database,
+    road: Road,
+    now: float,
+    older_than_s: float,
+    reason: LookReason,
+    measures: Sequence[Measure] | None = None,
+) -> bool:
+    """Look and write it down, unless no model runs or the last look at this stage is younger than ``older_than_s``.
+
+    A look of the future, from before the clock was set back, counts for nothing. Returns whether there was a look.
+    """
+    with database.read() as session:
+        state = load(session)
+        earlier = last(session, road, state, now)
+        if state.model is None or (earlier is not None and earlier.at <= now < earlier.at + older_than_s):
+            return False
+        found = look(session, road, state, now, measures)
+    with database.write() as session:
+        keep(session, road, found, reason)
+    return True

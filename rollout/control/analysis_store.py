@@ -1,0 +1,136 @@
+"""Looks at the gates in the database: written down, found again, and each gate's course from look to look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.models import GateLook, LookReason, StoredLook
+from rollout.base.metrics import Measured
+from rollout.control.analysis import Look, brought_up_to_date, look, since_of, stage_of
+from rollout.stages.gates import assess_gates
+from rollout.stages.plan import Road
+from rollout.stages.state import State
+
+KEPT_WHOLE_S: Final = 60 * 86400.0
+"""Looks older than this are thinned to one a day."""
+MOST_POINTS: Final = 60
+"""Of a course: the last look of each of so many equal stretches of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one look found of a gate; ``compared`` is the bound, or the estimate again."""
+
+    at: float
+    outcome: str
+    value: float | None
+    compared: float | None
+
+
+def keep(session: Session, road: Road, found: Look, reason: LookReason) -> None:
+    """Write a look down, in the caller's writing transaction. Only the newest keeps all of its metrics."""
+    session.execute(update(StoredLook).where(StoredLook.measured.is_not(None)).values(measured=None))
+    row = StoredLook(
+        at=found.at, reason=reason, stage=found.stage.name, run=found.run, since=found.since, model=found.model,
+        road=road.digest, measured=_as_text(found.measured),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    rows = [
+        {
+            "look_id": row.id, "number": number, "gate": each.gate, "metric": each.metric,
+            "outcome": each.outcome.value, "value": each.value, "compared": each.compared, "limit": each.limit,
+            "n": each.n, "least_n": each.least_n, "unit": each.unit, "why": each.why,
+        }
+        for number, each in enumerate(found.gates)
+    ]  # fmt: skip
+    if rows:
+        session.execute(insert(GateLook), rows)
+
+
+def last(session: Session, road: Road, state: State, now: float) -> Look | None:
+    """The newest look, if it was at these gates, of this run's evidence and this model; as it was found then."""
+    row = session.scalars(select(StoredLook).order_by(StoredLook.id.desc()).limit(1)).first()
+    stage, since = stage_of(road, state), since_of(state, now)
+    if row is None or row.measured is None:
+        return None
+    if (row.stage, row.since, row.model, row.road) != (stage.name, since, state.model, road.digest):
+        return None
+    measured = _from_text(row.measured)
+    gates = assess_gates(stage.gates, measured, road.looked_at_often(stage))
+    return Look(row.at, stage, row.run, row.since, row.model, measured, gates)
+
+
+def seen(session: Session, road: Road, state: State, now: float) -> Look:
+    """The last look, with what the road knows of itself as it is now; a fresh one where nobody has looked yet."""
+    earlier = last(session, road, state, now)
+    if earlier is None:
+        return look(session, road, state, now)
+    return brought_up_to_date(session, road, state, earlier, now)
+
+
+def courses(session: Session, at: Look, most: int = MOST_POINTS) -> Mapping[str, tuple[Point, ...]]:
+    """By gate: what the looks at this stage found so far, with the evidence that still counts; oldest first."""
+    moments = session.execute(
+        select(StoredLook.id, StoredLook.at)
+        .where(
+            StoredLook.stage == at.stage.name,
+            StoredLook.since == at.since,
+            StoredLook.model.is_not_distinct_from(at.model),
+        )
+        .order_by(StoredLook.at, StoredLook.id)
+    ).all()
+    chosen = _spread([(key, moment) for key, moment in moments], most)
+    rows = session.execute(
+        select(StoredLook.at, GateLook.gate, GateLook.outcome, GateLook.value, GateLook.compared)
+        .join(GateLook, GateLook.look_id == StoredLook.id)
+        .where(StoredLook.id.in_(chosen))
+        .order_by(StoredLook.at, StoredLook.id)
+    )
+    found: dict[str, list[Point]] = {}
+    for moment, gate, outcome, value, compared in rows:
+        found.setdefault(gate, []).append(Point(moment, outcome, value, compared))
+    return {gate: tuple(points) for gate, points in found.items()}
+
+
+def thin(session: Session, now: float) -> int:
+    """Of looks older than 60 days, keep the last of each day (UTC) and those of steps; returns how many went."""
+    rows = session.execute(
+        select(StoredLook.id, StoredLook.at, StoredLook.stage, StoredLook.since, StoredLook.reason)
+        .where(StoredLook.at < now - KEPT_WHOLE_S)
+        .order_by(StoredLook.at, StoredLook.id)
+    ).all()
+    newest = {(stage, since, at // 86400): key for key, at, stage, since, _reason in rows}
+    kept = set(newest.values())
+    gone = [key for key, _at, _stage, _since, reason in rows if key not in kept and reason != LookReason.STEP]
+    for begin in range(0, len(gone), 500):
+        part = gone[begin : begin + 500]
+        session.execute(delete(GateLook).where(GateLook.look_id.in_(part)))
+        session.execute(delete(StoredLook).where(StoredLook.id.in_(part)))
+    return len(gone)
+
+
+def _spread(moments: Sequence[tuple[int, float]], most: int) -> list[int]:
+    """The first, and the last of each of so many equal stretches of time."""
+    if len(moments) <= most:
+        return [key for key, _at in moments]
+    begin, end = moments[0][1], moments[-1][1]
+    stretch = (end - begin) / (most - 1) or 1.0
+    chosen = {min(int((at - begin) / stretch), most - 2): key for key, at in moments}
+    return [moments[0][0], *chosen.values()]
+
+
+def _as_text(measured: Mapping[str, Mapping[str, Measured]]) -> str:
+    tree = {window: {name: asdict(each) for name, each in found.items()} for window, found in measured.items()}
+    return json.dumps(tree, default=str)
+
+
+def _from_text(text: str) -> dict[str, dict[str, Measured]]:
+    tree: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
+    return {window: {name: Measured(**each) for name, each in found.items()} for window, found in tree.items()}

@@ -1,0 +1,285 @@
+"""The controller: every few seconds it brings the road, the model, the breakers and the time to the state machine,
+and renews the authority that is granted.
+
+What is true is in the database, and two controllers at once do no harm: events are numbered, and the second writer of
+a number looks again. Redis only chooses who works and who stands by, and tells the breakers what they watch. Without
+Redis the controller goes on ending, warning and escalating, but it renews nothing: nobody can tell whether the cameras
+see, so that authority dies within its two minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from core.clock import now_s
+from core.config import Config
+from core.config_file import ConfigError, load_config
+from core.lease import Lease
+from core.redis_client import RedisDown
+from core.telemetry import Telemetry
+from db.ledger import lock
+from db.places import sync_places
+from db.session import Database
+from rollout.authority.diagnosis import causes
+from rollout.authority.freshness import LOOK_S, look
+from rollout.authority.leases import died_at, expiries
+from rollout.base.scopes import campsites_of
+from rollout.breakers import Action, Heard, History, Places, Scope, Trip, check, listen, open_trips
+from rollout.control.analysis_schedule import Looker
+from rollout.control.service import confirm, execute, renew
+from rollout.evidence.comparison import EvidenceRule
+from rollout.stages import commands as c
+from rollout.stages.commands import Effect
+from rollout.stages.event_store import load
+from rollout.stages.events import Event, kind_of
+from rollout.stages.spec_file import load_road
+from rollout.stages.state import State
+
+log = logging.getLogger(__name__)
+
+TICK_S: Final = 5.0
+OFFICE_S: Final = 15.0
+"""Another controller takes over this long after the active one fell silent."""
+FRESH_BEAT_S: Final = 30.0
+SETTLE_S: Final = 30.0
+"""After a start everything else is starting too. Until then no breaker is asked, and so nothing is renewed either."""
+SETTLE_IN_SHADOW_S: Final = 120.0
+"""Where nothing is at stake, cameras and detectors may take their time."""
+LEAVES_AFTER_S: Final = 2.0
+"""A look at the gates that still goes on at the end is waited for so long, then given up."""
+EFFECTS: Final[Mapping[Action, Effect]] = {
+    Action.PAGE: Effect.PAGE,
+    Action.HOLD: Effect.HOLD,
+    Action.LIMIT: Effect.REVIEW,
+    Action.HANDOVER: Effect.HANDOVER,
+}
+
+
+class Plan:
+    """The configuration and the road in it, read again when a file changes. A mistake leaves the old ones in force."""
+
+    def __init__(self, path: Path, config: Config) -> None:
+        self.path = path
+        self.config = config
+        self.road = load_road(path, config)
+        self.problem: str | None = None
+        self._read = self._stamps()
+
+    def refresh(self) -> bool:
+        """Read again what has changed; returns whether the road in force is a new one."""
+        stamps = self._stamps()
+        if stamps == self._read:
+            return False
+        self._read = stamps
+        try:
+            config = load_config(self.path)
+            self.config, self.road, self.problem = config, load_road(self.path, config), None
+        except ConfigError as error:
+            self.problem = str(error)
+            log.error("the changed configuration cannot be used, the old one stays in force:\n%s", error)
+            return False
+        return True
+
+    def _stamps(self) -> list[tuple[float, int] | None]:
+        files = [self.path]
+        if self.config.rollout.file:
+            files.append(self.path.parent / self.config.rollout.file)
+        return [_stamp(file) for file in files]
+
+
+class Controller:
+    """The loop of the controller process."""
+
+    def __init__(self, plan: Plan, database: Database, client: redis.Redis) -> None:
+        self.plan = plan
+        self.database = database
+        self.client = client
+        self.telemetry = Telemetry(client)
+        self.office = Lease(client, "controller", OFFICE_S)
+        self.history = History()
+        self.looker = Looker(database)
+        self.renewed_at = float("-inf")
+        self.began_at: float | None = None
+        self.alone = False
+        """Redis is away: said once, not at each tick."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
+        while not stop.is_set():
+            again_at = time.monotonic() + TICK_S
+            try:
+                working = self._in_office()
+                if working:
+                    self.tick(now_s())
+                    self.looker.ask(self.plan.road, now_s())
+            except SQLAlchemyError as error:
+                log.error("the tick could not be written, trying again: %s", error)
+            while not stop.wait(LOOK_S) and time.monotonic() < again_at - LOOK_S / 2:
+                if working:
+                    self._look_between()
+        try:
+            self.office.give_back()
+        except RedisDown as error:
+            log.warning("left without giving the office back: %s", error)
+        self.looker.wait(LEAVES_AFTER_S)
+
+    def look_at_sight(self, now: float) -> list[str]:
+        """Write down which cameras have lost or found their sight: between the ticks too, since it costs so little."""
+        said = look(self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config))
+        if said:
+            log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
+        return said
+
+    def _look_between(self) -> None:
+        try:
+            if self.look_at_sight(now_s()):
+                self.telemetry.ring()
+        except SQLAlchemyError as error:
+            log.error("nobody can look at the cameras' sight, which ends by itself: %s", error)
+        except RedisDown:
+            return  # whoever asks for the office says so
+
+    def tick(self, now: float) -> State:
+        """One look at everything.
+
+        1. The road and the model: whatever has changed since.
+        2. Time: what ends by itself, what warns, what escalates. Before the lease: a stage that ended while nobody
+           was here has expired, it has not lost its lease.
+        3. A lease that died is lost; it is not revived.
+        4. The breakers, each open trip until it is known.
+        5. Renewal, if Redis answers.
+        6. Sight, on which authority rests.
+        7. What holds is read back.
+        """
+        changed = self.plan.refresh()
+        with self.database.read() as session:
+            load(session)  # a long history is read before anybody has to wait for this transaction
+        heard = listen(self.client, self.plan.config, now)
+        with self.database.write() as session:
+            lock(session)
+            if changed or not load(session).road:
+                sync_places(session, self.plan.config)
+            events = self._follow(session, heard, now)
+            events += self._watch_breakers(session, heard, now)
+            renewed = self._may_renew(session, heard, now)
+            if renewed:
+                events += renew(session, self.plan.road, now, "controller").events
+        if renewed:
+            self.renewed_at = now
+        seen = self.look_at_sight(now)
+        state = confirm(self.database, self.plan.road, now)
+        if state is None:
+            with self.database.read() as session:
+                state = load(session)
+        self._report(state, events, now, ring=bool(events or seen))
+        return state
+
+    def _follow(self, session: Session, heard: Heard, now: float) -> list[Event]:
+        commands: list[c.Command] = [c.RoadChanged()]
+        model = running_model(heard, now)
+        if model is not None:
+            commands.append(c.ModelChanged(model))
+        events = [event for command in [*commands, c.Tick()] for event in self._obey(session, command, now)]
+        dead = died_at(load(session), expiries(session), now)
+        if dead is not None:
+            events += self._obey(session, c.LeaseLost(seen_by="controller", expired_at=dead), now)
+        return events
+
+    def _settled(self, state: State, now: float) -> bool:
+        if self.began_at is None:
+            self.began_at = now
+        return now - self.began_at >= (SETTLE_S if state.live else SETTLE_IN_SHADOW_S)
+
+    def _may_renew(self, session: Session, heard: Heard, now: float) -> bool:
+        """Authority is renewed by whoever sees what the breakers see, and as rarely as the road says."""
+        due = now - self.renewed_at >= self.plan.road.lease_renew_s
+        return due and heard.answers and self._settled(load(session), now)
+
+    def _watch_breakers(self, session: Session, heard: Heard, now: float) -> list[Event]:
+        plan, state = self.plan, load(session)
+        if not self._settled(state, now):
+            return []
+        ends = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
+        check(
+            session,
+            plan.road.breakers.specs(),
+            plan.config,
+            heard,
+            now,
+            lease_until=min(ends, default=None),
+            history=self.history,
+            rule=EvidenceRule.of(plan.road.defaults.evidence),
+        )
+        places = Places.of(plan.config)
+        return [event for trip in open_trips(session) for event in self._obey(session, tripped(trip, places), now)]
+
+    def _obey(self, session: Session, command: c.Command, now: float) -> list[Event]:
+        return list(execute(session, self.plan.road, command, now).events)
+
+    def _in_office(self) -> bool:
+        """Whether this controller works now. Without Redis every controller does: the database keeps them apart."""
+        try:
+            held = self.office.hold()
+            self.alone = False
+            return held
+        except RedisDown as error:
+            if not self.alone:
+                log.warning("Redis is away (%s); authority is not renewed until it is back", error)
+            self.alone = True
+            return True
+
+    def _report(self, state: State, events: list[Event], now: float, *, ring: bool) -> None:
+        for event in events:
+            log.info("%s by %s", kind_of(event), event.by)
+        facts: dict[str, Any] = {
+            "phase": state.phase.value,
+            "stage": state.stage_name or self.plan.road.stages[0].name,
+            "seq": state.seq,
+            "open_breakers": len(state.latches),
+            "problem": self.plan.problem,
+        }
+        try:
+            self.telemetry.beat("controller", now, facts)
+            if ring:
+                self.telemetry.ring()
+        except RedisDown:
+            return  # whoever asks for the office says so
+
+
+def running_model(heard: Heard, now: float) -> str | None:
+    """The model that the detectors run, as they report it; None when none has reported lately.
+
+    Several at once are named together: they are no model that any evidence is about.
+    """
+    models = {str(facts["model"]) for facts in heard.detectors(now, FRESH_BEAT_S) if facts.get("model")}
+    return " + ".join(sorted(models)) or None
+
+
+def tripped(trip: Trip, places: Places) -> c.BreakerTripped:
+    """A breaker's trip as a command to the road."""
+    everywhere = trip.unit.scope is Scope.ROLLOUT
+    return c.BreakerTripped(
+        breaker=trip.breaker,
+        unit=str(trip.unit),
+        reason=trip.why,
+        effect=EFFECTS[trip.action],
+        campsites=None if everywhere else tuple(places.sites(trip.unit)),
+        cameras=(trip.unit.id,) if trip.unit.scope is Scope.CAMERA else (),
+    )
+
+
+def _stamp(file: Path) -> tuple[float, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime, found.st_size

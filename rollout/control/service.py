@@ -1,0 +1,247 @@
+"""Commands to the road: decided, stored, granted, paged and recorded in one transaction.
+
+The page, the API, the command line and the controller all come through :func:`execute` (inside their transaction) or
+:func:`perform` (which also reads back what then holds, where everybody reads it).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from db.ledger import lock, record
+from db.models import BreakerTrip, LookReason, User
+from db.session import Database
+from rollout.alerting.alerts import page
+from rollout.authority.leases import died_at, effective, expiries, granted_modes, write_leases
+from rollout.base.durations import Duration
+from rollout.breakers import reset
+from rollout.control.analysis import Look, Measure, look
+from rollout.control.analysis_store import keep
+from rollout.control.page_rules import pages
+from rollout.stages import commands as c
+from rollout.stages import events as e
+from rollout.stages.account_checks import as_accounts_stand
+from rollout.stages.commands import Command, Person
+from rollout.stages.decide import decide
+from rollout.stages.event_store import append, load
+from rollout.stages.events import Event, kind_of, to_body
+from rollout.stages.plan import Road
+from rollout.stages.rollback import latch_id
+from rollout.stages.state import State
+
+log = logging.getLogger(__name__)
+
+TRIES: Final = 5
+"""So often a transaction is repeated when somebody else was first."""
+_CHANGES_AUTHORITY: Final = (
+    e.StageStarted,
+    e.Narrowed,
+    e.HandoverBegan,
+    e.WatchTaken,
+    e.Extended,
+    e.BreakerOpened,
+    e.BreakerClosed,
+    e.ModeDiffers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command led to: the events, and the state after them. No events: it had been obeyed before."""
+
+    state: State
+    events: tuple[Event, ...]
+
+    @property
+    def held(self) -> e.WidenHeld | None:
+        """Why a wish to go on was held, if it was."""
+        return next((event for event in self.events if isinstance(event, e.WidenHeld)), None)
+
+    @property
+    def started(self) -> e.StageStarted | None:
+        """The run that began, if one did."""
+        return next((event for event in self.events if isinstance(event, e.StageStarted)), None)
+
+
+def execute(session: Session, road: Road, command: Command, now: float, actor: str | None = None) -> Outcome:
+    """Obey a command inside the caller's writing transaction.
+
+    1. Be the only writer, and read the state; approvals count as their people's accounts stand now.
+    2. Decide. :class:`rollout.stages.commands.Refused` leaves no trace.
+    3. Store the events, write the leases, page whom they page, close what the breakers keep, record all of it.
+
+    ``actor`` is how the ledger names who did it, as ``user:3``; unset, the event's own ``by``. Authority changes with
+    the caller's commit, everywhere at once, since it is read at each act.
+    """
+    lock(session)
+    state = load(session)
+    events = decide(road, as_accounts_stand(session, state), command, now)
+    if not events:
+        return Outcome(state, ())
+    return _write(session, road, state, events, now, actor)
+
+
+def perform(
+    database: Database,
+    road: Road,
+    command: Command,
+    now: float,
+    actor: str | None = None,
+    looked: Look | None = None,
+) -> Outcome:
+    """As :func:`execute`, in transactions of its own: obey, then read back what holds, and record what was read.
+
+    ``looked`` is the look that the command rests on; it is kept in the transaction that obeys. A writer who was
+    overtaken by another begins anew.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with database.write() as session:
+                outcome = execute(session, road, command, now, actor)
+                if looked is not None:
+                    keep(session, road, looked, LookReason.STEP)
+            break
+        except IntegrityError:
+            if not left:
+                raise
+            log.warning("somebody else wrote to the road first; deciding again")
+    return Outcome(confirm(database, road, now) or outcome.state, outcome.events) if outcome.events else outcome
+
+
+def confirm(database: Database, road: Road, now: float) -> State | None:
+    """Read back what holds at each campsite; record it after a change, and trip where it is not what was granted.
+
+    Returns the state after that, None when there was nothing to record. A lease that has died is not a difference but
+    a lost lease: the controller and the watchdog look for those.
+    """
+    with database.read() as session:
+        state = load(session)
+        if not state.unconfirmed and effective(session, state, now) == granted_modes(state):
+            return None
+    with database.write() as session:
+        lock(session)
+        state = load(session)
+        if died_at(state, expiries(session), now) is not None:
+            return None
+        command = c.ModeRead(expected=granted_modes(state), found=effective(session, state, now))
+        return execute(session, road, command, now).state
+
+
+def go_on(
+    database: Database,
+    road: Road,
+    by: Person,
+    now: float,
+    *,
+    key: str | None = None,
+    epoch: int | None = None,
+    again: bool = False,
+    actor: str | None = None,
+    measures: Sequence[Measure] | None = None,
+) -> Outcome:
+    """Look at the gates, then ask to go on, in transactions of its own; what the look found is kept.
+
+    The look keeps no writer waiting. What changes between the two makes the wish refused: it names the approval epoch
+    in which it looked.
+    """
+    with database.read() as session:
+        state = load(session)
+        found = look(session, road, state, now, measures)
+        command = c.Widen(
+            by=by, key=key, epoch=epoch or state.epoch, gates=found.gates, able=able(session, road), again=again
+        )
+    return perform(database, road, command, now, actor, found)
+
+
+def more_time(
+    database: Database,
+    road: Road,
+    by: Person,
+    longer: Duration,
+    now: float,
+    *,
+    key: str | None = None,
+    epoch: int | None = None,
+    actor: str | None = None,
+) -> Outcome:
+    """Look at the gates, then ask for more time for the running stage, as :func:`go_on` does."""
+    with database.read() as session:
+        state = load(session)
+        found = look(session, road, state, now)
+    command = c.Extend(by=by, longer=longer, gates=found.gates, key=key, epoch=epoch or state.epoch)
+    return perform(database, road, command, now, actor, found)
+
+
+def able(session: Session, road: Road) -> tuple[str, ...]:
+    """Those of the roster whose accounts exist and are switched on."""
+    names = [keeper.user for keeper in road.roster]
+    return tuple(
+        session.scalars(select(User.name).where(User.name.in_(names), User.active.is_(True)).order_by(User.id))
+    )
+
+
+def person(user: User) -> Person:
+    """An account as the road sees it."""
+    return Person(user.name, (user.role,))
+
+
+def renew(session: Session, road: Road, now: float, seen_by: str) -> Outcome:
+    """Renew what is granted; if it has died meanwhile, it is not revived but handed over.
+
+    Call it in a writing transaction, every few seconds at most; only the controller does.
+    """
+    lock(session)
+    state = load(session)
+    dead = died_at(state, expiries(session), now)
+    if dead is not None:
+        return execute(session, road, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
+    if state.live:
+        write_leases(session, state, now, road.lease_ttl_s, road.defaults.sight)
+    return Outcome(state, ())
+
+
+def _write(session: Session, road: Road, before: State, events: list[Event], now: float, actor: str | None) -> Outcome:
+    actors = [actor or event.by for event in events]
+    state = append(session, before, events, actors)
+    if any(isinstance(event, _CHANGES_AUTHORITY) for event in events):
+        fresh = any(isinstance(event, e.StageStarted) for event in events)
+        write_leases(session, state, now, road.lease_ttl_s if fresh else None, road.defaults.sight)
+    _close_trips(session, events, now)
+    for index, wanted in pages(road, events):
+        page(
+            session,
+            key=f"rollout:{before.seq + 1 + index}",
+            title=wanted.title,
+            body=wanted.body,
+            targets=wanted.targets,
+            now=now,
+            campsite=wanted.campsite,
+        )
+    for index, (event, who) in enumerate(zip(events, actors, strict=True)):
+        record(
+            session,
+            at=now,
+            kind=f"rollout.{kind_of(event)}"[:40],
+            subject=f"rollout:{before.seq + 1 + index}",
+            actor=who,
+            body=to_body(event),
+        )
+    return Outcome(state, tuple(events))
+
+
+def _close_trips(session: Session, events: list[Event], now: float) -> None:
+    """A breaker that people have closed begins anew where it is watched."""
+    closed = {event.latch: event for event in events if isinstance(event, e.BreakerClosed)}
+    if not closed:
+        return
+    for trip in session.scalars(select(BreakerTrip).where(BreakerTrip.reset_at.is_(None))):
+        event = closed.get(latch_id(trip.breaker, f"{trip.scope}:{trip.scope_id}"))
+        if event is not None:
+            reset(session, trip.id, event.closed_by, event.cause, now)

@@ -1,0 +1,1 @@
+"""Pure statistics: bounds, rates, sequential tests. They know numbers, not bears."""

@@ -1,0 +1,16 @@
+"""The evidence of a report's period, as gates would count it."""
+
+from __future__ import annotations
+
+from rollout.control.model_spans import model_spans
+from rollout.evidence.assessment import Case
+from rollout.evidence.loader import observe
+from rollout.reports.context import Asked
+
+
+def case_of(asked: Asked, model: str) -> Case:
+    """Everything that people and ``model`` have seen, until the period's end, with the question's scope."""
+    session, period = asked.session, asked.period
+    observed = observe(session, model, period.end)
+    spans = model_spans(session, model, observed.timezones, period.end)
+    return Case.of(session, observed, asked.campsites, period.start, model, period.end, asked.rule(), spans)

@@ -1,0 +1,1 @@
+"""How a report becomes HTML, CSV, JSON and pictures."""

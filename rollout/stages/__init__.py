@@ -1,0 +1,1 @@
+"""The rollout plan and its stages: specification, commands, events, state, and the pure decisions between them."""

@@ -1,0 +1,258 @@
+"""What has happened on the road. Events are facts: each carries all that :func:`rollout.stages.evolve.evolve` needs.
+
+They are stored as canonical JSON and never change; a field that is added later needs a default.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from db.models import Mode
+from rollout.base.scopes import Places
+from rollout.stages.commands import Effect, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened ``at``. ``by`` is who or what caused it; ``key`` that of the command, if it had one."""
+
+    at: float
+    by: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadRead(Event):
+    """The configuration was read, and says something else than before."""
+
+    digest: str
+    name: str
+    author: str | None = None
+    stage: int = 0
+    """Where the current stage stands on the new road."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStarted(Event):
+    """A run of a stage. Its deadline is UTC, resolved once; ``timezone`` and ``tzdata`` say how."""
+
+    run: int
+    stage: int
+    name: str
+    mode: Mode
+    places: Places
+    deadline_at: float | None
+    look_at: float
+    timezone: str
+    tzdata: str
+    model: str | None
+    approved_by: tuple[str, ...] = ()
+    veto_s: float | None = None
+    ranger_ack_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WidenHeld(Event):
+    """Somebody asked to go on, and the road was held. ``why`` are the reasons."""
+
+    to: str
+    why: tuple[str, ...]
+    missing: bool
+    """A gate was inconclusive: the approvals given so far were given in ignorance, and are cleared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsCleared(Event):
+    """What people had agreed to no longer counts; a new approval epoch begins."""
+
+    epoch: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved(Event):
+    """Somebody agreed to a step."""
+
+    step: Step
+    roles: tuple[str, ...]
+    latch: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineNear(Event):
+    """The stage ends soon. ``before_s`` are the warnings that this one stands for."""
+
+    run: int
+    before_s: tuple[float, ...]
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired(Event):
+    """Nobody widened in time. ``late_s`` is how much later than its deadline that was noticed."""
+
+    run: int
+    late_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue(Event):
+    """A shadow stage has lasted longer than it should; nothing ends with it, somebody is told."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerOpened(Event):
+    """A breaker tripped, and is latched."""
+
+    latch: str
+    breaker: str
+    unit: str
+    reason: str
+    effect: Effect
+    campsites: tuple[str, ...] | None = None
+    cameras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerClosed(Event):
+    """Two people closed a breaker."""
+
+    latch: str
+    closed_by: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReplaced(Event):
+    """Another model runs: evidence starts anew."""
+
+    digest: str
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed(Event):
+    """Somebody stopped it. The breaker that latches it is opened beside this."""
+
+    campsites: tuple[str, ...] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed(Event):
+    """Somebody took power back. With ``stage``, the road goes on as a run of that earlier stage in what is left."""
+
+    campsites: tuple[str, ...]
+    reason: str
+    run: int | None = None
+    stage: int | None = None
+    name: str | None = None
+    mode: Mode | None = None
+    places: Places = ()
+    deadline_at: float | None = None
+    look_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverBegan(Event):
+    """Authority has ended at ``places``; rangers are advised until one of the roster takes over the watch."""
+
+    handover: int
+    cause: str
+    places: Places
+    from_stage: str
+    to: str
+    """Whom it pages first: a name of the roster, or empty."""
+    next_at: float
+    cameras: tuple[str, ...] = ()
+    """When only some cameras of a campsite lose authority."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated(Event):
+    """Nobody has answered; the next one on the roster is paged."""
+
+    handover: int
+    level: int
+    to: str
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchTaken(Event):
+    """A named ranger has taken over the watch."""
+
+    handover: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended(Event):
+    """The running stage has more time."""
+
+    run: int
+    deadline_at: float
+    look_at: float
+    approved_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseMissed(Event):
+    """Authority was not renewed in time; a process other than the controller noticed."""
+
+    expired_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeConfirmed(Event):
+    """The effective mode was read back after a change, and is what it should be."""
+
+    found: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeDiffers(Event):
+    """The effective mode was read back, and is not what it should be."""
+
+    expected: tuple[tuple[str, str], ...]
+    found: tuple[tuple[str, str], ...]
+
+
+_NAMES: Final = {cls: re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower() for cls in Event.__subclasses__()}
+
+
+def kind_of(event: Event | type[Event]) -> str:
+    """An event's name in the store: ``stage_started``."""
+    return _NAMES[event if isinstance(event, type) else type(event)]
+
+
+KINDS: Final[dict[str, type[Event]]] = {name: cls for cls, name in _NAMES.items()}
+"""Every kind of event, by its name."""
+
+
+_ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}
+
+
+def to_body(event: Event) -> dict[str, Any]:
+    """An event as plain JSON values."""
+    body: dict[str, Any] = _ADAPTERS[kind_of(event)].dump_python(event, mode="json")
+    return body
+
+
+def to_json(event: Event) -> str:
+    """An event as canonical JSON."""
+    return json.dumps(to_body(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(kind: str, body: str) -> Event:
+    """The event that :func:`to_json` wrote. Raises KeyError for a kind that this version does not know."""
+    event: Event = _ADAPTERS[kind].validate_python(json.loads(body))
+    return event

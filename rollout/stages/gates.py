@@ -1,0 +1,138 @@
+"""Gates: is what must be true to go on true, false, or not known? Pure."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from rollout.base.metrics import METRICS, Measured, with_unit
+from rollout.stages.spec import Gate
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+}  # fmt: skip
+
+
+class Outcome(StrEnum):
+    """What a look at a gate says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    """Not enough data, or nobody measured it. Never a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate and what a look at it found. ``why`` says what is missing or what is against it."""
+
+    gate: str
+    metric: str
+    outcome: Outcome
+    value: float | None = None
+    """The point estimate."""
+    compared: float | None = None
+    """What is compared: the bound, or the point estimate. Also told while there is too little data to decide."""
+    limit: float | None = None
+    n: float = 0.0
+    least_n: float = 0.0
+    unit: str = ""
+    why: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+ANYTIME: Final[dict[str, str]] = {
+    "cp_lower": "anytime_lower",
+    "paired_lower": "anytime_lower",
+    "poisson_upper": "anytime_upper",
+    "quasipoisson_upper": "anytime_upper",
+}
+"""Which bound takes another's place where one may look as often as one likes. ``gamma_lower`` is left
+as it is, for what the other one costs (docs/evidence.md); a gate may name that one instead."""
+
+
+def compared_bound(gate: Gate, often: bool) -> str | None:
+    """The bound that a gate compares.
+
+    A bound that holds with 95 % at one look is wrong far more often at the best of a hundred: a stage that is open for
+    weeks compares the one that holds at all looks together, where the metric has it.
+    """
+    stronger = ANYTIME.get(gate.bound or "") if often else None
+    return stronger if stronger in METRICS[gate.metric].bounds else gate.bound
+
+
+def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> GateResult:
+    """Look at one gate. ``often``: it may be looked at again and again (see :func:`compared_bound`).
+
+    1. Nobody measured the metric, or it has no value: inconclusive.
+    2. It rests on fewer independent units than the gate demands: inconclusive.
+    3. The bound that the gate names is missing or not a number: inconclusive.
+    4. What is compared satisfies the gate: passed.
+    5. Only the bound does not, the estimate itself does: inconclusive, more data may decide it. An e-value below its
+       limit is such a case until it falls below the limit's inverse.
+    6. Otherwise: failed.
+    """
+    limit = gate.e_min if gate.bound == "eprocess" else gate.value
+    assert limit is not None  # the configuration was checked
+    if measured is None:
+        return _result(gate, None, Outcome.INCONCLUSIVE, limit, "nobody has measured it")
+    if measured.value is None or math.isnan(measured.value):
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, measured.why or "not enough data")
+    bound = compared_bound(gate, often)
+    compared = measured.bounds.get(bound) if bound else measured.value
+    if measured.n < gate.least_n:
+        needed = with_unit(f"{gate.least_n:g}", measured.unit or "samples")
+        why = f"rests on {measured.n:g} of the {needed} that it needs"
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
+    if compared is None or math.isnan(compared):
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
+    if gate.bound == "eprocess":
+        return _e_value(gate, measured, compared, limit)
+    compare = _COMPARE[gate.op or ""]
+    if compare(compared, limit):
+        return _result(gate, measured, Outcome.PASSED, limit, "", compared)
+    if gate.bound and compare(measured.value, limit):
+        which = "its bound" if bound == gate.bound else "its bound for any number of looks"
+        why = f"{measured.value:.3g} would do, but {which} is only {compared:.3g}: more data may decide it"
+        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
+    return _result(gate, measured, Outcome.FAILED, limit, f"is {compared:.3g}", compared)
+
+
+def assess_gates(
+    gates: Iterable[Gate], measured: Mapping[str, Mapping[str, Measured]], often: bool = False
+) -> tuple[GateResult, ...]:
+    """Look at all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
+    return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric), often) for gate in gates)
+
+
+def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> GateResult:
+    if e_value >= limit:
+        return _result(gate, measured, Outcome.PASSED, limit, "", e_value)
+    if e_value <= 1 / limit:
+        return _result(
+            gate, measured, Outcome.FAILED, limit, f"e-value {e_value:.3g}: the evidence is against it", e_value
+        )
+    return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"e-value {e_value:.3g} of {limit:g}", e_value)
+
+
+def _result(
+    gate: Gate, measured: Measured | None, outcome: Outcome, limit: float, why: str, compared: float | None = None
+) -> GateResult:
+    known = measured or Measured(gate.metric, None)
+    return GateResult(
+        gate=str(gate),
+        metric=gate.metric,
+        outcome=outcome,
+        value=known.value,
+        compared=compared,
+        limit=limit,
+        n=known.n,
+        least_n=gate.least_n,
+        unit=known.unit or METRICS[gate.metric].unit,
+        why=why,
+        detail=known.detail,
+    )

@@ -1,0 +1,151 @@
+"""The road as the code uses it: places resolved, deadlines computable, and one digest over all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import time
+
+from db.models import Mode
+from rollout.base.durations import Duration, last_local_time
+from rollout.base.scopes import Place, Places
+from rollout.breakers.breaker_spec import Breakers
+from rollout.stages.spec import Approvals, Defaults, Extension, Gate, Oversight, RolloutSection, StageDuration, Watch
+
+STRENGTH = {Mode.SHADOW: 0, Mode.ASSISTED: 1, Mode.AUTOMATIC: 2}
+"""How much may happen, as a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A piece of the road."""
+
+    name: str
+    mode: Mode
+    places: Places
+    duration: StageDuration
+    gates: tuple[Gate, ...]
+    watch: Watch | None = None
+    oversight: Oversight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """A named person of the roster."""
+
+    key: str
+    user: str
+    contacts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """Everything that :func:`rollout.stages.decide.decide` needs to know of the configuration."""
+
+    name: str
+    timezone: str
+    author: str | None
+    pinned: str | None
+    """The only model that may be widened; None: the one that runs."""
+    baseline: str
+    stages: tuple[Stage, ...]
+    roster: tuple[Keeper, ...]
+    """In the order in which they are paged."""
+    defaults: Defaults
+    approvals: Approvals
+    breakers: Breakers = field(default_factory=Breakers)
+    staff: tuple[str, ...] = ()
+    """Addresses that hear of every handover, beside the one who is paged."""
+    digest: str = ""
+    shipped: bool = False
+    """True when nothing is configured and this is the road that comes along."""
+
+    @property
+    def ack_within_s(self) -> float:
+        """How long a page may go unanswered."""
+        return self.defaults.manual_watch.ack_within.nominal_s
+
+    @property
+    def lease_ttl_s(self) -> float:
+        """How long authority lives after its last renewal."""
+        return self.defaults.lease.ttl.nominal_s
+
+    @property
+    def lease_renew_s(self) -> float:
+        """How often it is renewed."""
+        return self.defaults.lease.renew.nominal_s
+
+    @property
+    def extension(self) -> Extension:
+        """Whether a stage may be made longer."""
+        return self.defaults.extension
+
+    def named(self, name: str) -> int | None:
+        """The index of a stage, None when there is none of this name."""
+        return next((index for index, stage in enumerate(self.stages) if stage.name == name), None)
+
+    def deadline(self, stage: Stage, start: float) -> float:
+        """When a stage that starts at ``start`` ends, in UTC.
+
+        1. Civil time: 1d is the same wall-clock time on the next day.
+        2. A stage longer than a day ends earlier, at the last ``expire_at_local``, when staff are on shift; but
+           never before half of its time is over.
+        """
+        longest = stage.duration.longest
+        end = longest.after(start, self.timezone)
+        clock = self.defaults.expire_at_local
+        if clock is None or longest.nominal_s <= 86400:
+            return end
+        earlier = last_local_time(end, time.fromisoformat(clock), self.timezone)
+        return earlier if earlier - start >= (end - start) / 2 else end
+
+    def look_from(self, stage: Stage, start: float, deadline: float) -> float:
+        """From when on a stage's gates may be looked at.
+
+        1. ``look: anytime``, or a stage with a minimum: as soon as the minimum is over.
+        2. Otherwise near its end: in the last day, or in the last quarter of a stage that lasts less than four days.
+        """
+        if stage.duration.min is not None:
+            return stage.duration.min.after(start, self.timezone)
+        if self.defaults.evidence.look == "anytime":
+            return start
+        return deadline - min(86400.0, (deadline - start) / 4)
+
+    def looked_at_often(self, stage: Stage) -> bool:
+        """Whether a stage's gates may be looked at for longer than its last day, and so again and again."""
+        return stage.duration.min is not None or self.defaults.evidence.look == "anytime"
+
+
+def nowhere() -> Road:
+    """A road that leads nowhere and calls nobody: enough for a stop while the configuration cannot be read."""
+    shadow = Stage("shadow", Mode.SHADOW, (), StageDuration(fixed=Duration(1, 0)), ())
+    return Road("none", "UTC", None, None, "", (shadow,), (), Defaults(), Approvals())
+
+
+def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
+    """A digest over what the section says and the places that it means.
+
+    Contacts are left out: a new telephone number is not another road.
+    """
+    said = section.model_dump(mode="json", exclude={"roster"})
+    said["roster"] = {key: entry.user for key, entry in section.roster.items()}
+    said["places"] = [place_lines(stage.places) for stage in stages]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def place_lines(places: Places) -> list[str]:
+    """Places as people read them: ``upper-pines`` or ``upper-pines (creek, trail)``."""
+    return [_line(place) for place in places]
+
+
+def _line(place: Place) -> str:
+    return place.campsite if place.cameras is None else f"{place.campsite} ({', '.join(place.cameras)})"
+
+
+def shown(duration: StageDuration) -> str:
+    """A stage's duration as people read it."""
+    if duration.min is None:
+        return str(duration.longest)
+    return f"{duration.min} to {duration.longest}"

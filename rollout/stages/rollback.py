@@ -1,0 +1,210 @@
+"""Going back: stops, trips, and what hands the watch over; and how people close a breaker afterwards. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from db.models import Mode
+from rollout.base.scopes import Places, campsites_of, within
+from rollout.stages import commands as c
+from rollout.stages import events as e
+from rollout.stages.approvals import agreed, counting, may_act
+from rollout.stages.commands import Effect, Refused, Step
+from rollout.stages.plan import STRENGTH, Road
+from rollout.stages.promotion import approve
+from rollout.stages.state import Approval, State
+
+KILL: Final = "kill"
+SHORTEST_CAUSE: Final = 10
+"""Letters of a written cause: enough that it says something."""
+
+
+def latch_id(breaker: str, unit: str) -> str:
+    """The name under which a breaker is open for one unit; of everything, the breaker's own."""
+    return breaker if unit in ("", "rollout:rollout") else f"{breaker}@{unit}"
+
+
+def latched(
+    state: State,
+    now: float,
+    by: str,
+    breaker: str,
+    unit: str,
+    reason: str,
+    effect: Effect,
+    campsites: tuple[str, ...] | None,
+    cameras: tuple[str, ...] = (),
+) -> list[e.Event]:
+    """The breaker opens, unless it is open already with at least this effect."""
+    name = latch_id(breaker, unit)
+    known = state.latch(name)
+    if known is not None and known.effect.strength >= effect.strength:
+        return []
+    return [
+        e.BreakerOpened(
+            at=now,
+            by=by,
+            latch=name,
+            breaker=breaker,
+            unit=unit,
+            reason=reason,
+            effect=effect,
+            campsites=campsites,
+            cameras=cameras,
+        )
+    ]
+
+
+def hand_over(
+    road: Road,
+    state: State,
+    now: float,
+    by: str,
+    cause: str,
+    campsites: tuple[str, ...] | None = None,
+    cameras: tuple[str, ...] = (),
+) -> list[e.Event]:
+    """Authority ends where it holds among ``campsites`` (None: everywhere); nothing follows where none holds."""
+    affected: Places = tuple(p for p in state.granted if campsites is None or p.campsite in campsites)
+    lost = tuple(camera for camera in cameras if camera not in state.withdrawn)
+    if not affected or (cameras and not lost):
+        return []
+    return [
+        e.HandoverBegan(
+            at=now,
+            by=by,
+            handover=state.handovers_made + 1,
+            cause=cause,
+            places=affected,
+            from_stage=state.stage_name,
+            to=road.roster[0].user if road.roster else "",
+            next_at=now + road.ack_within_s,
+            cameras=lost,
+        )
+    ]
+
+
+def _cause(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
+
+
+def kill(road: Road, state: State, command: c.Kill, now: float) -> list[e.Event]:
+    """Anybody, from every state, without a question. It is latched, and whoever watches next is paged."""
+    chosen = None if command.campsites is None else tuple(sorted(set(command.campsites)))
+    events: list[e.Event] = [e.Killed(at=now, by=command.by.name, campsites=chosen, reason=command.reason)]
+    cause = _cause(f"stopped by {command.by.name}", command.reason)
+    for unit in ("",) if chosen is None else (f"site:{name}" for name in chosen):
+        sites = None if chosen is None else (unit.removeprefix("site:"),)
+        events += latched(state, now, command.by.name, KILL, unit, cause, Effect.HANDOVER, sites)
+    return [*events, *hand_over(road, state, now, command.by.name, cause, chosen)]
+
+
+def narrow(road: Road, state: State, command: c.Narrow, now: float) -> list[e.Event]:
+    if not may_act(command.by, road.approvals.narrow.roles):
+        raise Refused(
+            f"{command.by.name} has none of the roles {', '.join(road.approvals.narrow.roles)}; anybody may stop"
+        )
+    if not state.live:
+        raise Refused("nothing is live, there is nothing to take back")
+    if command.to is not None:
+        return _back_to(road, state, command, command.to, now)
+    chosen = command.campsites or campsites_of(state.granted)
+    strangers = sorted(set(chosen) - set(campsites_of(state.granted)))
+    if strangers:
+        raise Refused(f"{strangers[0]} has no authority that could be taken back")
+    event = e.Narrowed(at=now, by=command.by.name, campsites=tuple(sorted(chosen)), reason=command.reason)
+    return [event, *hand_over(road, state, now, command.by.name, _cause("narrowed", command.reason), chosen)]
+
+
+def _back_to(road: Road, state: State, command: c.Narrow, name: str, now: float) -> list[e.Event]:
+    """Down to an earlier stage: its places and its mode, and never more time than is left."""
+    index = road.named(name)
+    if index is None or index >= state.stage:
+        earlier = ", ".join(stage.name for stage in road.stages[: state.stage])
+        raise Refused(f"{name!r} is no earlier stage; write one of: {earlier}")
+    stage = road.stages[index]
+    # A campsite that would keep only some of its cameras goes as a whole: its watch is handed over as a whole.
+    kept = tuple(place for place in state.granted if within((place,), stage.places))
+    if stage.mode is Mode.SHADOW or not kept:
+        return narrow(road, state, replace(command, to=None, campsites=()), now)
+    if STRENGTH[stage.mode] > STRENGTH[state.mode]:
+        raise Refused(f"{name!r} is {stage.mode}, which is more than holds now")
+    gone = tuple(name for name in campsites_of(state.granted) if name not in campsites_of(kept))
+    deadline = min(road.deadline(stage, now), state.deadline_at or now)
+    event = e.Narrowed(
+        at=now,
+        by=command.by.name,
+        campsites=gone,
+        reason=command.reason,
+        run=state.run + 1,
+        stage=index,
+        name=stage.name,
+        mode=stage.mode,
+        places=kept,
+        deadline_at=deadline,
+        look_at=road.look_from(stage, now, deadline),
+    )
+    if not gone:
+        return [event]
+    return [event, *hand_over(road, state, now, command.by.name, _cause("narrowed", command.reason), gone)]
+
+
+def breaker_tripped(road: Road, state: State, command: c.BreakerTripped, now: float) -> list[e.Event]:
+    opened = latched(
+        state,
+        now,
+        "breakers",
+        command.breaker,
+        command.unit,
+        command.reason,
+        command.effect,
+        command.campsites,
+        command.cameras,
+    )
+    if not opened or command.effect is not Effect.HANDOVER:
+        return opened
+    cause = f"breaker {command.breaker}: {command.reason}"
+    return [*opened, *hand_over(road, state, now, "breakers", cause, command.campsites, command.cameras)]
+
+
+def watch_ack(road: Road, state: State, command: c.WatchAck, now: float) -> list[e.Event]:
+    if command.by.name not in {keeper.user for keeper in road.roster}:
+        names = ", ".join(keeper.user for keeper in road.roster) or "nobody"
+        raise Refused(f"only somebody of the roster can take over the watch: {names}")
+    wanted = command.handovers
+    chosen = [each for each in state.handovers if wanted is None or each.id in wanted]
+    if not chosen:
+        raise Refused("there is no watch to take over")
+    return [
+        e.WatchTaken(at=now, by=command.by.name, handover=each.id, waited_s=max(0.0, now - each.since))
+        for each in chosen
+    ]
+
+
+def close_breaker(road: Road, state: State, command: c.BreakerReset, now: float) -> list[e.Event]:
+    """Each person's reset counts as their agreement; with the last one that is needed, the breaker closes."""
+    latch = state.latch(command.latch)
+    if latch is None:
+        known = ", ".join(each.id for each in state.latches) or "none is open"
+        raise Refused(f"there is no open breaker {command.latch!r}; open: {known}")
+    if state.handovers:
+        raise Refused("somebody of the roster must take over the watch first")
+    cause = command.cause.strip()
+    if len(cause) < SHORTEST_CAUSE:
+        raise Refused("write what the cause was, in a sentence")
+    words = approve(road, state, c.Approve(by=command.by, step=Step.RESET, latch=latch.id, note=cause), now)
+    said = words[0]
+    assert isinstance(said, e.Approved)
+    before = [a for a in counting(road, state, Step.RESET, road.approvals.resume, now, latch.id) if a.by != said.by]
+    now_given = [*before, _as_approval(said)]
+    closed_by = agreed(now_given, road.approvals.resume.roles, road.approvals.resume.need)
+    if closed_by is None:
+        return words
+    causes = "; ".join(dict.fromkeys(a.note for a in now_given))
+    closed = e.BreakerClosed(at=now, by=command.by.name, latch=latch.id, closed_by=closed_by, cause=causes)
+    return [*words, closed]
+
+
+def _as_approval(event: e.Approved) -> Approval:
+    return Approval(event.by, event.roles, event.step, event.at, event.latch, event.note)

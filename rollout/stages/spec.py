@@ -1,0 +1,398 @@
+"""The road as it is written: the ``rollout:`` section of the configuration, key by key.
+
+Strict: an unknown key is an error. What the keys mean together is checked in :mod:`rollout.stages.spec_checks`;
+:mod:`rollout.stages.spec_file` reads the file and names the line; :mod:`rollout.stages.plan` is what the rest of the
+code uses.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from core.config import Name, Strict, TimeZone
+from db.models import Mode, Role
+from rollout.base.durations import CivilDuration, Duration
+from rollout.base.metrics import METRICS
+from rollout.breakers.breaker_spec import Breakers
+
+ROLE_WORDS: Final = {"ranger_lead": "lead_ranger", "ml_owner": "model_owner", "ops": "operator"}
+"""Other words for roles that people write."""
+ANY_RANGER: Final = "any_ranger"
+LONGEST_APPROVAL_S: Final = 86400.0
+"""An approval older than a day approves nothing: what it rested on has changed."""
+
+Operator = Literal["<", "<=", ">", ">=", "=="]
+
+
+def _role(word: str) -> str:
+    name = ROLE_WORDS.get(word, word)
+    if name not in {*Role, ANY_RANGER}:
+        raise ValueError(f"{word!r} is no role; write one of: {', '.join(Role)}, {ANY_RANGER}")
+    return name
+
+
+def _metric(name: str) -> str:
+    if name not in METRICS:
+        close = get_close_matches(name, METRICS, n=1)
+        advice = f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(METRICS)}"
+        raise ValueError(f"there is no such metric; {advice}")
+    return name
+
+
+def _only_95(value: float) -> float:
+    if value != 0.95:
+        raise ValueError("the bounds are made for 0.95; write that, or leave it out")
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+RoleName = Annotated[str, AfterValidator(_role)]
+MetricName = Annotated[str, AfterValidator(_metric)]
+StrList = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class Metadata(Strict):
+    """What the road is called, who wrote it, and whose clock it follows."""
+
+    name: str = Field(default="road", min_length=1, max_length=80, description="shown to people")
+    timezone: TimeZone | None = Field(
+        default=None, description="IANA name; deadlines are civil time here. Unset: that of the regions, if they agree"
+    )
+    author: str | None = Field(
+        default=None, description="account of who wrote this road; they may not approve a step on it"
+    )
+
+
+class Model(Strict):
+    """Which model the evidence is about."""
+
+    policy: Literal["pinned"] = Field(
+        default="pinned", description="pinned: another model ends every live stage, and its evidence starts anew"
+    )
+    digest: str | None = Field(
+        default=None,
+        description="the only model that may be widened, as the detector reports it; unset: the running one",
+    )
+    baseline: str = Field(default="motion-v1", description="scored beside the model, never acts")
+
+
+class Scope(Strict):
+    """A named part of the site: one campsite (all of its cameras or some), or a region."""
+
+    campsite: Name | None = Field(default=None, description="one of the campsites")
+    region: Name | None = Field(default=None, description="or one of the regions: all of its campsites")
+    cameras: Literal["*"] | list[Name] = Field(default="*", description='"*", or some of the campsite\'s cameras')
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Scope:
+        if (self.campsite is None) == (self.region is None):
+            raise ValueError("write either `campsite` or `region`")
+        if self.region is not None and self.cameras != "*":
+            raise ValueError("cameras can be chosen of a campsite, not of a region")
+        if self.cameras == []:
+            raise ValueError('names no camera; write "*" for all')
+        return self
+
+
+class Gate(Strict):
+    """What must be true before the road goes on: a metric against a value, with the least data it may rest on."""
+
+    metric: MetricName = Field(description="one of the metrics")
+    op: Operator | None = Field(default=None, description="how the metric compares with `value`")
+    value: float | None = Field(default=None, allow_inf_nan=False, description="what it is compared with")
+    bound: str | None = Field(default=None, description="compare this one-sided bound instead of the point estimate")
+    stat: Literal["point"] | None = Field(default=None, description="point: the point estimate, said aloud")
+    window: Annotated[str, AfterValidator(lambda text: text if text == "stage" else str(Duration.parse(text)))] = Field(
+        default="stage", description="stage, or the last so much of it, as 24h"
+    )
+    min_n: float | None = Field(default=None, gt=0, description="fewer independent units than this: inconclusive")
+    min_samples: float | None = Field(default=None, gt=0, description="the same, for things that are counted")
+    min_camera_days: float | None = Field(default=None, gt=0, description="the same, for rates")
+    e_min: float | None = Field(default=None, gt=1, description="bound eprocess: the e-value that is enough")
+    r0: float | None = Field(default=None, gt=0, lt=1, description="bound eprocess: what the e-value speaks against")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Gate:
+        if self.bound is not None and self.bound not in METRICS[self.metric].bounds:
+            known = ", ".join(METRICS[self.metric].bounds) or "none, only the point estimate"
+            raise ValueError(f"{self.metric} has no bound {self.bound!r}; it has: {known}")
+        if self.bound is not None and self.stat is not None:
+            raise ValueError("write either `bound` or `stat`")
+        eprocess = self.bound == "eprocess"
+        if eprocess and (self.op is not None or self.value is not None):
+            raise ValueError("an e-process is compared with `e_min`; leave `op` and `value` out")
+        if eprocess and self.e_min is None:
+            raise ValueError("an e-process needs `e_min`, as 20")
+        if not eprocess and (self.e_min is not None or self.r0 is not None):
+            raise ValueError("`e_min` and `r0` belong to `bound: eprocess`")
+        if not eprocess and (self.op is None or self.value is None):
+            raise ValueError("write `op` and `value`")
+        return self
+
+    @property
+    def least_n(self) -> float:
+        """The least data that it may rest on."""
+        return max(self.min_n or 0.0, self.min_samples or 0.0, self.min_camera_days or 0.0)
+
+    def __str__(self) -> str:
+        what = f"{self.metric} ({self.bound})" if self.bound else self.metric
+        if self.bound == "eprocess":
+            return f"{what} >= {self.e_min:g}"
+        text = f"{what} {self.op} {self.value:g}"
+        return text if self.window == "stage" else f"{text} in {self.window}"
+
+
+class Watch(Strict):
+    """Who must watch with their own eyes during a stage."""
+
+    continuous: bool = Field(
+        default=True, description="true: all of the stage's time counts; false: it is only asked for"
+    )
+    observers: int = Field(default=1, ge=1, le=20, description="so many people at once")
+    share: float = Field(default=0.95, gt=0, le=1, description="share of the stage's time with that many on watch")
+
+
+class Oversight(Strict):
+    """How a ranger stays in charge while campers are warned automatically."""
+
+    veto_window: CivilDuration = Field(
+        default=Duration(0, 20), description="campers are warned after this, unless a ranger says no"
+    )
+    ranger_ack_within: CivilDuration = Field(default=Duration(0, 180), description="a ranger answers within this")
+
+
+class StageDuration(Strict):
+    """How long a stage lasts: exactly, or at least and at most."""
+
+    fixed: CivilDuration | None = Field(default=None, description="as `duration: 7d`")
+    min: CivilDuration | None = Field(default=None, description="evidence is not looked at before")
+    max: CivilDuration | None = Field(default=None, description="it ends by then")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return {"fixed": value} if not isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StageDuration:
+        if self.fixed is not None and (self.min is not None or self.max is not None):
+            raise ValueError("write either one duration or {min, max}")
+        if self.fixed is None and self.max is None:
+            raise ValueError("write a duration as 7d, or {min: 14d, max: 120d}; every stage ends")
+        if self.longest.nominal_s < 60:
+            raise ValueError("a stage lasts a minute at least")
+        if self.min is not None and self.max is not None and self.min.nominal_s > self.max.nominal_s:
+            raise ValueError("min is longer than max")
+        return self
+
+    @property
+    def longest(self) -> Duration:
+        """It ends by then."""
+        chosen = self.fixed or self.max
+        assert chosen is not None
+        return chosen
+
+
+class Stage(Strict):
+    """A piece of the road: where, how much may happen, how long, and what must be true to go on."""
+
+    name: Name = Field(description="shown to people, and named by commands")
+    scope: StrList = Field(min_length=1, description="scopes, campsites or regions by their keys")
+    mode: Mode = Field(description="shadow, assisted or automatic")
+    duration: StageDuration = Field(description="civil time: 1d ends at the same wall-clock time; or {min, max}")
+    gates: list[Gate] = Field(
+        default_factory=list, description="what must be true to leave it; a gate, or the name of a gate set"
+    )
+    watch: Watch | None = Field(default=None, description="who must watch with their own eyes")
+    oversight: Oversight | None = Field(default=None, description="of an automatic stage: veto and answer")
+    reason: str | None = Field(default=None, description="why it is narrower than the stage before it, if it is")
+
+
+class Evidence(Strict):
+    """How evidence is gathered and when it is looked at."""
+
+    encounter_gap: CivilDuration = Field(default=Duration(0, 1800), description="silence between two encounters")
+    match_before: CivilDuration = Field(
+        default=Duration(0, 120), description="the model may be earlier than a sighting by"
+    )
+    match_after: CivilDuration = Field(default=Duration(0, 600), description="and later by")
+    same_camera: bool = Field(
+        default=True, description="where an observer named a camera, only that one can have seen it too"
+    )
+    blind_only: Literal[True] = Field(default=True, description="only blind sightings count for recall")
+    cluster: Literal["bear_night"] = Field(default="bear_night", description="what counts as independent")
+    confidence: Annotated[float, AfterValidator(_only_95)] = Field(default=0.95, description="of each one-sided bound")
+    look: Literal["stage_end", "anytime"] = Field(
+        default="stage_end",
+        description="stage_end: gates are looked at in the last day of a stage, since looking daily promotes weak "
+        "models; anytime: whenever asked, for roads whose gates are e-processes",
+    )
+
+
+class Extension(Strict):
+    """Whether a stage may be made longer when nobody can decide in time."""
+
+    max: CivilDuration = Field(default=Duration(0, 72 * 3600), description="the longest extension")
+    times: int = Field(default=1, ge=0, le=5, description="so often in one run of a stage")
+    approvals: int = Field(default=2, ge=2, le=5, description="distinct people with distinct roles")
+    requires: list[Literal["gates_green", "gates_not_red", "no_open_breaker"]] = Field(
+        default=["gates_green", "no_open_breaker"],
+        description="gates_green: every gate passes; gates_not_red: none fails; no_open_breaker",
+    )
+
+
+class ManualWatch(Strict):
+    """Who takes over when the cameras may no longer warn."""
+
+    roster_required: Literal[True] = Field(default=True, description="no roster, no live stage")
+    ack_within: CivilDuration = Field(default=Duration(0, 300), description="then the next one on the roster is paged")
+    escalate: list[str] | None = Field(default=None, description="roster keys in order; unset: as they stand")
+    rehearse_every: CivilDuration = Field(default=Duration(30, 0), description="a drill at least this often")
+
+
+class LeaseTimes(Strict):
+    """Authority dies by itself."""
+
+    ttl: CivilDuration = Field(default=Duration(0, 120), description="it is dead this long after its last renewal")
+    renew: CivilDuration = Field(default=Duration(0, 30), description="the controller renews it this often")
+
+    @model_validator(mode="after")
+    def _renewed_in_time(self) -> LeaseTimes:
+        if not 1 <= self.renew.nominal_s * 2 <= self.ttl.nominal_s <= 600:
+            raise ValueError("renew at least twice within ttl, and let ttl be ten minutes at most")
+        return self
+
+
+class SightTimes(Strict):
+    """Authority rests where nothing is seen."""
+
+    within: CivilDuration = Field(
+        default=Duration(0, 30), description="a camera whose last handled picture is older has no authority"
+    )
+    back_after: CivilDuration = Field(
+        default=Duration(0, 15), description="it has it again when pictures have come for so long"
+    )
+    clips_every: CivilDuration = Field(
+        default=Duration(0, 900), description="a bear is planted on each live camera's path this often"
+    )
+
+    @model_validator(mode="after")
+    def _soon(self) -> SightTimes:
+        if not 5 <= self.within.nominal_s <= 120 or not 0 <= self.back_after.nominal_s <= 600:
+            raise ValueError("let `within` be 5 s to 2 min, and `back_after` ten minutes at most")
+        if not 180 <= self.clips_every.nominal_s <= 3600:
+            raise ValueError("let `clips_every` be 3 min to 1 h")
+        return self
+
+
+def _at_noon(text: Any) -> Any:
+    if text is False or text is None:
+        return None
+    if not isinstance(text, str) or not _is_clock(text):
+        raise ValueError('write a local time in quotes, as "12:00", or false')
+    return text
+
+
+def _is_clock(text: str) -> bool:
+    hours, _, minutes = text.partition(":")
+    return len(text) == 5 and hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60
+
+
+class Defaults(Strict):
+    """What holds for every stage."""
+
+    evidence: Evidence = Field(default_factory=Evidence, description="how evidence is gathered and looked at")
+    missing_metric: Literal["inconclusive"] = Field(
+        default="inconclusive", description="a metric that nobody measured never passes a gate"
+    )
+    inconclusive: Literal["hold"] = Field(default="hold", description="an inconclusive gate holds the road where it is")
+    on_expiry: Literal["handover_to_shadow"] = Field(
+        default="handover_to_shadow", description="nobody widened in time: authority ends, a ranger takes over"
+    )
+    expire_at_local: Annotated[str | None, BeforeValidator(_at_noon)] = Field(
+        default="12:00", description="stages longer than a day end earlier, at this local time, with staff on shift"
+    )
+    warn_before: list[CivilDuration] = Field(
+        default=[Duration(0, 24 * 3600), Duration(0, 4 * 3600), Duration(0, 3600)],
+        description="the roster is warned this long before a stage ends, once each",
+    )
+    extension: Extension = Field(default_factory=Extension, description="whether a stage may be made longer")
+    manual_watch: ManualWatch = Field(default_factory=ManualWatch, description="who takes over")
+    lease: LeaseTimes = Field(default_factory=LeaseTimes, description="authority dies by itself")
+    sight: SightTimes = Field(default_factory=SightTimes, description="authority rests where nothing is seen")
+
+
+class Approval(Strict):
+    """How many people, of which roles, and for how long their word holds."""
+
+    need: int = Field(default=2, ge=2, le=5, description="so many people")
+    roles: list[RoleName] = Field(
+        default=["lead_ranger", "model_owner"], min_length=2, description="each with another one of these roles"
+    )
+    distinct_people: Literal[True] = Field(default=True, description="nobody counts twice")
+    author_may_approve: Literal[False] = Field(
+        default=False, description="who wrote the road or asked for the step does not count"
+    )
+    valid_for: CivilDuration = Field(default=Duration(0, 86400), description="an approval counts for a day at most")
+    requires: list[Literal["root_cause_note"]] = Field(default_factory=list, description="root_cause_note: a cause")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Approval:
+        if self.need > len(set(self.roles)):
+            raise ValueError(f"needs {self.need} people of distinct roles, but only {len(set(self.roles))} roles count")
+        if not 0 < self.valid_for.nominal_s <= LONGEST_APPROVAL_S:
+            raise ValueError("an approval is valid for 24h at most")
+        return self
+
+
+class OnePerson(Strict):
+    """What one person may do alone."""
+
+    need: Literal[1] = Field(default=1, description="one is enough")
+    roles: list[RoleName] = Field(
+        default=[ANY_RANGER, "model_owner", "operator", "administrator"], min_length=1, description="of these roles"
+    )
+
+
+class Approvals(Strict):
+    """Who must agree to what. Widening and resuming need two people; narrowing and stopping one."""
+
+    widen: Approval = Field(default_factory=Approval, description="to go on")
+    resume: Approval = Field(
+        default_factory=lambda: Approval(requires=["root_cause_note"]), description="to close a breaker"
+    )
+    narrow: OnePerson = Field(default_factory=OnePerson, description="to go back")
+    kill: OnePerson = Field(
+        default_factory=OnePerson, description="who is expected to stop it; a stop by anybody else counts as much"
+    )
+
+
+class RosterEntry(Strict):
+    """A person who takes over the watch."""
+
+    user: str = Field(min_length=1, max_length=80, description="account name")
+    contact: StrList = Field(min_length=1, description="Apprise addresses, in clear only without passwords")
+
+
+class RolloutSection(Strict):
+    """Everything about the road. Unset: the shipped road over the configured places, without a roster."""
+
+    apiVersion: Literal["bears/v1"] = Field(default="bears/v1", description="of a file of its own")
+    kind: Literal["Rollout"] = Field(default="Rollout", description="of a file of its own")
+    metadata: Metadata = Field(default_factory=Metadata, description="name, author, clock")
+    model: Model = Field(default_factory=Model, description="which model the evidence is about")
+    scopes: dict[Name, Scope] = Field(default_factory=dict, description="named parts of the site")
+    defaults: Defaults = Field(default_factory=Defaults, description="what holds for every stage")
+    approvals: Approvals = Field(default_factory=Approvals, description="who must agree to what")
+    gate_sets: dict[Name, list[Gate]] = Field(default_factory=dict, description="gates that several stages share")
+    stages: list[Stage] = Field(default_factory=list, description="the road, in order; the first is always shadow")
+    breakers: Breakers = Field(
+        default_factory=Breakers, description="circuit breakers: what differs from their defaults"
+    )
+    roster: dict[Name, RosterEntry] = Field(default_factory=dict, description="who takes over the watch, in order")

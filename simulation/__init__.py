@@ -1,0 +1,1 @@
+"""Staged cameras and simulated seasons: what proves the machinery, never what decides."""

@@ -1,0 +1,176 @@
+"""What a season meets, drawn at once and before anybody decides anything: each policy walks through the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rollout.evidence.stats.visits import is_dark, night_of
+from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES, ZONE
+from simulation.seasons.scenarios import World
+
+DAY_S: Final = 86400.0
+DAYS: Final = 214
+"""April to October."""
+START: Final = datetime(2027, 4, 1, 12, 0, tzinfo=ZoneInfo(ZONE)).timestamp()
+END: Final = START + DAYS * DAY_S
+SHEETS_A_DAY: Final = 45
+"""Camera-hours that are audited, of all there are; five more are planted."""
+PLANTED_A_DAY: Final = 5
+AUDITOR_SEES: Final = 0.9
+SHEET_SHARE: Final = SHEETS_A_DAY / (len(CAMERAS) * 24)
+MOTION_SEES: Final = 0.5
+"""Recall of motion alone, at the model's number of alarms."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """One visit of a bear. The numbers from 0 to 1 are compared with shares that depend on where the road stands."""
+
+    id: int
+    at: float
+    end: float
+    site: int
+    night: str
+    dark: bool
+    cameras: tuple[str, ...]
+    """In whose view it comes."""
+    model_sees: bool
+    """If the path from its cameras works."""
+    ranger_sees: bool
+    """If one is on watch."""
+    watch_draw: float
+    motion_sees: bool
+    sheets_with_it: int
+    """Audited camera-hours in which an auditor found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something stops working for a while."""
+
+    kind: str
+    at: float
+    end: float
+    camera: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """A season."""
+
+    passings: tuple[Passing, ...]
+    faults: tuple[Fault, ...]
+    false_alarms: NDArray[np.int64]
+    """(days, cameras)."""
+    bursts: NDArray[np.bool_]
+    """(days, cameras): whether the day's false alarms of a camera all came within an hour."""
+    people: int
+    """Seed of what people do when they are paged."""
+
+
+def draw(world: World, seed: int) -> Draws:
+    """Draw a season. The same seed gives the same visits in every world with as many of them."""
+    bears, machines, alarms, people = np.random.default_rng(seed).spawn(4)
+    mean, shape = world.false_alarms, world.clumping
+    counts = alarms.negative_binomial(shape, shape / (shape + mean), (DAYS, len(CAMERAS)))
+    return Draws(
+        _passings(world, bears),
+        _faults(world, machines),
+        counts,
+        alarms.random(counts.shape) < 0.5,
+        int(people.integers(2**31)),
+    )
+
+
+def _passings(world: World, rng: np.random.Generator) -> tuple[Passing, ...]:
+    n = int(rng.poisson(world.visits_per_day * len(SITES) * DAYS))
+    day, site = rng.integers(DAYS, size=n), rng.integers(len(SITES), size=n)
+    by_night = rng.random(n) < world.night_share
+    hour = np.where(by_night, 8.0 + 10.0 * rng.random(n), (18.0 + 14.0 * rng.random(n)) % 24.0)  # after noon
+    at = START + day * DAY_S + hour * 3600.0
+    length = 60.0 * np.exp(rng.normal(np.log(8.0), 0.8, n))
+    difficulty = rng.normal(size=n)
+    model, ranger, watch, motion = rng.random((4, n))
+    many = rng.integers(1, 4, size=n)
+    first = rng.integers(CAMERAS_EACH, size=n)
+    sheets = rng.binomial(many, SHEET_SHARE * AUDITOR_SEES)
+    sees_ranger = ranger < _chances(np.full(n, world.ranger_sees), difficulty, world.difficulty_sd)
+    sees_model = model < _chances(_recalls(world, at, site, by_night), difficulty, world.difficulty_sd)
+    order = np.argsort(at, kind="stable")
+    return tuple(
+        Passing(
+            id=number,
+            at=float(at[i]),
+            end=float(at[i] + length[i]),
+            site=int(site[i]),
+            night=f"{SITES[site[i]]}/{night_of(float(at[i]), ZONE)}",
+            dark=is_dark(float(at[i]), ZONE),
+            cameras=tuple(
+                CAMERAS[int(site[i]) * CAMERAS_EACH + (int(first[i]) + k) % CAMERAS_EACH] for k in range(int(many[i]))
+            ),
+            model_sees=bool(sees_model[i]),
+            ranger_sees=bool(sees_ranger[i]),
+            watch_draw=float(watch[i]),
+            motion_sees=bool(motion[i] < MOTION_SEES),
+            sheets_with_it=int(sheets[i]),
+        )
+        for number, i in enumerate(order)
+    )
+
+
+def _recalls(world: World, at: Floats, site: NDArray[np.int64], by_night: NDArray[np.bool_]) -> Floats:
+    recall = np.where(by_night, world.recall_dark, world.recall_light)
+    if world.recall_far is not None:
+        recall = np.where(site >= len(SITES) // 2, world.recall_far, recall)
+    if world.drift_day is not None:
+        recall = np.where(at >= START + world.drift_day * DAY_S, world.recall_after, recall)
+    return recall
+
+
+def _chances(mean: Floats, difficulty: Floats, sd: float) -> Floats:
+    """Probabilities that are ``mean`` on average and differ with how hard a visit is to see."""
+    if sd == 0.0:
+        return mean
+    centre = np.array([_centre(float(m), sd) for m in mean])
+    chances: Floats = 1.0 / (1.0 + np.exp(sd * difficulty - centre))
+    return chances
+
+
+@cache
+def _centre(mean: float, sd: float) -> float:
+    """The logit around which probabilities that vary by ``sd`` have this mean."""
+    points, weights = np.polynomial.hermite_e.hermegauss(40)
+    low, high = -12.0, 12.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        average = float(np.sum(weights / (1.0 + np.exp(sd * points - middle))) / np.sum(weights))
+        low, high = (middle, high) if average < mean else (low, middle)
+    return low
+
+
+def _faults(world: World, rng: np.random.Generator) -> tuple[Fault, ...]:
+    found: list[Fault] = []
+    for kind, count, mean_s in (
+        ("camera", world.cameras_lost, world.camera_lost_s),
+        ("controller", world.controllers_lost, world.controller_lost_s),
+        ("redis", world.redis_lost, world.redis_lost_s),
+        ("detector", world.detectors_blind, world.detector_blind_s),
+        ("network", world.networks_broken, world.network_broken_s),
+        ("host", world.hosts_lost, world.host_lost_s),
+    ):
+        n = int(rng.poisson(count))
+        for at, length, camera in zip(
+            rng.uniform(START, END, n), rng.exponential(mean_s, n), rng.integers(len(CAMERAS), size=n), strict=True
+        ):
+            name = CAMERAS[int(camera)] if kind == "camera" else None
+            found.append(Fault(kind, float(at), float(at + length), name))
+    return tuple(sorted(found, key=lambda fault: fault.at))

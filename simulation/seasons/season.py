@@ -1,0 +1,350 @@
+"""One season: the agenda of what happens when, and people who do what people do. The road decides."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import numpy as np
+
+from rollout.base.scopes import campsites_of
+from rollout.breakers.breaker_spec import BreakerSpec
+from rollout.breakers.conditions import evaluate
+from rollout.breakers.detector_steps import Memory, false_alarm_step, loop_step, recall_step, restarted
+from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
+from rollout.breakers.trips import ACTION_OF, Trip
+from rollout.control.controller import tripped
+from rollout.evidence.feedback import EFFORT_WINDOW_S, At
+from rollout.stages import commands as c
+from rollout.stages import events as e
+from rollout.stages.commands import Person, Step
+from rollout.stages.decide import decide
+from rollout.stages.evolve import evolve
+from rollout.stages.promotion import look_opens
+from rollout.stages.rollback import latch_id
+from rollout.stages.state import State
+from simulation.seasons import noticing
+from simulation.seasons.evidence_record import RULE, Asked, Dossier, operations
+from simulation.seasons.faults import Faults
+from simulation.seasons.fixture_site import (
+    CAMERAS,
+    CAMERAS_EACH,
+    COUNTY_STAGE,
+    LEAD,
+    OPERATOR,
+    OWNER,
+    ROSTER,
+    SITES,
+    Policy,
+    places,
+)
+from simulation.seasons.protected_time import Protection, Status, cameras_of
+from simulation.seasons.random_streams import DAY_S, DAYS, END, START, Draws, Passing
+from simulation.seasons.result import Result
+from simulation.seasons.scenarios import World
+
+MODEL: Final = "sha256:" + "5e" * 32
+BURST: Final = "false_alarm_burst"
+CONFIRMED_WRONGLY: Final = 0.02
+"""Share of false alarms that a ranger takes for a bear: in an assisted stage campers hear only of these."""
+NOT_VETOED: Final = 0.5
+"""Share of false alarms that nobody vetoes in time: in an automatic stage campers hear of these."""
+ASK_BEFORE_END_S: Final = 3600.0
+DRILL_EVERY_D: Final = 25
+THOUGHT_OVER_S: Final = 3 * DAY_S
+"""So long people look for the cause of what only evidence has shown, before they reset its breaker."""
+
+
+class Season:
+    """Walk one policy through one season."""
+
+    def __init__(self, world: World, policy: Policy, draws: Draws) -> None:
+        self.world, self.policy, self.draws = world, policy, draws
+        self.road = policy.road
+        self.specs = self.road.breakers.specs()
+        self.state = State()
+        self.events: list[e.Event] = []
+        self.dossier = Dossier(draws)
+        self.protection = Protection()
+        self.people = np.random.default_rng(draws.people)
+        self.result = Result()
+        self.memories: dict[str, Memory] = {}
+        self.repaired_at: dict[str, float] = {}
+        self.counted_from: dict[str, float] = {}
+        """By campsite: misses before this have been dealt with."""
+        self.missed: deque[tuple[float, str]] = deque()
+        self.effort: deque[At] = deque()
+        self.efforts = dict.fromkeys(SITES, 0)
+        self.clips_missed_at = float("-inf")
+        self.faults = Faults(self)
+        self.watched = [world.watched] * len(SITES)
+        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._number = count()
+
+    def run(self, until: float = END) -> Result:
+        """From the first day to the last, or ``until`` an earlier moment."""
+        self.give(c.RoadChanged(), START)
+        self.give(c.ModelChanged(MODEL), START)
+        self.faults.plan(self.draws.faults)
+        for passing in self.draws.passings:
+            self.plan(passing.at, partial(self._bear, passing))
+        for day in range(1, DAYS + 1):
+            self.plan(START + day * DAY_S, partial(self._noon, day))
+        while self._agenda:
+            at, _number, action = heapq.heappop(self._agenda)
+            if at > until:
+                break
+            action(at)
+        return self._summed(until)
+
+    def plan(self, at: float, action: Callable[[float], None]) -> None:
+        """Something will happen."""
+        heapq.heappush(self._agenda, (at, next(self._number), action))
+
+    def give(self, command: c.Command, now: float) -> list[e.Event]:
+        """Give a command to the road, and let people and time react to what follows."""
+        found = decide(self.road, self.state, command, now)
+        for event in found:
+            self.state = evolve(self.state, event)
+        if not found:
+            return found
+        self.events += found
+        self.protection.follow(self.state, now)
+        for event in found:
+            self._react(event, now)
+        return found
+
+    def _react(self, event: e.Event, now: float) -> None:
+        if isinstance(event, e.HandoverBegan | e.Escalated):
+            self.result.handovers += isinstance(event, e.HandoverBegan)
+            self.result.escalations += isinstance(event, e.Escalated)
+            self._page(event.handover, event.to, event.next_at, now)
+        elif isinstance(event, e.WatchTaken):
+            self.result.waited_s.append(event.waited_s)
+        elif isinstance(event, e.BreakerClosed):
+            breaker = event.latch.partition("@")[0]
+            self.memories[breaker] = restarted(self.memories.get(breaker, {}))
+            self.counted_from |= dict.fromkeys(SITES, now) if breaker == "missed_sighting_1" else {}
+        elif isinstance(event, e.StageStarted) and event.deadline_at is not None:
+            self._began(event, now)
+
+    def _began(self, event: e.StageStarted, now: float) -> None:
+        day, result = (now - START) / DAY_S, self.result
+        result.first_live_d = day if result.first_live_d is None else result.first_live_d
+        if event.stage >= COUNTY_STAGE and result.county_d is None:
+            result.county_d = day
+        if event.stage > COUNTY_STAGE and result.automatic_d is None:
+            result.automatic_d = day
+        assert event.deadline_at is not None
+        self.plan(event.deadline_at - ASK_BEFORE_END_S, self._ask)
+        self.plan(noticing.on_grid(event.deadline_at), self._tick)
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    def _page(self, handover: int, to: str, next_at: float, now: float) -> None:
+        self.plan(noticing.on_grid(next_at), self._tick)
+        if self.people.random() < self.world.answers:
+            self.plan(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
+
+    def _answer(self, handover: int, to: str, now: float) -> None:
+        if any(each.id == handover for each in self.state.handovers):
+            self.give(c.WatchAck(by=Person(to, ("ranger",)), handovers=(handover,)), now)
+
+    def _reset(self, now: float) -> None:
+        """At noon two people close whatever has been repaired and is watched."""
+        for latch in self.state.latches:
+            if self.state.handovers or self.repaired_at.get(latch.id, now) > now:
+                continue
+            for by in (LEAD, OWNER):
+                self.give(c.BreakerReset(by=by, latch=latch.id, cause="found, repaired and tried out"), now)
+
+    def _ask(self, now: float) -> None:
+        """Two people agree and a third asks to go on, if every gate is green on the page."""
+        state = self.state
+        if state.handovers or state.latches or now < look_opens(self.road, state) or self.faults.anything_away(now):
+            return
+        stage = self.road.stages[state.stage]
+        since = state.started_at if state.live else state.evidence_since
+        if since is None or (state.live and state.deadline_at is not None and now >= state.deadline_at):
+            return
+        often = self.road.looked_at_often(stage) if self.policy.often is None else self.policy.often
+        sites = campsites_of(stage.places)
+        asked = Asked(frozenset(sites), since, now, partial(self._operations, sites, since, now))
+        gates = self.dossier.all_green(stage.gates, asked, often)
+        if gates is None:
+            return
+        for by in (LEAD, OWNER):
+            self.give(c.Approve(by=by, step=Step.WIDEN), now)
+        self.give(c.Widen(by=OPERATOR, gates=gates, able=ROSTER), now)
+
+    def _operations(self, sites: tuple[str, ...], since: float, now: float) -> dict[str, Any]:
+        cameras = cameras_of(sites)
+        dead = sum(
+            max(0.0, min(each.end, now) - max(each.start, since))
+            for camera in cameras
+            for each in self.protection.broken[camera]
+            if each.cause == "camera"
+        )
+        days = max((now - since) / DAY_S, 1e-3)
+        return operations(
+            days=days,
+            cameras=len(cameras),
+            uptime=1.0 - dead / (days * DAY_S * len(cameras)),
+            open_breakers=len(self.state.latches),
+            canary=1.0 if now - self.clips_missed_at > DAY_S else 0.99,
+            drill_age_d=((now - START) / DAY_S) % DRILL_EVERY_D,
+        )
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        """The controller's or the watchdog's tick; with the machine gone it comes when that is back."""
+        if now < self.faults.gone_until["host"]:
+            self.plan(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
+            return
+        self.give(c.Tick(), now)
+
+    def _noon(self, day: int, now: float) -> None:
+        self._count_false_alarms(day - 1, now)
+        self._tick(now)
+        self._reset(now)
+        if not self.state.live or self.policy.daily:
+            self._ask(now)
+        if self.world.effort_power is not None:
+            self._follow_alerts(self.world.effort_power, now)
+
+    def _follow_alerts(self, power: float, now: float) -> None:
+        drawn_to = np.array([self._efforts(now)[site] + 1.0 for site in SITES]) ** power
+        shares = 0.1 / len(SITES) + 0.9 * drawn_to / drawn_to.sum()
+        self.watched = [min(0.95, self.world.watched * len(SITES) * float(share)) for share in shares]
+
+    def _efforts(self, now: float) -> dict[str, int]:
+        """Reviews of the last four weeks by campsite."""
+        while self.effort and self.effort[0].at < now - EFFORT_WINDOW_S:
+            self.efforts[self.effort.popleft().campsite] -= 1
+        return dict(self.efforts)
+
+    def _reviewed(self, at: float, site: str) -> None:
+        self.effort.append(At(at, site))
+        self.efforts[site] += 1
+
+    # --- bears and false alarms -------------------------------------------------------------------------------------
+
+    def _bear(self, passing: Passing, now: float) -> None:
+        """A bear has come. What is live then decides who hears of it; it is judged when no alert can come any more."""
+        site = SITES[passing.site]
+        statuses = {self.protection.status(camera, now) for camera in passing.cameras}
+        live = Status.LIVE in statuses
+        works = self.protection.works(passing.cameras, now)
+        saw = passing.model_sees and works
+        if live and works and not saw:
+            self.result.missed_live += 1
+        if live and saw:
+            self.dossier.warned.append((now, True))
+        handed_over = any(site in campsites_of(each.places) for each in self.state.handovers)
+        if not handed_over:
+            self.plan(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
+        elif saw:
+            self._reviewed(now, site)
+
+    def _judge(self, passing: Passing, saw: bool, live: bool, now: float) -> None:
+        site, world = SITES[passing.site], self.world
+        share = self.watched[passing.site] / world.watched
+        blind_share = share * (world.watched_blind_live if live else world.watched)
+        share *= world.watched_live if live else world.watched
+        ranger_saw = passing.ranger_sees and passing.watch_draw < share
+        blind = passing.watch_draw < blind_share
+        effort = self._efforts(now) if ranger_saw and blind else {}
+        self.dossier.note(passing, saw, ranger_saw, blind, not live)
+        if saw:
+            self._reviewed(passing.at, site)
+        if not ranger_saw:
+            return
+        if not saw:
+            self._missed_one(site, passing.at, now)
+        if blind:
+            self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, not saw, passing.at, s))
+            self._detect("loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, passing.at, s.number("delta")))
+
+    def _missed_one(self, site: str, at: float, now: float) -> None:
+        self.missed.append((at, site))
+        while self.missed and self.missed[0][0] < now - DAY_S:
+            self.missed.popleft()
+        floor = self.counted_from.get(site, 0.0)
+        lately = sum(where == site and when > floor for when, where in self.missed)
+        spec = self.specs["missed_sighting_1"]
+        for clause in spec.condition.clauses if spec.condition else ():
+            if evaluate(clause, {clause.name: float(lately)}.get).met:
+                self.trip("missed_sighting_1", Unit(Scope.SITE, site), now, now + THOUGHT_OVER_S)
+
+    def _count_false_alarms(self, day: int, now: float) -> None:
+        counts = self.draws.false_alarms[day]
+        for number in np.flatnonzero(counts):
+            camera, site = CAMERAS[number], SITES[number // CAMERAS_EACH]
+            at = now - DAY_S / 2
+            for _ in range(counts[number]):
+                self._reviewed(at, site)
+                self.dossier.reviews.append(At(at, site))
+            self._warn_falsely(camera, int(counts[number]), at)
+            if self.draws.bursts[day, number] and self._is_burst(float(counts[number])):
+                self.trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
+        day_at = now - DAY_S
+        self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
+
+    def _warn_falsely(self, camera: str, number: int, at: float) -> None:
+        if self.protection.status(camera, at) is not Status.LIVE:
+            return
+        reviewed = any(camera in latch.cameras for latch in self.state.latches)
+        passes = NOT_VETOED if self.state.mode.value == "automatic" and not reviewed else CONFIRMED_WRONGLY
+        wrong = int(self.people.binomial(number, passes))
+        self.result.false_warnings += wrong
+        self.dossier.warned += [(at, False)] * wrong
+
+    def _is_burst(self, alarms: float) -> bool:
+        condition = self.specs[BURST].condition
+        return condition is not None and any(evaluate(x, {x.name: alarms}.get).met for x in condition.clauses)
+
+    def _detect(self, name: str, level: str, now: float, step: Callable[[Memory, BreakerSpec], Memory]) -> None:
+        """One step of a sequential detector; it trips at its alarm level."""
+        spec = self.specs[name]
+        memory = self.memories[name] = step(self.memories.get(name, {}), spec)
+        if memory["level"] >= spec.number(level):
+            self.trip(name, EVERYTHING, now, now + THOUGHT_OVER_S)
+
+    # --- breakers ---------------------------------------------------------------------------------------------------
+
+    def trip(self, name: str, unit: Unit, now: float, repaired_at: float) -> None:
+        """A breaker trips; people can close it from ``repaired_at`` on."""
+        if not self.policy.breakers:
+            return
+        found = Trip(0, name, unit, ACTION_OF[self.specs[name].then], now, None, None, "in a simulated season")
+        if any(isinstance(event, e.BreakerOpened) for event in self.give(tripped(found, places()), now)):
+            self.result.trips[name] += 1
+            self.repaired_at[latch_id(name, str(unit))] = repaired_at
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _summed(self, until: float) -> Result:
+        result = self.result
+        result.held_by = self.dossier.red if result.first_live_d is None else ""
+        result.bear_s = dict(self.protection.totals(each for each in self.draws.passings if each.end <= until))
+        longest: dict[str, float] = {}
+        for cause, length in self.protection.stretches():
+            longest[cause] = max(longest.get(cause, 0.0), length)
+        result.longest_unknown_s = longest
+        decay = START + (self.world.drift_day or DAYS) * DAY_S
+        for course in self.protection.changes.values():
+            for (start, status), (end, _next) in zip(course, [*course[1:], (until, Status.NEVER)], strict=True):
+                if status is Status.LIVE:
+                    result.live_camera_days += (end - start) / DAY_S
+                    result.bad_live_d += max(0.0, end - max(start, decay)) / DAY_S / len(CAMERAS)
+        return result
+
+
+def play(world: World, policy: Policy, draws: Draws) -> Result:
+    """One season from its draws."""
+    return Season(world, policy, draws).run()
