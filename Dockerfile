@@ -19,6 +19,7 @@ COPY rollout rollout
 COPY ingest ingest
 COPY detector detector
 COPY review_ui review_ui
+COPY simulation simulation
 COPY bearwatch bearwatch
 
 USER bearwatch

@@ -8,7 +8,7 @@ INSTALL := $(PIP) install --no-compile --progress-bar on
 DEVICE ?= auto
 # What the demo's network needs here: demo (no torch) or detector (torch, for a GPU).
 DEMO_SET := $(shell scripts/which-set $(DEVICE))
-PACKAGES := core db rollout ingest detector review_ui bearwatch bench tests docs
+PACKAGES := core db rollout ingest detector review_ui simulation bearwatch bench tests docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo site test lint format bench chaos reference screenshots lock clean

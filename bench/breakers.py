@@ -28,8 +28,8 @@ from rollout.breakers.detector_steps import (
     recall_step,
     unknown_step,
 )
-from tests.breaking import healthy, plant
-from tests.factories import T0
+from tests.support.breaker_site import healthy, plant
+from tests.support.factories import T0
 
 SPECS = Breakers().specs()
 CAMERAS = 1000

@@ -205,7 +205,7 @@ def decide(database: Database, port: int, cookie: str, stop: threading.Event, to
 
 def paint(port: int, cookie: str) -> list[Row]:
     """First paint of the watch page in a real browser, warm and cold."""
-    from tests.browser.chromium import PHONE, launched
+    from tests.support.browser.chromium import PHONE, launched
 
     rows: list[Row] = []
     with launched() as browser:

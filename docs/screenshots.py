@@ -20,9 +20,9 @@ from db.session import Database
 from simulation.cameras.builtin import demo_scenes
 from simulation.cameras.render import SceneRenderer
 from simulation.cameras.scene import Scene, truth
-from tests.browser.chromium import DESKTOP, PHONE, launched
-from tests.browser.demo import Demo, running_demo, sign_in
-from tests.browser.whole_world import World, whole_world
+from tests.support.browser.chromium import DESKTOP, PHONE, launched
+from tests.support.browser.demo import Demo, running_demo, sign_in
+from tests.support.browser.whole_world import World, whole_world
 
 PICTURES = Path(__file__).parent / "pictures"
 PAGES = PICTURES / "pages"

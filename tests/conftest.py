@@ -20,7 +20,9 @@ from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
-from tests.servers import create_database, drop_database, postgresql_server
+from tests.support.servers import create_database, drop_database, postgresql_server
+
+pytest_plugins = ("tests.support.page_fixtures",)
 
 _database_names = (f"test{number}" for number in count())
 

@@ -47,12 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when something could be scored, 2 when pictures, footage or model cannot be used."""
+    from bearwatch.staged_evaluation import FootageError
     from detector.backbones import BackboneError
     from detector.bundle import BundleError, ModelBundle
     from detector.engine import EngineError
     from detector.manifest import ManifestError
     from ingest.stream import StreamFailure
-    from simulation.cameras.staged_evaluation import FootageError
 
     try:
         bundle = ModelBundle.open(arguments.bundle or _default_model())
@@ -119,11 +119,11 @@ def _say_pictures(arguments: argparse.Namespace, scored: Any, found: Mapping[str
 
 
 def _events(arguments: argparse.Namespace, bundle: Any) -> int:
+    from bearwatch.events_report import write_events_report
+    from bearwatch.staged_evaluation import MODEL, evaluate_events, evaluate_staged, read_footage
     from core.config import Camera, Detector
     from detector.bundle import ModelBundle
     from detector.engine import DEFAULT_BACKBONE, engine_for
-    from simulation.cameras.events_report import write_events_report
-    from simulation.cameras.staged_evaluation import MODEL, evaluate_events, evaluate_staged, read_footage
 
     fps = Camera(campsite="evaluation", url="file").fps
     footage, unreadable = (None, []) if arguments.staged else read_footage(arguments.events, fps)
@@ -159,7 +159,7 @@ def _say_events(arguments: argparse.Namespace, found: Mapping[str, Any]) -> None
     if arguments.json:
         print(json.dumps(found))
         return
-    from simulation.cameras.events_report import COLUMNS, cells
+    from bearwatch.events_report import COLUMNS, cells
 
     table = Table("", *COLUMNS)
     for name, figures in found["systems"].items():

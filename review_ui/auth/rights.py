@@ -4,7 +4,7 @@ A route names its right once, as a dependency: ``account: Annotated[Account, Dep
 :func:`review_ui.site.require`, or one of the shorthands there (``Viewer``, ``Reviewer``, …). A right says *what*;
 *where* is the person's campsites (:meth:`review_ui.auth.accounts.Account.covers`), and *whether now* is blindness: ask
 :mod:`review_ui.auth.access_scope` for both before anything of a campsite, a camera or a picture leaves. A test walks
-all routes, so that a new one has to be written down in ``tests/rights_table.py``.
+all routes, so that a new one has to be written down in ``tests/support/rights_table.py``.
 """
 
 from __future__ import annotations

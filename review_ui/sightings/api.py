@@ -15,9 +15,9 @@ from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, sta
 from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
 from review_ui.rendering.problems import Problem
 from review_ui.sightings.page import find_sighting, seal
-from review_ui.sightings.sealing import LONGEST_NOTE, MOST_ANIMALS, match, match_is_hidden
+from review_ui.sightings.sealing import match, match_is_hidden
 from review_ui.site import SiteDep, Viewer, Watcher
-from review_ui.web.sighting_form import KEY_PATTERN, SightingForm
+from review_ui.web.sighting_form import KEY_PATTERN, LONGEST_NOTE, MOST_ANIMALS, SightingForm
 
 router = APIRouter(prefix="/api/v1")
 

@@ -15,10 +15,10 @@ from review_ui.auth.access_scope import Visible
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import open_watches
 from review_ui.rendering.wording import ANIMALS
-from review_ui.sightings.sealing import Entered, KeyTaken, intact, log_sighting, match, match_is_hidden, recent
+from review_ui.sightings.sealing import KeyTaken, intact, log_sighting, match, match_is_hidden, recent
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.web.page_chrome import frame
-from review_ui.web.sighting_form import SightingForm
+from review_ui.web.sighting_form import Entered, SightingForm
 
 router = APIRouter()
 SHOWN = 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -15,27 +14,13 @@ from db.models import Alert, Camera, Campsite, Encounter, Sighting
 from review_ui.auth.access_scope import Visible, blindfolds
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import open_watches
+from review_ui.web.sighting_form import Entered
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.seals import digest_of_sighting
-
-LONGEST_NOTE: Final = 2000
-MOST_ANIMALS: Final = 50
 
 
 class KeyTaken(Exception):
     """An idempotency key that somebody else has used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What was entered: exactly what the seal covers, with who sealed it and when."""
-
-    campsite: str
-    camera: str | None
-    animal: str
-    number: int
-    note: str
-    seen_at: float
 
 
 @dataclass(frozen=True, slots=True)

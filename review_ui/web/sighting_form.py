@@ -6,15 +6,19 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from core.config import Config
 from review_ui.auth.accounts import Account
 from review_ui.rendering.time_input import BadMoment, When, check, when_seen
 from review_ui.rendering.wording import ANIMALS
-from review_ui.sightings.sealing import LONGEST_NOTE, MOST_ANIMALS, Entered
 
 KEY_PATTERN = r"^[A-Za-z0-9_-]{8,64}$"
 """Idempotency keys: the browser's are UUIDs."""
+
+
+LONGEST_NOTE: Final = 2000
+MOST_ANIMALS: Final = 50
 
 
 def storable(text: str) -> str:
@@ -23,6 +27,18 @@ def storable(text: str) -> str:
 
 
 _MOMENT = re.compile(r"\d{1,10}(\.\d{1,20})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What was entered: exactly what the seal covers, with who sealed it and when."""
+
+    campsite: str
+    camera: str | None
+    animal: str
+    number: int
+    note: str
+    seen_at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser
 from core.config import Config
 from core.settings import Settings
 from db.session import Database
-from tests.browser.chromium import launched
-from tests.browser.night import Night, night_of
+from tests.support.browser.chromium import launched
+from tests.support.browser.night import Night, night_of
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from db.models import Encounter
 from review_ui.web.alert_cards import QUEUE_SHOWN
 from rollout.alerting.alerts import raise_alert
 from rollout.alerting.recipients import Outward
-from tests.browser.night import Night, is_live
+from tests.support.browser.night import Night, is_live
 
 ALERTS = 200
 PER_PIECE = 10

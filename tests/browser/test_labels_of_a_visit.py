@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from db.models import Alert, AlertStatus, EncounterFrame, LabelEdit
 from review_ui.labels.visit_labels import PICTURES
-from tests.browser.night import Night
+from tests.support.browser.night import Night
 
 
 def _long_visit(night: Night) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from db.models import LoginSession, Review, User
 from review_ui.auth.accounts import hash_password
-from tests.browser.night import FRAMES, Night, is_kept, is_live, picture_is_there, soon
-from tests.ui_cast import PASSWORD
+from tests.support.browser.night import FRAMES, Night, is_kept, is_live, picture_is_there, soon
+from tests.support.pages import PASSWORD
 
 
 def _lose_the_answer(route: Route) -> None:

@@ -17,9 +17,9 @@ from db.session import Database
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from review_ui.people.administration import Admin, add_person
-from tests.browser.chromium import DESKTOP, PHONE
-from tests.places import add_user
-from tests.ui_cast import PASSWORD, served
+from tests.support.browser.chromium import DESKTOP, PHONE
+from tests.support.cast import add_user
+from tests.support.pages import PASSWORD, served
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from db.models import Sighting, User
 from review_ui.auth.accounts import hash_password
-from tests.browser.chromium import PHONE
-from tests.browser.night import FRAMES, THEMES, Night, is_live, picture_is_there
-from tests.ui_cast import PASSWORD
+from tests.support.browser.chromium import PHONE
+from tests.support.browser.night import FRAMES, THEMES, Night, is_live, picture_is_there
+from tests.support.pages import PASSWORD
 
 TOUCH_PX = 48
 

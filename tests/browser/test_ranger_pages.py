@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from db.models import Alert
 from review_ui.rendering.wording import age
-from tests.browser.night import FRAMES, Night, is_live, picture_is_there
+from tests.support.browser.night import FRAMES, Night, is_live, picture_is_there
 
 
 def test_a_new_alert_is_on_the_open_page_without_a_reload(night: Night) -> None:

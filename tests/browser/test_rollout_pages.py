@@ -23,10 +23,10 @@ from review_ui.app import create_app
 from rollout.authority.authority import authority
 from rollout.evidence.on_off_nights import NightPlan, schedule
 from rollout.evidence.stats.visits import night_of
-from tests.browser.chromium import DESKTOP, PHONE
-from tests.factories import jpeg
-from tests.road_stage import STAGES, RoadStage, with_road
-from tests.ui_cast import Clock, Stage, report, served
+from tests.support.browser.chromium import DESKTOP, PHONE
+from tests.support.factories import jpeg
+from tests.support.pages import Clock, Stage, report, served
+from tests.support.rollout_pages import STAGES, RoadStage, with_road
 
 PICTURES = 60
 MOST_BYTES = 60 * 1024

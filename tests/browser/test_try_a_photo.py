@@ -19,9 +19,9 @@ from db.models import User
 from db.session import Database
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
-from tests.browser.chromium import PHONE
-from tests.factories import jpeg
-from tests.ui_cast import served
+from tests.support.browser.chromium import PHONE
+from tests.support.factories import jpeg
+from tests.support.pages import served
 
 SAID = PhotoAnswer(
     verdict="unknown animal",

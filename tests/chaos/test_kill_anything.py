@@ -15,7 +15,7 @@ from sqlalchemy import select
 from db.ledger import verify
 from db.models import Alert, Delivery, Encounter, Review
 from db.session import Database
-from tests.chaos.live_site import QUIET_GAP_S, Site, be_a_ranger, kill_something, newest_alert, running_site
+from tests.support.live_site import QUIET_GAP_S, Site, be_a_ranger, kill_something, newest_alert, running_site
 
 CHAOS_S = 120.0
 CALM_S = 45.0

@@ -17,7 +17,8 @@ from db.ledger import verify
 from db.models import Alert, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus, Encounter, Review
 from db.session import Database
 from rollout.stages.event_store import everything
-from tests.chaos.live_site import (
+from tests.support.heartbeat_listener import Listener, listening
+from tests.support.live_site import (
     LeaseLog,
     Site,
     be_a_ranger,
@@ -28,8 +29,7 @@ from tests.chaos.live_site import (
     running_site,
     state_of,
 )
-from tests.listener import Listener, listening
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 CHAOS_S = 75.0
 CALM_S = 35.0

@@ -1,0 +1,205 @@
+"""Planted clips: a known bear on every camera's path is seen and written down, and nobody ever hears of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import redis
+from sqlalchemy import func, select
+
+from bearwatch.canary_injector import EVERY_S, FRAMES, Planter, draw, due_cameras, frame_of, judge
+from core.config import Config, Detector
+from core.media import MediaStore
+from core.messages import CANARY, CropScore, Frame, FrameScores, planted_on
+from core.redis_client import connect
+from core.streams import DETECTORS, FrameRoad
+from db.models import (
+    Alert,
+    BreakerState,
+    CameraHour,
+    CanaryRun,
+    Delivery,
+    Encounter,
+    LedgerEntry,
+    Mode,
+)
+from db.session import Database
+from detector.canary import CanaryTracks
+from detector.classify import classify, decode_jpeg
+from detector.engine import choose_engine
+from detector.track_worker import TrackWorker
+from detector.tracker import AlertRule
+from rollout.breakers.gate_metrics import JUDGED_AFTER_S, canary_recall
+from tests.support.breaker_site import plant
+from tests.support.cast import grant
+from tests.support.factories import T0
+from tests.support.waiting import wait_for
+
+
+@contextmanager
+def _site(config: Config, database: Database, url: str, media: Path, bear: float) -> Iterator[None]:
+    """A real tracker, and a detector that gives every frame the same score."""
+    client, stop = connect(url), threading.Event()
+    road = FrameRoad(client)
+    worker = TrackWorker(config, database, connect(url), MediaStore(media), 0)
+
+    def score() -> None:
+        road.ensure_group(road.frames, DETECTORS)
+        while not stop.is_set():
+            entries = road.read(road.frames, DETECTORS, "one", 16, 50)
+            frames = [(entry, Frame.unpack(entry.fields)) for entry in entries]
+            scored = [
+                (entry, FrameScores(frame, (CropScore(frame.boxes[0], bear, "bear", bear),), "test-model", time.time()))
+                for entry, frame in frames
+            ]
+            if scored:
+                road.publish_scores(DETECTORS, scored)
+
+    threads = [threading.Thread(target=score), threading.Thread(target=worker.run, args=(stop,))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        client.close()
+
+
+def _count(database: Database, *tables: type) -> list[int]:
+    with database.read() as session:
+        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+
+
+def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
+    sqlite_database: Database, config: Config, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    """Even where campers are warned automatically."""
+    now = time.time()
+    with sqlite_database.write() as session:
+        grant(session, "upper-pines", Mode.AUTOMATIC, now - 10, now + 100)
+    planter = Planter(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    with _site(config, sqlite_database, redis_url, tmp_path, bear=0.95):
+        assert planter.round(threading.Event()) == sorted(config.cameras)
+
+        def all_seen() -> bool:
+            with sqlite_database.read() as session:
+                return session.scalar(select(func.count(CanaryRun.id)).where(CanaryRun.seen.is_(True))) == 3
+
+        wait_for(all_seen)
+    assert _count(sqlite_database, Encounter, Alert, Delivery, CameraHour, LedgerEntry, BreakerState) == [0] * 6
+    assert MediaStore(tmp_path).days() == []
+    with sqlite_database.read() as session:
+        for run in session.scalars(select(CanaryRun)):
+            assert (run.frames, run.background, run.model) == (FRAMES, "painted", "test-model")
+            assert run.latency_s is not None
+            assert run.peak_score == pytest.approx(0.95)
+
+
+def test_a_model_that_sees_nothing_has_missed_it(
+    sqlite_database: Database, config: Config, redis_url: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    planter = Planter(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    with _site(config, sqlite_database, redis_url, tmp_path, bear=0.05):
+        planter.round(threading.Event())
+
+        def looked_at() -> bool:
+            with sqlite_database.read() as session:
+                return session.scalar(select(func.count(CanaryRun.id)).where(CanaryRun.peak_score > 0)) == 3
+
+        wait_for(looked_at)
+    now = time.time()
+    with sqlite_database.write() as session:
+        assert judge(session, now) == 0, "not yet"
+        assert judge(session, now + JUDGED_AFTER_S) == 3
+        assert set(session.scalars(select(CanaryRun.seen))) == {False}
+        assert due_cameras(session, config, now) == sorted(config.cameras), "the second clip follows at once"
+        plant(session, config, now, seen=False)
+        assert due_cameras(session, config, now + 60) == [], "two in a row are no accident, and have tripped a breaker"
+        assert due_cameras(session, config, now + EVERY_S) == sorted(config.cameras)
+
+
+def test_where_campers_rely_on_it_a_clip_is_planted_every_quarter_of_an_hour(
+    sqlite_database: Database, config: Config
+) -> None:
+    with sqlite_database.write() as session:
+        plant(session, config, T0)
+        grant(session, "upper-pines", Mode.ASSISTED, T0, T0 + 7200)
+        assert due_cameras(session, config, T0 + 899, 900.0) == []
+        assert due_cameras(session, config, T0 + 901, 900.0) == ["upper-creek", "upper-trail"]
+        assert due_cameras(session, config, T0 + 901) == [], "the road says how often"
+        plant(session, config, T0 + 905, camera="upper-creek", seen=False)
+        assert due_cameras(session, config, T0 + 970, 900.0) == ["upper-creek", "upper-trail"], "doubt goes first"
+
+
+def test_the_bear_is_drawn_over_what_the_camera_sees(
+    sqlite_database: Database, config: Config, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    media = MediaStore(tmp_path)
+    encoded, buffer = cv2.imencode(".jpg", np.full((240, 320, 3), (200, 30, 30), np.uint8))
+    assert encoded
+    key = media.put("upper-creek", T0 + 60, buffer.tobytes())
+    with sqlite_database.write() as session:
+        session.add(
+            CameraHour(
+                camera_id="upper-creek", hour_at=T0, frames={}, unknown={}, histogram=[0] * 20, max_score=0.0,
+                minutes=1, thumbnails=[key],
+            )
+        )  # fmt: skip
+    planter = Planter(config, sqlite_database, redis_client, media)
+    with sqlite_database.read() as session:
+        behind = planter._background(session, "upper-creek", T0 + 600)
+        assert planter._background(session, "upper-creek", T0 + 9000) is None, "that was hours ago"
+        assert planter._background(session, "upper-trail", T0 + 600) is None
+    assert behind is not None
+    clip = draw("upper-creek", behind, 640, 360)
+    assert clip.background == "camera"
+    middle = clip.pictures[0][:, 300]
+    assert np.abs(middle.astype(int) - (200, 30, 30)).max() < 12, "beside the bear everything is as it was"
+
+
+def test_the_network_that_comes_along_sees_it_by_day_and_by_night() -> None:
+    engine = choose_engine("cpu", threads=1)
+    for ground in (None, np.full((360, 640, 3), 30, np.uint8)):
+        clip = draw("any", ground, 640, 360)
+        frames = [frame_of(clip, step, T0 + step / 5) for step in (0, 5, 11)]
+        crops = classify(engine, [(decode_jpeg(f.jpeg), f.boxes, f.reason) for f in frames])
+        tracks = CanaryTracks(AlertRule.of(Detector()))
+        for frame, seen in zip(frames, crops, strict=True):
+            assert tracks.add(FrameScores(frame, tuple(seen), engine.name, frame.captured_at))
+        assert [news.opened for news in tracks._news] == [False, False, True]
+
+
+def test_no_camera_can_be_named_like_a_planted_one(config: Config) -> None:
+    assert planted_on(CANARY + "upper-creek") == "upper-creek"
+    assert planted_on("upper-creek") is None
+    with pytest.raises(ValueError, match="pattern"):
+        Config.model_validate(
+            {**config.model_dump(), "cameras": {CANARY + "x": config.cameras["upper-creek"].model_dump()}}
+        )
+
+
+def test_recall_of_planted_clips_is_unknown_until_every_path_was_tried(
+    sqlite_database: Database, config: Config
+) -> None:
+    sites = ["upper-pines", "lower-pines"]
+    with sqlite_database.write() as session:
+        plant(session, config, T0, camera="upper-creek")
+        measured = canary_recall(session, sites, T0 - 3600, T0 + 600)
+        assert measured.value is None
+        assert measured.why == "no clip was planted for lower-meadow, upper-trail"
+        plant(session, config, T0 + 60)
+        plant(session, config, T0 + 120, seen=False, camera="upper-trail")
+        measured = canary_recall(session, sites, T0 - 3600, T0 + 600)
+        assert measured.value == pytest.approx(0.8)
+        assert measured.n == 5
+        assert measured.detail == {"missed": {"upper-trail": 1}}
+        assert canary_recall(session, ["upper-pines"], T0 + 90, T0 + 150).value is None, "that one is not judged yet"

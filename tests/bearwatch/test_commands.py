@@ -1,0 +1,141 @@
+"""The command line as people and scripts use it: real processes, exit statuses, and JSON alone on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from core.config import Config
+from core.media import MediaStore
+from db.models import LedgerEntry
+from db.session import Database
+from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.staged_server import StagedCameras
+from tests.support.cast import open_encounter
+
+ROOT = Path(__file__).parents[2]
+
+
+def bearwatch(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    env = {**os.environ, **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "bearwatch", *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    """Three seconds of an empty meadow, as images."""
+    folder = tmp_path / "meadow"
+    folder.mkdir()
+    still = cv2.GaussianBlur(np.random.default_rng(3).integers(60, 120, (180, 320, 3), dtype=np.uint8), (9, 9), 0)
+    for number in range(15):
+        cv2.imwrite(str(folder / f"{number}.jpg"), still)
+    return folder
+
+
+def test_help_lists_every_command() -> None:
+    done = bearwatch("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("demo", "up", "check", "replay", "camera-sim"))
+
+
+def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
+    done = bearwatch("wacth")
+    assert done.returncode == 2
+    assert "unknown command 'wacth'" in done.stderr
+
+
+def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    assert bearwatch("init", str(file)).returncode == 0
+    again = bearwatch("init", str(file))
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+    checked = bearwatch("check", "--config", str(file), "--no-cameras", "--json", CREEK_PASSWORD="x")
+    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "cameras": [], "outside": None}
+    without = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
+    assert without.returncode == 2
+    assert json.loads(without.stdout)["problems"][0]["key"] == "cameras.upper-creek.url"
+
+
+def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None:
+    scene = Scene(
+        "creek", 320, 180, 10, "day", "creek", 6, visits=(Visit("deer", 1, 4, ((0.2, 0.8), (0.8, 0.8)), 0.3),)
+    )
+    with StagedCameras([scene], cache_dir=tmp_path) as cameras:
+        file = tmp_path / "bearwatch.yaml"
+        file.write_text(
+            "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}}\ncameras:\n"
+            f"  creek: {{campsite: c, url: '{cameras.url('creek')}'}}\n"
+            f"  web: {{campsite: c, url: '{cameras.mjpeg_url('creek')}'}}\n"
+            "  gone: {campsite: c, url: 'rtsp://viewer:${GONE}@127.0.0.1:9/sub'}\n"
+        )
+        done = bearwatch(
+            "check", "--config", str(file), "--json", "--timeout", "4", "--snapshots", str(tmp_path), GONE="s3cret-word"
+        )
+    assert done.returncode == 1, done.stderr
+    creek, web, gone = json.loads(done.stdout)["cameras"]
+    assert (creek["ok"], creek["codec"], creek["width"], creek["height"]) == (True, "h264", 320, 180)
+    assert creek["fps"] == pytest.approx(10, abs=2)
+    snapshot = cv2.imread(creek["snapshot"])
+    assert snapshot is not None
+    assert snapshot.shape == (180, 320, 3)
+    assert (web["ok"], web["codec"]) == (True, "mjpeg")
+    assert (gone["ok"], gone["snapshot"]) == (False, None)
+    assert "s3cret-word" not in done.stdout + done.stderr
+
+
+def test_replay_prints_one_document_and_keeps_its_progress_to_itself(footage: Path, tmp_path: Path) -> None:
+    done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"encounters": [], "unknown_animals": [], "unreadable": []}
+
+
+def test_replay_of_something_unreadable_says_so_and_goes_on(footage: Path) -> None:
+    (footage.parent / "broken.mp4").write_bytes(b"not a video at all")
+    done = bearwatch("replay", str(footage.parent), "--json", "--device", "cpu")
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [Path(row["file"]).name for row in document["unreadable"]] == ["broken.mp4"]
+
+
+def test_replay_of_nothing_is_an_error_in_a_sentence(tmp_path: Path) -> None:
+    done = bearwatch("replay", str(tmp_path / "nowhere"))
+    assert (done.returncode, "is not there" in done.stderr) == (1, True)
+    assert "Traceback" not in done.stderr
+
+
+def test_ledger_verify_tells_whole_from_broken(sqlite_database: Database, config: Config, tmp_path: Path) -> None:
+    open_encounter(sqlite_database, config, MediaStore(tmp_path))
+    url = str(sqlite_database.url)
+    whole = bearwatch("ledger", "verify", "--json", DATABASE_URL=url)
+    assert (whole.returncode, json.loads(whole.stdout)["broken_at"]) == (0, None)
+    with sqlite_database.write() as session:
+        session.execute(update(LedgerEntry).values(actor="somebody else"))
+    broken = bearwatch("ledger", "verify", "--json", DATABASE_URL=url)
+    assert (broken.returncode, json.loads(broken.stdout)["broken_at"]) == (1, 1)
+
+
+def test_people_are_added_and_shut_out(sqlite_database: Database) -> None:
+    url = str(sqlite_database.url)
+    added = json.loads(bearwatch("user", "add", "night-ranger", "--role", "ranger", "--json", DATABASE_URL=url).stdout)
+    assert len(added["password"]) >= 12
+    assert bearwatch("user", "add", "night-ranger", DATABASE_URL=url).returncode == 1
+    assert bearwatch("user", "deactivate", "night-ranger", DATABASE_URL=url).returncode == 0
+    listed = json.loads(bearwatch("user", "list", "--json", DATABASE_URL=url).stdout)
+    (listed_one,) = listed["users"]
+    assert (listed_one["name"], listed_one["role"], listed_one["active"]) == ("night-ranger", "ranger", False)
+
+
+def test_a_process_that_never_reported_is_not_alive(redis_url: str) -> None:
+    done = bearwatch("alive", "detector", "--json", REDIS_URL=redis_url)
+    assert (done.returncode, json.loads(done.stdout)["healthy"]) == (1, False)

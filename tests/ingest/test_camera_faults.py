@@ -1,0 +1,268 @@
+"""Real RTSP cameras, and everything that can be wrong with them.
+
+All cameras are watched at once: each is well for a while, then each suffers its own trouble, then all are healed. The
+tests ask the record what became of their camera.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Event
+
+import pytest
+import redis
+
+from bearwatch.embedded import EmbeddedRedis
+from core.config import Camera, Motion
+from core.messages import CameraStatus, Frame, Reason, Sight
+from core.redis_client import connect
+from core.telemetry import Telemetry
+from ingest.camera import CameraReader
+from ingest.motion import MotionGate
+from ingest.probe import probe
+from ingest.worker import REPORT_EVERY_S
+from simulation.cameras.builtin import walk
+from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.scene import Scene, truth
+from simulation.cameras.staged_server import StagedCameras
+from tests.support.drawn_scenes import overlap
+from tests.support.ingest_run import config_of, fresh, late, running, wait_until
+
+BLIND_AFTER_S = 2.0
+SUFFER_S = 5.0
+LOOP_S = 8
+TROUBLES = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
+
+
+def name_of(trouble: Trouble) -> str:
+    """The camera that suffers it."""
+    return trouble.value.replace("_", "-")
+
+
+def scene(name: str) -> Scene:
+    """A bear that crosses the picture again and again."""
+    return Scene(name, width=320, height=180, fps=10, loop_s=LOOP_S, visits=(walk("bear", 1, 6.5, 0.8),))
+
+
+@dataclass
+class Record:
+    """What was reported of each camera, with the time since the last change of all cameras' health."""
+
+    well: dict[str, CameraStatus] = field(default_factory=dict)
+    blind_after_s: dict[str, float] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    at_the_end: dict[str, CameraStatus] = field(default_factory=dict)
+    live_after_s: dict[str, float] = field(default_factory=dict)
+    healed: dict[str, CameraStatus] = field(default_factory=dict)
+    frames: list[Frame] = field(default_factory=list)
+    troubled_at: float = 0.0
+    healed_at: float = 0.0
+    scene_began_at: float = 0.0
+
+    def of(self, trouble: Trouble, reason: Reason | None = None) -> list[Frame]:
+        """Frames of one camera."""
+        name = name_of(trouble)
+        return [f for f in self.frames if f.camera == name and (reason is None or f.reason is reason)]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedCameras]:
+    """One camera for each trouble, and a calm one."""
+    names = [*map(name_of, TROUBLES), "calm"]
+    with StagedCameras([scene(name) for name in names], cache_dir=tmp_path_factory.mktemp("loops")) as cameras:
+        yield cameras
+
+
+@pytest.fixture(scope="module")
+def record(staged: StagedCameras, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """The whole play: well, troubled, healed."""
+    found = Record()
+    config = config_of({name: {"url": staged.url(name)} for name in staged.names}, BLIND_AFTER_S)
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
+        client = connect(server.url)
+        with running(config, server.url):
+            play(found, staged, client)
+        found.frames = [*fresh(client), *late(client)]
+        client.close()
+    return found
+
+
+def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
+    """Let all cameras be well, then ill, then well."""
+
+    def reported() -> dict[str, CameraStatus]:
+        return Telemetry(client).cameras()
+
+    def all_live() -> bool:
+        now = reported()
+        for name, status in now.items():
+            if status.sight is Sight.LIVE:
+                found.live_after_s.setdefault(name, time.time() - (found.healed_at or time.time()))
+        return len(now) == len(cameras.names) and all(status.sight is Sight.LIVE for status in now.values())
+
+    wait_until(all_live, 20.0, "all cameras to be live")
+    found.scene_began_at = time.time() - cameras.elapsed_s("calm")
+    time.sleep(1.0)
+    found.well = reported()
+    found.troubled_at = time.time()
+    for trouble in TROUBLES:
+        cameras.trouble(name_of(trouble), trouble)
+    while time.time() < found.troubled_at + SUFFER_S:
+        for name, status in reported().items():
+            if status.sight is Sight.BLIND:
+                found.blind_after_s.setdefault(name, status.reported_at - found.troubled_at)
+                found.why[name] = status.detail
+        time.sleep(0.05)
+    found.at_the_end = reported()
+    found.live_after_s.clear()
+    found.healed_at = time.time()
+    for trouble in TROUBLES:
+        cameras.trouble(name_of(trouble), Trouble.NONE)
+    time.sleep(1.5 * REPORT_EVERY_S)
+    found.live_after_s.clear()
+    wait_until(all_live, 20.0, "all cameras to be live again")
+    found.healed = reported()
+
+
+def test_a_healthy_camera_is_live_and_reports_what_it_is(record: Record) -> None:
+    status = record.healed["calm"]
+    assert (status.sight, status.width, status.height, status.reconnects) == (Sight.LIVE, 320, 180, 0)
+    assert status.source_fps == pytest.approx(10.0, rel=0.2)
+    assert status.analysed_fps == pytest.approx(5.0, rel=0.2)
+    assert status.dropped == {}
+    assert "calm" not in record.blind_after_s
+
+
+def test_boxes_of_a_walking_bear_lie_on_the_bear(record: Record) -> None:
+    overlaps = []
+    for frame in record.frames:
+        if frame.camera != "calm" or frame.reason is not Reason.MOTION:
+            continue
+        for seen in truth(scene("calm"), frame.captured_at - record.scene_began_at):
+            if seen.inside > 0.5:
+                box = (seen.box.left, seen.box.top, seen.box.right, seen.box.bottom)
+                overlaps.append(max(overlap(found, box) for found in frame.boxes))
+    assert len(overlaps) >= 25
+    assert sum(value > 0.4 for value in overlaps) >= 0.8 * len(overlaps)
+
+
+def test_most_pictures_of_a_walking_bear_are_sent(record: Record) -> None:
+    sent = sorted(f.captured_at for f in record.frames if f.camera == "calm" and f.reason is not Reason.AUDIT)
+    moments = [sent[0] + 2.0 + step / 100 for step in range(int(100 * (sent[-1] - sent[0] - 2.0)))]
+    walking = [
+        at for at in moments if any(seen.inside > 0.5 for seen in truth(scene("calm"), at - record.scene_began_at))
+    ]
+    near = [any(abs(at - captured) <= 0.15 for captured in sent) for at in walking]
+    assert len(walking) > 500
+    assert sum(near) >= 0.85 * len(near)
+
+
+def test_capture_times_and_sequences_of_every_camera_only_grow(record: Record) -> None:
+    for name in {frame.camera for frame in record.frames}:
+        frames = sorted((frame for frame in record.frames if frame.camera == name), key=lambda frame: frame.sequence)
+        first = frames[0].sequence  # nobody takes frames here: where the play takes long, the stream sheds its oldest
+        assert [frame.sequence for frame in frames] == list(range(first, first + len(frames)))
+        captured = [frame.captured_at for frame in frames if frame.reason is not Reason.AUDIT]
+        assert captured == sorted(set(captured))
+
+
+@pytest.mark.parametrize("trouble", [Trouble.FREEZE, Trouble.STALL, Trouble.REFUSE, Trouble.GARBAGE, Trouble.BLACK])
+def test_a_camera_that_shows_nothing_new_is_blind_in_time(record: Record, trouble: Trouble) -> None:
+    name = name_of(trouble)
+    assert record.well[name].sight is Sight.LIVE
+    # Its last content may be a frame older than the trouble; a status is at most one report old.
+    assert record.blind_after_s[name] <= BLIND_AFTER_S + REPORT_EVERY_S + 0.5
+    assert record.at_the_end[name].sight is Sight.BLIND
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (Trouble.FREEZE, "picture frozen for"),
+        (Trouble.STALL, "no data for 2 s"),
+        (Trouble.REFUSE, "no such stream (404)"),
+        (Trouble.GARBAGE, "can be decoded"),
+        (Trouble.BLACK, "covered or black for"),
+    ],
+)
+def test_a_blind_camera_says_why(record: Record, trouble: Trouble, words: str) -> None:
+    assert words in record.why[name_of(trouble)]
+
+
+@pytest.mark.parametrize("trouble", [Trouble.WRONG_CLOCK, Trouble.RESOLUTION])
+def test_trouble_that_hides_nothing_does_not_blind(record: Record, trouble: Trouble) -> None:
+    name = name_of(trouble)
+    assert name not in record.blind_after_s
+    assert record.healed[name].reconnects == 0
+    assert record.healed[name].dropped == {}
+
+
+def test_a_reset_connection_is_made_again_before_anybody_is_blind(record: Record) -> None:
+    name = name_of(Trouble.ABORT)
+    assert record.at_the_end[name].reconnects == 1
+    assert name not in record.blind_after_s
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_every_camera_is_live_again_after_its_trouble(record: Record, trouble: Trouble) -> None:
+    assert record.healed[name_of(trouble)].sight is Sight.LIVE
+    after = [frame for frame in record.of(trouble) if frame.captured_at > record.healed_at]
+    assert after
+
+
+def test_a_frozen_picture_is_not_sent_again_and_again(record: Record) -> None:
+    frozen = [f for f in record.of(Trouble.FREEZE) if record.troubled_at + 0.5 < f.captured_at < record.healed_at]
+    assert len(frozen) <= 1
+
+
+def test_the_camera_of_a_changed_resolution_reports_and_sends_the_new_one(record: Record) -> None:
+    during = [
+        frame
+        for frame in record.of(Trouble.RESOLUTION, Reason.MOTION)
+        if record.troubled_at + 2.0 < frame.captured_at < record.healed_at
+    ]
+    assert {(frame.width, frame.height) for frame in during} == {(240, 134)}
+    at_the_end = record.at_the_end[name_of(Trouble.RESOLUTION)]
+    assert (at_the_end.width, at_the_end.height) == (240, 134)
+
+
+def test_capture_times_never_come_from_a_cameras_clock(record: Record) -> None:
+    frames = record.of(Trouble.WRONG_CLOCK)
+    assert all(record.scene_began_at - 10 < frame.captured_at < time.time() for frame in frames)
+
+
+def test_broken_data_is_counted(record: Record) -> None:
+    assert record.healed[name_of(Trouble.GARBAGE)].dropped["undecodable"] > 0
+
+
+def test_probing_an_rtsp_camera_shows_what_it_is(staged: StagedCameras) -> None:
+    camera = Camera(campsite="pines", url=staged.url("calm"))
+    result = probe("calm", camera, 5.0)
+    staged.trouble("calm", Trouble.STALL)
+    silent = probe("calm", camera, 1.5)
+    staged.trouble("calm", Trouble.NONE)
+    assert (result.ok, result.codec, result.width, result.height, result.error) == (True, "h264", 320, 180, "")
+    assert result.fps == pytest.approx(10.0, rel=0.2)
+    assert result.snapshot_jpeg is not None
+    assert not silent.ok
+    assert silent.error == "opened, but no data for 2 s"
+
+
+def test_a_reader_that_is_too_slow_shows_what_is_and_not_what_was(staged: StagedCameras) -> None:
+    stop, gate, errors = Event(), MotionGate(Motion()), list[float]()
+    reader = CameraReader("calm", Camera(campsite="pines", url=staged.url("calm")), 2.0, stop, pytest.fail)
+    scene_began_at = time.time() - staged.elapsed_s("calm")
+    for number, shot in enumerate(reader.shots()):
+        time.sleep(0.45)  # more than twice as long as there is
+        boxes = gate.feed(shot.picture.small, shot.captured_at).boxes
+        visible = [seen.box for seen in truth(scene("calm"), shot.captured_at - scene_began_at) if seen.inside > 0.5]
+        if boxes and visible:
+            middle = (visible[0].left + visible[0].right) / 2
+            errors.append(min(abs((box[0] + box[2]) / 2 - middle) for box in boxes))
+        if number == 15:
+            break
+    assert reader.facts.behind > 0
+    assert len(errors) >= 5
+    assert sorted(errors)[len(errors) // 2] < 0.25  # the bear crosses the picture in six seconds

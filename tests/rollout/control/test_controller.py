@@ -1,0 +1,375 @@
+"""The controller, the watchdog and the database: authority is granted, renewed, lost and taken back, in the open."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+from sqlalchemy import select, update
+
+from bearwatch.watchdog_thread import keep_watch
+from core.clock import now_s
+from core.config_file import load_config
+from core.messages import CameraStatus, Sight
+from core.redis_client import connect
+from core.telemetry import Telemetry
+from db.ledger import verify
+from db.models import AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent, StoredLook
+from db.places import sync_places
+from db.session import Database
+from rollout.authority.authority import advising, authority
+from rollout.base.metrics import Measured
+from rollout.control.analysis import look
+from rollout.control.controller import Controller, Plan
+from rollout.control.controller_watchdog import watch
+from rollout.control.service import Outcome as Done
+from rollout.control.service import execute, perform
+from rollout.stages import commands as c
+from rollout.stages.event_store import everything, load
+from rollout.stages.gates import Outcome
+from rollout.stages.promotion import look_opens
+from rollout.stages.state import Phase, State
+from tests.support.rollout_plans import (
+    AUDITOR,
+    DAY_S,
+    DIGEST,
+    LEAD,
+    OPERATOR,
+    OWNER,
+    RANGER,
+    START,
+    add_people,
+    looked,
+    settings,
+)
+from tests.support.waiting import wait_for
+
+UPPER, LOWER = "upper-pines", "lower-pines"
+CAMERAS = ("upper-creek", "upper-trail", "lower-meadow")
+
+
+class Site:
+    """A site with a controller whose clock is set by hand."""
+
+    def __init__(self, folder: Path, database: Database, client: redis.Redis, start: float = START) -> None:
+        self.file = folder / "bearwatch.yaml"
+        self.file.write_text(yaml.safe_dump(settings().model_dump(mode="json", exclude_unset=True), sort_keys=False))
+        self.database = database
+        self.client = client
+        self.now = start
+        self.planted_at = 0.0
+        self.plan = Plan(self.file, load_config(self.file))
+        self.controller = Controller(self.plan, database, client)
+        with database.write() as session:
+            sync_places(session, self.plan.config)
+            add_people(session)
+
+    @property
+    def state(self) -> State:
+        """The state in the database."""
+        with self.database.read() as session:
+            return load(session)
+
+    def tick(self, seconds: float = 0.0) -> State:
+        """Let time pass, then one look of the controller, with a detector that reports."""
+        self.now += seconds
+        self.report()
+        return self.controller.tick(self.now)
+
+    def report(self) -> None:
+        """All processes are well, all cameras see, and planted bears are seen within the hour."""
+        if self.now - self.planted_at >= 3600:
+            self.planted_at = self.now
+            with self.database.write() as session:
+                session.add_all(
+                    CanaryRun(
+                        camera_id=name, planted_at=self.now, frames=3, background="painted", seen=True,
+                        seen_at=self.now, latency_s=1.0, peak_score=0.9, model=DIGEST,
+                    )
+                    for name in CAMERAS
+                )  # fmt: skip
+        telemetry = Telemetry(self.client)
+        for process in ("detector:test", "tracker:0", "ingest", "jobs"):
+            telemetry.beat(process, self.now, {"model": DIGEST})
+        telemetry.beat("machine:test", self.now, {"load": 0.2, "memory_used": 0.3, "disk_free": 0.8})
+        telemetry.report_cameras(
+            [CameraStatus(name, Sight.LIVE, "", self.now, self.now, 640, 360, 15.0, 5.0, 0, {}, {}) for name in CAMERAS]
+        )
+
+    def give(self, command: c.Command) -> Done:
+        """A command, with what holds read back."""
+        return perform(self.database, self.plan.road, command, self.now)
+
+    def mode(self, campsite: str = UPPER, camera: str | None = None) -> Mode:
+        """What holds."""
+        with self.database.read() as session:
+            return authority(session, campsite, self.now, camera)
+
+    def widen(self) -> Done:
+        """Two people approve, a third asks, and every gate passes."""
+        state = self.state
+        self.now = max(self.now, look_opens(self.plan.road, state))
+        self.tick()
+        for by in (LEAD, OWNER):
+            self.give(c.Approve(by=by))
+        gates = looked(self.plan.road, state)
+        return self.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))
+
+    def kinds(self) -> list[str]:
+        """What has happened, in order."""
+        with self.database.read() as session:
+            return [entry.kind for entry in everything(session)]
+
+
+@pytest.fixture
+def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -> Site:
+    """A site whose controller has looked once."""
+    there = Site(tmp_path, sqlite_database, redis_client)
+    there.tick()
+    return there
+
+
+@pytest.fixture
+def live(site: Site) -> Site:
+    """The first live stage runs at one campsite, and its authority is being renewed."""
+    assert site.widen().started
+    for _ in range(4):
+        site.tick(10)
+    assert site.mode() is Mode.ASSISTED
+    return site
+
+
+def test_the_road_begins_in_shadow_and_follows_the_model(site: Site) -> None:
+    assert site.kinds()[:3] == ["road_read", "stage_started", "model_replaced"]
+    assert (site.state.phase, site.state.model) == (Phase.SHADOW, DIGEST)
+    assert site.mode() is Mode.SHADOW
+
+
+def test_a_widening_grants_one_campsite_and_is_read_back(live: Site) -> None:
+    assert live.mode(LOWER) is Mode.SHADOW
+    assert "mode_confirmed" in live.kinds()[live.kinds().index("approved") :]
+    with live.database.read() as session:
+        assert advising(session, UPPER)
+        assert not advising(session, LOWER)
+
+
+def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(site: Site) -> None:
+    site.now = look_opens(site.plan.road, site.state)
+    for by in (LEAD, OWNER):
+        site.give(c.Approve(by=by))
+    with site.database.write() as session:
+        gates = look(session, site.plan.road, site.state, site.now).gates
+        done = execute(session, site.plan.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), site.now)
+    assert all(gate.outcome is not Outcome.PASSED for gate in gates)
+    assert done.held is not None
+    assert done.held.missing
+    assert (done.state.approvals, done.state.phase) == ((), Phase.SHADOW)
+
+
+def test_a_renewed_lease_lives_and_an_unrenewed_one_dies_in_two_minutes(live: Site) -> None:
+    for _ in range(30):
+        live.tick(10)
+    assert live.mode() is Mode.ASSISTED
+    live.now += 121
+    assert live.mode() is Mode.SHADOW
+
+
+def test_a_kill_takes_effect_with_its_commit_and_pages(live: Site) -> None:
+    live.give(c.Kill(by=AUDITOR, reason="smoke in the valley"))
+    assert live.mode() is Mode.SHADOW
+    with live.database.read() as session:
+        assert advising(session, UPPER), "rangers are told until one of them has taken over"
+        titles = list(session.scalars(select(Delivery.title).where(Delivery.alert_id.is_(None))))
+    assert titles == ["Take over the watch at upper-pines"]
+    live.give(c.WatchAck(by=RANGER))
+    with live.database.read() as session:
+        assert not advising(session, UPPER)
+
+
+def test_the_watchdog_notices_a_dead_controller_hands_over_and_escalates(live: Site) -> None:
+    live.now += 125
+    done = watch(live.database, live.plan.road, live.now)
+    assert done is not None
+    assert done.state.phase is Phase.HANDOVER
+    assert [latch.id for latch in done.state.latches] == ["controller"]
+    assert watch(live.database, live.plan.road, live.now) is None
+    live.now += 301
+    watch(live.database, live.plan.road, live.now)
+    assert live.state.handovers[0].to == "chin"
+    with live.database.read() as session:
+        assert len(list(session.scalars(select(Delivery.id)))) == 2
+
+
+def test_a_controller_that_comes_back_too_late_revives_nothing(live: Site) -> None:
+    live.tick(200)
+    assert live.state.phase is Phase.HANDOVER
+    assert "lease_missed" in live.kinds()
+
+
+def test_a_restart_two_days_late_ends_the_stage_and_says_how_late(live: Site) -> None:
+    deadline = live.state.deadline_at
+    assert deadline is not None
+    live.tick(deadline - live.now + 2 * DAY_S)
+    with live.database.read() as session:
+        late = [entry.event for entry in everything(session) if entry.kind == "expired"]
+    assert [event.late_s for event in late] == [pytest.approx(2 * DAY_S)]  # type: ignore[attr-defined]
+    assert live.state.phase is Phase.HANDOVER
+    assert "lease_missed" not in live.kinds()
+
+
+def test_a_lease_never_outlives_its_stage(live: Site) -> None:
+    deadline = live.state.deadline_at
+    assert deadline is not None
+    live.now = deadline - 45
+    with live.database.write() as session:
+        session.execute(update(AuthorityLease).values(expires_at=live.now + 100))
+    live.tick()
+    with live.database.read() as session:
+        assert session.get_one(AuthorityLease, UPPER).expires_at == deadline
+
+
+def test_another_model_ends_the_stage(live: Site) -> None:
+    Telemetry(live.client).beat("detector:test", live.now, {"model": "sha256:" + "cd" * 32})
+    live.controller.tick(live.now)
+    assert live.state.phase is Phase.HANDOVER
+    assert live.mode() is Mode.SHADOW
+
+
+def test_a_camera_that_goes_blind_loses_its_authority(live: Site) -> None:
+    for _ in range(13):
+        live.now += 10
+        live.report()
+        silent = CameraStatus("upper-trail", Sight.BLIND, "no content", live.now, START, 640, 360, 0, 0, 0, {}, {})
+        seeing = CameraStatus("upper-creek", Sight.LIVE, "", live.now, live.now, 640, 360, 15, 5, 0, {}, {})
+        Telemetry(live.client).report_cameras([silent, seeing])
+        live.controller.tick(live.now)
+    latches = [latch.id for latch in live.state.latches]
+    assert "camera_loss@camera:upper-trail" in latches
+    assert live.mode(camera="upper-trail") is Mode.SHADOW
+
+
+def test_a_lease_that_somebody_wrote_by_hand_is_found_and_ends_everything(live: Site) -> None:
+    with live.database.write() as session:
+        session.add(AuthorityLease(campsite_id=LOWER, mode=Mode.AUTOMATIC, granted_at=0, expires_at=live.now + 999))
+    live.tick(5)
+    assert "mode_differs" in live.kinds()
+    assert (live.mode(LOWER), live.mode(UPPER)) == (Mode.SHADOW, Mode.SHADOW)
+    assert "effective-mode" in [latch.id for latch in live.state.latches]
+
+
+def test_without_redis_nothing_is_renewed(live: Site, tmp_path: Path) -> None:
+    away = Controller(live.plan, live.database, connect(f"unix://{tmp_path}/nobody.sock"))
+    away.began_at = START
+    for _ in range(13):
+        live.now += 10
+        away.tick(live.now)
+    assert live.mode() is Mode.SHADOW
+    assert live.state.phase is Phase.HANDOVER
+
+
+def test_two_controllers_at_once_write_one_history(live: Site) -> None:
+    other = Controller(live.plan, live.database, live.client)
+    other.began_at = START
+    before = live.kinds()
+    for _ in range(6):
+        live.tick(5)
+        other.tick(live.now)
+    assert live.kinds() == before
+    assert live.mode() is Mode.ASSISTED
+
+
+def test_a_changed_configuration_is_read_and_a_broken_one_is_not(live: Site) -> None:
+    good = live.file.read_text()
+    live.file.write_text(good + "nonsense: 1\n")
+    live.tick(5)
+    assert "unknown key" in (live.plan.problem or "")
+    assert live.mode() is Mode.ASSISTED
+    changed = yaml.safe_load(good)
+    changed["rollout"]["metadata"] = {"name": "another road"}
+    live.file.write_text(yaml.safe_dump(changed, sort_keys=False))
+    live.tick(5)
+    assert (live.plan.problem, live.plan.road.name) == (None, "another road")
+    assert live.state.road == live.plan.road.digest
+    assert live.mode() is Mode.ASSISTED, "the running stage is on the new road too"
+
+
+def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
+    live.give(c.Kill(by=AUDITOR))
+    with live.database.read() as session:
+        assert verify(session).broken_at is None
+        recorded = session.scalars(
+            select(LedgerEntry.body).where(LedgerEntry.kind.like("rollout.%")).order_by(LedgerEntry.seq)
+        ).all()
+        assert [yaml.safe_load(body) for body in recorded] == [
+            yaml.safe_load(entry) for entry in session.scalars(select(RolloutEvent.body).order_by(RolloutEvent.seq))
+        ]
+
+
+def test_a_look_that_takes_long_delays_no_renewal(live: Site) -> None:
+    """Evidence that takes minutes is worked out beside the ticks, and its look is written down when it is done."""
+    may_end = threading.Event()
+
+    def slow(*_arguments: object, **_named: object) -> dict[str, Measured]:
+        may_end.wait(30)
+        return {}
+
+    looker = live.controller.looker
+    looker.measures = [slow]
+    assert looker.ask(live.plan.road, live.now)
+    for _ in range(15):
+        live.tick(20)
+        looker.ask(live.plan.road, live.now)
+    assert looker.busy
+    assert live.mode() is Mode.ASSISTED, "five minutes, and authority was renewed all along"
+    may_end.set()
+    looker.wait(30)
+    with live.database.read() as session:
+        (row,) = session.scalars(select(StoredLook))
+    assert (row.stage, row.at) == ("one-campsite-one-day", live.now - 300)
+
+
+def test_the_controllers_loop_looks_by_itself(
+    tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis
+) -> None:
+    site = Site(tmp_path, sqlite_database, redis_client, start=now_s())
+    site.report()
+    stop = threading.Event()
+    loop = threading.Thread(target=site.controller.run, args=(stop,))
+    loop.start()
+
+    def looks() -> int:
+        with site.database.read() as session:
+            return len(list(session.scalars(select(StoredLook.id))))
+
+    try:
+        wait_for(lambda: looks() == 1)
+    finally:
+        stop.set()
+        loop.join(20)
+    assert not loop.is_alive()
+
+
+def test_the_jobs_process_watches_over_the_controller(
+    tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage runs, its lease died a minute ago, and no controller is there."""
+    alone = Site(tmp_path, sqlite_database, redis_client, start=now_s() - 15 * DAY_S)
+    for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
+        alone.give(command)
+    alone.now = now_s() - 180
+    for by in (LEAD, OWNER):
+        alone.give(c.Approve(by=by))
+    gates = looked(alone.plan.road, alone.state)
+    assert alone.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",))).started
+    monkeypatch.setattr("bearwatch.watchdog_thread.LOOK_EVERY_S", 0.05)
+    stop = threading.Event()
+    address = str(sqlite_database.url)
+    watching = threading.Thread(target=keep_watch, args=(alone.file, alone.plan.config, address, stop))
+    watching.start()
+    wait_for(lambda: alone.state.phase is Phase.HANDOVER)
+    stop.set()
+    watching.join()
+    assert alone.kinds().count("lease_missed") == 1

@@ -1,0 +1,139 @@
+"""The ranger's page for tests: the real application on real servers, people who are logged in, and a clock to turn."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from core.config import Config
+from core.media import MediaStore
+from core.messages import CameraStatus, Sight
+from core.settings import Settings
+from core.telemetry import Telemetry
+from db.models import Alert, Role, User
+from db.session import Database
+from review_ui.app import create_app
+from review_ui.auth.accounts import Account, account_for, hash_password, open_session
+from review_ui.server import Server
+from tests.support.cast import open_encounter
+from tests.support.factories import T0
+
+PASSWORD = "correct-horse-battery"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@dataclass
+class Clock:
+    """A clock that stands until a test turns it."""
+
+    now: float = T0 + 60.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Stage:
+    """One application with its database, pictures and clock."""
+
+    app: FastAPI
+    database: Database
+    config: Config
+    media: MediaStore
+    clock: Clock
+
+    def person(self, name: str = "day-ranger", role: Role = Role.RANGER) -> TestClient:
+        """A browser in which this person is logged in; the account is made on first use."""
+        browser = self.stranger()
+        with self.database.write() as session:
+            user = session.scalar(select(User).where(User.name == name))
+            if user is None:
+                user = User(name=name, password_hash=_hash(), role=role, active=True, created_at=self.clock())
+                session.add(user)
+                session.flush()
+            browser.cookies.set("bearwatch", open_session(session, user, self.clock()).token)
+        return browser
+
+    def stranger(self) -> TestClient:
+        """A browser in which nobody is logged in."""
+        return TestClient(self.app, follow_redirects=False, headers=SAME_ORIGIN)
+
+    def alert(self, camera: str = "upper-creek", at: float = T0) -> int:
+        """The number of a new alert."""
+        encounter = open_encounter(self.database, self.config, self.media, camera, at)
+        with self.database.read() as session:
+            return session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
+
+    def account(self, name: str = "day-ranger") -> Account:
+        """A person as the routes see them, without a session."""
+        with self.database.read() as session:
+            return account_for(session.scalars(select(User).where(User.name == name)).one(), f"of {name}")
+
+    def user_id(self, name: str = "day-ranger") -> int:
+        """A person's number."""
+        with self.database.read() as session:
+            return session.scalars(select(User.id).where(User.name == name)).one()
+
+
+@contextmanager
+def stage(database: Database, config: Config, redis_url: str, data: Path) -> Iterator[Stage]:
+    """The application with its live hub running."""
+    clock = Clock()
+    settings = Settings(redis_url=redis_url, bearwatch_data=data)
+    app = create_app(settings, config, database, clock=clock)
+    with TestClient(app):
+        yield Stage(app, database, config, MediaStore(settings.media_dir), clock)
+
+
+@cache
+def _hash() -> str:
+    """argon2 is slow on purpose: once is enough for all tests."""
+    return hash_password(PASSWORD)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application on a real port; yields its address."""
+    server = Server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield server.address
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def report(telemetry: Telemetry, camera: str, now: float, sight: Sight = Sight.LIVE, age_s: float = 0.4) -> None:
+    """What a camera's reader says about it."""
+    telemetry.report_cameras(
+        [
+            CameraStatus(
+                camera=camera,
+                sight=sight,
+                detail="" if sight is Sight.LIVE else "cannot be opened: connection refused",
+                reported_at=now,
+                content_at=now - age_s,
+                width=640,
+                height=360,
+                source_fps=15.0,
+                analysed_fps=5.0,
+                reconnects=0,
+                sent={},
+                dropped={},
+            )
+        ]
+    )
