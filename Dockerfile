@@ -4,6 +4,8 @@ FROM docker.io/library/python:3.11-slim-bookworm
 
 ARG SET=site
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# Nothing but what the configuration names is called: ONNX Runtime would report its use to its maker.
+ENV ORT_DISABLE_TELEMETRY=1
 
 RUN useradd --system --uid 10001 --create-home bearwatch \
     && mkdir -p /data/media && chown -R bearwatch /data

@@ -14,8 +14,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# Without this before its first import, ONNX Runtime reports its use to its maker and keeps a number of this machine in
+# the home directory. No other file imports it: tests/unit/test_telemetry_off.py.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from detector.bundle import WEIGHTS, ModelBundle
