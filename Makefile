@@ -25,6 +25,7 @@ site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, faster statis
 # Three at once also on two cores: a third of the time tests wait for servers and browsers.
 test: $(VENV)/.dev ## set up, then pass the whole test suite
 	@scripts/ensure-chromium
+	@scripts/ensure-strace
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules

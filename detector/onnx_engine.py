@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Without this before its first import, ONNX Runtime reports its use to its maker and keeps a number of this machine in
-# the home directory. No other file imports it: tests/unit/test_telemetry_off.py.
+# the home directory. No other file imports it: tests/detector/engines/test_telemetry_off.py.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
