@@ -1,8 +1,9 @@
 """Planted clips: every so often a known bear walks through every camera's path, and somebody had better see it.
 
-The bear is the staged cameras' own, drawn over the camera's last picture, so that it meets the light and the weather
-that the model meets. Its frames ride the real stream to the real detector and the tracker's real rule, under a camera
-name that nothing but the tracker's canary knows: they raise no alert, reach nobody and are no evidence.
+The bear is a set of pictures (:mod:`bearwatch.sprites`), laid over the camera's last picture, so that it meets the
+light and the weather that the model meets. Its frames ride the real stream to the real detector and the tracker's real
+rule, under a camera name that nothing but the tracker's canary knows: they raise no alert, reach nobody and are no
+evidence.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import redis
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bearwatch.sprites import ASPECT, Light, Picture, bear, meadow, pad_px
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
@@ -34,32 +34,21 @@ from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
 from detector.light import is_infrared
 from rollout.authority.authority import effective_mode
-from rollout.breakers.gate_metrics import JUDGED_AFTER_S
-from simulation.cameras.painting.cutout import STEPS, Figure, figure
-from simulation.cameras.painting.landscape import by_day, paint_place
-from simulation.cameras.scene import Light
-from simulation.cameras.subjects import SUBJECTS
+from rollout.breakers.gate_metrics import CLIP_EVERY_S, CLIP_LOOK_S, JUDGED_AFTER_S
 
 log = logging.getLogger(__name__)
 
-EVERY_S: Final = 3600.0
-"""Where nothing is live. Live cameras are tried as often as the road says (``sight: clips_every``)."""
-LOOK_EVERY_S: Final = 15.0
 AT_ONCE: Final = 8
 """Cameras planted together: some four hundred in a quarter of an hour. With more live ones each waits longer."""
 FRAMES: Final = 12
 FPS: Final = 5.0
 FRESH_BACKGROUND_S: Final = 2 * 3600.0
-KIND: Final = "bear"
 HEIGHT: Final = 0.36
 """The bear's share of the picture's height: near, so that a model that misses it is broken and not unlucky."""
 ROW: Final = 0.82
 """Where its feet are, 0-1 from the top."""
 FROM_X, TO_X = 0.30, 0.70
 JPEG_QUALITY: Final = 85
-
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) BGR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,7 @@ class Clip:
 def draw(camera: str, behind: Picture | None, width: int, height: int) -> Clip:
     """Draw the clip over ``behind``, or over a painted place of ``width`` by ``height`` where there is no picture."""
     painted = behind is None
-    ground = _painted(width, height) if behind is None else behind
+    ground = meadow(width, height) if behind is None else behind
     light: Light = "infrared" if is_infrared(ground) else "day"
     drawn = [_with_bear(ground, light, step) for step in range(FRAMES)]
     return Clip(camera, tuple(p for p, _box in drawn), tuple(b for _p, b in drawn), "painted" if painted else "camera")
@@ -103,7 +92,7 @@ def frame_of(clip: Clip, step: int, at: float) -> Frame:
 
 
 def due_cameras(
-    session: Session, config: Config, now: float, live_every_s: float = EVERY_S, limit: int = AT_ONCE
+    session: Session, config: Config, now: float, live_every_s: float = CLIP_EVERY_S, limit: int = AT_ONCE
 ) -> list[str]:
     """Cameras on whose path a clip is due.
 
@@ -114,7 +103,7 @@ def due_cameras(
     runs: dict[str, list[tuple[float, bool | None]]] = {}
     rows = session.execute(
         select(CanaryRun.camera_id, CanaryRun.planted_at, CanaryRun.seen)
-        .where(CanaryRun.planted_at > now - EVERY_S)
+        .where(CanaryRun.planted_at > now - CLIP_EVERY_S)
         .order_by(CanaryRun.planted_at)
     ).all()
     for camera, at, seen in rows:
@@ -126,8 +115,8 @@ def due_cameras(
     }
     cameras = config.enabled_cameras()
     doubtful = [name for name in sorted(cameras) if _doubtful(runs.get(name, []))]
-    last = {name: runs[name][-1][0] if name in runs else now - EVERY_S for name in cameras}
-    every = {name: live_every_s if camera.campsite in live else EVERY_S for name, camera in cameras.items()}
+    last = {name: runs[name][-1][0] if name in runs else now - CLIP_EVERY_S for name in cameras}
+    every = {name: live_every_s if camera.campsite in live else CLIP_EVERY_S for name, camera in cameras.items()}
     due = sorted((at, name) for name, at in last.items() if now - at >= every[name] and name not in doubtful)
     return [*doubtful, *(name for _at, name in due)][:limit]
 
@@ -157,7 +146,7 @@ class Planter:
         client: redis.Redis,
         media: MediaStore,
         fps: float = FPS,
-        live_every_s: Callable[[], float] = lambda: EVERY_S,
+        live_every_s: Callable[[], float] = lambda: CLIP_EVERY_S,
     ) -> None:
         self._config = config
         self._live_every_s = live_every_s
@@ -165,11 +154,11 @@ class Planter:
         self._database = database
         self._media = media
         self._roads = {shard: FrameRoad(client, shard) for shard in config.shards()}
-        self._lease = Lease(client, "canary", 4 * LOOK_EVERY_S)
+        self._lease = Lease(client, "canary", 4 * CLIP_LOOK_S)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Without the servers it waits; that nothing is planted is noticed elsewhere."""
-        while not stop.wait(LOOK_EVERY_S):
+        while not stop.wait(CLIP_LOOK_S):
             try:
                 if self._lease.hold():
                     self.round(stop)
@@ -225,35 +214,19 @@ class Planter:
         return None if picture is None else np.asarray(picture, np.uint8)
 
 
-@lru_cache(maxsize=4)
-def _painted(width: int, height: int) -> Picture:
-    return by_day(paint_place("meadow", width // 2 * 2, height // 2 * 2, 11))
-
-
 def _with_bear(ground: Picture, light: Light, step: int) -> tuple[Picture, Box]:
-    rows, columns = ground.shape[0] // 2 * 2, ground.shape[1] // 2 * 2
-    planes = np.asarray(cv2.cvtColor(np.ascontiguousarray(ground[:rows, :columns]), cv2.COLOR_BGR2YUV_I420), np.uint8)
+    """The picture with the bear at a moment of its walk, and the bear's box (0-1)."""
+    rows, columns = ground.shape[:2]
     tall_px = max(16, round(HEIGHT * rows))
-    look = figure(KIND, tall_px, True, step % STEPS, light)
-    wide = SUBJECTS[KIND].aspect * tall_px / columns
+    wide = ASPECT * tall_px / columns
     centre = FROM_X + (TO_X - FROM_X) * step / (FRAMES - 1)
     left, top = round((centre - wide / 2) * columns), round(ROW * rows) - tall_px
-    _lay(planes, look, left - look.pad_px, top - look.pad_px, rows, columns)
     box = (max(0.0, centre - wide / 2), top / rows, min(1.0, centre + wide / 2), ROW)
-    return np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8), box
-
-
-def _lay(planes: npt.NDArray[np.uint8], look: Figure, left: int, top: int, rows: int, columns: int) -> None:
-    """Lay a figure on an I420 picture. It stays inside: nearer and larger than the picture, nothing is planted."""
-    left, top = left // 2 * 2, max(0, top // 2 * 2)
-    high, wide = look.alpha.shape[0] // 2 * 2, look.alpha.shape[1] // 2 * 2
-    high, wide = min(high, rows - top), min(wide, columns - left)
-    _blend(planes[top : top + high, left : left + wide], look.luma[:high, :wide], look.alpha[:high, :wide])
-    halves = planes[rows:].reshape(2, rows // 2, columns // 2)
-    for plane, chroma in zip(halves, look.chroma, strict=True):
-        part = plane[top // 2 : (top + high) // 2, left // 2 : (left + wide) // 2]
-        _blend(part, chroma[: high // 2, : wide // 2], look.alpha_half[: high // 2, : wide // 2])
-
-
-def _blend(target: npt.NDArray[np.uint8], paint: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32]) -> None:
-    target[:] = np.clip(target + (paint - target) * alpha + 0.5, 0, 255).astype(np.uint8)
+    sprite, pad = bear(light, step, tall_px), pad_px(tall_px)
+    row, column = max(0, top - pad), max(0, left - pad)
+    # It stays inside: what would reach over an edge is cut off.
+    sprite = sprite[row - (top - pad) : rows - (top - pad), column - (left - pad) : columns - (left - pad)]
+    picture = ground.copy()
+    under = picture[row : row + sprite.shape[0], column : column + sprite.shape[1]]
+    under[:] = np.clip(under * (1 - sprite[..., 3:]) + sprite[..., :3] + 0.5, 0, 255).astype(np.uint8)
+    return picture, box

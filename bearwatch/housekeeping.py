@@ -11,11 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
-from core.config import Config, Retention
+from core.config import Retention
 from core.config_file import load_config
 from core.media import MediaStore
 from core.redis_client import connect
-from core.settings import Settings, settings
+from core.settings import settings
 from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
 from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
@@ -31,7 +31,7 @@ from rollout.evidence.audits.contact_sheets import day_to_draw
 from rollout.evidence.weekly_watches import draw_week
 from rollout.reports.archive import Archive
 from rollout.reports.nightly import write_finished
-from rollout.stages.spec_file import load_road
+from rollout.stages.spec_file import Configured, load_configured
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ AUDITS_EVERY_S = 3600
 def sweep_outbox() -> int:
     """Page about alerts that nobody looks at, and try every delivery that is due; returns how many were sent."""
     current = settings()
-    outward = outward_of(current, load_config(current.bearwatch_config))
+    outward = outward_of(load_configured(current.bearwatch_config))
     database = Database(current.database)
     try:
         with database.write() as session:
@@ -60,9 +60,9 @@ def sweep_outbox() -> int:
         database.close()
 
 
-def outward_of(current: Settings, config: Config) -> Outward:
+def outward_of(configured: Configured) -> Outward:
     """Whom the configuration and the road's roster name."""
-    road = load_road(current.bearwatch_config, config)
+    config, road = configured
     return Outward.of(config, (contact for keeper in road.roster for contact in keeper.contacts))
 
 
@@ -90,9 +90,9 @@ def draw_audits_until(session: Session, retention: Retention, now: float) -> int
 def remind_of_drills() -> int:
     """Page about campsites whose manual-watch drill is overdue; returns how many there are."""
     current = settings()
-    config = load_config(current.bearwatch_config)
-    road = load_road(current.bearwatch_config, config)
-    targets = outward_of(current, config).staff
+    configured = load_configured(current.bearwatch_config)
+    config, road = configured
+    targets = outward_of(configured).staff
     every_s = road.defaults.manual_watch.rehearse_every.nominal_s
     database = Database(current.database)
     try:
@@ -115,16 +115,17 @@ def draw_watch_hours() -> int:
 def write_reports() -> int:
     """Write the daily reports of the day that is over, where there is none yet; returns how many were written."""
     current = settings()
-    config = load_config(current.bearwatch_config)
+    configured = load_configured(current.bearwatch_config)
+    config, road = configured
     database, client, now = Database(current.database), connect(current.redis), now_s()
     try:
         return write_finished(
             database,
             config,
-            load_road(current.bearwatch_config, config),
+            road,
             Archive(current.bearwatch_data / "reports"),
             listen(client, config, now),
-            outward_of(current, config).staff,
+            outward_of(configured).staff,
             now,
         )
     finally:

@@ -41,7 +41,7 @@ def prepare_database(settings: Settings, config: Config, staged: bool = False) -
         with database.write() as session:
             sync_places(session, config)
         given = settings.bearwatch_admin_password
-        made = ensure_first_account(database, given.get_secret_value() if given else None, False if staged else None)
+        made = ensure_first_account(database, given.get_secret_value() if given else None, staged)
         return Account(*made) if made and given is None else None
     finally:
         database.close()

@@ -33,7 +33,7 @@ from db.models import (
     Watch,
 )
 from db.session import Database
-from rollout.evidence.assessment import assess
+from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.audits import draw_day
 from rollout.evidence.seals import digest_of_sighting
 
@@ -151,7 +151,8 @@ def main() -> None:
         sites = [f"site-{number}" for number in range(CAMPSITES)]
         begin, cpu = time.perf_counter(), time.process_time()
         with database.read() as session:
-            measured = assess(session, sites, START, MODEL, now)
+            scope = AssessmentScope(campsites=sites, since=START, until=now, model=MODEL, handovers={})
+            measured = assess(session, scope)
         took, cpu = time.perf_counter() - begin, time.process_time() - cpu
         database.close()
     recall = measured["recall_blind"]

@@ -19,7 +19,6 @@ import yaml
 from bearwatch.embedded import EmbeddedRedis
 from bench.tables import percentile, show
 from core.config import Config
-from core.config_file import load_config
 from core.messages import CameraStatus, Sight
 from core.redis_client import connect
 from core.telemetry import Telemetry
@@ -30,15 +29,14 @@ from db.session import Database
 from rollout.authority.authority import authority
 from rollout.authority.freshness import Sighted, note
 from rollout.authority.leases import write_leases
-from rollout.control.controller import SETTLE_IN_SHADOW_S, Controller, Plan
+from rollout.control.controller import SETTLE_IN_SHADOW_S, Controller
 from rollout.control.service import perform
 from rollout.stages import commands as c
-from rollout.stages.decide import decide
 from rollout.stages.event_store import append, load
-from rollout.stages.events import Event
-from rollout.stages.evolve import evolve
 from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
+from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import look_opens
 from rollout.stages.state import State
 
@@ -70,20 +68,22 @@ class Year:
     """A year on the road, decided by the real code: widened to everywhere, and every day some cameras go blind."""
 
     def __init__(self, road: Road) -> None:
-        self.road, self.now, self.state = road, START, State()
-        self.events: list[Event] = []
+        self.rollout, self.now = InMemoryRollout(road), START
+
+    @property
+    def state(self) -> State:
+        return self.rollout.state
 
     def give(self, command: c.Command) -> None:
-        for event in decide(self.road, self.state, command, self.now):
-            self.state = evolve(self.state, event)
-            self.events.append(event)
+        self.rollout.give(command, self.now)
 
     def widen(self) -> None:
-        self.now = max(self.now, look_opens(self.road, self.state))
+        self.now = max(self.now, look_opens(self.rollout.road, self.state))
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
         gates = tuple(
-            GateResult(str(gate), gate.metric, Outcome.PASSED) for gate in self.road.stages[self.state.stage].gates
+            GateResult(str(gate), gate.metric, Outcome.PASSED)
+            for gate in self.rollout.road.stages[self.state.stage].gates
         )
         self.give(c.Widen(by=RANGER, gates=gates, able=("rosa",)))
 
@@ -95,7 +95,7 @@ class Year:
             for trip in range(TRIPS_A_DAY):
                 self.now += 86400 / TRIPS_A_DAY
                 self.blink(sites[(day * TRIPS_A_DAY + trip) % len(sites)].campsite)
-            if self.state.deadline_at is not None and self.now >= look_opens(self.road, self.state):
+            if self.state.deadline_at is not None and self.now >= look_opens(self.rollout.road, self.state):
                 self.widen()
             self.give(c.Tick())
 
@@ -122,7 +122,7 @@ def report(client: redis.Redis, config: Config, now: float) -> None:
     )
 
 
-def ticks(folder: Path, database: Database, plan: Plan, days: int, count: int = 20) -> list[dict[str, Any]]:
+def ticks(folder: Path, database: Database, plan: PlanWatcher, days: int, count: int = 20) -> list[dict[str, Any]]:
     """A controller that starts after the year, and then works."""
     year = Year(plan.road)
     year.give(c.RoadChanged())
@@ -132,7 +132,7 @@ def ticks(folder: Path, database: Database, plan: Plan, days: int, count: int = 
         sync_places(session, plan.config)
         for each in (LEAD, OWNER, RANGER):
             session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
-        append(session, State(), year.events, [event.by for event in year.events])
+        append(session, State(), year.rollout.history, [event.by for event in year.rollout.history])
         write_leases(session, year.state, year.now, plan.road.lease_ttl_s, plan.road.defaults.sight)
         seen = Sighted(year.now + 600.0, START)  # the tracker would renew it: the ticks are all before that
         note(session, dict.fromkeys(plan.config.cameras, seen))
@@ -151,7 +151,7 @@ def ticks(folder: Path, database: Database, plan: Plan, days: int, count: int = 
             cpu.append(time.thread_time() - worked)
         fresh.close()
         client.close()
-    first = f"first tick: replay of {len(year.events)} events"
+    first = f"first tick: replay of {len(year.rollout.history)} events"
     return [
         {"what": first, "p50 s": took[0], "p99 s": took[0], "p50 cpu s": cpu[0]},
         {
@@ -234,7 +234,7 @@ def main() -> int:
         folder = Path(name)
         file = folder / "bearwatch.yaml"
         file.write_text(yaml.safe_dump(configuration(arguments.cameras), sort_keys=False))
-        plan = Plan(file, load_config(file))
+        plan = PlanWatcher.load(file)
         database = Database(f"sqlite:///{folder / 'road.sqlite3'}")
         upgrade(database)
         rows = ticks(folder, database, plan, arguments.days)

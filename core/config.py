@@ -6,11 +6,13 @@ The models are strict: an unknown key is an error. :mod:`core.config_file` reads
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 DEFAULT_MODEL = "shipped"
 """What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``shipped``."""
@@ -143,17 +145,29 @@ class Detector(Strict):
     fresh_s: float = Field(default=1.0, gt=0.0, le=60.0, description="when overloaded, older frames give way")
 
 
-ROAD_KEYS = (
-    "metadata", "model", "scopes", "defaults", "approvals", "gate_sets", "stages", "breakers", "roster",
-)  # fmt: skip
-"""The keys of `rollout:` that describe the road; they may stand in a file of their own."""
+PLAN_KEYS: Mapping[str, str] = {
+    "metadata": "name, author, time zone",
+    "model": "which model the evidence is about",
+    "scopes": "named parts of the site",
+    "defaults": "what holds for every stage",
+    "approvals": "who must agree to what",
+    "gate_sets": "gates that several stages share",
+    "stages": "the road, in order; unset: the shipped one",
+    "breakers": "circuit breakers",
+    "roster": "who takes over the watch; without it nothing goes live",
+}
+"""The keys of `rollout:` that describe the road, with their meaning; they may stand in a file of their own."""
 
 
 class Rollout(Strict):
     """The road from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
 
-    What the road's own keys mean is known to :mod:`rollout.stages.spec`, which checks them; here they are only carried.
+    The road's own keys (:data:`PLAN_KEYS`) are carried as they are written: what they mean is known to
+    :mod:`rollout.stages.spec`, which checks them.
     """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, object]
 
     mode: Literal["shadow"] = Field(
         default="shadow",
@@ -185,20 +199,19 @@ class Rollout(Strict):
     )
     undo_s: float = Field(default=10.0, ge=0.0, le=300.0, description="a 'not a bear' takes effect after this")
     file: str | None = Field(default=None, description="a file of its own with the keys below, beside this one")
-    metadata: Any = Field(default=None, description="name, author, time zone")
-    model: Any = Field(default=None, description="which model the evidence is about")
-    scopes: Any = Field(default=None, description="named parts of the site")
-    defaults: Any = Field(default=None, description="what holds for every stage")
-    approvals: Any = Field(default=None, description="who must agree to what")
-    gate_sets: Any = Field(default=None, description="gates that several stages share")
-    stages: Any = Field(default=None, description="the road, in order; unset: the shipped one")
-    breakers: Any = Field(default=None, description="circuit breakers")
-    roster: Any = Field(default=None, description="who takes over the watch; without it nothing goes live")
+
+    @model_validator(mode="after")
+    def _only_known_keys(self) -> Rollout:
+        unknown = [name for name in self.plan if name not in PLAN_KEYS]
+        if unknown:
+            wrong = [InitErrorDetails(type="extra_forbidden", loc=(key,), input=self.plan[key]) for key in unknown]
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        return self
 
     @property
-    def road(self) -> dict[str, Any]:
-        """The road's keys that are written here."""
-        return {name: getattr(self, name) for name in ROAD_KEYS if name in self.model_fields_set}
+    def plan(self) -> Mapping[str, object]:
+        """The road's keys that are written here, not checked yet."""
+        return self.__pydantic_extra__
 
 
 class Costs(Strict):

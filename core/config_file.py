@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from core.config import Config, UnknownPlaces
+from core.config import PLAN_KEYS, Config, Rollout, UnknownPlaces
 
 KeyPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -40,6 +40,36 @@ class ConfigError(Exception):
         self.problems = problems
 
 
+class Document:
+    """A YAML file, parsed once: plain values, and the line of every key for whoever finds something wrong with them."""
+
+    def __init__(self, file: str, environment: Mapping[str, str], tree: Any, lines: Mapping[KeyPath, int]) -> None:
+        self.file = file
+        self.environment = environment
+        """What ``${NAME}`` was replaced from; another file that this one names is read with the same."""
+        self.tree = tree
+        self._lines = dict(lines)
+
+    def line(self, path: KeyPath) -> int:
+        """The line (from 1) of the nearest key that exists."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """A mistake at a key."""
+        return Problem(self.file, self.line(path), dotted(path), message)
+
+    def moved(self, moves: Iterable[tuple[KeyPath, KeyPath]]) -> Document:
+        """The same where what stood at the first path of each pair is found at the second one too."""
+        found = dict(self._lines)
+        for old, new in moves:
+            found[new] = self.line(old)
+            depth = len(old)
+            found |= {(*new, *path[depth:]): line for path, line in self._lines.items() if path[:depth] == old}
+        return Document(self.file, self.environment, self.tree, found)
+
+
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Read and check a configuration file.
 
@@ -49,35 +79,50 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
 
     Raises :class:`ConfigError` with every problem found in the first step that fails.
     """
+    return config_from(read_document(path, environment))
+
+
+def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
+    """As :func:`load_config`, for text that is already at hand."""
+    return config_from(parse_document(text, file, environment))
+
+
+def read_document(path: Path, environment: Mapping[str, str] | None = None) -> Document:
+    """The first two steps of :func:`load_config`; ``environment`` None: the process's own."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError([Problem(str(path), 1, "file", "not found; write one with `bearwatch init`")]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(str(path), 1, "file", f"cannot be read: {error}")]) from error
-    return parse_config(text, str(path), os.environ if environment is None else environment)
+    return parse_document(text, str(path), os.environ if environment is None else environment)
 
 
-def parse_config(text: str, file: str, environment: Mapping[str, str]) -> Config:
-    """As :func:`load_config`, for text that is already at hand."""
-    reader = Reader(file, environment)
+def parse_document(text: str, file: str, environment: Mapping[str, str]) -> Document:
+    """As :func:`read_document`, for text that is already at hand."""
+    reader = _Reader(file, environment)
     tree = reader.read(text)
     if reader.problems:
         raise ConfigError(reader.problems)
+    return Document(file, environment, tree, reader.lines)
+
+
+def config_from(document: Document) -> Config:
+    """The last step of :func:`load_config`."""
     try:
-        return Config.model_validate(tree)
+        return Config.model_validate(document.tree)
     except ValidationError as error:
-        raise ConfigError(explain(error, reader, Config)) from error
+        raise ConfigError(explain(error, document, Config)) from error
 
 
-class Reader:
+class _Reader:
     """Turns YAML nodes into plain values while noting lines and problems."""
 
     def __init__(self, file: str, environment: Mapping[str, str]) -> None:
-        self.file = file
         self.environment = environment
         self.lines: dict[KeyPath, int] = {(): 1}
         self.problems: list[Problem] = []
+        self._file = file
 
     def read(self, text: str) -> Any:
         try:
@@ -93,13 +138,7 @@ class Reader:
         return self._value(root, ())
 
     def note(self, path: KeyPath, message: str, line: int | None = None) -> None:
-        self.problems.append(Problem(self.file, line or self.line(path), dotted(path), message))
-
-    def line(self, path: KeyPath) -> int:
-        """The line of the nearest key that exists."""
-        while path not in self.lines:
-            path = path[:-1]
-        return self.lines[path]
+        self.problems.append(Problem(self._file, line or self.lines[path], dotted(path), message))
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -144,17 +183,16 @@ def dotted(path: KeyPath) -> str:
     return text or "file"
 
 
-def explain(error: ValidationError, reader: Reader, model: type[BaseModel], prefix: KeyPath = ()) -> list[Problem]:
+def explain(error: ValidationError, document: Document, model: type[BaseModel], prefix: KeyPath = ()) -> list[Problem]:
     """What pydantic found, as problems with lines; ``model`` was read at ``prefix``."""
     problems = []
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, UnknownPlaces):
-            problems += [Problem(reader.file, reader.line(p.key), dotted(p.key), p.message) for p in cause.problems]
+            problems += [document.problem(each.key, each.message) for each in cause.problems]
             continue
         inner = tuple(part for part in detail["loc"] if part != "[key]")
-        path = (*prefix, *inner)
-        problems.append(Problem(reader.file, reader.line(path), dotted(path), _expected(detail, model, inner)))
+        problems.append(document.problem((*prefix, *inner), _expected(detail, model, inner)))
     return sorted(problems, key=lambda problem: problem.line)
 
 
@@ -180,7 +218,8 @@ def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
         fields = getattr(model, "model_fields", {})
         if part in fields:
             model = _section(fields[part].annotation)
-    return sorted(getattr(model, "model_fields", {}))
+    carried = PLAN_KEYS if model is Rollout else ()
+    return sorted([*getattr(model, "model_fields", {}), *carried])
 
 
 def _section(annotation: Any) -> Any:

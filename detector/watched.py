@@ -9,7 +9,8 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from core.messages import FrameScores, Reason
-from rollout.authority.freshness import Sighted, known, least_within_s, note
+from rollout.authority.freshness import Sighted, known, note
+from rollout.base.keepalive import least_within_s
 
 SHORTEST_S = 30.0
 """A picture handled later than this (or than two keepalives, if that is longer) proves nothing about now, and a pause

@@ -15,7 +15,19 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from bearwatch.cli import COMMANDS
-from core.config import Camera, Campsite, Config, Costs, Detector, Motion, Outside, Region, Retention, Rollout
+from core.config import (
+    PLAN_KEYS,
+    Camera,
+    Campsite,
+    Config,
+    Costs,
+    Detector,
+    Motion,
+    Outside,
+    Region,
+    Retention,
+    Rollout,
+)
 from core.settings import Settings
 from db.models import Role
 from review_ui.app import MODULES
@@ -134,6 +146,8 @@ def _configuration() -> Iterator[str]:
     for section, model in SECTIONS.items():
         for name, field in model.model_fields.items():
             yield _row(f"{section}.{name}", field)
+        if model is Rollout:
+            yield from (f"| `{section}.{name}` | {meaning} | `None` |" for name, meaning in PLAN_KEYS.items())
     for name, field in Config.model_fields.items():
         if name not in {section.split(".")[0] for section in SECTIONS}:
             yield _row(name, field)

@@ -39,7 +39,6 @@ from review_ui.labels import page as labels_page
 from review_ui.ledger import page as ledger_page
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
-from review_ui.live.plan_book import RoadBook
 from review_ui.models import page as models_page
 from review_ui.models import try_photo
 from review_ui.monitoring import prometheus
@@ -64,6 +63,7 @@ from review_ui.watch.periodic_tasks import keep_going
 from review_ui.web import media_files
 from review_ui.web.errors import install_error_pages
 from review_ui.web.request_guards import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
+from rollout.stages.plan_watcher import PlanWatcher
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 MODULES: Final = (
@@ -187,6 +187,6 @@ def _site(
         pages=Pages(clock),
         clock=clock,
         openid=OpenId(settings, clock),
-        road=RoadBook(settings.bearwatch_config, config),
+        road=PlanWatcher.over(settings.bearwatch_config, config),
         secrets=SecretBox.of(settings),
     )

@@ -25,8 +25,8 @@ from review_ui.auth.tokens import bearer_of, token_account
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.live.latencies import Latencies
-from review_ui.live.plan_book import RoadBook
 from review_ui.rendering.pages import Pages
+from rollout.stages.plan_watcher import PlanWatcher
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Site:
     pages: Pages
     clock: Callable[[], float]
     openid: OpenId
-    road: RoadBook
+    road: PlanWatcher
     secrets: SecretBox
     presence: Presence = field(default_factory=Presence)
     latencies: Latencies = field(default_factory=Latencies)

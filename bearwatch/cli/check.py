@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from core.clock import now_s
 from core.config import Camera, Config, without_credentials
-from core.config_file import ConfigError, Problem, load_config
+from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
 from core.settings import settings
+from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
 
@@ -39,8 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not, 2 when the file is not."""
     try:
-        config = load_config(arguments.config)
-        _check_road(arguments.config, config)
+        document = read_document(arguments.config)
+        config = config_from(document)
+        _check_road(document, config)
     except ConfigError as error:
         if arguments.json:
             print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": [],
@@ -60,13 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _probe_all(config: Config, timeout_s: float, snapshots: Path) -> list[dict[str, Any]]:
     """Open all cameras, several at a time, with a progress bar on standard error."""
-    from ingest.probe import ProbeResult, probe
-
     streams = dict(_streams(config))
     with Progress(console=Console(stderr=True), transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         task = progress.add_task("opening cameras", total=len(streams))
 
-        def look(item: tuple[str, Any]) -> ProbeResult:
+        def look(item: tuple[str, Camera]) -> ProbeResult:
             result = probe(item[0], item[1], timeout_s)
             progress.advance(task)
             return result
@@ -82,7 +83,7 @@ def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
             yield f"{name}-record", camera.model_copy(update={"url": camera.record_url})
 
 
-def _camera(result: Any, snapshots: Path) -> dict[str, Any]:
+def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
     snapshot = None
     if result.snapshot_jpeg:
         snapshots.mkdir(parents=True, exist_ok=True)
@@ -100,30 +101,33 @@ def _camera(result: Any, snapshots: Path) -> dict[str, Any]:
     }
 
 
-def _check_road(file: Path, config: Config) -> None:
+def _check_road(document: Document, config: Config) -> None:
     """The road too, where its rules are installed: a small box with cameras has no database, and walks no road."""
     if find_spec("sqlalchemy") is None:
         return
-    from rollout.stages.spec_file import load_road
+    from rollout.stages.spec_file import road_in
 
-    load_road(file, config)
-    _check_addresses(file, config)
+    road_in(document, config)
+    _check_addresses(document, config)
 
 
-def _check_addresses(file: Path, config: Config) -> None:
+def _check_addresses(document: Document, config: Config) -> None:
     """Every address that is to be told something, as it is written: nothing is sent."""
     from rollout.alerting.channels import address_problem
 
-    lists = {f"rollout.{key}": getattr(config.rollout, key) for key in ("notify", "rangers", "staff")}
-    lists |= {f"campsites.{name}.notify": site.notify for name, site in config.campsites.items()}
-    lines = file.read_text(encoding="utf-8").splitlines()
+    rollout = config.rollout
+    lists: dict[KeyPath, list[str]] = {
+        ("rollout", "notify"): rollout.notify,
+        ("rollout", "rangers"): rollout.rangers,
+        ("rollout", "staff"): rollout.staff,
+        **{("campsites", name, "notify"): site.notify for name, site in config.campsites.items()},
+    }
     problems = []
     for key, targets in lists.items():
-        for target in targets:
+        for index, target in enumerate(targets):
             wrong = address_problem(target)
             if wrong:
-                line = next((number for number, text in enumerate(lines, 1) if target in text), 1)
-                problems.append(Problem(str(file), line, key, f"{without_credentials(target)}: {wrong}"))
+                problems.append(document.problem((*key, index), f"{without_credentials(target)}: {wrong}"))
     if problems:
         raise ConfigError(problems)
 
@@ -132,7 +136,6 @@ def _call_outside(config: Config) -> dict[str, Any] | None:
     """Call the service that misses a lost site, once, as if all were well; None where there is none to call."""
     if config.outside.ping_url is None or find_spec("sqlalchemy") is None:
         return None
-    from core.clock import now_s
     from rollout.control.heartbeat import NotHeard, call, host
 
     try:
@@ -151,7 +154,7 @@ def _print_outside(outside: dict[str, Any] | None) -> None:
         print(f"Cannot be called now: {outside['error']}.", file=sys.stderr)
 
 
-def _problem(problem: Any) -> dict[str, Any]:
+def _problem(problem: Problem) -> dict[str, Any]:
     return {"file": problem.file, "line": problem.line, "key": problem.key, "message": problem.message}
 
 

@@ -11,6 +11,9 @@ from core.redis_client import connect
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
+from rollout.alerting.pager import keep_paging
+from rollout.control.controller import Controller
+from rollout.stages.plan_watcher import PlanWatcher
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    from rollout.alerting.pager import keep_paging
-    from rollout.control.controller import Controller, Plan
-
     process = begin("controller")
-    plan = Plan(process.settings.bearwatch_config, process.config)
+    plan = PlanWatcher.load(process.settings.bearwatch_config)
     database = Database(process.settings.database)
     upgrade(database)
     with database.write() as session:

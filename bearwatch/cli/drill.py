@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import civil, now_s
-from core.config_file import load_config
 from core.settings import settings
 from db.migrate import upgrade
 from db.models import Campsite, User, WatchDrill
@@ -70,7 +69,7 @@ def _begin(session: Session, arguments: argparse.Namespace, leader: User) -> str
     if campsite is None:
         known = ", ".join(session.scalars(select(Campsite.id).order_by(Campsite.id)))
         raise Wrong(f"no campsite {arguments.campsite!r}; write --campsite and one of: {known}")
-    road = load_road(arguments.config, load_config(arguments.config))
+    road = load_road(arguments.config)
     targets = list(dict.fromkeys(contact for keeper in road.roster for contact in keeper.contacts))
     drill = begin_drill(session, campsite, leader, targets, now_s())
     told = f"{len(targets)} addresses of the roster are paged" if targets else "the roster has no address: call them"

@@ -7,6 +7,7 @@ import argparse
 from bearwatch.processes import begin
 from core.host import MachineReporter
 from core.redis_client import connect
+from ingest.worker import run as run_ingest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    from ingest.worker import run as run_ingest
-
     process = begin("ingest")
     client = connect(process.settings.redis)
     own = process.settings

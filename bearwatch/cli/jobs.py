@@ -45,7 +45,8 @@ from rollout.alerting.alerts import chase
 from rollout.alerting.mqtt import LINES
 from rollout.alerting.outbox import sweep
 from rollout.alerting.recipients import Outward
-from rollout.control.controller import Plan
+from rollout.stages.plan_watcher import PlanWatcher
+from rollout.stages.spec_file import load_configured
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     process = begin("jobs")
-    outward = outward_of(process.settings, process.config)
+    outward = outward_of(load_configured(process.settings.bearwatch_config))
     LINES.open([*outward.rangers, *outward.staff, *(a for addresses in outward.campers.values() for a in addresses)])
     client = connect(process.settings.redis)
     own = process.settings
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
         ),
         threading.Thread(
             target=keep_watch,
-            args=(process.settings.bearwatch_config, process.config, process.settings.database, process.stop),
+            args=(process.settings.bearwatch_config, process.settings.database, process.stop),
             daemon=True,
         ),
     ]
@@ -126,14 +127,13 @@ def _keep_time(process: Process) -> None:
 def _plant(process: Process) -> None:
     """Plant a known bear on every camera's path: once an hour, more often where campers rely on it."""
     try:
-        plan = Plan(process.settings.bearwatch_config, process.config)
+        plan = PlanWatcher.load(process.settings.bearwatch_config)
     except ConfigError as error:
         log.error("no clips are planted: the road cannot be used:\n%s", error)
         return
 
     def live_every_s() -> float:
-        plan.refresh()
-        return plan.road.defaults.sight.clips_every.nominal_s
+        return plan.current().defaults.sight.clips_every.nominal_s
 
     database = Database(process.settings.database)
     client = connect(process.settings.redis)

@@ -6,19 +6,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from core.clock import now_s
-from core.config_file import load_config
 from core.redis_client import connect
 from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
-
-if TYPE_CHECKING:
-    from rollout.reports.document import Report
+from rollout.breakers.telemetry_snapshot import listen
+from rollout.reports.build import campsites_known, make, timezone_of, usual_period
+from rollout.reports.context import Asked
+from rollout.reports.document import Kind, Report
+from rollout.reports.period import parse_day
+from rollout.reports.render.html_report import as_html
+from rollout.reports.render.machine_readable import as_csv, as_json
+from rollout.reports.render.number_format import interval, rests_on, said
+from rollout.stages.spec_file import load_configured
 
 KINDS = ("shadow", "daily", "loop", "rollout")
 
@@ -53,15 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _make(arguments: argparse.Namespace) -> Report:
     """Raises ValueError for a campsite or a period that there is not."""
-    from rollout.breakers.telemetry_snapshot import listen
-    from rollout.reports.build import campsites_known, make, timezone_of, usual_period
-    from rollout.reports.context import Asked
-    from rollout.reports.document import Kind
-    from rollout.reports.period import parse_day
-    from rollout.stages.spec_file import load_road
-
-    config, now, kind = load_config(arguments.config), now_s(), Kind(arguments.kind)
-    road = load_road(arguments.config, config)
+    config, road = load_configured(arguments.config)
+    now, kind = now_s(), Kind(arguments.kind)
     first, last = (None if text is None else parse_day(text) for text in (arguments.first, arguments.last))
     database = Database(settings().database)
     upgrade(database)
@@ -85,9 +83,6 @@ def _make(arguments: argparse.Namespace) -> Report:
 
 
 def _write(arguments: argparse.Namespace, report: Report) -> None:
-    from rollout.reports.render.html_report import as_html
-    from rollout.reports.render.machine_readable import as_csv, as_json
-
     if arguments.html is not None:
         arguments.html.write_text(as_html(report), encoding="utf-8")
     if arguments.csv is not None:
@@ -101,10 +96,8 @@ def _write(arguments: argparse.Namespace, report: Report) -> None:
         print(f"Written: {file}")
 
 
-def _lines(report: Report) -> Any:
+def _lines(report: Report) -> Iterator[str]:
     """The report for a terminal: the answers, then every figure."""
-    from rollout.reports.render.number_format import interval, rests_on, said
-
     for answer in report.worst_first:
         yield f"[{answer.light.value.upper()}] {answer.question} {answer.words}"
     yield ""

@@ -9,18 +9,31 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 
+from bearwatch.rollout_text import history_text, plan_text, status_text
 from core.clock import now_s
-from core.config_file import ConfigError, load_config
+from core.config_file import ConfigError
 from core.settings import settings
 from db.migrate import upgrade
 from db.models import User
 from db.session import Database
+from review_ui.auth.accounts import TooManyLogins, remember_failure, throttle
+from review_ui.auth.passwords import Busy, fits
+from review_ui.auth.tokens import token_account
+from rollout.base.durations import Duration
+from rollout.control.service import Outcome, go_on, more_time, perform, person
+from rollout.control.status import overview
+from rollout.control.status_json import as_json, entry_json, plan_json
+from rollout.control.verification import verify_road
+from rollout.stages.commands import Approve, BreakerReset, Command, Kill, Narrow, Person, Refused, Step, WatchAck
+from rollout.stages.event_store import history, load
+from rollout.stages.events import kind_of, to_body
+from rollout.stages.plan import Road, nowhere
+from rollout.stages.spec_file import load_road
 
 ACTIONS = {
     "plan": "what each stage demands, and how long that takes at the rates seen so far; changes nothing",
@@ -48,7 +61,7 @@ class Call:
 
     arguments: argparse.Namespace
     database: Database
-    road: Any
+    road: Road
     now: float
 
 
@@ -73,10 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
-    from review_ui.auth.accounts import TooManyLogins
-    from review_ui.auth.passwords import Busy
-    from rollout.stages.commands import Refused
-
     road = _road(arguments)
     database = Database(settings().database)
     upgrade(database)
@@ -88,13 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
         database.close()
 
 
-def _road(arguments: argparse.Namespace) -> Any:
+def _road(arguments: argparse.Namespace) -> Road:
     """The configured road. A stop waits for no correction of the configuration: it needs none."""
-    from rollout.stages.plan import nowhere
-    from rollout.stages.spec_file import load_road
-
     try:
-        return load_road(arguments.config, load_config(arguments.config))
+        return load_road(arguments.config)
     except ConfigError as error:
         if arguments.action != "stop":
             raise
@@ -111,10 +117,6 @@ def _refused(arguments: argparse.Namespace, why: str) -> int:
 
 
 def _status(call: Call) -> int:
-    from bearwatch.rollout_text import plan_text, status_text
-    from rollout.control.status import overview
-    from rollout.control.status_json import as_json, plan_json
-
     with call.database.read() as session:
         view = overview(session, call.road, call.now, fresh=True)
     planning = call.arguments.action == "plan"
@@ -130,10 +132,6 @@ def _status(call: Call) -> int:
 
 
 def _history(call: Call) -> int:
-    from bearwatch.rollout_text import history_text
-    from rollout.control.status_json import entry_json
-    from rollout.stages.event_store import history
-
     with call.database.read() as session:
         entries = history(session, call.arguments.limit)
     if call.arguments.json:
@@ -144,10 +142,6 @@ def _history(call: Call) -> int:
 
 
 def _verify(call: Call) -> int:
-    from dataclasses import asdict
-
-    from rollout.control.verification import verify_road
-
     with call.database.read() as session:
         found = verify_road(session, call.now)
     if call.arguments.json:
@@ -160,8 +154,6 @@ def _verify(call: Call) -> int:
 
 
 def _approve(call: Call) -> int:
-    from rollout.stages.commands import Approve, Step
-
     step = Step(call.arguments.step)
     who = _person(call, proved=True)
     latch = _latch(call) if step is Step.RESET else None
@@ -169,31 +161,22 @@ def _approve(call: Call) -> int:
 
 
 def _widen(call: Call) -> int:
-    from rollout.control.service import go_on
-
     again, actor = call.arguments.again, _actor(call)
     return _say(call, go_on(call.database, call.road, _person(call), call.now, again=again, actor=actor))
 
 
 def _extend(call: Call) -> int:
-    from rollout.base.durations import Duration
-    from rollout.control.service import more_time
-
     longer, actor = Duration.parse(call.arguments.longer), _actor(call)
     return _say(call, more_time(call.database, call.road, _person(call), longer, call.now, actor=actor))
 
 
 def _narrow(call: Call) -> int:
-    from rollout.stages.commands import Narrow
-
     asked = call.arguments
     where = tuple(asked.campsite or ())
     return _perform(call, Narrow(by=_person(call), campsites=where, to=asked.to, reason=asked.reason))
 
 
 def _stop(call: Call) -> int:
-    from rollout.stages.commands import Kill, Person
-
     asked = call.arguments
     # Whoever stands at the machine may stop it: no account, no password, no question.
     who = _person(call) if asked.user else Person(AT_THE_MACHINE, ())
@@ -203,21 +186,15 @@ def _stop(call: Call) -> int:
 
 
 def _ack(call: Call) -> int:
-    from rollout.stages.commands import WatchAck
-
     return _perform(call, WatchAck(by=_person(call)))
 
 
 def _reset(call: Call) -> int:
-    from rollout.stages.commands import BreakerReset
-
     who = _person(call, proved=True)
     return _perform(call, BreakerReset(by=who, latch=_latch(call), cause=call.arguments.cause))
 
 
 def _latch(call: Call) -> str:
-    from rollout.stages.event_store import load
-
     if call.arguments.breaker:
         return str(call.arguments.breaker)
     with call.database.read() as session:
@@ -227,10 +204,8 @@ def _latch(call: Call) -> str:
     raise NotYou(f"say which one with --breaker; open: {', '.join(known) or 'none'}")
 
 
-def _person(call: Call, proved: bool = False) -> Any:
+def _person(call: Call, proved: bool = False) -> Person:
     """The account of ``--as``. The machine is trusted, but an agreement needs the person's own secret."""
-    from rollout.control.service import person
-
     if not call.arguments.user:
         raise NotYou(f"`bearwatch rollout {call.arguments.action}` needs --as with your account")
     with call.database.read() as session:
@@ -245,10 +220,6 @@ def _person(call: Call, proved: bool = False) -> Any:
 
 
 def _prove(call: Call, user: User) -> None:
-    from review_ui.auth.accounts import remember_failure, throttle
-    from review_ui.auth.passwords import fits
-    from review_ui.auth.tokens import token_account
-
     token = os.environ.get("BEARWATCH_TOKEN")
     if token:
         with call.database.read() as session:
@@ -272,15 +243,11 @@ def _actor(call: Call) -> str | None:
     return None if found is None else f"user:{found}"
 
 
-def _perform(call: Call, command: Any) -> int:
-    from rollout.control.service import perform
-
+def _perform(call: Call, command: Command) -> int:
     return _say(call, perform(call.database, call.road, command, call.now, _actor(call)))
 
 
-def _say(call: Call, outcome: Any) -> int:
-    from rollout.stages.events import kind_of, to_body
-
+def _say(call: Call, outcome: Outcome) -> int:
     held = outcome.held
     if call.arguments.json:
         events = [{"kind": kind_of(event), **to_body(event)} for event in outcome.events]

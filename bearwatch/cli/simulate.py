@@ -14,6 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from simulation.seasons.fixture_site import policies
+from simulation.seasons.run import as_json, simulate, write
+from simulation.seasons.scenarios import WORLDS
+from simulation.seasons.table import HEADINGS, cells
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many seasons, where, how, and what to write."""
@@ -27,11 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when the seasons were played, 2 for a name that there is not."""
-    from simulation.seasons.fixture_site import policies
-    from simulation.seasons.run import as_json, simulate, write
-    from simulation.seasons.scenarios import WORLDS
-    from simulation.seasons.table import HEADINGS, cells
-
     if arguments.worlds == "list":
         named = [(world.name, world.summary) for world in WORLDS.values()]
         named += [(policy.name, policy.summary) for policy in policies().values()]

@@ -11,6 +11,7 @@ from core.redis_client import connect
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
+from detector.track_worker import TrackWorker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,8 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM, one thread per shard."""
-    from detector.track_worker import TrackWorker
-
     process = begin("tracker")
     database = Database(process.settings.database)
     upgrade(database)

@@ -9,6 +9,8 @@ from core.redis_client import connect
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
+from review_ui.app import create_app
+from review_ui.server import Server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,9 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    from review_ui.app import create_app
-    from review_ui.server import Server
-
     process = begin("ui")
     database = Database(process.settings.database)
     upgrade(database)

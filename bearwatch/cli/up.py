@@ -12,11 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from bearwatch.local_site import Account, embedded_redis, prepare_database, supervisor
-from core.config_file import load_config
 from core.logs import configure_logging
 from core.settings import Settings, settings
 from review_ui.auth.accounts import WeakPassword
-from rollout.stages.spec_file import load_road
+from rollout.stages.spec_file import load_configured
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
     """Run everything of one machine until it is told to stop. ``staged``: nothing in it is real."""
     configure_logging("bearwatch", chosen.bearwatch_log)
-    config = load_config(config_file)
-    load_road(config_file, config)  # a mistake is said now, not by a process that dies again and again
+    config, _road = load_configured(config_file)  # a mistake is said now, not by a process that dies again and again
     host, port = chosen.bearwatch_ui_host, chosen.bearwatch_ui_port
     if _listens(host, port):
         print(f"Something listens on {host}:{port} already; stop it, or choose another with --port.", file=sys.stderr)

@@ -128,20 +128,20 @@ def create_account(
 
 
 def ensure_first_account(
-    database: Database, password: str | None, must_change: bool | None = None
+    database: Database, password: str | None, keeps_generated: bool = False
 ) -> tuple[str, str] | None:
     """Create the first account when there is none, and return its name and password; None when there are accounts.
 
     Without a ``password`` one is generated: nothing starts with a password that is known beforehand. The caller
-    prints it once; it is stored nowhere, and it opens nothing but the form on which its owner chooses another (unless
-    ``must_change`` is False).
+    prints it once; it is stored nowhere, and it opens nothing but the form on which its owner chooses another, unless
+    ``keeps_generated``: then it goes on being good.
     Several processes may call this at once: one creates, the others get None.
     """
     with database.read() as session:
         if session.scalar(select(func.count(User.id))):
             return None
     chosen = password or new_password()
-    must = password is None if must_change is None else must_change
+    must = password is None and not keeps_generated
     try:
         with database.write() as session:
             if session.scalar(select(func.count(User.id))):

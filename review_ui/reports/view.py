@@ -84,7 +84,7 @@ def report_for(
     first, last = (parse_day(text) if text else None for text in (wanted.first, wanted.last))
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
-    report = make(kind, Asked(session, site.config, site.road.road(), days, chosen, now, everything, heard))
+    report = make(kind, Asked(session, site.config, site.road.current(), days, chosen, now, everything, heard))
     looks = visible(session, account, now).second_looks
     return without_decisions(session, site, report, looks) if looks else report
 

@@ -34,4 +34,4 @@ def look_now(site: Site) -> None:
 
 
 def _look(site: Site, older_than_s: float) -> None:
-    look_if_older(site.database, site.road.road(), site.clock(), older_than_s, LookReason.ASKED)
+    look_if_older(site.database, site.road.current(), site.clock(), older_than_s, LookReason.ASKED)

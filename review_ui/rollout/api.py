@@ -153,7 +153,7 @@ def get_road(site: SiteDep, account: Viewer) -> RoadOut:
     look_if_never(site)
     with site.database.read() as session:
         sight = visible(session, account, site.clock())
-        view = overview(session, site.road.road(), site.clock(), events=0)
+        view = overview(session, site.road.current(), site.clock(), events=0)
         return road_out(session, Reader(site, account, sight.blind), view)
 
 
@@ -170,7 +170,7 @@ def get_plan(site: SiteDep, account: Viewer) -> list[StagePlanOut]:
     look_if_never(site)
     with site.database.read() as session:
         reader = Reader(site, account, visible(session, account, site.clock()).blind)
-        view = overview(session, site.road.road(), site.clock(), events=0)
+        view = overview(session, site.road.current(), site.clock(), events=0)
     blind = reader.is_blind(campsites_of(view.road.stages[view.here].places))
     return [_plan(stage.plan, blind) for stage in view.stages]
 

@@ -26,7 +26,7 @@ def person(account: Account) -> Person:
 def go_on(site: Site, account: Account, epoch: int | None, key: str | None, again: bool = False) -> Outcome:
     """Ask to go on, with a fresh look at the gates. Raises :class:`rollout.stages.commands.Refused`."""
     outcome = service.go_on(
-        site.database, site.road.road(), person(account), site.clock(), key=key, epoch=epoch, again=again,
+        site.database, site.road.current(), person(account), site.clock(), key=key, epoch=epoch, again=again,
         actor=_actor(account),
     )  # fmt: skip
     _told(site)
@@ -41,7 +41,7 @@ def approve(site: Site, account: Account, step: Step, note: str, epoch: int | No
 def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> Outcome:
     """Give the running stage more time, with a fresh look at the gates."""
     outcome = service.more_time(
-        site.database, site.road.road(), person(account), longer, site.clock(), key=key, epoch=epoch,
+        site.database, site.road.current(), person(account), longer, site.clock(), key=key, epoch=epoch,
         actor=_actor(account),
     )  # fmt: skip
     _told(site)
@@ -75,7 +75,7 @@ def close_breaker(site: Site, account: Account, latch: str, cause: str, epoch: i
 
 
 def _obey(site: Site, account: Account, command: Command) -> Outcome:
-    outcome = perform(site.database, site.road.road(), command, site.clock(), _actor(account))
+    outcome = perform(site.database, site.road.current(), command, site.clock(), _actor(account))
     _told(site)
     return outcome
 

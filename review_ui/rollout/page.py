@@ -86,7 +86,7 @@ def history_page(
             "frame": around,
             "events": events_out(Reader(site, account, around.visible.blind), entries),
             "older": entries[-1].seq if len(entries) == EVENTS_A_PAGE else None,
-            "timezone": site.road.road().timezone,
+            "timezone": site.road.current().timezone,
             "why_hidden": WHY_HIDDEN if around.visible.blind else "",
         }
         return site.pages.render(request, "rollout_history.html", context)
@@ -269,7 +269,7 @@ def _page(
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         context = _road(session, site, account, around)
-        road = site.road.road()
+        road = site.road.current()
         reader = Reader(site, account, around.visible.blind)
         context |= {
             "notice": notice,
@@ -287,7 +287,7 @@ def _page(
 
 def _road(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
     reader = Reader(site, account, around.visible.blind)
-    view = overview(session, site.road.road(), site.clock(), events=0)
+    view = overview(session, site.road.current(), site.clock(), events=0)
     return {
         "frame": around,
         "road": road_out(session, reader, view),
@@ -307,7 +307,7 @@ def _watching(open_now: list[Any], site: Site) -> list[tuple[str, str, str]]:
     """Breakers that are not open: name, what trips each, what a trip leads to."""
     named = {each.name for each in open_now}
     found = []
-    for key, spec in site.road.road().breakers.specs().items():
+    for key, spec in site.road.current().breakers.specs().items():
         if breaker_name(key) not in named:
             found.append((breaker_name(key), spec.when or str(spec.detector), THEN_WORDS[spec.then.value]))
     return found

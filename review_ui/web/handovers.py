@@ -29,7 +29,7 @@ class HandoverOut(Values):
 
 def handovers(reader: Reader, found: Iterable[Handover]) -> list[HandoverOut]:
     """Watches that nobody has taken over, as far as they concern the reader."""
-    road = reader.site.road.road()
+    road = reader.site.road.current()
     users = [keeper.user for keeper in road.roster]
     listed = []
     for each in found:

@@ -12,6 +12,7 @@ What is to be said is worked out in :mod:`rollout.alerting.delivery_plan`, in wh
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select, update
@@ -221,7 +222,7 @@ def _advise(session: Session, alert: Alert, target: str, outward: Outward, now: 
     root = last_word(session, alert, Audience.RANGERS, target, outward.join_s)
     if root is not None and root.facts["after"]["kind"] == EncounterKind.UNKNOWN_ANIMAL != alert.kind:
         root = None  # a bear is more than an animal that nobody knows: that is said again
-    _write(session, alert, DeliveryKind.ADVISORY, target, Audience.RANGERS, now, now, join=root)
+    _write(session, alert, _Message(DeliveryKind.ADVISORY, Audience.RANGERS, target, now, join=root), now)
 
 
 def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, outward: Outward, now: float) -> None:
@@ -258,10 +259,9 @@ def _say(
         root = last_word(session, alert, Audience.CAMPERS, target, outward.join_s)
         if root is not None and confirmed and not root.facts["after"]["confirmed"]:
             root = None  # confirmed is more than reported: that is said again
-    _write(
-        session, alert, kind, target, Audience.CAMPERS, now, due_at,
-        join=root, confirmed=confirmed, held=say is Say.HELD_WARNING, mode=mode, was=was,
-    )  # fmt: skip
+    held = say is Say.HELD_WARNING
+    message = _Message(kind, Audience.CAMPERS, target, due_at, root, confirmed, held, mode, was)
+    _write(session, alert, message, now)
 
 
 def _cancel(session: Session, delivery_id: int, now: float) -> bool:
@@ -280,33 +280,38 @@ def _cancel(session: Session, delivery_id: int, now: float) -> bool:
     return may_have_arrived(row)
 
 
-def _write(
-    session: Session,
-    alert: Alert,
-    kind: DeliveryKind,
-    target: str,
-    audience: Audience,
-    now: float,
-    due_at: float,
-    *,
-    join: Delivery | None = None,
-    confirmed: bool = False,
-    held: bool = False,
-    mode: Mode | None = None,
-    was: AlertStatus | None = None,
-) -> None:
-    said = words(alert, kind, confirmed=confirmed, was=was)
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is to be said to one address about an alert."""
+
+    kind: DeliveryKind
+    audience: Audience
+    target: str
+    due_at: float
+    join: Delivery | None = None
+    """An earlier message that says the same to the same people: this one is only kept beside it."""
+    confirmed: bool = False
+    held: bool = False
+    """It waits for a ranger's veto."""
+    mode: Mode | None = None
+    """The mode in which it is said; None: the alert's."""
+    was: AlertStatus | None = None
+
+
+def _write(session: Session, alert: Alert, message: _Message, now: float) -> None:
+    said = words(alert, message.kind, confirmed=message.confirmed, was=message.was)
+    join = message.join
     session.add(
         Delivery(
             alert_id=alert.id,
             alert_version=alert.version,
             campsite_id=alert.campsite_id,
-            audience=audience,
-            kind=kind,
-            mode=mode or alert.mode,
-            held=held and join is None,
-            target=target,
-            target_digest=digest(target),
+            audience=message.audience,
+            kind=message.kind,
+            mode=message.mode or alert.mode,
+            held=message.held and join is None,
+            target=message.target,
+            target_digest=digest(message.target),
             title=said.title,
             body=said.body,
             facts=said.facts,
@@ -314,6 +319,6 @@ def _write(
             joined_to_id=None if join is None else join.id,
             why=None if join is None else "the same people were told of the same visit",
             created_at=now,
-            due_at=due_at,
+            due_at=message.due_at,
         )
     )

@@ -20,20 +20,15 @@ from db.models import (
     Alert,
     AlertStatus,
     Appeal,
-    Camera,
-    CameraHour,
-    CamperMessage,
-    MessageKind,
     Outcome,
     Review,
     Verdict,
 )
 from rollout.alerting.review_rules import PastReview, standing
-from rollout.base.metrics import Measured
+from rollout.evidence.operations import upheld_open
 
 CONTROLS_FROM_S: Final = 30 * 86400.0
 """Controls are drawn from the decided alerts of so long ago until now."""
-_MINUTES_PER_DAY: Final = 1440.0
 
 
 class NotYours(Exception):
@@ -162,7 +157,7 @@ def may_answer(session: Session, appeal: Appeal, user_id: int) -> bool:
 def unsettled(session: Session, hidden: Collection[str]) -> Sequence[Appeal]:
     """Appeals that were upheld and about which nothing has been done yet."""
     together = (joinedload(Appeal.alert), joinedload(Appeal.first_user), joinedload(Appeal.second_user))
-    query = select(Appeal).where(_upheld_open(), Appeal.campsite_id.not_in(hidden))
+    query = select(Appeal).where(upheld_open(), Appeal.campsite_id.not_in(hidden))
     return session.scalars(query.options(*together).order_by(Appeal.id)).all()
 
 
@@ -170,53 +165,13 @@ def settle(session: Session, appeal: Appeal, user_id: int, what: str, now: float
     """Write down what was done after an appeal was upheld; False when it waits for nothing, or somebody was faster."""
     settled = session.execute(
         update(Appeal)
-        .where(Appeal.id == appeal.id, _upheld_open())
+        .where(Appeal.id == appeal.id, upheld_open())
         .values(settled_at=now, settled_by_id=user_id, settlement=what)
     )
     if settled.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result counts rows
         return False
     _record(session, appeal, "appeal.settled", f"user:{user_id}", {"appeal": appeal.id, "settlement": what}, now)
     return True
-
-
-def appeals_upheld_open(session: Session, campsites: Collection[str]) -> Measured:
-    """How many appeals were upheld and are not settled. ``n`` counts all appeals answered at these campsites."""
-    here = Appeal.campsite_id.in_(campsites)
-    upheld = session.scalar(select(func.count(Appeal.id)).where(here, _upheld_open())) or 0
-    answered = select(func.count(Appeal.id)).where(here, Appeal.control.is_(False), Appeal.answered_at.is_not(None))
-    open_ = select(func.count(Appeal.id)).where(here, Appeal.control.is_(False), Appeal.answered_at.is_(None))
-    return Measured(
-        "appeals_upheld_open",
-        float(upheld),
-        n=float(session.scalar(answered) or 0),
-        unit="appeals",
-        detail={"waiting": session.scalar(open_) or 0},
-    )
-
-
-def complaints_per_camera_day(session: Session, campsites: Collection[str], since: float, until: float) -> Measured:
-    """Complaints and appeals by campers for each day that a camera looked, from ``since`` to ``until``.
-
-    A camera-day is 1,440 minutes in which a camera of these campsites looked. Without any the value is None.
-    """
-    counted = select(func.count(CamperMessage.id)).where(
-        CamperMessage.campsite_id.in_(campsites),
-        CamperMessage.kind.in_((MessageKind.COMPLAINT, MessageKind.APPEAL)),
-        CamperMessage.created_at >= since,
-        CamperMessage.created_at < until,
-    )
-    complaints = session.scalar(counted) or 0
-    hours = (
-        select(CameraHour.minutes)
-        .join(Camera, Camera.id == CameraHour.camera_id)
-        .where(Camera.campsite_id.in_(campsites), CameraHour.hour_at >= since, CameraHour.hour_at < until)
-    )
-    days = sum(minutes.bit_count() for minutes in session.scalars(hours)) / _MINUTES_PER_DAY
-    detail = {"complaints": complaints}
-    if days == 0:
-        why = "no camera looked in this time"
-        return Measured("complaints_per_camera_day", None, unit="camera-days", why=why, detail=detail)
-    return Measured("complaints_per_camera_day", complaints / days, n=days, unit="camera-days", detail=detail)
 
 
 def _add(session: Session, alert: Alert, *, control: bool, now: float) -> Appeal:
@@ -257,10 +212,6 @@ def _draw(session: Session, appeal: Appeal, now: float) -> Alert | None:
     )
     found = session.scalars(decided).all()
     return session.get_one(Alert, random.Random(appeal.id).choice(found)) if found else None
-
-
-def _upheld_open() -> ColumnElement[bool]:
-    return (Appeal.outcome == Outcome.UPHELD) & Appeal.settled_at.is_(None) & Appeal.control.is_(False)
 
 
 def _not_by(user_id: int) -> ColumnElement[bool]:

@@ -10,19 +10,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any, Final
+from functools import lru_cache
+from typing import NamedTuple
 
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from db.models import AuthorityLease, Mode
+from db.models import AuthorityLease, CameraSight, Mode
 from rollout.authority.freshness import sees
 
-_READ: Final = (
-    "SELECT mode, granted_at, expires_at, only_cameras, without_cameras, reviewed_cameras, sight_s, sight_back_s,"
-    " watched_at, steady_since FROM authority_leases LEFT JOIN camera_sights ON camera_id = {0} WHERE campsite_id = {0}"
-)
-_PLACEHOLDER: Final = {"sqlite": "?"}
+_Names = str | list[str] | None
+"""A JSON list of names as the driver gives it: SQLite its text, PostgreSQL the list."""
+
+
+class _Lease(NamedTuple):
+    """One row of the lease and, if a camera was asked for, of its sight; each field is the column of that name."""
+
+    mode: str
+    granted_at: float
+    expires_at: float
+    only_cameras: _Names
+    without_cameras: _Names
+    reviewed_cameras: _Names
+    sight_s: float | None
+    sight_back_s: float | None
+    watched_at: float | None
+    steady_since: float | None
 
 
 def effective_mode(lease: AuthorityLease | None, now: float) -> Mode:
@@ -43,11 +59,12 @@ def authority(session: Session, campsite_id: str, now: float, camera_id: str | N
     1. As :func:`granted`.
     2. A camera without sight: shadow. It may only warn, and only be relied on, while its pictures arrive.
     """
-    row = _lease(session, campsite_id, camera_id)
-    mode = _granted(row, now, camera_id)
-    if mode is Mode.SHADOW or camera_id is None or row[6] is None:
+    lease = _read(session, campsite_id, camera_id)
+    mode = _granted(lease, now, camera_id)
+    if lease is None or mode is Mode.SHADOW or camera_id is None or lease.sight_s is None:
         return mode
-    return mode if sees(row[8], row[9], now, row[6], row[7] or 0.0) else Mode.SHADOW
+    seeing = sees(lease.watched_at, lease.steady_since, now, lease.sight_s, lease.sight_back_s or 0.0)
+    return mode if seeing else Mode.SHADOW
 
 
 def granted(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> Mode:
@@ -58,21 +75,21 @@ def granted(session: Session, campsite_id: str, now: float, camera_id: str | Non
     3. A camera whose authority was withdrawn: shadow.
     4. A camera that is to be reviewed: assisted at most.
     """
-    return _granted(_lease(session, campsite_id, camera_id), now, camera_id)
+    return _granted(_read(session, campsite_id, camera_id), now, camera_id)
 
 
-def _granted(row: Any, now: float, camera_id: str | None) -> Mode:
-    if row is None or not row[1] <= now < row[2]:
+def _granted(lease: _Lease | None, now: float, camera_id: str | None) -> Mode:
+    if lease is None or not lease.granted_at <= now < lease.expires_at:
         return Mode.SHADOW
-    mode = _known(row[0])
-    only = _names(row[3])
+    mode = _known(lease.mode)
+    only = _names(lease.only_cameras)
     if only is not None and camera_id not in only:
         return Mode.SHADOW
     if camera_id is None:
         return mode
-    if camera_id in (_names(row[4]) or ()):
+    if camera_id in (_names(lease.without_cameras) or ()):
         return Mode.SHADOW
-    return Mode.ASSISTED if mode is Mode.AUTOMATIC and camera_id in (_names(row[5]) or ()) else mode
+    return Mode.ASSISTED if mode is Mode.AUTOMATIC and camera_id in (_names(lease.reviewed_cameras) or ()) else mode
 
 
 def advises(lease: AuthorityLease | None) -> bool:
@@ -98,23 +115,40 @@ def _known(mode: str) -> Mode:
         return Mode.SHADOW
 
 
-def _lease(session: Session, campsite_id: str, camera_id: str | None) -> Any:
+def _read(session: Session, campsite_id: str, camera_id: str | None) -> _Lease | None:
     """The rows, straight from the driver: this is asked at each act, and the ORM would cost ten times as much."""
     connection = session.connection()
-    statement = _READ.format(_PLACEHOLDER.get(connection.dialect.name, "%s"))
-    asked = (camera_id, campsite_id)
+    compiled = _compiled(connection.dialect)
+    named = {"camera": camera_id, "campsite": campsite_id}
+    asked = named if compiled.positiontup is None else tuple(named[name] for name in compiled.positiontup)
     try:
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(statement, asked)
-            return cursor.fetchone()
+            cursor.execute(compiled.string, asked)
+            row = cursor.fetchone()
         finally:
             cursor.close()
     except connection.dialect.loaded_dbapi.Error as error:
-        raise OperationalError(statement, asked, error) from error
+        raise OperationalError(compiled.string, asked, error) from error
+    return None if row is None else _Lease._make(row)
 
 
-def _names(stored: Any) -> Collection[str] | None:
-    """A JSON list of names; SQLite gives its text, PostgreSQL the list."""
+@lru_cache(maxsize=8)
+def _compiled(dialect: Dialect) -> SQLCompiler:
+    """The statement in the database's own words, its columns in the order of :class:`_Lease`."""
+    columns = {**AuthorityLease.__table__.columns, **CameraSight.__table__.columns}
+    sight = CameraSight.camera_id == bindparam("camera")
+    statement = (
+        select(*(columns[name] for name in _Lease._fields))
+        .select_from(AuthorityLease)
+        .outerjoin(CameraSight, sight)
+        .where(AuthorityLease.campsite_id == bindparam("campsite"))
+    )
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
+
+
+def _names(stored: _Names) -> Collection[str] | None:
     names: list[str] | None = json.loads(stored) if isinstance(stored, str) else stored
     return names

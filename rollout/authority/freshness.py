@@ -27,11 +27,6 @@ Why = Callable[[str], str]
 """What is known of the cause, by camera."""
 
 
-def least_within_s(keepalive_s: float) -> float:
-    """The shortest time without a picture that may mean anything: two keepalives may go missing."""
-    return 2 * keepalive_s + 3
-
-
 def unknown_why(camera: str) -> str:
     """Where nothing else is known."""
     return "its pictures do not arrive"

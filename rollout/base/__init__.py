@@ -1,1 +1,1 @@
-"""What every floor of the rollout stands on: metric values, durations, scopes and one way to make a web request."""
+"""The ground of the rollout: plain values and small rules that everything above may use, and that use none of it."""

@@ -15,9 +15,9 @@ from rollout.base.metrics import Measured
 from rollout.base.scopes import campsites_of
 from rollout.breakers import open_trips
 from rollout.breakers.gate_metrics import canary_recall
+from rollout.control.handover_spans import handovers
 from rollout.control.model_spans import model_spans
-from rollout.evidence.assessment import assess
-from rollout.evidence.comparison import EvidenceRule
+from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.watched_time import kept_watches
 from rollout.stages.gates import GateResult, assess_gates
 from rollout.stages.plan import Road, Stage
@@ -110,9 +110,16 @@ def by_evidence(
     if state.model is None or not set(sites) <= set(known):
         return {}
     r0 = next((gate.r0 for gate in stage.gates if gate.r0 is not None), None)
-    rule = EvidenceRule.of(road.defaults.evidence, 0.9 if r0 is None else r0)
-    spans = model_spans(session, state.model, known, now)
-    return assess(session, sites, since, state.model, now, rule=rule, model_spans=spans)
+    scope = AssessmentScope(
+        campsites=sites,
+        since=since,
+        until=now,
+        model=state.model,
+        rule=road.evidence_rule(0.9 if r0 is None else r0),
+        model_spans=model_spans(session, state.model, known, now),
+        handovers=handovers(session, now),
+    )
+    return assess(session, scope)
 
 
 def by_road(

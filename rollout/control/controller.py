@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import redis
@@ -21,8 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
-from core.config import Config
-from core.config_file import ConfigError, load_config
 from core.lease import Lease
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
@@ -36,12 +33,11 @@ from rollout.base.scopes import campsites_of
 from rollout.breakers import Action, Heard, History, Places, Scope, Trip, check, listen, open_trips
 from rollout.control.analysis_schedule import Looker
 from rollout.control.service import confirm, execute, renew
-from rollout.evidence.comparison import EvidenceRule
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.event_store import load
 from rollout.stages.events import Event, kind_of
-from rollout.stages.spec_file import load_road
+from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.state import State
 
 log = logging.getLogger(__name__)
@@ -64,42 +60,10 @@ EFFECTS: Final[Mapping[Action, Effect]] = {
 }
 
 
-class Plan:
-    """The configuration and the road in it, read again when a file changes. A mistake leaves the old ones in force."""
-
-    def __init__(self, path: Path, config: Config) -> None:
-        self.path = path
-        self.config = config
-        self.road = load_road(path, config)
-        self.problem: str | None = None
-        self._read = self._stamps()
-
-    def refresh(self) -> bool:
-        """Read again what has changed; returns whether the road in force is a new one."""
-        stamps = self._stamps()
-        if stamps == self._read:
-            return False
-        self._read = stamps
-        try:
-            config = load_config(self.path)
-            self.config, self.road, self.problem = config, load_road(self.path, config), None
-        except ConfigError as error:
-            self.problem = str(error)
-            log.error("the changed configuration cannot be used, the old one stays in force:\n%s", error)
-            return False
-        return True
-
-    def _stamps(self) -> list[tuple[float, int] | None]:
-        files = [self.path]
-        if self.config.rollout.file:
-            files.append(self.path.parent / self.config.rollout.file)
-        return [_stamp(file) for file in files]
-
-
 class Controller:
     """The loop of the controller process."""
 
-    def __init__(self, plan: Plan, database: Database, client: redis.Redis) -> None:
+    def __init__(self, plan: PlanWatcher, database: Database, client: redis.Redis) -> None:
         self.plan = plan
         self.database = database
         self.client = client
@@ -217,7 +181,7 @@ class Controller:
             now,
             lease_until=min(ends, default=None),
             history=self.history,
-            rule=EvidenceRule.of(plan.road.defaults.evidence),
+            rule=plan.road.evidence_rule(),
         )
         places = Places.of(plan.config)
         return [event for trip in open_trips(session) for event in self._obey(session, tripped(trip, places), now)]
@@ -275,11 +239,3 @@ def tripped(trip: Trip, places: Places) -> c.BreakerTripped:
         campsites=None if everywhere else tuple(places.sites(trip.unit)),
         cameras=(trip.unit.id,) if trip.unit.scope is Scope.CAMERA else (),
     )
-
-
-def _stamp(file: Path) -> tuple[float, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime, found.st_size

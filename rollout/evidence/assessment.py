@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sqlalchemy.orm import Session
@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from core.clock import hour_start
 from db.models import AlertStatus
 from rollout.base.metrics import Measured
-from rollout.control.handover_spans import handovers as handovers_of
 from rollout.evidence.audited_recall import Found, audits_done, finds, recall_audit, third_list
 from rollout.evidence.audits.audit_metrics import Answered, answered, progress
 from rollout.evidence.camera_days import (
@@ -54,38 +53,38 @@ from rollout.evidence.stats.recapture import Overlap, ThirdList
 from rollout.evidence.stats.visits import OTHER_GAPS_S, Seen, visits_of
 
 
-def assess(
-    session: Session,
-    campsites: Sequence[str],
-    since: float,
-    model: str,
-    now: float,
-    *,
-    rule: EvidenceRule = EvidenceRule(),
-    model_spans: Intervals | None = None,
-    handovers: Intervals | None = None,
-) -> dict[str, Measured]:
-    """Everything that evidence says about ``model`` at ``campsites`` since ``since``, by the metric's name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentScope:
+    """What is assessed: which model, where, over which time, and by which rule. Times are UTC seconds."""
+
+    campsites: Sequence[str]
+    since: float
+    until: float
+    model: str
+    rule: EvidenceRule = field(default_factory=EvidenceRule)
+    model_spans: Intervals | None = None
+    """When ``model`` was in office, by campsite; None: its encounters tell."""
+    handovers: Intervals
+    """When authority was being handed over, by campsite: what people saw then is no blind evidence."""
+
+
+def assess(session: Session, scope: AssessmentScope) -> dict[str, Measured]:
+    """Everything that evidence says about a model, by the metric's name.
 
     Metrics named ``…_cumulative`` are over all campsites and all time of this model; the others over the campsites and
     the time given. What there is not enough data for has no value, and says what is missing.
 
-    1. A sighting counts for recall if its seal is intact, it was made blind, during a watch, while ``model`` looked and
-       there was no handover, and long enough ago that an alert could have come.
-    2. ``model_spans`` says when ``model`` was in office, by campsite; unset, its encounters tell
-       (:func:`rollout.evidence.loader.model_time`).
-    3. ``handovers`` says when authority was being handed over, by campsite; unset, the road's events tell.
+    A sighting counts for recall if its seal is intact, it was made blind, during a watch, while the model looked and
+    there was no handover, and long enough ago that an alert could have come.
 
     Raises ValueError for a campsite that is not configured, naming those that are.
     """
-    observed = observe(session, model, now)
-    unknown = sorted(set(campsites) - set(observed.timezones))
+    observed = observe(session, scope.model, scope.until)
+    unknown = sorted(set(scope.campsites) - set(observed.timezones))
     if unknown:
         known = ", ".join(sorted(observed.timezones)) or "none"
         raise ValueError(f"no evidence can be given for {', '.join(unknown)}: not configured; known campsites: {known}")
-    asked = tuple(dict.fromkeys(campsites))
-    case = Case.of(session, observed, asked, since, model, now, rule, model_spans, handovers)
-    return {measured.metric: measured for measured in case.measure()}
+    return {measured.metric: measured for measured in Case.of(session, observed, scope).measure()}
 
 
 @dataclass
@@ -103,22 +102,20 @@ class Case:
     handovers: Intervals
 
     @classmethod
-    def of(
-        cls,
-        session: Session,
-        observed: Observed,
-        campsites: tuple[str, ...],
-        since: float,
-        model: str,
-        now: float,
-        rule: EvidenceRule,
-        model_spans: Intervals | None = None,
-        handovers: Intervals | None = None,
-    ) -> Case:
-        """What :func:`assess` assesses; spans and handovers that are not given are looked up."""
-        spans = model_time(session, model, observed.timezones) if model_spans is None else model_spans
-        away = handovers_of(session, now) if handovers is None else handovers
-        return cls(session, observed, campsites, since, model, now, rule, spans, away)
+    def of(cls, session: Session, observed: Observed, scope: AssessmentScope) -> Case:
+        """The assessment of ``scope`` over what was ``observed`` until its end."""
+        spans = scope.model_spans
+        return cls(
+            session,
+            observed,
+            campsites=tuple(dict.fromkeys(scope.campsites)),
+            since=scope.since,
+            model=scope.model,
+            now=scope.until,
+            rule=scope.rule,
+            spans=model_time(session, scope.model, observed.timezones) if spans is None else spans,
+            handovers=scope.handovers,
+        )
 
     def measure(self) -> Iterator[Measured]:
         """All metrics, one after the other."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from rollout.evidence.matching import Detection, MatchRule, Timeline, match
 from rollout.evidence.stats.intervals import Interval, holds, touches, union
 from rollout.evidence.stats.proportions import CONFIDENCE, first_of_each
 from rollout.evidence.stats.recapture import Overlap
 from rollout.evidence.stats.visits import GAP_S, Seen, Visit, is_dark, night_of, visits_of
-
-if TYPE_CHECKING:
-    from rollout.stages.spec import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +24,6 @@ class EvidenceRule:
     confidence: float = CONFIDENCE
     least_recall: float = 0.90
     """The recall that the e-value speaks against."""
-
-    @classmethod
-    def of(cls, asked: Evidence, least_recall: float = 0.90) -> EvidenceRule:
-        """The rule of a road, from its ``defaults.evidence``."""
-        match = MatchRule(asked.match_before.nominal_s, asked.match_after.nominal_s, asked.same_camera)
-        return cls(asked.encounter_gap.nominal_s, match, asked.confidence, least_recall)
 
 
 @dataclass(frozen=True, slots=True)

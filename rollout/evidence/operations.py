@@ -6,22 +6,27 @@ from collections.abc import Collection, Iterator, Sequence
 from math import ceil
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from db.models import (
     Alert,
+    Appeal,
     Audience,
     Camera,
+    CameraHour,
+    CamperMessage,
     CanaryRun,
     Delivery,
     DeliveryStatus,
     Encounter,
+    MessageKind,
+    Outcome,
 )
-from rollout.alerting.appeals import appeals_upheld_open, complaints_per_camera_day
 from rollout.base.metrics import Measured
 from rollout.evidence.camera_days import SeenHour
 
+_MINUTES_PER_DAY: Final = 1440.0
 FLUSH_S: Final = 120.0
 """Camera-hours are written a little later than they happen; this much of the newest time is not asked for yet."""
 
@@ -131,6 +136,51 @@ def uptime(
     worst = dict(sorted(shares.items(), key=lambda item: item[1])[:10])
     value = sum(shares.values()) / len(shares)
     return Measured(metric, value, n=wanted * len(cameras), unit="camera-minutes", detail={"worst": worst})
+
+
+def upheld_open() -> ColumnElement[bool]:
+    """The appeals that were upheld and are not settled."""
+    return (Appeal.outcome == Outcome.UPHELD) & Appeal.settled_at.is_(None) & Appeal.control.is_(False)
+
+
+def appeals_upheld_open(session: Session, campsites: Collection[str]) -> Measured:
+    """How many appeals were upheld and are not settled. ``n`` counts all appeals answered at these campsites."""
+    here = Appeal.campsite_id.in_(campsites)
+    upheld = session.scalar(select(func.count(Appeal.id)).where(here, upheld_open())) or 0
+    answered = select(func.count(Appeal.id)).where(here, Appeal.control.is_(False), Appeal.answered_at.is_not(None))
+    open_ = select(func.count(Appeal.id)).where(here, Appeal.control.is_(False), Appeal.answered_at.is_(None))
+    return Measured(
+        "appeals_upheld_open",
+        float(upheld),
+        n=float(session.scalar(answered) or 0),
+        unit="appeals",
+        detail={"waiting": session.scalar(open_) or 0},
+    )
+
+
+def complaints_per_camera_day(session: Session, campsites: Collection[str], since: float, until: float) -> Measured:
+    """Complaints and appeals by campers for each day that a camera looked, from ``since`` to ``until``.
+
+    A camera-day is 1,440 minutes in which a camera of these campsites looked. Without any the value is None.
+    """
+    counted = select(func.count(CamperMessage.id)).where(
+        CamperMessage.campsite_id.in_(campsites),
+        CamperMessage.kind.in_((MessageKind.COMPLAINT, MessageKind.APPEAL)),
+        CamperMessage.created_at >= since,
+        CamperMessage.created_at < until,
+    )
+    complaints = session.scalar(counted) or 0
+    hours = (
+        select(CameraHour.minutes)
+        .join(Camera, Camera.id == CameraHour.camera_id)
+        .where(Camera.campsite_id.in_(campsites), CameraHour.hour_at >= since, CameraHour.hour_at < until)
+    )
+    days = sum(minutes.bit_count() for minutes in session.scalars(hours)) / _MINUTES_PER_DAY
+    detail = {"complaints": complaints}
+    if days == 0:
+        why = "no camera looked in this time"
+        return Measured("complaints_per_camera_day", None, unit="camera-days", why=why, detail=detail)
+    return Measured("complaints_per_camera_day", complaints / days, n=days, unit="camera-days", detail=detail)
 
 
 def _part_within(hour_at: float, since: float, end: float) -> float:

@@ -51,7 +51,7 @@ class Asked:
 
     def rule(self) -> EvidenceRule:
         """How the road counts evidence."""
-        return EvidenceRule.of(self.road.defaults.evidence)
+        return self.road.evidence_rule()
 
     def gate(self, metric: str) -> Gate | None:
         """The road's first gate on a metric: what it takes to be good enough there."""

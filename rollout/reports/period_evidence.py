@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from rollout.control.handover_spans import handovers
 from rollout.control.model_spans import model_spans
-from rollout.evidence.assessment import Case
+from rollout.evidence.assessment import AssessmentScope, Case
 from rollout.evidence.loader import observe
 from rollout.reports.context import Asked
 
@@ -13,4 +14,13 @@ def case_of(asked: Asked, model: str) -> Case:
     session, period = asked.session, asked.period
     observed = observe(session, model, period.end)
     spans = model_spans(session, model, observed.timezones, period.end)
-    return Case.of(session, observed, asked.campsites, period.start, model, period.end, asked.rule(), spans)
+    scope = AssessmentScope(
+        campsites=asked.campsites,
+        since=period.start,
+        until=period.end,
+        model=model,
+        rule=asked.rule(),
+        model_spans=spans,
+        handovers=handovers(session, period.end),
+    )
+    return Case.of(session, observed, scope)

@@ -1,1 +1,1 @@
-"""The rollout plan and its stages: specification, commands, events, state, and the pure decisions between them."""
+"""The stages of a rollout, from shadow to everywhere: the plan as it is written, and the pure decisions over it."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from rollout.base.scopes import within
 from rollout.stages import commands as c
 from rollout.stages import events as e
-from rollout.stages.commands import Effect, Refused
+from rollout.stages.commands import Refused
 from rollout.stages.plan import Road
 from rollout.stages.promotion import approve, cleared, extend, start, widen
 from rollout.stages.rollback import breaker_tripped, close_breaker, hand_over, kill, latched, narrow, watch_ack
@@ -134,7 +134,7 @@ def _lease_lost(road: Road, state: State, command: c.LeaseLost, now: float) -> l
     cause = "authority was not renewed: the controller is dead or cut off"
     return [
         e.LeaseMissed(at=now, by=command.seen_by, expired_at=command.expired_at),
-        *latched(state, now, command.seen_by, CONTROLLER, "", cause, Effect.HANDOVER, None),
+        *latched(state, now, command.seen_by, c.BreakerTripped(breaker=CONTROLLER, unit="", reason=cause)),
         *hand_over(road, state, now, command.seen_by, cause),
     ]
 
@@ -155,7 +155,7 @@ def _mode_read(road: Road, state: State, command: c.ModeRead, now: float) -> lis
     cause = f"what holds is not what was granted ({wrong})"
     return [
         e.ModeDiffers(at=now, by="controller", expected=command.expected, found=command.found),
-        *latched(state, now, "controller", EFFECTIVE_MODE, "", cause, Effect.HANDOVER, None),
+        *latched(state, now, "controller", c.BreakerTripped(breaker=EFFECTIVE_MODE, unit="", reason=cause)),
         *hand_over(road, state, now, "controller", cause),
     ]
 

@@ -12,7 +12,19 @@ from db.models import Mode
 from rollout.base.durations import Duration, last_local_time
 from rollout.base.scopes import Place, Places
 from rollout.breakers.breaker_spec import Breakers
-from rollout.stages.spec import Approvals, Defaults, Extension, Gate, Oversight, RolloutSection, StageDuration, Watch
+from rollout.evidence.comparison import EvidenceRule
+from rollout.evidence.matching import MatchRule
+from rollout.stages.spec import (
+    Approvals,
+    Defaults,
+    Evidence,
+    Extension,
+    Gate,
+    Oversight,
+    RolloutSection,
+    StageDuration,
+    Watch,
+)
 
 STRENGTH = {Mode.SHADOW: 0, Mode.ASSISTED: 1, Mode.AUTOMATIC: 2}
 """How much may happen, as a number."""
@@ -77,6 +89,10 @@ class Road:
         """How often it is renewed."""
         return self.defaults.lease.renew.nominal_s
 
+    def evidence_rule(self, least_recall: float = 0.90) -> EvidenceRule:
+        """How its sightings and detections are matched and counted, the same for gates, breakers, reports and pages."""
+        return evidence_rule(self.defaults.evidence, least_recall)
+
     @property
     def extension(self) -> Extension:
         """Whether a stage may be made longer."""
@@ -116,6 +132,12 @@ class Road:
     def looked_at_often(self, stage: Stage) -> bool:
         """Whether a stage's gates may be looked at for longer than its last day, and so again and again."""
         return stage.duration.min is not None or self.defaults.evidence.look == "anytime"
+
+
+def evidence_rule(evidence: Evidence, least_recall: float = 0.90) -> EvidenceRule:
+    """``defaults.evidence`` as the metrics use it; ``least_recall`` is the share that the e-value speaks against."""
+    match = MatchRule(evidence.match_before.nominal_s, evidence.match_after.nominal_s, evidence.same_camera)
+    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall)
 
 
 def nowhere() -> Road:

@@ -25,33 +25,23 @@ def latch_id(breaker: str, unit: str) -> str:
     return breaker if unit in ("", "rollout:rollout") else f"{breaker}@{unit}"
 
 
-def latched(
-    state: State,
-    now: float,
-    by: str,
-    breaker: str,
-    unit: str,
-    reason: str,
-    effect: Effect,
-    campsites: tuple[str, ...] | None,
-    cameras: tuple[str, ...] = (),
-) -> list[e.Event]:
+def latched(state: State, now: float, by: str, trip: c.BreakerTripped) -> list[e.Event]:
     """The breaker opens, unless it is open already with at least this effect."""
-    name = latch_id(breaker, unit)
+    name = latch_id(trip.breaker, trip.unit)
     known = state.latch(name)
-    if known is not None and known.effect.strength >= effect.strength:
+    if known is not None and known.effect.strength >= trip.effect.strength:
         return []
     return [
         e.BreakerOpened(
             at=now,
             by=by,
             latch=name,
-            breaker=breaker,
-            unit=unit,
-            reason=reason,
-            effect=effect,
-            campsites=campsites,
-            cameras=cameras,
+            breaker=trip.breaker,
+            unit=trip.unit,
+            reason=trip.reason,
+            effect=trip.effect,
+            campsites=trip.campsites,
+            cameras=trip.cameras,
         )
     ]
 
@@ -96,7 +86,8 @@ def kill(road: Road, state: State, command: c.Kill, now: float) -> list[e.Event]
     cause = _cause(f"stopped by {command.by.name}", command.reason)
     for unit in ("",) if chosen is None else (f"site:{name}" for name in chosen):
         sites = None if chosen is None else (unit.removeprefix("site:"),)
-        events += latched(state, now, command.by.name, KILL, unit, cause, Effect.HANDOVER, sites)
+        trip = c.BreakerTripped(breaker=KILL, unit=unit, reason=cause, campsites=sites)
+        events += latched(state, now, command.by.name, trip)
     return [*events, *hand_over(road, state, now, command.by.name, cause, chosen)]
 
 
@@ -151,17 +142,7 @@ def _back_to(road: Road, state: State, command: c.Narrow, name: str, now: float)
 
 
 def breaker_tripped(road: Road, state: State, command: c.BreakerTripped, now: float) -> list[e.Event]:
-    opened = latched(
-        state,
-        now,
-        "breakers",
-        command.breaker,
-        command.unit,
-        command.reason,
-        command.effect,
-        command.campsites,
-        command.cameras,
-    )
+    opened = latched(state, now, "breakers", command)
     if not opened or command.effect is not Effect.HANDOVER:
         return opened
     cause = f"breaker {command.breaker}: {command.reason}"

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from core.config import Config
 from core.config_file import KeyPath
 from db.models import Mode
-from rollout.authority.freshness import least_within_s
+from rollout.base.keepalive import least_within_s
 from rollout.base.scopes import Place, Places, campsites_of, common, together, within
 from rollout.breakers.false_trip_budget import fitted, too_eager
 from rollout.stages.plan import STRENGTH, Keeper, Road, digest_of

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Final
 
-from bearwatch.canary_injector import LOOK_EVERY_S
 from core.config import Motion, Outside
 from core.redis_client import REPLY_TIMEOUT_S
 from detector.self_proof import AGAIN_AFTER_S
@@ -14,7 +13,7 @@ from detector.self_proof import EVERY_S as PROOF_EVERY_S
 from rollout.authority.freshness import LOOK_S, Sighted, sees
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate
-from rollout.breakers.gate_metrics import JUDGED_AFTER_S
+from rollout.breakers.gate_metrics import CLIP_LOOK_S, JUDGED_AFTER_S
 from rollout.breakers.samples import Inputs, Reading, label
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.control.controller import TICK_S
@@ -32,7 +31,7 @@ PROMISED_S: Final[Mapping[str, float]] = {
     "redis": SightTimes().within.nominal_s + TICK_S,
     "lapsed": SightTimes().within.nominal_s + TICK_S,
     "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
-    "detector": SightTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + LOOK_EVERY_S) + TICK_S,
+    "detector": SightTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_LOOK_S) + TICK_S,
     "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
 }
 """By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a lost machine that
@@ -158,7 +157,7 @@ def clips_missed(spec: BreakerSpec, begin: float, end: float, every_s: float, ph
     planted, missed = begin + phase * every_s, 0
     while planted < end:
         missed += 1
-        judged = planted + JUDGED_AFTER_S + LOOK_EVERY_S
+        judged = planted + JUDGED_AFTER_S + CLIP_LOOK_S
         if any(evaluate(c, {"planted_clip_missed": float(missed)}.get).met for c in _clauses(spec)):
             return on_grid(judged)
         planted = judged if missed == 1 else planted + every_s

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from typing import Any, Final
 
 import numpy as np
@@ -22,12 +20,12 @@ from rollout.evidence.feedback import EFFORT_WINDOW_S, At
 from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.commands import Person, Step
-from rollout.stages.decide import decide
-from rollout.stages.evolve import evolve
+from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.promotion import look_opens
 from rollout.stages.rollback import latch_id
 from rollout.stages.state import State
 from simulation.seasons import noticing
+from simulation.seasons.agenda import Agenda
 from simulation.seasons.evidence_record import RULE, Asked, Dossier, operations
 from simulation.seasons.faults import Faults
 from simulation.seasons.fixture_site import (
@@ -66,8 +64,7 @@ class Season:
         self.world, self.policy, self.draws = world, policy, draws
         self.road = policy.road
         self.specs = self.road.breakers.specs()
-        self.state = State()
-        self.events: list[e.Event] = []
+        self.rollout = InMemoryRollout(policy.road)
         self.dossier = Dossier(draws)
         self.protection = Protection()
         self.people = np.random.default_rng(draws.people)
@@ -79,11 +76,9 @@ class Season:
         self.missed: deque[tuple[float, str]] = deque()
         self.effort: deque[At] = deque()
         self.efforts = dict.fromkeys(SITES, 0)
-        self.clips_missed_at = float("-inf")
-        self.faults = Faults(self)
+        self.agenda = Agenda()
+        self.faults = Faults(world, policy, self.agenda, self.protection, self.people, self)
         self.watched = [world.watched] * len(SITES)
-        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
-        self._number = count()
 
     def run(self, until: float = END) -> Result:
         """From the first day to the last, or ``until`` an earlier moment."""
@@ -91,28 +86,22 @@ class Season:
         self.give(c.ModelChanged(MODEL), START)
         self.faults.plan(self.draws.faults)
         for passing in self.draws.passings:
-            self.plan(passing.at, partial(self._bear, passing))
+            self.agenda.plan(passing.at, partial(self._bear, passing))
         for day in range(1, DAYS + 1):
-            self.plan(START + day * DAY_S, partial(self._noon, day))
-        while self._agenda:
-            at, _number, action = heapq.heappop(self._agenda)
-            if at > until:
-                break
-            action(at)
+            self.agenda.plan(START + day * DAY_S, partial(self._noon, day))
+        self.agenda.run(until)
         return self._summed(until)
 
-    def plan(self, at: float, action: Callable[[float], None]) -> None:
-        """Something will happen."""
-        heapq.heappush(self._agenda, (at, next(self._number), action))
+    @property
+    def state(self) -> State:
+        """Where the rollout stands."""
+        return self.rollout.state
 
     def give(self, command: c.Command, now: float) -> list[e.Event]:
         """Give a command to the road, and let people and time react to what follows."""
-        found = decide(self.road, self.state, command, now)
-        for event in found:
-            self.state = evolve(self.state, event)
+        found = self.rollout.give(command, now)
         if not found:
             return found
-        self.events += found
         self.protection.follow(self.state, now)
         for event in found:
             self._react(event, now)
@@ -140,15 +129,15 @@ class Season:
         if event.stage > COUNTY_STAGE and result.automatic_d is None:
             result.automatic_d = day
         assert event.deadline_at is not None
-        self.plan(event.deadline_at - ASK_BEFORE_END_S, self._ask)
-        self.plan(noticing.on_grid(event.deadline_at), self._tick)
+        self.agenda.plan(event.deadline_at - ASK_BEFORE_END_S, self._ask)
+        self.agenda.plan(noticing.on_grid(event.deadline_at), self._tick)
 
     # --- people -----------------------------------------------------------------------------------------------------
 
     def _page(self, handover: int, to: str, next_at: float, now: float) -> None:
-        self.plan(noticing.on_grid(next_at), self._tick)
+        self.agenda.plan(noticing.on_grid(next_at), self._tick)
         if self.people.random() < self.world.answers:
-            self.plan(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
+            self.agenda.plan(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
 
     def _answer(self, handover: int, to: str, now: float) -> None:
         if any(each.id == handover for each in self.state.handovers):
@@ -195,7 +184,7 @@ class Season:
             cameras=len(cameras),
             uptime=1.0 - dead / (days * DAY_S * len(cameras)),
             open_breakers=len(self.state.latches),
-            canary=1.0 if now - self.clips_missed_at > DAY_S else 0.99,
+            canary=1.0 if now - self.faults.clips_missed_at > DAY_S else 0.99,
             drill_age_d=((now - START) / DAY_S) % DRILL_EVERY_D,
         )
 
@@ -204,7 +193,7 @@ class Season:
     def _tick(self, now: float) -> None:
         """The controller's or the watchdog's tick; with the machine gone it comes when that is back."""
         if now < self.faults.gone_until["host"]:
-            self.plan(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
+            self.agenda.plan(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
             return
         self.give(c.Tick(), now)
 
@@ -247,7 +236,7 @@ class Season:
             self.dossier.warned.append((now, True))
         handed_over = any(site in campsites_of(each.places) for each in self.state.handovers)
         if not handed_over:
-            self.plan(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
+            self.agenda.plan(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
         elif saw:
             self._reviewed(now, site)
 
@@ -325,6 +314,11 @@ class Season:
         if any(isinstance(event, e.BreakerOpened) for event in self.give(tripped(found, places()), now)):
             self.result.trips[name] += 1
             self.repaired_at[latch_id(name, str(unit))] = repaired_at
+
+    def lose_lease(self, command: c.Command, now: float, repaired_at: float) -> None:
+        """Somebody has seen that authority died; people can close what follows from ``repaired_at`` on."""
+        self.give(command, now)
+        self.repaired_at["controller"] = repaired_at
 
     # --- the end ----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import pytest
 import redis
 from sqlalchemy import func, select
 
-from bearwatch.canary_injector import EVERY_S, FRAMES, Planter, draw, due_cameras, frame_of, judge
+from bearwatch.canary_injector import FRAMES, Planter, draw, due_cameras, frame_of, judge
 from core.config import Config, Detector
 from core.media import MediaStore
 from core.messages import CANARY, CropScore, Frame, FrameScores, planted_on
@@ -36,7 +36,7 @@ from detector.classify import classify, decode_jpeg
 from detector.engine import choose_engine
 from detector.track_worker import TrackWorker
 from detector.tracker import AlertRule
-from rollout.breakers.gate_metrics import JUDGED_AFTER_S, canary_recall
+from rollout.breakers.gate_metrics import CLIP_EVERY_S, JUDGED_AFTER_S, canary_recall
 from tests.support.breaker_site import plant
 from tests.support.cast import grant
 from tests.support.factories import T0
@@ -124,7 +124,7 @@ def test_a_model_that_sees_nothing_has_missed_it(
         assert due_cameras(session, config, now) == sorted(config.cameras), "the second clip follows at once"
         plant(session, config, now, seen=False)
         assert due_cameras(session, config, now + 60) == [], "two in a row are no accident, and have tripped a breaker"
-        assert due_cameras(session, config, now + EVERY_S) == sorted(config.cameras)
+        assert due_cameras(session, config, now + CLIP_EVERY_S) == sorted(config.cameras)
 
 
 def test_where_campers_rely_on_it_a_clip_is_planted_every_quarter_of_an_hour(

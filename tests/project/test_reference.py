@@ -7,6 +7,7 @@ import re
 import yaml
 
 from bearwatch.cli.init import EXAMPLE
+from core.config import PLAN_KEYS
 from core.config_file import load_config
 from docs.reference import FILE, METRICS, PEOPLE, RIGHTS_BEGIN, SECTIONS, metrics_in_code, page, people
 from tests.support.rights_table import DOORS, SIGNED_IN
@@ -49,4 +50,4 @@ def test_the_example_is_valid_and_shows_every_section() -> None:
         assert set(shown[section]) == set(SECTIONS[section].model_fields)
     # The road stands in comments: what is silent holds, and a roster must be people's own.
     commented = set(re.findall(r"^  # ([a-z_]+):", EXAMPLE.read_text().partition("\nrollout:")[2], re.MULTILINE))
-    assert set(shown["rollout"]) | commented == set(SECTIONS["rollout"].model_fields)
+    assert set(shown["rollout"]) | commented == set(SECTIONS["rollout"].model_fields) | set(PLAN_KEYS)

@@ -25,8 +25,9 @@ from db.models import (
     Verdict,
 )
 from rollout.alerting.active_warnings import WARNING_S, current_warning
-from rollout.alerting.appeals import appeals_upheld_open, complaints_per_camera_day, outcome_of
+from rollout.alerting.appeals import outcome_of
 from rollout.alerting.camper_messages import LONGEST_TEXT, PER_SENDER, forget_campers
+from rollout.evidence.operations import appeals_upheld_open, complaints_per_camera_day
 from tests.support.cast import grant
 from tests.support.factories import T0
 from tests.support.pages import PASSWORD, Stage, report

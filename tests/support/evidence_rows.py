@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -10,10 +11,29 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Camera, CameraHour, Encounter, EncounterFrame, Mode, Sighting, Watch
+from rollout.base.metrics import Measured
+from rollout.control.handover_spans import handovers as handovers_of
+from rollout.evidence.assessment import AssessmentScope, assess
+from rollout.evidence.comparison import EvidenceRule, Intervals
 from rollout.evidence.seals import digest_of_sighting
 
 MODEL = "bears@224:1234"
 _keys = count()
+
+
+def assessed(
+    session: Session,
+    campsites: Sequence[str],
+    since: float,
+    model: str,
+    until: float,
+    rule: EvidenceRule = EvidenceRule(),
+    handovers: Intervals | None = None,
+) -> dict[str, Measured]:
+    """Everything that evidence says, by the metric's name; handovers that are not given are the events'."""
+    away = handovers_of(session, until) if handovers is None else handovers
+    scope = AssessmentScope(campsites=campsites, since=since, until=until, model=model, rule=rule, handovers=away)
+    return assess(session, scope)
 
 
 def add_bear(

@@ -21,7 +21,6 @@ from bearwatch.embedded import EmbeddedRedis
 from bearwatch.local_site import embedded_redis, prepare_database, supervisor
 from bearwatch.supervisor import Supervisor
 from core.config import Config
-from core.config_file import load_config
 from core.settings import Settings
 from db.models import Alert, AuthorityLease, Mode
 from db.session import Database
@@ -30,7 +29,7 @@ from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
 from rollout.stages.plan import Road
-from rollout.stages.spec_file import load_road
+from rollout.stages.spec_file import load_configured
 from rollout.stages.state import State
 from simulation.cameras.builtin import load_test_scenes
 from simulation.cameras.staged_server import StagedCameras
@@ -97,10 +96,10 @@ def running_site(folder: Path, extra: str = "", listener: Listener | None = None
         settings = Settings(
             bearwatch_data=folder, bearwatch_ui_port=port, bearwatch_log="ERROR", bearwatch_admin_password=PASSWORD
         )
-        config = load_config(file)
+        config, road = load_configured(file)
         prepare_database(settings, config)
         with embedded_redis(settings) as redis:
-            there = Site(settings, config, load_road(file, config), supervisor(settings, file, redis), redis, listener)
+            there = Site(settings, config, road, supervisor(settings, file, redis), redis, listener)
             if listener is not None:
                 _begin_road(there)
             thread = threading.Thread(target=there.supervisor.run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import count
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -187,7 +186,7 @@ def asked(
 ) -> Asked:
     """A question about the season."""
     days = period(parse_day(first), parse_day(last), timezone_of(config, campsites), now)
-    return Asked(session, config, road_of(config, Path()), days, campsites, now, everything, told or heard(now))
+    return Asked(session, config, road_of(config), days, campsites, now, everything, told or heard(now))
 
 
 def filled(database: Database) -> Database:

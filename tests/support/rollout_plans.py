@@ -14,10 +14,10 @@ from core.config import Config
 from db.models import User
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Step
-from rollout.stages.decide import decide
 from rollout.stages.events import Event
-from rollout.stages.evolve import evolve, replay
+from rollout.stages.evolve import replay
 from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
 from rollout.stages.promotion import look_opens
 from rollout.stages.spec_file import road_of
@@ -84,23 +84,31 @@ def looked(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple
 
 
 class Walk:
-    """A road that is being walked: commands are obeyed at once, time is set by hand."""
+    """A rollout in memory whose time is set by hand."""
 
     def __init__(self, road: Road | None = None, at: float = START) -> None:
-        self.road = road or shipped()
+        self.rollout = InMemoryRollout(road or shipped())
         self.now = at
-        self.state = State()
-        self.events: list[Event] = []
         self.give(c.RoadChanged())
         self.give(c.ModelChanged(DIGEST))
 
     def give(self, command: c.Command) -> list[Event]:
         """Give a command now; returns its events."""
-        found = decide(self.road, self.state, command, self.now)
-        for event in found:
-            self.state = evolve(self.state, event)
-        self.events += found
-        return found
+        return self.rollout.give(command, self.now)
+
+    @property
+    def road(self) -> Road:
+        """The road in force; another one may be set."""
+        return self.rollout.road
+
+    @road.setter
+    def road(self, road: Road) -> None:
+        self.rollout.road = road
+
+    @property
+    def state(self) -> State:
+        """Where the road stands."""
+        return self.rollout.state
 
     def pass_time(self, seconds: float, ticks: int = 1) -> list[Event]:
         """Let time pass, with ticks at even distances; returns what they led to."""
@@ -130,7 +138,7 @@ class Walk:
 
     def replayed(self) -> State:
         """The state that the events alone lead to."""
-        return replay(self.events)
+        return replay(self.rollout.history)
 
 
 def with_roster(road: Road, **changes: Any) -> Road:

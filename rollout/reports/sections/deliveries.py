@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import and_, func, or_, select
 
 from db.models import Appeal, Audience, CamperMessage, Delivery, DeliveryStatus, MessageKind
-from rollout.alerting.appeals import appeals_upheld_open, complaints_per_camera_day
+from rollout.evidence.operations import appeals_upheld_open, complaints_per_camera_day
 from rollout.evidence.stats.rates import poisson_upper
 from rollout.reports.context import Asked
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table

@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from core.config import Config
 from db.models import AlertStatus, AuthorityLease, Mode, UserCampsite
 from db.session import Database
-from review_ui.live.plan_book import RoadBook
 from rollout.evidence.on_off_nights import NightPlan, schedule
 from rollout.evidence.stats.visits import night_of
 from rollout.stages.commands import Effect
+from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.evidence_rows import add_bear, add_hours
 from tests.support.pages import stage
 from tests.support.rollout_pages import RoadStage, road_stage
@@ -153,12 +153,12 @@ def test_the_road_is_read_again_when_its_file_changes_and_a_mistake_leaves_the_o
     file = tmp_path / "bearwatch.yaml"
     places = config.model_dump_json(exclude={"rollout"}, exclude_defaults=True)
     file.write_text(f'{places[:-1]}, "rollout": {{"metadata": {{"name": "first"}}}}}}')
-    book = RoadBook(file, config)
+    watcher = PlanWatcher.over(file, config)
     file.write_text(f'{places[:-1]}, "rollout": {{"metadata": {{"name": "the second road"}}}}}}')
-    assert book.road().name == "the second road"
+    assert watcher.current().name == "the second road"
     file.write_text(f'{places[:-1]}, "rollout": {{"nmae": "a mistake in it"}}}}')
-    assert book.road().name == "the second road"
-    assert "nmae" in (book.problem or "")
+    assert watcher.current().name == "the second road"
+    assert "nmae" in (watcher.problem or "")
 
 
 def test_an_off_night_is_said_on_every_page(live: RoadStage) -> None:

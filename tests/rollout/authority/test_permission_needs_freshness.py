@@ -23,7 +23,6 @@ import rollout.control.controller
 from bearwatch.embedded import EmbeddedRedis
 from core.clock import now_s
 from core.config import Config, Detector
-from core.config_file import load_config
 from core.media import MediaStore
 from core.messages import Reason
 from core.redis_client import RedisDown, connect
@@ -37,10 +36,11 @@ from detector.track_worker import TrackWorker
 from detector.worker import DetectorWorker
 from rollout.authority.authority import authority, granted
 from rollout.breakers import open_trips
-from rollout.control.controller import Controller, Plan
+from rollout.control.controller import Controller
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
+from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.breaker_site import camera_status
 from tests.support.factories import frame
 from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, OPERATOR, OWNER, ROSTER, looked
@@ -140,7 +140,7 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
     }
     file = tmp_path / "bearwatch.yaml"
     file.write_text(yaml.safe_dump(written, sort_keys=False))
-    plan = Plan(file, load_config(file))
+    plan = PlanWatcher.load(file)
     network = Network(choose_engine("cpu", "shipped", threads=1, runtime="onnx"))
     _go_live(sqlite_database, plan, network.name)
     with EmbeddedRedis(tmp_path / "redis") as server:
@@ -165,7 +165,7 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
                 client.close()
 
 
-def _go_live(database: Database, plan: Plan, model: str) -> None:
+def _go_live(database: Database, plan: PlanWatcher, model: str) -> None:
     """Two weeks in shadow, then two people and a third."""
     now = now_s()
     with database.write() as session:

@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 
 from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
-from core.config_file import load_config
 from core.messages import CameraStatus, Sight
 from core.redis_client import connect
 from core.telemetry import Telemetry
@@ -23,13 +22,14 @@ from db.session import Database
 from rollout.authority.authority import advising, authority
 from rollout.base.metrics import Measured
 from rollout.control.analysis import look
-from rollout.control.controller import Controller, Plan
+from rollout.control.controller import Controller
 from rollout.control.controller_watchdog import watch
 from rollout.control.service import Outcome as Done
 from rollout.control.service import execute, perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import everything, load
 from rollout.stages.gates import Outcome
+from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import look_opens
 from rollout.stages.state import Phase, State
 from tests.support.rollout_plans import (
@@ -61,7 +61,7 @@ class Site:
         self.client = client
         self.now = start
         self.planted_at = 0.0
-        self.plan = Plan(self.file, load_config(self.file))
+        self.plan = PlanWatcher.load(self.file)
         self.controller = Controller(self.plan, database, client)
         with database.write() as session:
             sync_places(session, self.plan.config)
@@ -367,7 +367,7 @@ def test_the_jobs_process_watches_over_the_controller(
     monkeypatch.setattr("bearwatch.watchdog_thread.LOOK_EVERY_S", 0.05)
     stop = threading.Event()
     address = str(sqlite_database.url)
-    watching = threading.Thread(target=keep_watch, args=(alone.file, alone.plan.config, address, stop))
+    watching = threading.Thread(target=keep_watch, args=(alone.file, address, stop))
     watching.start()
     wait_for(lambda: alone.state.phase is Phase.HANDOVER)
     stop.set()

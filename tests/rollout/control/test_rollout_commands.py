@@ -40,7 +40,7 @@ def place(tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyP
     with sqlite_database.write() as session:
         sync_places(session, settings())
         session.add_all(User(name=p.name, password_hash=HASH, role=p.roles[0], created_at=1.0) for p in EVERYBODY)
-    road = load_road(file, settings())
+    road = load_road(file)
     for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
         perform(sqlite_database, road, command, 1_700_000_000.0)
     return sqlite_database

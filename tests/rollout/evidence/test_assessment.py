@@ -23,7 +23,6 @@ from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
 from rollout.base.metrics import METRICS, Measured
 from rollout.base.scopes import Place
-from rollout.evidence import assess
 from rollout.evidence.comparison import Intervals
 from rollout.evidence.seals import digest_of_sighting
 from rollout.evidence.stats.intervals import Interval
@@ -32,7 +31,7 @@ from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
 from rollout.stages.gates import Outcome, assess_gate
 from rollout.stages.spec import Gate, SightTimes
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
+from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
 from tests.support.factories import T0
 
 DAY_S = 86400.0
@@ -50,7 +49,7 @@ def _assess(
     handovers: Intervals | None = None,
 ) -> dict[str, Measured]:
     with database.read() as session:
-        return assess(session, campsites or SCOPE, since, model, now, handovers=handovers)
+        return assessed(session, campsites or SCOPE, since, model, now, handovers=handovers)
 
 
 def _night(session: Session, number: int, seen_by_model: bool, campsite: str = "upper-pines") -> None:

@@ -23,7 +23,6 @@ from db.models import (
     SheetKind,
 )
 from db.session import Database
-from rollout.evidence import assess
 from rollout.evidence.audits import AnswerRefused, OpenSheet, answer, draw_day, open_sheets, progress
 from rollout.evidence.audits.audit_metrics import answered, labels, sensitivity
 from rollout.evidence.audits.contact_sheets import DUE_AFTER_S, day_to_draw
@@ -31,7 +30,7 @@ from rollout.evidence.before_after import before_after
 from rollout.evidence.on_off_nights import NightPlan, end, helps_now, schedule, sightings_by_night
 from rollout.evidence.random_watches import draw_watches, random_share
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, thumbnail
+from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed, thumbnail
 from tests.support.factories import T0, jpeg
 
 DAY_S = 86400.0
@@ -216,7 +215,7 @@ def test_audits_find_what_everybody_missed(either: Database) -> None:
         _answer(either, sheet.id, BearSeen.YES if marks else BearSeen.NO, marks, f"sheet-{sheet.id}")
     later = DRAWN_AT + DUE_AFTER_S
     with either.read() as session:
-        measured = assess(session, BOTH, START, MODEL, later)
+        measured = assessed(session, BOTH, START, MODEL, later)
         auditors = sensitivity(answered(session, None, START, later))
         given = labels(answered(session, None, START, later))
     recall = measured["recall_audit"]
@@ -245,9 +244,9 @@ def test_audits_add_up_over_campsites_and_stages_for_one_model(day: Database) ->
         _answer(day, sheet.id, BearSeen.YES if marks else BearSeen.NO, marks, f"sheet-{sheet.id}")
     later = DRAWN_AT + DUE_AFTER_S
     with day.read() as session:
-        whole = assess(session, BOTH, START, MODEL, later)["recall_audit"]
-        stage = assess(session, ["lower-pines"], START + DAY_S / 2, MODEL, later)
-        other = assess(session, BOTH, START, "another model", later)["recall_audit_cumulative"]
+        whole = assessed(session, BOTH, START, MODEL, later)["recall_audit"]
+        stage = assessed(session, ["lower-pines"], START + DAY_S / 2, MODEL, later)
+        other = assessed(session, BOTH, START, "another model", later)["recall_audit_cumulative"]
     everywhere = stage["recall_audit_cumulative"]
     assert (everywhere.value, everywhere.bounds, everywhere.n) == (whole.value, whole.bounds, 45)
     assert stage["recall_audit"].value is None, "nobody has confirmed a bear at this campsite on that day"
@@ -264,7 +263,7 @@ def test_without_planted_bears_nobody_knows_how_well_the_auditors_see(sqlite_dat
     with sqlite_database.write() as session:
         add_bear(session, START + 3600)
     with sqlite_database.read() as session:
-        recall = assess(session, BOTH, START, MODEL, DRAWN_AT + 1)["recall_audit"]
+        recall = assessed(session, BOTH, START, MODEL, DRAWN_AT + 1)["recall_audit"]
     assert recall.value is None
     assert "how well the auditors see" in recall.why
 

@@ -12,13 +12,13 @@ from core.config import Config
 from db.models import AlertStatus, Sighting
 from db.session import Database
 from rollout.breakers.matched_visits import outcomes, settled, sightings_since
-from rollout.evidence import assess
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.seals import digest_of_sighting
+from rollout.stages.plan import evidence_rule
 from rollout.stages.spec import Evidence
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_sighting, add_watch
+from tests.support.evidence_rows import MODEL, add_bear, add_sighting, add_watch, assessed
 from tests.support.factories import T0
 from tests.support.rollout_plans import shipped
 
@@ -59,7 +59,7 @@ def seen(sqlite_database: Database) -> Database:
 def test_breakers_and_gates_miss_the_same_sightings(seen: Database, rule: EvidenceRule, missed: list[bool]) -> None:
     with seen.read() as session:
         found = outcomes(session, sightings_since(session, T0 - 1, blind_only=True), rule)
-        gates = assess(session, ["upper-pines"], T0 - 3600, MODEL, T0 + 30 * 3600, rule=rule)
+        gates = assessed(session, ["upper-pines"], T0 - 3600, MODEL, T0 + 30 * 3600, rule)
     assert [outcome.missed for outcome in found] == missed
     assert gates["missed_sightings"].value == sum(missed)
     assert gates["recall_blind"].detail["visits_hit"] == 3 - sum(missed)
@@ -77,6 +77,6 @@ def test_visits_are_told_apart_and_waited_for_as_the_road_says(seen: Database) -
 
 
 def test_a_road_that_says_nothing_has_the_rule_that_holds_without_a_road(config: Config) -> None:
-    assert EvidenceRule.of(Evidence()) == EvidenceRule() == EvidenceRule.of(shipped().defaults.evidence)
-    other = EvidenceRule.of(Evidence(match_before="3m", match_after="5m", same_camera=False, encounter_gap="20m"), 0.8)
+    assert evidence_rule(Evidence()) == EvidenceRule() == shipped().evidence_rule()
+    other = evidence_rule(Evidence(match_before="3m", match_after="5m", same_camera=False, encounter_gap="20m"), 0.8)
     assert other == EvidenceRule(1200.0, MatchRule(180.0, 300.0, False), 0.95, 0.8)

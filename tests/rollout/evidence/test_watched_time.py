@@ -12,11 +12,10 @@ from db.models import Watch
 from db.session import Database
 from rollout.base.scopes import Place
 from rollout.control.analysis import by_road
-from rollout.evidence import assess
 from rollout.evidence.watched_time import SILENT_S, Kept, kept_watches, watches
 from rollout.stages.state import State
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_sighting, add_watch
+from tests.support.evidence_rows import MODEL, add_sighting, add_watch, assessed
 from tests.support.factories import T0
 from tests.support.rollout_plans import shipped
 
@@ -97,7 +96,7 @@ def test_recall_is_not_measured_over_hours_in_which_the_watcher_was_asleep(peopl
         _did(session, T0 + HOUR + 30, kind="sighting.sealed")
         _forgotten(session, T0 + 1, user_id=2)
     with people.read() as session:
-        found = assess(session, ["upper-pines"], T0 - HOUR, MODEL, LATER)
+        found = assessed(session, ["upper-pines"], T0 - HOUR, MODEL, LATER)
     assert found["encounters_blind"].detail["watched_h"] == pytest.approx(1 + 30 / HOUR)
     assert found["recall_blind"].n == 1
 

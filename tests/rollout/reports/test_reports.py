@@ -273,7 +273,7 @@ def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_pa
     midnight_after = midnight(parse_day("2027-02-03"), ZONE)
 
     def write(at: float) -> int:
-        return write_finished(season, config, road_of(config, Path()), archive, heard(at), staff, at)
+        return write_finished(season, config, road_of(config), archive, heard(at), staff, at)
 
     assert write(midnight_after + 60) == 0  # what belongs to the day may still be on its way
     assert write(midnight_after + 900) == 2
@@ -293,7 +293,7 @@ def test_before_its_first_day_a_campsite_has_no_report_and_nobody_is_paged(
     sqlite_database: Database, config: Config, tmp_path: Path
 ) -> None:
     archive = Archive(tmp_path)
-    assert write_finished(sqlite_database, config, road_of(config, Path()), archive, heard(), ["json://x"], NOW) == 0
+    assert write_finished(sqlite_database, config, road_of(config), archive, heard(), ["json://x"], NOW) == 0
 
 
 def test_half_a_stored_report_is_none(tmp_path: Path) -> None:

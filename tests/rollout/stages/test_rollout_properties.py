@@ -18,10 +18,10 @@ from rollout.base.scopes import campsites_of, within
 from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.commands import Effect, Person, Refused, Step
-from rollout.stages.decide import decide
 from rollout.stages.events import Event, from_json, kind_of, to_json
 from rollout.stages.evolve import evolve, replay
 from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
 from rollout.stages.promotion import look_opens
 from rollout.stages.spec_file import road_of
@@ -54,10 +54,8 @@ class Walking(RuleBasedStateMachine):
         start=st.floats(1_780_000_000, 1_840_000_000),
     )
     def begin(self, zone: str, start: float) -> None:
-        self.road = road_in(zone)
+        self.rollout = InMemoryRollout(road_in(zone))
         self.now = start
-        self.state = State()
-        self.history: list[Event] = []
         self.said: list[tuple[str, frozenset[str], float, int]] = []
         self.asked_by: dict[int, set[str]] = {}
         self.give(c.RoadChanged())
@@ -66,15 +64,22 @@ class Walking(RuleBasedStateMachine):
     def give(self, command: c.Command) -> list[Event]:
         before = self.state
         try:
-            events = decide(self.road, self.state, command, self.now)
+            events = self.rollout.decide(command, self.now)
         except Refused:
             return []
         for event in events:
             self.watch(event, command)
-            self.state = evolve(self.state, event)
-            self.history.append(event)
+            self.rollout.apply(event)
         self.nothing_goes_quiet(before, events)
         return events
+
+    @property
+    def road(self) -> Road:
+        return self.rollout.road
+
+    @property
+    def state(self) -> State:
+        return self.rollout.state
 
     def watch(self, event: Event, command: c.Command) -> None:
         """Check what one event may say, against what the test itself has seen."""
@@ -229,7 +234,7 @@ class Walking(RuleBasedStateMachine):
 
     @rule(renamed=st.booleans())
     def another_road(self, renamed: bool) -> None:
-        self.road = road_in(self.road.timezone, renamed)
+        self.rollout.road = road_in(self.road.timezone, renamed)
         self.give(c.RoadChanged())
         assert self.give(c.RoadChanged()) == []
 
@@ -241,7 +246,7 @@ class Walking(RuleBasedStateMachine):
     @rule()
     def crash_and_start_again(self) -> None:
         """Only what is stored survives."""
-        stored = [(kind_of(event), to_json(event)) for event in self.history]
+        stored = [(kind_of(event), to_json(event)) for event in self.rollout.history]
         assert replay([from_json(kind, body) for kind, body in stored]) == self.state
 
     @invariant()
@@ -252,7 +257,7 @@ class Walking(RuleBasedStateMachine):
         assert (self.state.phase is Phase.HANDOVER) == (not live and bool(self.state.handovers))
 
     def teardown(self) -> None:
-        assert replay(self.history) == self.state
+        assert replay(self.rollout.history) == self.state
 
 
 TestWalking = Walking.TestCase

@@ -205,7 +205,7 @@ def test_the_example_shows_in_comments_exactly_what_holds_without_it(tmp_path: P
     file = tmp_path / "bearwatch.yaml"
     file.write_text("\n".join([*lines[:begin], *block, *lines[end:]]))
     environment = {"CREEK_PASSWORD": "x"}
-    written = load_road(file, load_config(file, environment), environment)
+    written = load_road(file, environment)
     silent = road_of(load_config(EXAMPLE, environment))
     assert not written.shipped
     assert written.stages == silent.stages
@@ -218,13 +218,13 @@ def test_the_road_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
     main, own = tmp_path / "bearwatch.yaml", tmp_path / "rollout.yaml"
     main.write_text(yaml.safe_dump(base))
     own.write_text("apiVersion: bears/v1\nkind: Rollout\n" + GOOD)
-    assert load_road(main, load_config(main, {}), {}).name == "bears"
+    assert load_road(main, {}).name == "bears"
     own.write_text(GOOD.replace("mode: shadow", "mode: shade"))
     with pytest.raises(ConfigError, match=r"rollout\.yaml:11: stages\[0\]\.mode"):
-        load_road(main, load_config(main, {}), {})
+        load_road(main, {})
     own.unlink()
     with pytest.raises(ConfigError, match=r"bearwatch\.yaml:\d+: rollout\.file: .* cannot be read"):
-        load_road(main, load_config(main, {}), {})
+        load_road(main, {})
 
 
 def test_a_mistake_inline_is_named_in_the_configuration_file(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_mistake_inline_is_named_in_the_configuration_file(tmp_path: Path) -> 
     file = tmp_path / "bearwatch.yaml"
     file.write_text(yaml.safe_dump(base, sort_keys=False))
     with pytest.raises(ConfigError, match=r"bearwatch\.yaml:\d+: rollout\.gate_sets\.health\[0\]\.value: input"):
-        load_road(file, load_config(file, {}), {})
+        load_road(file, {})
 
 
 def test_the_first_releases_configuration_still_loads() -> None:

@@ -72,7 +72,7 @@ def test_a_model_that_is_weak_by_night_only_is_held_too() -> None:
 
 
 def test_the_state_is_what_the_events_say(calm: Season) -> None:
-    assert replay(calm.events, State()) == calm.state
+    assert replay(calm.rollout.history, State()) == calm.state
 
 
 def test_equal_seeds_give_equal_tables() -> None:
@@ -142,7 +142,7 @@ def test_bears_count_as_within_the_promise_until_it_is_over_and_as_beyond_it_aft
 
 def test_a_dead_controller_is_noticed_by_the_watchdog_when_the_lease_dies() -> None:
     played = season(CALM, fault("controller", 3600.0))
-    assert any(isinstance(event, LeaseMissed) and event.by == "watchdog" for event in played.events)
+    assert any(isinstance(event, LeaseMissed) and event.by == "watchdog" for event in played.rollout.history)
     assert played.result.longest_unknown_s["lapsed"] <= 5.0
 
 

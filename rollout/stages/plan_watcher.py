@@ -1,0 +1,92 @@
+"""The configuration and the road in it as a process knows them: read again when their files change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+
+from core.config import Config
+from core.config_file import ConfigError, Document
+from rollout.evidence.comparison import EvidenceRule
+from rollout.stages.plan import Road, nowhere
+from rollout.stages.spec_file import load_configured, road_in
+
+log = logging.getLogger(__name__)
+
+
+class PlanWatcher:
+    """Holds what is in force. A mistake in a changed file is logged and kept in ``problem``; nothing else changes.
+
+    Several threads may ask at once.
+    """
+
+    def __init__(self, path: Path, config: Config, road: Road) -> None:
+        self.path = path
+        self.config = config
+        self.road = road
+        self.problem: str | None = None
+        """What is wrong with the files; None while they are as they should be."""
+        self._guard = threading.Lock()
+        self._seen = self._stamps()
+
+    @classmethod
+    def load(cls, path: Path) -> PlanWatcher:
+        """Read a configuration file. Raises :class:`core.config_file.ConfigError` for a mistake in it."""
+        config, road = load_configured(path)
+        return cls(path, config, road)
+
+    @classmethod
+    def over(cls, path: Path, config: Config) -> PlanWatcher:
+        """Over a configuration that was read already. A road that cannot be read leads nowhere and is a ``problem``:
+        it can be stopped all the same.
+        """
+        watcher = cls(path, config, nowhere())
+        try:
+            watcher.road = road_in(Document(str(path), os.environ, None, {}), config)
+        except ConfigError as error:
+            watcher._broken(error)
+        return watcher
+
+    def refresh(self) -> bool:
+        """Read again what has changed; returns whether what is in force is new. Costs two looks at files' times."""
+        with self._guard:
+            stamps = self._stamps()
+            if stamps == self._seen:
+                return False
+            self._seen = stamps
+            try:
+                self.config, self.road = load_configured(self.path)
+            except ConfigError as error:
+                self._broken(error)
+                return False
+            # What was read may name a file that was not looked at before; its changes count from now on.
+            self._seen += self._stamps()[len(stamps) :]
+            self.problem = None
+            return True
+
+    def current(self) -> Road:
+        """The road in force now, after :meth:`refresh`."""
+        self.refresh()
+        return self.road
+
+    def evidence_rule(self) -> EvidenceRule:
+        """How the road in force now says that sightings and detections are matched."""
+        return self.current().evidence_rule()
+
+    def _broken(self, error: ConfigError) -> None:
+        self.problem = str(error)
+        log.error("the configuration cannot be used, what was in force stays in force:\n%s", error)
+
+    def _stamps(self) -> list[tuple[int, int] | None]:
+        own = self.config.rollout.file
+        return [_stamp(file) for file in ([self.path] if own is None else [self.path, self.path.parent / own])]
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
