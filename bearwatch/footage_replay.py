@@ -9,8 +9,8 @@ from pathlib import Path
 
 from core.config import Camera
 from core.messages import Box, EncounterKind, Frame, FrameScores
-from detector.classify import bundle_of, decode_jpeg, look
-from detector.engine import Engine
+from detector.classify import decode_jpeg, look
+from detector.engines.engine import Engine
 from detector.tracker import (
     AlertRule,
     Change,
@@ -85,10 +85,10 @@ def score(
     frames: Iterable[Frame], engine: Engine, progress: Progress, threshold: float | None = None
 ) -> Iterator[FrameScores]:
     """Frames with their scores, many in one batch."""
-    source, bundle = iter(frames), bundle_of(engine)
+    source = iter(frames)
     while batch := list(islice(source, FRAMES_AT_ONCE)):
         seen = [(decode_jpeg(frame.jpeg), frame.boxes, frame.reason) for frame in batch]
-        for frame, looked in zip(batch, look(engine, bundle, seen, threshold), strict=True):
+        for frame, looked in zip(batch, look(engine, seen, threshold), strict=True):
             yield looked.scores(frame, engine.name, frame.captured_at)
         progress(batch[-1].captured_at)
 

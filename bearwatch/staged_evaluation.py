@@ -21,7 +21,7 @@ from bearwatch.footage_replay import Progress, score
 from bearwatch.footage_replay import recordings as recordings_below
 from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
-from detector.engine import Engine
+from detector.engines.engine import Engine
 from detector.evaluate.events import Alarm, Visit, Watched, event_figures, rate_matched
 from detector.tracker import AlertRule, Opened, Recognised, Track, observe
 from ingest.recorded import gate_frames, recording_s

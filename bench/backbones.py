@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from bench.sight import Sight, sight
 from bench.staged import frame_shaped, stage
 from core.messages import WHOLE_FRAME, Reason
-from detector.backbones import Backbone, backbone
+from detector.bundle import ModelBundle
 from detector.classify import classify
 from detector.crops import CropPolicy, cut
-from detector.engine import Engine
-from detector.labels import GENERIC, bear_scores
+from detector.engines.engine import Engine
+from detector.labels import bear_scores
 from detector.network import load_network
 from detector.torch_engine import TorchEngine
 
@@ -47,21 +47,20 @@ THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
 class PlainTorch:
     """The network as it was trained, run the obvious way: the yardstick."""
 
-    device = "cpu"
-    labels = GENERIC
+    device, runtime = "cpu", "torch"
 
-    def __init__(self, wanted: Backbone, threads: int) -> None:
-        self.wanted = wanted
+    def __init__(self, bundle: ModelBundle, threads: int) -> None:
+        self.bundle = bundle
         self.threads = threads
-        self.name = f"{wanted.label} plain torch"
-        self.input_px = wanted.input_px
-        self.network = load_network(wanted)
+        self.name = f"{bundle.label} plain torch"
+        self.input_px = bundle.input_px
+        self.network = load_network(bundle)
 
     @torch.inference_mode()
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As :meth:`detector.engine.Engine.infer`."""
+        """As :meth:`detector.engines.engine.Engine.infer`."""
         torch.set_num_threads(self.threads)
-        normalised = (torch.from_numpy(images).permute(0, 3, 1, 2).float() - self.wanted.mean) / self.wanted.std
+        normalised = (torch.from_numpy(images).permute(0, 3, 1, 2).float() - self.bundle.mean) / self.bundle.std
         return np.asarray(self.network(normalised).numpy(), dtype=np.float32)
 
 
@@ -105,9 +104,9 @@ def print_speed(labels: Sequence[str], rounds: int) -> None:
     """Table 1."""
     print("\nspeed            threads batch   images/s  CPU-ms/image  against plain torch")
     for threads in THREADS:
-        plain = PlainTorch(backbone(labels[0]), threads)
+        plain = PlainTorch(ModelBundle.generic(labels[0]), threads)
         engines: dict[str, Engine] = {plain.name: plain}
-        engines |= {label: TorchEngine(backbone(label), "cpu", threads) for label in labels}
+        engines |= {label: TorchEngine(ModelBundle.generic(label), "cpu", threads) for label in labels}
         for batch in BATCHES:
             speeds = measure_speed(engines, batch, rounds)
             base = speeds[plain.name].images_per_s
@@ -145,7 +144,7 @@ def print_whole(labels: Sequence[str], pictures: Sequence[Picture]) -> None:
     slices |= {name: np.array([p.slice == name for p in pictures]) for name in sorted({p.slice for p in pictures})}
     print("\nwhole pictures" + _SIGHT_HEADER)
     for label in labels:
-        scores = whole_scores(TorchEngine(backbone(label), "cpu"), pictures)
+        scores = whole_scores(TorchEngine(ModelBundle.generic(label), "cpu"), pictures)
         for name, inside in slices.items():
             print_sight(f"{label} {name}", scores[inside], is_bear[inside])
 
@@ -161,7 +160,7 @@ def print_staged(labels: Sequence[str], pictures: Sequence[Picture], margins: Se
     night, small = np.array([f.night for f in frames]), np.array([f.height < 0.2 for f in frames])
     print("\nstaged frames, motion crops" + _SIGHT_HEADER)
     for label in labels:
-        engine = TorchEngine(backbone(label), "cpu")
+        engine = TorchEngine(ModelBundle.generic(label), "cpu")
         for margin in margins:
             seen = [(frame.image, [frame.box], Reason.MOTION) for frame in frames]
             scores = np.array([crops[0].bear for crops in classify(engine, seen, CropPolicy(margin=margin), CHUNK)])

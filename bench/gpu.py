@@ -19,7 +19,7 @@ from bearwatch.embedded import EmbeddedRedis
 from bench.load import FPS, at_load
 from bench.served import served_bundle
 from bench.tables import Row, percentile, show
-from bench.worker import BOX, picture, worker_pace
+from bench.worker import worker_pace
 from detector.bundle import ModelBundle
 from detector.network import load_network
 from detector.torch_engine import TorchEngine
@@ -52,7 +52,7 @@ def eager_per_s(bundle: ModelBundle, batch: int, rounds: int) -> float:
 
 
 def measure(directory: Path, rounds: int, frames: int) -> list[Row]:
-    """Engine, whole frames, and the worker; each as images a second and as cameras in constant motion."""
+    """Engine, plain network, and the worker; each as images a second and as cameras in constant motion."""
     bundle = ModelBundle.load(directory)
     engine = TorchEngine(bundle, "cuda")
     rows: list[Row] = []
@@ -60,8 +60,6 @@ def measure(directory: Path, rounds: int, frames: int) -> list[Row]:
         pictures = np.random.default_rng(1).integers(0, 256, (batch, engine.input_px, engine.input_px, 3), np.uint8)
         rows.append(_row(f"engine, batch {batch}", best_per_s(batch, lambda: engine.infer(pictures), rounds)))  # noqa: B023 - called at once
     rows.append(_row("plain network in eager torch, batch 256", eager_per_s(bundle, 256, rounds)))
-    jpegs, boxes = [picture()] * 256, [[BOX]] * 256
-    rows.append(_row("JPEG decoded and cut on the card", best_per_s(256, lambda: engine.infer_frames(jpegs, boxes), 5)))
     with TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
         worker_pace(engine, server.url, frames, WORKER_BATCH)
         pace = max(worker_pace(engine, server.url, frames, WORKER_BATCH).per_s for _ in range(3))

@@ -31,7 +31,8 @@ from core.config import Detector
 from core.messages import Frame, FrameScores, Reason, content_digest
 from core.redis_client import connect
 from core.streams import FrameRoad, entries_of
-from detector.engine import Device, Engine, choose_engine
+from detector.engine import choose_engine
+from detector.engines.engine import Device, Engine
 from detector.worker import DetectorWorker
 
 LOADS = (0.25, 0.5, 1.0, 1.5, 2.0)

@@ -12,6 +12,7 @@ from detector.bundle import SHIPPED, ModelBundle, write_bundle
 from detector.engine import DEFAULT_BACKBONE
 from detector.export import export_onnx
 from detector.model import Provenance
+from detector.network import load_network
 from detector.reference import ENGINE_FILE
 
 
@@ -24,7 +25,8 @@ def served_bundle() -> Iterator[Path]:
     print(f"no trained bundle comes along; exporting {DEFAULT_BACKBONE} …", file=sys.stderr)
     with TemporaryDirectory() as directory:
         generic = ModelBundle.generic(DEFAULT_BACKBONE)
-        state = {n: t.numpy() for n, t in generic.tensors().items() if t.is_floating_point()}
+        tensors = load_network(generic).state_dict().items()
+        state = {name: each.numpy() for name, each in tensors if each.is_floating_point()}
         write_bundle(Path(directory), generic.model, state, Provenance(), "", {})
         export_onnx(directory)
         yield Path(directory)

@@ -20,7 +20,8 @@ from core.messages import Frame, Reason, content_digest
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameRoad
 from detector.crops import crops_for, cut
-from detector.engine import Device, Engine, choose_engine
+from detector.engine import choose_engine
+from detector.engines.engine import Device, Engine
 from detector.worker import DetectorWorker
 
 BOX = (0.4, 0.4, 0.55, 0.75)

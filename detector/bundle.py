@@ -9,18 +9,19 @@
 
 The digest covers the weights and everything that decides what a picture scores: architecture, input size,
 preprocessing, labels, temperature, crop policy, view of still pictures, thresholds, reference. Two bundles with the
-same digest say the same. A bundle whose digest does not match its content is not loaded. Needs no torch by itself.
+same digest say the same. A bundle whose digest does not match its content is not loaded. A bundle is a value: engines
+(:mod:`detector.engines`) run it, and :mod:`detector.predictor` says what it sees in a picture.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,22 +29,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from core.messages import Box
-from detector.backbones import Backbone, backbone, weights_path
-from detector.labels import GENERIC, Label, LabelMap, doubts, energies
-from detector.light import is_infrared
+from detector.backbones import Backbone, backbone
+from detector.labels import GENERIC, LabelMap, doubts, energies
 from detector.model import Model, Provenance, Thresholds
-from detector.stills import Glance, Stills
 from detector.unknown import DOUBT, NEIGHBOURS, Reference
-from detector.verdict import UNKNOWN
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "bundle.json", "weights.safetensors"
 DATASHEET, EVALUATION = "datasheet.md", "evaluation.json"
-SHIPPED = Path(__file__).parent / "bundles" / "campsite"
+SHIPPED = Path(str(files("detector"))) / "bundles" / "campsite"
 """The trained model that comes along."""
 SHIPPED_NAME = "shipped"
 REFERENCE = "reference.safetensors"
@@ -54,32 +48,8 @@ class BundleError(RuntimeError):
     """The directory is no model bundle, of another format, incomplete, or was changed after it was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class BundlePrediction:
-    """What the model says of one still picture.
-
-    ``label`` is the likeliest label and ``index`` its place; ``probabilities`` has one entry for each of the bundle's
-    labels, in order. ``verdict`` is what a ranger is told: ``bear`` when the bear score reaches the threshold for the
-    picture's light, else ``unknown animal`` when it resembles nothing that was learned (never silently "no bear"),
-    else ``label``. ``box`` is the part of the picture that decided, in 0-1 coordinates.
-    """
-
-    label: str
-    index: int
-    probabilities: dict[str, float]
-    verdict: str
-    unknown_score: float
-    infrared: bool
-    box: Box
-
-    @property
-    def bear(self) -> float:
-        """The probability of a bear."""
-        return self.probabilities["bear"]
-
-
 class ModelBundle:
-    """A model with everything that belongs to it. One bundle object predicts in one thread.
+    """A model with everything that belongs to it.
 
     ``model`` decides, ``provenance`` tells. ``directory`` is None for the pretrained networks. Unknown animals are told
     as ``model.unknown_by`` says.
@@ -124,7 +94,7 @@ class ModelBundle:
 
     @classmethod
     def generic(cls, label: str) -> ModelBundle:
-        """A pretrained network, such as ``lite2@224``, as a bundle.
+        """A pretrained network, such as ``lite2@224``, as a bundle: its weights come from a package.
 
         Raises:
             BackboneError: the network is unknown.
@@ -161,6 +131,24 @@ class ModelBundle:
         return self._content
 
     @property
+    def pretrained(self) -> Backbone | None:
+        """The network whose weights come from a package; None where they are in :attr:`content`."""
+        weights = self.model.weights
+        if "package" not in weights:
+            return None
+        return Backbone(
+            name=self.model.name,
+            architecture=self.architecture,
+            package=weights["package"],
+            version=weights["version"],
+            file=weights["file"],
+            sha256=weights["sha256"],
+            input_px=self.input_px,
+            mean=self.mean,
+            std=self.std,
+        )
+
+    @property
     def architecture(self) -> str:
         """The name by which timm builds the network."""
         return self.model.architecture
@@ -192,8 +180,13 @@ class ModelBundle:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) over the weights and everything that decides."""
-        return self.model.digest
+        """SHA-256 (hex) over the weights and everything that decides.
+
+        A pretrained network outside a bundle's directory has the digest of its :class:`~detector.backbones.Backbone`,
+        by which every site that runs one has always named it.
+        """
+        known = self.pretrained if self.directory is None else None
+        return self.model.digest if known is None else known.digest
 
     @property
     def label(self) -> str:
@@ -210,64 +203,11 @@ class ModelBundle:
         model = Model.from_json(self.model.to_json() | {"input_px": input_px})
         return ModelBundle(model, self.provenance, self.directory, self._content, self.reference)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The network's state in single precision, under the names of the architecture.
-
-        Raises:
-            BackboneError: the weights of a pretrained network are missing or damaged.
-        """
-        import torch
-
-        from detector.network import load_network
-
-        if self._content is None:
-            known = Backbone(
-                name=self.model.name,
-                architecture=self.architecture,
-                package=self.model.weights["package"],
-                version=self.model.weights["version"],
-                file=self.model.weights["file"],
-                sha256=self.model.weights["sha256"],
-                input_px=self.input_px,
-            )
-            weights_path(known)
-            return dict(load_network(known).state_dict())
-        return {name: torch.from_numpy(each).float() for name, each in load_tensors(self._content).items()}
-
-    def predict(self, image: NDArray[np.uint8]) -> BundlePrediction:
-        """What the model says of one still picture (height, width, 3), uint8 BGR."""
-        return self.predict_batch([image])[0]
-
-    def predict_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[BundlePrediction]:
-        """What the model says of still pictures (height, width, 3), uint8 BGR, of any sizes, by the bundle's view."""
-        return [
-            self._prediction(glance, is_infrared(image))
-            for glance, image in zip(self._stills.look(images), images, strict=True)
-        ]
-
     def unknown_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, outputs) logits to (n,) scores: the higher, the less like anything that the model knows."""
         if self.reference is not None:
             return self.reference.distances(logits)
         return doubts(logits, self.labels) if self.model.unknown_by == DOUBT else energies(logits)
-
-    def _prediction(self, glance: Glance, infrared: bool) -> BundlePrediction:
-        names, shares, thresholds = self.labels.names, glance.probabilities, self.model.thresholds
-        index = int(shares.argmax())
-        strange = float(self.unknown_scores(glance.logits[None])[0])
-        verdict = names[index]
-        if shares[self.labels.bear] >= thresholds.still_bear(infrared):
-            verdict = Label.BEAR.value
-        elif thresholds.is_unknown(strange, infrared):
-            verdict = UNKNOWN
-        probabilities = dict(zip(names, map(float, shares), strict=True))
-        return BundlePrediction(names[index], index, probabilities, verdict, strange, infrared, glance.box)
-
-    @cached_property
-    def _stills(self) -> Stills:
-        from detector.engine import engine_for
-
-        return Stills(self, self.model.view, lambda sized: engine_for(sized, measure=False))
 
 
 def write_bundle(

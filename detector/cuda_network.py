@@ -61,8 +61,8 @@ class CudaNetwork:
         self._slots = [_slot(most, input_px, outputs) for _ in range(_BUFFERS)]
 
     @torch.inference_mode()
-    def run(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float32]:
-        """Logits (n, outputs) of pictures (n, input_px, input_px, 3), uint8 RGB, in main memory or on the device."""
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (n, outputs) of pictures (n, input_px, input_px, 3), uint8 RGB."""
         logits = np.empty((len(images), self._outputs), dtype=np.float32)
         under_way: deque[tuple[_Slot, int, int]] = deque()
         for number, start in enumerate(range(0, len(images), self.most)):
@@ -75,17 +75,12 @@ class CudaNetwork:
             _collect(*under_way.popleft(), logits)
         return logits
 
-    def _send(self, slot: _Slot, chunk: NDArray[np.uint8] | Tensor) -> None:
+    def _send(self, slot: _Slot, chunk: NDArray[np.uint8]) -> None:
         """Start one chunk. The slot's earlier chunk has been collected, so nothing reads its buffers any more."""
         count = len(chunk)
-        if isinstance(chunk, Tensor):
-            self._copying.wait_stream(torch.cuda.current_stream())
-            source = chunk
-        else:
-            slot.pinned[:count].copy_(torch.from_numpy(chunk))
-            source = slot.pinned[:count]
+        slot.pinned[:count].copy_(torch.from_numpy(chunk))
         with torch.cuda.stream(self._copying):
-            slot.pictures[:count].copy_(source, non_blocking=True)
+            slot.pictures[:count].copy_(slot.pinned[:count], non_blocking=True)
             slot.arrived.record(self._copying)
         self._computing.wait_event(slot.arrived)
         self._compute(slot, min(self.most, 1 << (count - 1).bit_length()))

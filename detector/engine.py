@@ -1,23 +1,17 @@
-"""One interface for everything that turns pictures into logits, and the choice of the engine at start-up."""
+"""The choice of the engine at start-up: what this machine can run a model on, and what is fastest."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detector.backbones import Backbone, backbone
-from detector.bundle import SHIPPED_NAME, ModelBundle
-from detector.labels import LabelMap
+from detector.bundle import ModelBundle
+from detector.engines.engine import Device, Engine, Runtime
 from detector.reference import ENGINE_FILE, ChangedGraphError, EngineFileError
 from detector.trial import decide, try_engine, try_torch_apart
-
-if TYPE_CHECKING:
-    from detector.onnx_engine import OnnxEngine
 
 log = logging.getLogger(__name__)
 
@@ -25,42 +19,12 @@ DEFAULT_BACKBONE = "lite2@224"
 """Chosen by ``python -m bench.backbones``: it sees bears at night that lite0 misses, and 50 crops/s take one core.
 More than 224 px costs more and gains nothing on motion crops, which are small to begin with."""
 
-Device = Literal["auto", "cpu", "cuda"]
-Runtime = Literal["auto", "torch", "onnx"]
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")
 _WORDS = {"torch": "torch", "onnx": "ONNX Runtime"}
 
 
 class EngineError(RuntimeError):
     """No engine that is installed here can run the model."""
-
-
-class Engine(Protocol):
-    """Runs a network on pictures. An engine belongs to one thread."""
-
-    @property
-    def name(self) -> str:
-        """What saw: the short digest of the model, written beside every score."""
-        ...
-
-    @property
-    def input_px(self) -> int:
-        """Side of the square pictures that :meth:`infer` takes."""
-        ...
-
-    @property
-    def labels(self) -> LabelMap:
-        """What the outputs mean."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Where it runs now: ``"cpu"`` or ``"cuda"``. May change when a GPU fails."""
-        ...
-
-    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (n, outputs) of RGB pictures (n, input_px, input_px, 3); any n, also 0."""
-        ...
 
 
 def choose_engine(
@@ -80,16 +44,11 @@ def choose_engine(
         BundleError: the directory is no sound model bundle.
         EngineError: nothing that is installed can run it.
     """
-    wanted: Backbone | ModelBundle
-    if backbone_label == SHIPPED_NAME or "/" in backbone_label or Path(backbone_label).is_dir():
-        wanted = ModelBundle.open(backbone_label)
-    else:
-        wanted = backbone(backbone_label)
-    return engine_for(wanted, device, threads, runtime)
+    return engine_for(ModelBundle.open(backbone_label), device, threads, runtime)
 
 
 def engine_for(
-    wanted: Backbone | ModelBundle,
+    wanted: ModelBundle,
     device: Device = "auto",
     threads: int | None = None,
     runtime: Runtime = "auto",
@@ -119,17 +78,15 @@ def engine_for(
     if graph is None:
         return _ready(_torch(wanted, "cpu", threads))
     if runtime == "auto" and torch_there and measure:
-        chosen, why = decide(try_torch_apart(graph.bundle, threads), try_engine(graph))
+        chosen, why = decide(try_torch_apart(wanted, threads), try_engine(graph))
         log.info("%s: %s", graph.name, why)
         if chosen == "torch":
             return _ready(_torch(wanted, "cpu", threads))
     return _ready(graph)
 
 
-def _onnx(wanted: Backbone | ModelBundle, threads: int | None, required: bool) -> OnnxEngine | None:
+def _onnx(wanted: ModelBundle, threads: int | None, required: bool) -> Engine | None:
     """The exported graph in ONNX Runtime; None when there is none, or no ONNX Runtime, and torch can do it."""
-    if not isinstance(wanted, ModelBundle):
-        wanted = ModelBundle.generic(wanted.label)
     if not _installed("onnxruntime"):
         if required:
             raise EngineError(f"{wanted.label} needs torch or onnxruntime, neither can be used: {_HOW_TO_INSTALL}")
@@ -155,7 +112,7 @@ _HOW_TO_INSTALL = (
 )
 
 
-def _torch(wanted: Backbone | ModelBundle, device: Device, threads: int | None) -> Engine:
+def _torch(wanted: ModelBundle, device: Device, threads: int | None) -> Engine:
     if not _installed("torch", "timm"):
         raise EngineError(f"{wanted.label} is to run in torch, which is not installed: {_HOW_TO_INSTALL}")
     # Imported here so that a machine with another engine needs no torch.
@@ -182,10 +139,6 @@ def _installed(*packages: str) -> bool:
 
 def _ready(engine: Engine) -> Engine:
     engine.infer(np.zeros((1, engine.input_px, engine.input_px, 3), dtype=np.uint8))
-    where = "a GPU" if engine.device == "cuda" else f"{getattr(engine, 'threads', 1)} CPU threads"
-    log.info("%s runs in %s on %s", engine.name, _word(engine), where)
+    where = "a GPU" if engine.device == "cuda" else f"{engine.threads} CPU threads"
+    log.info("%s runs in %s on %s", engine.name, _WORDS.get(engine.runtime, engine.runtime), where)
     return engine
-
-
-def _word(engine: Engine) -> str:
-    return _WORDS.get(getattr(engine, "runtime", ""), type(engine).__name__)

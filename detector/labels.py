@@ -46,15 +46,6 @@ def _generic_of_output() -> tuple[int, ...]:
     return tuple(of_output.tolist())
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the network says of one picture: the likeliest label with its probability, and that of a bear."""
-
-    label: str
-    label_probability: float
-    bear: float
-
-
 @dataclass(frozen=True)
 class LabelMap:
     """How the outputs of a network become labels: ``of_output[i]`` is the place in ``names`` of output ``i``.
@@ -99,15 +90,6 @@ class LabelMap:
         """(n, outputs) logits to (n,) probabilities of a bear."""
         return self.probabilities(logits)[:, self.bear]
 
-    def predictions(self, logits: NDArray[np.float32]) -> list[Prediction]:
-        """One prediction for each row of (n, outputs) logits."""
-        shares = self.probabilities(logits)
-        best = shares.argmax(axis=1)
-        return [
-            Prediction(self.names[index], float(row[index]), float(row[self.bear]))
-            for row, index in zip(shares, best, strict=True)
-        ]
-
 
 def energies(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, outputs) logits to (n,) energies: minus the log-sum-exp. High energy: nothing the network knows."""
@@ -143,8 +125,3 @@ def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def bear_scores(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, 1000) logits to (n,) probabilities of a bear."""
     return GENERIC.bear_scores(logits)
-
-
-def predictions(logits: NDArray[np.float32]) -> list[Prediction]:
-    """One prediction for each row of (n, 1000) logits."""
-    return GENERIC.predictions(logits)

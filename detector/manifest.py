@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+SYNONYMS = {"object": "other", "nothing": "empty"}
+"""Labels of manifests that mean one of the model's."""
 LARGEST_PIXELS = 100_000_000
 """Pictures above this are not decoded: a few kilobytes can claim to be gigapixels."""
 
@@ -37,6 +39,14 @@ class LabelledPicture:
     def source(self) -> str:
         """Who took or collected the picture; ``unknown`` without such a column."""
         return self.columns.get("source") or "unknown"
+
+    @property
+    def group(self) -> str:
+        """What is held out together: the column ``group`` if there is one, else the source.
+
+        ``NTLNP via somebody`` and ``NTLNP via somebody else`` are the same cameras: the part before ``via`` counts.
+        """
+        return self.columns.get("group") or self.source.partition(" via ")[0]
 
     @property
     def light(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
 from detector.crops import DEFAULT_POLICY, CropPolicy
 from detector.labels import LabelMap
-from detector.stills import DEFAULT_VIEW, View
+from detector.models.view import DEFAULT_VIEW, View
 from detector.unknown import ENERGY, NEIGHBOURS, WAYS
 
 

@@ -1,4 +1,4 @@
-"""Building the pretrained network in torch, and making it fast without changing what it says.
+"""Building the network of a bundle in torch, and making it fast without changing what it says.
 
 Two rewritings, both exact up to rounding and checked by tests:
 
@@ -13,59 +13,51 @@ Two rewritings, both exact up to rounding and checked by tests:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import timm
 import torch
+from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from detector.backbones import Backbone, BackboneError, weights_path
+from detector.bundle import ModelBundle
 
 _COUNTERS = "num_batches_tracked"
 _MIRRORED = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
 """Architectures whose every convolution is followed by a normalisation or has a bias, with TensorFlow's padding."""
 
 
-class Trained(Protocol):
-    """A network with weights of its own, such as that of a model bundle."""
-
-    @property
-    def architecture(self) -> str:
-        """The name by which timm builds it."""
-        ...
-
-    @property
-    def outputs(self) -> int:
-        """How many logits it gives for one picture."""
-        ...
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Its state, float32, under the names of the architecture."""
-        ...
-
-
-def load_network(wanted: Backbone | Trained) -> nn.Module:
+def load_network(bundle: ModelBundle) -> nn.Module:
     """The network as it was trained, in evaluation mode on the CPU: (n, 3, h, w) float32 -> (n, outputs) logits.
 
     Raises:
         BackboneError: the weights are missing, were changed, or do not fit the architecture.
     """
-    if not isinstance(wanted, Backbone):
-        return _load_trained(wanted)
-    network: nn.Module = timm.create_model(wanted.architecture, pretrained=False)
-    stored = torch.load(weights_path(wanted), map_location="cpu", weights_only=True)
-    network.load_state_dict(_rename_in_order(network.state_dict(), stored, wanted.name), strict=False)
+    misfit = f"the weights do not fit the architecture {bundle.architecture!r}"
+    try:
+        network: nn.Module = timm.create_model(bundle.architecture, pretrained=False, num_classes=bundle.outputs)
+    except RuntimeError as error:  # an unknown architecture
+        raise BackboneError(f"{misfit}: {error}") from error
+    known = bundle.pretrained
+    state = _stored(bundle) if known is None else _packaged(known, network)
+    try:
+        missing, surplus = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:  # shapes that differ
+        raise BackboneError(f"{misfit}: {error}") from error
+    lacking = [name for name in missing if not name.endswith(_COUNTERS)]
+    if lacking or surplus:
+        raise BackboneError(f"{misfit}: lacking {lacking[:3]}, not wanted {list(surplus)[:3]}")
     return network.eval()
 
 
-def fast_network(wanted: Backbone | Trained) -> nn.Module:
+def fast_network(bundle: ModelBundle) -> nn.Module:
     """The same function for pictures turned by 180 degrees, with folded normalisation and no padding copies.
 
     An architecture that cannot be rewritten is run as it is, after turning the pictures back.
     """
-    network = load_network(wanted)
-    if wanted.architecture not in _MIRRORED:
+    network = load_network(bundle)
+    if bundle.architecture not in _MIRRORED:
         return _TurnedBack(network).requires_grad_(False).eval()
     for parent in list(network.modules()):
         _fold_batch_norms(parent)
@@ -83,19 +75,17 @@ class _TurnedBack(nn.Module):
         return logits
 
 
-def _load_trained(wanted: Trained) -> nn.Module:
-    try:
-        network: nn.Module = timm.create_model(wanted.architecture, pretrained=False, num_classes=wanted.outputs)
-        missing, surplus = network.load_state_dict(wanted.tensors(), strict=False)
-    except RuntimeError as error:  # an unknown architecture, or shapes that differ
-        raise BackboneError(f"the weights do not fit the architecture {wanted.architecture!r}: {error}") from error
-    lacking = [name for name in missing if not name.endswith(_COUNTERS)]
-    if lacking or surplus:
-        raise BackboneError(
-            f"the weights do not fit the architecture {wanted.architecture!r}: "
-            f"lacking {lacking[:3]}, not wanted {list(surplus)[:3]}"
-        )
-    return network.eval()
+def _stored(bundle: ModelBundle) -> dict[str, Tensor]:
+    """The state in the bundle's own weights file, in single precision, under the names of the architecture."""
+    if bundle.content is None:
+        raise BackboneError(f"{bundle.label} has no weights")
+    return {name: each.float() for name, each in load_tensors(bundle.content).items()}
+
+
+def _packaged(known: Backbone, network: nn.Module) -> dict[str, Tensor]:
+    """The state in the package of a pretrained network, under the names of the architecture."""
+    stored = torch.load(weights_path(known), map_location="cpu", weights_only=True)
+    return _rename_in_order(network.state_dict(), stored, known.name)
 
 
 def _rename_in_order(ours: Mapping[str, Tensor], stored: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -50,7 +50,6 @@ class OnnxEngine:
         self.bundle = bundle
         self.name = bundle.short_digest
         self.input_px = bundle.input_px
-        self.labels = bundle.labels
         self.threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self.threads, "onnx-engine") if self.threads > 1 else None
         graph, self._session = _open(bundle)
@@ -62,7 +61,7 @@ class OnnxEngine:
         step = cpu_step(len(images), self.threads, CHUNK)
         chunks = [images[start : start + step] for start in range(0, len(images), step)]
         done = map(self._run, chunks) if self._pool is None or len(chunks) < 2 else self._pool.map(self._run, chunks)
-        return np.concatenate([np.empty((0, self.labels.outputs), dtype=np.float32), *done])
+        return np.concatenate([np.empty((0, self.bundle.outputs), dtype=np.float32), *done])
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         (logits,) = self._session.run([OUTPUT], {INPUT: images})

@@ -13,13 +13,11 @@ from core.messages import WHOLE_FRAME, Box
 from core.photo_request import PhotoAnswer, UnreadablePhoto
 from core.picture_format import BadPhoto, inspect
 from detector.bundle import BundleError, ModelBundle
-from detector.classify import SURELY_AN_ANIMAL, animal_share_of
-from detector.engine import Device, Engine, EngineError, engine_for
+from detector.engine import EngineError, engine_for
+from detector.engines.engine import Device, Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
-from detector.labels import Label
-from detector.light import is_infrared
-from detector.stills import Glance, Stills, View
-from detector.verdict import UNKNOWN
+from detector.models.view import View
+from detector.predictor import BundlePrediction, Predictor
 
 log = logging.getLogger(__name__)
 
@@ -33,66 +31,54 @@ PRETRAINED_VIEW = View("best")
 class PhotoDesk:
     """Looks at photos with the detector's own engine; further picture sizes get theirs when the first photo comes."""
 
-    def __init__(self, engine: Engine, bundle: ModelBundle) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.bundle = bundle
-        self._stills: Stills | None = None
+        self._predictor: Predictor | None = None
 
     def look(self, data: bytes) -> PhotoAnswer:
-        """What the model says of a file, by the model's own view of still pictures.
-
-        1. A bear is one whose score reaches the threshold for still pictures of its light.
-        2. Otherwise an animal that resembles none that the model knows is an unknown animal.
-        3. Otherwise it is the likeliest label.
+        """What the model says of a file, by the model's own view of still pictures and the rule that holds everywhere
+        (:func:`detector.verdict.verdict_of`).
 
         Raises:
             UnreadablePhoto: it cannot be decoded.
         """
         image = decode_photo(data)
-        (glance,) = self._view().look([image])
-        return self._answer(image, glance)
+        return self._answer(image, self._ready().predict(image))
 
-    def _view(self) -> Stills:
-        if self._stills is None:
-            view = self.bundle.model.view if self.bundle.directory else PRETRAINED_VIEW
+    def _ready(self) -> Predictor:
+        if self._predictor is None:
+            bundle = self.engine.bundle
+            view = bundle.model.view if bundle.directory else PRETRAINED_VIEW
             try:
-                self._stills = Stills(self.bundle, view, self._engine_of)
+                self._predictor = Predictor(bundle, view, self._engine_of)
             except (EngineError, BundleError) as error:  # a machine with nothing but the exported graph has one size
                 log.warning("photos are looked at in one size: %s", error)
-                self._stills = Stills(self.bundle, View(view.kind), self._engine_of)
-        return self._stills
+                self._predictor = Predictor(bundle, View(view.kind), self._engine_of)
+        return self._predictor
 
     def _engine_of(self, bundle: ModelBundle) -> Engine:
         if bundle.input_px == self.engine.input_px:
             return self.engine
         device: Device = "cuda" if self.engine.device == "cuda" else "cpu"
-        return engine_for(bundle, device, getattr(self.engine, "threads", None), "torch")
+        return engine_for(bundle, device, self.engine.threads, "torch")
 
-    def _answer(self, image: NDArray[np.uint8], glance: Glance) -> PhotoAnswer:
-        names, shares = self.bundle.labels.names, glance.probabilities
-        probabilities = dict(zip(names, map(float, shares), strict=True))
-        label, infrared = names[int(shares.argmax())], is_infrared(image)
-        threshold = self.bundle.model.thresholds.still_bear(infrared)
-        strange = float(self.bundle.unknown_scores(glance.logits[None])[0])
-        is_bear = probabilities[Label.BEAR] >= threshold
-        is_animal = animal_share_of(probabilities) >= SURELY_AN_ANIMAL
-        unknown = not is_bear and is_animal and self.bundle.model.thresholds.is_unknown(strange, infrared)
+    def _answer(self, image: NDArray[np.uint8], said: BundlePrediction) -> PhotoAnswer:
         height, width = image.shape[:2]
         return PhotoAnswer(
-            verdict=Label.BEAR.value if is_bear else UNKNOWN if unknown else label,
-            label=label,
-            probabilities=probabilities,
-            bear=probabilities[Label.BEAR],
-            threshold=threshold,
-            infrared=infrared,
-            unknown=unknown,
-            unknown_score=strange,
-            box=glance.box,
+            verdict=said.verdict,
+            label=said.label,
+            probabilities=said.probabilities,
+            bear=said.bear,
+            threshold=said.threshold,
+            infrared=said.infrared,
+            unknown=said.unknown,
+            unknown_score=said.unknown_score,
+            box=said.box,
             width=width,
             height=height,
             model=self.engine.name,
             picture=_jpeg(image, SHOWN_PX),
-            crop=_jpeg(_part(image, glance.box), CROP_PX),
+            crop=_jpeg(_part(image, said.box), CROP_PX),
         )
 
 

@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import Box, Reason
-from detector.bundle import ModelBundle
 from detector.classify import decode_jpeg, look
-from detector.engine import Engine
+from detector.engines.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +58,8 @@ UNPROVEN: Final = Proof(math.nan, math.nan, 1, "it has not been tried yet")
 class SelfProof:
     """The proof of one worker, renewed by :meth:`renew` when it is due."""
 
-    def __init__(self, engine: Engine, bundle: ModelBundle, threshold: float | None) -> None:
-        self._engine, self._bundle, self._threshold = engine, bundle, threshold
+    def __init__(self, engine: Engine, threshold: float | None) -> None:
+        self._engine, self._threshold = engine, threshold
         self.last = UNPROVEN
         self._due_at = -math.inf
 
@@ -79,7 +78,7 @@ class SelfProof:
 
     def _try(self) -> tuple[float, float, str]:
         try:
-            bear, empty = look(self._engine, self._bundle, list(_known()), self._threshold)
+            bear, empty = look(self._engine, list(_known()), self._threshold)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with the network is what this is about
             return math.nan, math.nan, f"the known pictures cannot be scored: {error}"
         scores = [max((crop.bear for crop in looked.crops), default=math.nan) for looked in (bear, empty)]

@@ -16,51 +16,43 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.messages import Box
-from detector.backbones import Backbone
 from detector.bundle import ModelBundle
 from detector.chunks import cpu_step, expect_pictures
-from detector.crops import cut
 from detector.cuda_network import CUDA_CHUNK, CudaNetwork
-from detector.jpeg import decode_jpeg
-from detector.labels import GENERIC
+from detector.engines.engine import Device
 from detector.network import fast_network
 
 log = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "cuda"]
 _LARGEST_CPU_ACTIVATION_BYTES = 30_000_000
 _WIDEST_CHANNELS = 96  # the first expansion: 96 channels of float32 on the half-sized map
 _BYTES = 4
 
 
 class TorchEngine:
-    """Runs one backbone or model bundle. Not thread-safe: one engine per worker.
+    """Runs one model bundle. Not thread-safe: one engine per worker.
 
-    ``name`` is the model's short digest, ``input_px`` the side of the pictures, ``labels`` what its outputs mean,
-    ``device`` ``"cpu"`` or ``"cuda"``; the device changes to ``"cpu"`` when CUDA fails. ``threads`` is how many chunks
+    ``name`` is the model's short digest, ``input_px`` the side of the pictures, ``device`` ``"cpu"`` or ``"cuda"``; it
+    changes to ``"cpu"`` when CUDA fails. ``threads`` is how many chunks
     run side by side on the CPU (None: as many as this process has cores).
     """
 
     runtime = "torch"
 
-    def __init__(self, backbone: Backbone | ModelBundle, device: Device = "auto", threads: int | None = None) -> None:
-        self.backbone = backbone
-        self.name = backbone.short_digest
-        self.input_px = backbone.input_px
-        self.labels = GENERIC if isinstance(backbone, Backbone) else backbone.labels
+    def __init__(self, bundle: ModelBundle, device: Device = "auto", threads: int | None = None) -> None:
+        self.bundle = bundle
+        self.name = bundle.short_digest
+        self.input_px = bundle.input_px
         self.threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self.threads, "torch-engine", initializer=torch.set_num_threads, initargs=(1,))
-        self._network = fast_network(backbone).to(memory_format=torch.channels_last)
+        self._network = fast_network(bundle).to(memory_format=torch.channels_last)
         self._gpu: CudaNetwork | None = None
         self.device = "cpu"
         if device != "cpu":
@@ -72,32 +64,13 @@ class TorchEngine:
         found = self._infer_on_cuda(images)
         return self._infer_on_cpu(images) if found is None else found
 
-    def infer_frames(self, jpegs: Sequence[bytes], boxes: Sequence[Sequence[Box]]) -> NDArray[np.float32]:
-        """Logits (n, outputs) of the boxes of JPEG frames, in order: on a CUDA device without leaving it.
-
-        Raises:
-            UndecodableFrame: one of the frames is not a whole JPEG of a sensible size.
-        """
-        if self._gpu is not None:
-            from detector.device_frames import cut_on_device, frames_on
-
-            try:
-                found = self._infer_on_cuda(cut_on_device(frames_on("cuda", jpegs), boxes, self.input_px))
-            except RuntimeError as error:  # there was no memory for the pixels, or the device failed
-                log.warning("the GPU could not decode (%s); the CPU decodes this batch", error)
-                found = None
-            if found is not None:
-                return found
-        crops = [cut(decode_jpeg(data), of_frame, self.input_px) for data, of_frame in zip(jpegs, boxes, strict=True)]
-        return self.infer(np.concatenate([np.empty((0, *(self.input_px,) * 2, 3), dtype=np.uint8), *crops]))
-
     def _infer_on_cpu(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         step = cpu_step(len(images), self.threads, cpu_chunk(self.input_px))
         chunks = [images[start : start + step] for start in range(0, len(images), step)]
         done = self._pool.map(self._forward, chunks)
-        return np.concatenate([np.empty((0, self.labels.outputs), dtype=np.float32), *done])
+        return np.concatenate([np.empty((0, self.bundle.outputs), dtype=np.float32), *done])
 
-    def _infer_on_cuda(self, images: NDArray[np.uint8] | Tensor) -> NDArray[np.float32] | None:
+    def _infer_on_cuda(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """None when there is no GPU, or no longer. Out of memory halves the chunk; any other failure ends its use."""
         while self._gpu is not None:
             try:
@@ -110,14 +83,14 @@ class TorchEngine:
     def _forward(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """On the CPU, as (n, 3, h, w) in channels-last order, turned by 180 degrees."""
         turned = torch.from_numpy(images).flip(1, 2).to(torch.float32)
-        normalised = turned.sub_(self.backbone.mean).div_(self.backbone.std).permute(0, 3, 1, 2)
+        normalised = turned.sub_(self.bundle.mean).div_(self.bundle.std).permute(0, 3, 1, 2)
         logits: Tensor = self._network(normalised)
         return logits.numpy()
 
     def _move_to_cuda(self, device: Device) -> None:
         if not torch.cuda.is_available():
             if device == "cuda":
-                log.warning("no CUDA device is usable; %s runs on the CPU", self.backbone.label)
+                log.warning("no CUDA device is usable; %s runs on the CPU", self.bundle.label)
             return
         self.device = "cuda"
         self._occupy(CUDA_CHUNK)
@@ -125,9 +98,9 @@ class TorchEngine:
     def _occupy(self, chunk: int) -> None:
         """Put the network on the GPU, with chunks as large as there is memory for."""
         try:
-            network = fast_network(self.backbone)
-            of = self.backbone
-            self._gpu = CudaNetwork(network, self.input_px, self.labels.outputs, of.mean, of.std, chunk)
+            network = fast_network(self.bundle)
+            of = self.bundle
+            self._gpu = CudaNetwork(network, self.input_px, self.bundle.outputs, of.mean, of.std, chunk)
         except RuntimeError as error:
             self._shrink_or_retreat(chunk, error)
 

@@ -14,17 +14,16 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle import ModelBundle
+from detector.engines.engine import Engine
 from detector.reference import PICTURES, TOLERANCE, farthest, reference_pictures
-
-if TYPE_CHECKING:
-    from detector.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +54,9 @@ def try_engine(engine: Engine) -> Trial:
 
 def try_torch_apart(bundle: ModelBundle, threads: int | None) -> Trial | None:
     """Try torch on a bundle in a process of its own; None when it fails or takes too long."""
-    command = [sys.executable, "-m", "detector.trial", str(bundle.directory), "--input-px", str(bundle.input_px)]
+    command = [sys.executable, "-m", __name__, str(bundle.directory), "--input-px", str(bundle.input_px)]
     command += ["--threads", str(threads)] if threads else []
-    root = Path(__file__).parents[1]
+    root = Path(str(files("detector"))).parent
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         found = json.loads(done.stdout)

@@ -33,9 +33,9 @@ from core.redis_client import RedisDown
 from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
-from detector.classify import Looked, UndecodableFrame, bundle_of, decode_jpeg, look
+from detector.classify import Looked, UndecodableFrame, decode_jpeg, look
 from detector.crops import crops_for
-from detector.engine import Engine
+from detector.engines.engine import Engine
 from detector.photo import PhotoDesk
 from detector.self_proof import SelfProof
 from detector.side_by_side import side_by_side
@@ -61,14 +61,13 @@ class DetectorWorker:
 
     def __init__(self, engine: Engine, detector: Detector, client: redis.Redis, shards: Sequence[int]) -> None:
         self.engine = engine
-        self.bundle = bundle_of(engine)
         self.detector = detector
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.client = client
         self.telemetry = Telemetry(client)
-        self.photos = PhotoDesk(engine, self.bundle)
+        self.photos = PhotoDesk(engine)
         self.photo_at = 0.0
-        self.proof = SelfProof(engine, self.bundle, detector.threshold)
+        self.proof = SelfProof(engine, detector.threshold)
         self.roads = [FrameRoad(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
@@ -183,7 +182,7 @@ class DetectorWorker:
         return [Waiting(frame.camera, frame.captured_at, self._cost(frame), (entry, frame)) for entry, frame in tokens]
 
     def _cost(self, frame: Frame) -> int:
-        return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height, self.bundle.model.crops))
+        return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height, self.engine.bundle.model.crops))
 
     def _unpack(self, entry: Entry) -> Token | None:
         try:
@@ -194,7 +193,7 @@ class DetectorWorker:
 
     def _score(self, road: FrameRoad, tokens: Sequence[Token]) -> None:
         decoded = []
-        images = side_by_side(_decoded, [frame for _entry, frame in tokens], getattr(self.engine, "threads", None))
+        images = side_by_side(_decoded, [frame for _entry, frame in tokens], self.engine.threads)
         for (entry, frame), image in zip(tokens, images, strict=True):
             if isinstance(image, UndecodableFrame):
                 # Left pending on purpose: it is taken over, and buried after MAX_TRIES.
@@ -206,7 +205,7 @@ class DetectorWorker:
             return
         began = time.perf_counter()
         frames = [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded]
-        answers = look(self.engine, self.bundle, frames, self.detector.threshold)
+        answers = look(self.engine, frames, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
         scored = [(e, self._scores(f, looked)) for (e, f, _image), looked in zip(decoded, answers, strict=True)]
         road.publish_scores(DETECTORS, scored)

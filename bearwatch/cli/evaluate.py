@@ -73,7 +73,7 @@ def _pictures(arguments: argparse.Namespace, bundle: Any) -> int:
     from detector.evaluate.evaluation_page import write_report
     from detector.evaluate.scoring import score_pictures
     from detector.manifest import read_manifest
-    from detector.stills import View
+    from detector.models.view import View
 
     if arguments.scores is None:
         raise ValueError("--manifest needs --scores, the file for the scores")

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.learn.folds import group_of
 from detector.manifest import LabelledPicture, read_picture
 
 MOTION_DOES_NOT_APPLY = (
@@ -31,7 +30,7 @@ def mean_image_similarity(pictures: Sequence[LabelledPicture]) -> NDArray[np.flo
     """
     tiny = np.stack([_tiny(picture) for picture in pictures]) if pictures else np.empty((0, _SIDE_PX**2))
     is_bear = np.array([picture.label == "bear" for picture in pictures], dtype=bool)
-    groups = np.array([group_of(picture) for picture in pictures])
+    groups = np.array([picture.group for picture in pictures])
     scores = np.zeros(len(pictures))
     for group in set(groups.tolist()):
         own = groups == group

@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle import ModelBundle
-from detector.engine import DEFAULT_BACKBONE, Device
+from detector.engine import DEFAULT_BACKBONE
+from detector.engines.engine import Device
 from detector.evaluate.baselines import MOTION_DOES_NOT_APPLY, mean_image_similarity, never_bear
 from detector.evaluate.contact import worst
 from detector.evaluate.figures import Figures, confusion, figures, precision_recall, reliability
 from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import slices_of
-from detector.learn.recipe import SYNONYMS
-from detector.manifest import LabelledPicture
-from detector.model import Thresholds
-from detector.stills import View
+from detector.manifest import SYNONYMS, LabelledPicture
+from detector.models.view import View
 
 GENERIC_NAME = f"generic network ({DEFAULT_BACKBONE})"
 _PLOT_POINTS = 200
@@ -56,9 +55,7 @@ def evaluate(
             name: {who: figures_json(figures(each[inside], is_bear[inside])) for who, each in scores.items()}
             for name, inside in slices.items()
         },
-        "at_thresholds": {
-            name: at_thresholds(scored, bundle.model.thresholds, is_bear, inside) for name, inside in slices.items()
-        },
+        "at_thresholds": {name: at_thresholds(scored, is_bear, inside) for name, inside in slices.items()},
         "confusion": confusion(truth, [names[place] for place in scored.probabilities.argmax(axis=1).tolist()])
         if len(truth)
         else {},
@@ -75,18 +72,14 @@ def evaluate(
     }
 
 
-def at_thresholds(
-    scored: Scored, thresholds: Thresholds, is_bear: NDArray[np.bool_], inside: NDArray[np.bool_]
-) -> dict[str, float | None]:
+def at_thresholds(scored: Scored, is_bear: NDArray[np.bool_], inside: NDArray[np.bool_]) -> dict[str, float | None]:
     """What a ranger would be told with the bundle's thresholds: shares of the bears and of the others, or None.
 
     ``recall``: bears told as bears. ``false_positives``: others told as bears. ``unknown_bears`` and
     ``unknown_others``: told as unknown animals.
     """
-    lights = scored.infrared.tolist()
-    told = scored.bear >= np.array([thresholds.still_bear(dark) for dark in lights])
-    strange = np.array([thresholds.is_unknown(s, d) for s, d in zip(scored.unknown.tolist(), lights, strict=True)])
-    unknown = ~told & strange.astype(bool)
+    told = np.array([said.is_bear for said in scored.predictions], dtype=bool)
+    unknown = np.array([said.unknown for said in scored.predictions], dtype=bool)
     bears, others = inside & is_bear, inside & ~is_bear
     return {
         "recall": _share(told, bears),

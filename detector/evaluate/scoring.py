@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.bundle import ModelBundle
-from detector.engine import Device, engine_for
-from detector.light import is_infrared
+from detector.engine import engine_for
+from detector.engines.engine import Device
 from detector.manifest import LabelledPicture, UndecodablePicture, read_picture
-from detector.stills import Stills, View
+from detector.models.view import View
+from detector.predictor import BundlePrediction, Predictor
 
 _CHUNK = 32
 
@@ -22,16 +23,14 @@ _CHUNK = 32
 class Scored:
     """What the model says of the pictures that could be decoded, in their order.
 
-    ``bear`` (n,), ``probabilities`` (n, labels), ``unknown`` (n,) - unknown scores - and ``infrared`` (n,), the light
-    as the pixels tell it, belong to ``pictures``; ``sizes_px`` (n, 2) are their widths and heights. ``undecodable``
-    holds the others, each with the reason.
+    ``predictions`` (n) belong to ``pictures``; of them ``bear`` (n,) and ``probabilities`` (n, labels) as arrays.
+    ``sizes_px`` (n, 2) are the pictures' widths and heights. ``undecodable`` holds the others, each with the reason.
     """
 
     pictures: list[LabelledPicture]
+    predictions: list[BundlePrediction]
     bear: NDArray[np.float64]
     probabilities: NDArray[np.float64]
-    unknown: NDArray[np.float64]
-    infrared: NDArray[np.bool_]
     sizes_px: NDArray[np.int64]
     undecodable: list[tuple[LabelledPicture, str]]
 
@@ -45,9 +44,9 @@ def score_pictures(
     advance: Callable[[int], None] = lambda _: None,
 ) -> Scored:
     """Score every picture; ``view`` None: as the bundle wants it. ``advance`` is told how many more are done."""
-    stills = Stills(bundle, view or bundle.model.view, partial(engine_for, device=device, threads=threads))
+    predictor = Predictor(bundle, view, partial(engine_for, device=device, threads=threads))
     good, undecodable, sizes = list[LabelledPicture](), list[tuple[LabelledPicture, str]](), list[tuple[int, int]]()
-    shares, logits, infrared = list[NDArray[np.float32]](), list[NDArray[np.float32]](), list[bool]()
+    said = list[BundlePrediction]()
     for first in range(0, len(pictures), _CHUNK):
         images = list[NDArray[np.uint8]]()
         chunk = pictures[first : first + _CHUNK]
@@ -59,20 +58,15 @@ def score_pictures(
                 continue
             good.append(picture)
             sizes.append((images[-1].shape[1], images[-1].shape[0]))
-            infrared.append(is_infrared(images[-1]))
-        for glance in stills.look(images):
-            shares.append(glance.probabilities)
-            logits.append(glance.logits)
+        said += predictor.predict_batch(images)
         advance(len(chunk))
+    shares = [list(each.probabilities.values()) for each in said]
     probabilities = np.array(shares, dtype=np.float64).reshape(len(good), len(bundle.labels.names))
     return Scored(
         pictures=good,
+        predictions=said,
         bear=probabilities[:, bundle.labels.bear],
         probabilities=probabilities,
-        unknown=bundle.unknown_scores(np.array(logits, dtype=np.float32).reshape(len(good), -1)).astype(np.float64)
-        if good
-        else np.empty(0),
-        infrared=np.array(infrared, dtype=bool),
         sizes_px=np.array(sizes, dtype=np.int64).reshape(len(good), 2),
         undecodable=undecodable,
     )

@@ -11,14 +11,6 @@ from numpy.typing import NDArray
 from detector.manifest import LabelledPicture
 
 
-def group_of(picture: LabelledPicture) -> str:
-    """What must stay together: the column ``group`` if there is one, else the source.
-
-    ``NTLNP via somebody`` and ``NTLNP via somebody else`` are the same cameras: the part before ``via`` counts.
-    """
-    return picture.columns.get("group") or picture.source.partition(" via ")[0]
-
-
 def assign_folds(pictures: Sequence[LabelledPicture], folds: int) -> NDArray[np.int64]:
     """The fold (n,) of each picture.
 
@@ -29,7 +21,7 @@ def assign_folds(pictures: Sequence[LabelledPicture], folds: int) -> NDArray[np.
     Raises:
         ValueError: there are fewer groups than folds.
     """
-    groups = [group_of(picture) for picture in pictures]
+    groups = [picture.group for picture in pictures]
     kinds = np.array([_kinds(picture) for picture in pictures], dtype=np.float64)
     shares = kinds / np.maximum(kinds.sum(axis=0), 1)
     of_group: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(shares.shape[1]))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.stills import View
+from detector.models.view import View
 
 NEW_LABELS = ("deer", "raccoon", "person", "vehicle", "empty")
 """What a ranger asks for and ImageNet has no single word for."""
-
-SYNONYMS = {"object": "other", "nothing": "empty"}
-"""Manifest labels that mean one of the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class Recipe:
     (column ``kind``) are drawn ``camera_trap_weight`` times as often as others. ``mixes`` are the shares of trained
     weights among which the held-out sources choose. Pictures of the label ``withheld`` are kept from the folds'
     networks, which shows how an animal is taken that the network does not know; the shipped network learns it.
-    ``view`` is how the bundle looks at still pictures (:mod:`detector.stills`).
+    ``view`` is how the bundle looks at still pictures (:mod:`detector.models.view`).
     """
 
     backbone: str = "lite2"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from detector.backbones import BACKBONES, BackboneError, backbone
+from detector.bundle import ModelBundle
 from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap
 from detector.learn.recipe import NEW_LABELS
 from detector.network import load_network
@@ -65,7 +66,7 @@ def start(name: str) -> Start:
     """
     if name in BACKBONES:
         known = backbone(name)
-        state = dict(load_network(known).state_dict())
+        state = dict(load_network(ModelBundle.generic(name)).state_dict())
         return Start(name, known.architecture, known.mean, known.std, known.input_px, _with_new_outputs(state))
     if not timm.is_model(name):
         raise BackboneError(f"unknown backbone {name!r}: neither {', '.join(sorted(BACKBONES))} nor a timm model")

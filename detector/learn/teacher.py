@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
 from detector.crops import cut
-from detector.engine import Engine
+from detector.engines.engine import Engine
 from detector.manifest import LabelledPicture, read_picture
 
 CHUNK = 32
@@ -20,7 +20,7 @@ def whole_logits(
     engine: Engine, pictures: Sequence[LabelledPicture], advance: Callable[[int], None] = lambda _: None
 ) -> NDArray[np.float32]:
     """(n, outputs) logits of whole pictures, squeezed as the live system squeezes a frame."""
-    said = [np.empty((0, engine.labels.outputs), dtype=np.float32)]
+    said = [np.empty((0, engine.bundle.outputs), dtype=np.float32)]
     for first in range(0, len(pictures), CHUNK):
         chunk = pictures[first : first + CHUNK]
         images = [cut(read_picture(picture.path), [WHOLE_FRAME], engine.input_px) for picture in chunk]

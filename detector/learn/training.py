@@ -29,6 +29,7 @@ from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
 from detector.bundle import ModelBundle, write_bundle
+from detector.engines.engine import Device
 from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, doubts, energies
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.datasheet import datasheet
@@ -45,16 +46,16 @@ from detector.learn.heldout import (
     table,
 )
 from detector.learn.judge import Judges
-from detector.learn.recipe import NEW_LABELS, SYNONYMS, Recipe
+from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.runs import Watcher, fit_all
 from detector.learn.student import Start, mixed, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
-from detector.manifest import LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
+from detector.manifest import SYNONYMS, LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
 from detector.model import Model, Provenance, Thresholds
+from detector.models.view import View
 from detector.reference import EngineFile, EngineFileError
-from detector.stills import View
-from detector.torch_engine import Device, TorchEngine
+from detector.torch_engine import TorchEngine
 from detector.unknown import DOUBT, ENERGY, NEIGHBOURS, Reference
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Reason
 from detector.bundle import ModelBundle
-from detector.classify import Seen, bundle_of, classify, look
+from detector.classify import Seen, classify, look
 from detector.crops import CropPolicy
-from detector.labels import GENERIC, Label, LabelMap
+from detector.labels import Label, LabelMap
 from detector.model import Model, Provenance, Thresholds
 from tests.support.factories import T0, frame
 
@@ -20,8 +20,7 @@ class BrightnessEngine:
 
     name = "brightness@32:00000000"
     input_px = 32
-    device = "cpu"
-    labels = GENERIC
+    device, threads, runtime = "cpu", 1, "by hand"
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -105,8 +104,7 @@ class SayingEngine:
 
     name = "by-hand@32:00000000"
     input_px = 32
-    device = "cpu"
-    labels = LABELS
+    device, threads, runtime = "cpu", 1, "by hand"
     bundle = ANIMALS
 
     def __init__(self, *logits: float) -> None:
@@ -129,14 +127,14 @@ HALF_A_BEAR = (0.0, 0.0, -9.0)
 def test_the_light_of_the_frame_decides_from_which_score_it_agrees() -> None:
     frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
     engine = SayingEngine(*HALF_A_BEAR)
-    by_day, by_night = (one.scores(frame(), engine.name, T0) for one in look(engine, ANIMALS, frames))
+    by_day, by_night = (one.scores(frame(), engine.name, T0) for one in look(engine, frames))
     assert (by_day.infrared, by_day.threshold, by_day.is_bear) == (False, 0.6, False)
     assert (by_night.infrared, by_night.threshold, by_night.is_bear) == (True, 0.4, True)
 
 
 def test_a_number_in_the_configuration_holds_for_both_lights() -> None:
     frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
-    looked = look(SayingEngine(*HALF_A_BEAR), ANIMALS, frames, threshold=0.45)
+    looked = look(SayingEngine(*HALF_A_BEAR), frames, threshold=0.45)
     assert [one.threshold for one in looked] == [0.45, 0.45]
 
 
@@ -153,7 +151,7 @@ def test_a_number_in_the_configuration_holds_for_both_lights() -> None:
 def test_an_animal_like_none_that_is_known_is_an_unknown_animal(
     logits: tuple[float, float, float], threshold: float | None, unknown: bool
 ) -> None:
-    (looked,) = look(SayingEngine(*logits), ANIMALS, [(colourful(), [SMALL], Reason.MOTION)], threshold)
+    (looked,) = look(SayingEngine(*logits), [(colourful(), [SMALL], Reason.MOTION)], threshold)
     assert [crop.unknown for crop in looked.crops] == [unknown]
 
 
@@ -164,17 +162,7 @@ def test_the_model_brings_its_own_way_to_cut_crops() -> None:
     assert len(whole_and_three) == 4 < len(whole_and_more)
 
 
-def test_an_engine_of_a_pretrained_network_is_read_as_that_network() -> None:
-    class Generic(BrightnessEngine):
-        name = "lite0@64:01234567"
-
-        def __init__(self) -> None:
-            self.batches = []
-
-    assert bundle_of(Generic()).label == "lite0@64"
-
-
 def test_only_what_moves_can_be_an_unknown_animal() -> None:
-    still = look(SayingEngine(-9.0, 1.0, 0.0), ANIMALS, [(colourful(), [SMALL], Reason.KEEPALIVE)])[0]
+    still = look(SayingEngine(-9.0, 1.0, 0.0), [(colourful(), [SMALL], Reason.KEEPALIVE)])[0]
     assert len(still.crops) > 1
     assert not any(crop.unknown for crop in still.crops)

@@ -13,8 +13,9 @@ from bearwatch.canary_injector import draw
 from core.config import Detector
 from core.redis_client import connect
 from core.telemetry import Telemetry
-from detector.classify import bundle_of, decode_jpeg
-from detector.engine import Engine, choose_engine
+from detector.classify import decode_jpeg
+from detector.engine import choose_engine
+from detector.engines.engine import Engine
 from detector.self_proof import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfProof
 from detector.worker import DetectorWorker
 from simulation.cameras.painting.landscape import by_day, paint_place
@@ -31,9 +32,8 @@ class Broken:
 
     def __init__(self, engine: Engine, answer: float | None = None) -> None:
         self.engine, self.answer = engine, answer
-        self.bundle = bundle_of(engine)
         self.name, self.device, self.input_px = engine.name, engine.device, engine.input_px
-        self.labels = engine.labels
+        self.bundle, self.threads, self.runtime = engine.bundle, engine.threads, engine.runtime
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Real answers, or always the same."""
@@ -50,7 +50,7 @@ def test_the_known_pictures_are_the_staged_cameras_own() -> None:
 
 
 def test_the_trained_network_proves_itself_for_a_thousandth_of_a_processor(engine: Engine) -> None:
-    proof = SelfProof(engine, bundle_of(engine), None)
+    proof = SelfProof(engine, None)
     assert proof.renew(0.0).ok
     began = time.process_time()
     assert proof.renew(EVERY_S).ok
@@ -63,7 +63,7 @@ def test_a_network_that_always_answers_the_same_is_found_out_and_then_tried_soon
     engine: Engine, answer: float
 ) -> None:
     broken = Broken(engine)
-    proof = SelfProof(broken, broken.bundle, None)
+    proof = SelfProof(broken, None)
     assert proof.renew(0.0).ok
     broken.answer = answer
     assert proof.renew(EVERY_S - 1).ok, "not tried again yet"
@@ -79,7 +79,7 @@ def test_a_network_that_raises_has_failed_and_the_watch_goes_on(
 ) -> None:
     broken = Broken(engine)
     monkeypatch.setattr(broken, "infer", lambda crops: 1 / 0)
-    assert "cannot be scored" in SelfProof(broken, broken.bundle, None).renew(0.0).why
+    assert "cannot be scored" in SelfProof(broken, None).renew(0.0).why
 
 
 def test_the_heartbeat_tells_of_it(engine: Engine, redis_url: str) -> None:

@@ -17,7 +17,8 @@ from core.messages import FrameScores, Reason
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameRoad
 from core.telemetry import Telemetry
-from detector.engine import Engine, choose_engine
+from detector.engine import choose_engine
+from detector.engines.engine import Engine
 from detector.worker import DetectorWorker
 from tests.support.factories import frame, jpeg
 from tests.support.waiting import wait_for

@@ -32,8 +32,8 @@ from core.photo_request import (
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameRoad
 from core.telemetry import Telemetry
-from detector.classify import bundle_of
-from detector.engine import Engine, choose_engine
+from detector.engine import choose_engine
+from detector.engines.engine import Engine
 from detector.photo import PhotoDesk
 from detector.worker import DetectorWorker
 from tests.support.factories import frame, jpeg
@@ -225,7 +225,7 @@ def test_a_photo_that_breaks_the_model_does_not_stop_the_watch(
 
 
 def test_answers_survive_the_journey(redis_client: redis.Redis, engine: Engine) -> None:
-    found = PhotoDesk(engine, bundle_of(engine)).look(photo())
+    found = PhotoDesk(engine).look(photo())
     asked = threading.Thread(target=_answer_next, args=(redis_client, found))
     asked.start()
     assert ask(redis_client, photo(), 2.0) == found

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 import detector.torch_engine as torch_engine
 from core.messages import Reason
-from detector.backbones import BackboneError, backbone
+from detector.backbones import BackboneError
+from detector.bundle import ModelBundle
 from detector.chunks import cpu_step
-from detector.classify import classify, decode_jpeg
-from detector.crops import cut
+from detector.classify import classify
 from detector.cuda_network import CUDA_CHUNK, CudaNetwork
-from detector.device_frames import cut_on_device, frames_on
 from detector.engine import choose_engine
 from detector.labels import Label, bear_scores
 from detector.network import load_network
@@ -63,7 +62,7 @@ def engine() -> TorchEngine:
 
 @pytest.mark.parametrize("label", ["lite0@224", "lite0@225", "lite2@224", "lite2@260"])
 def test_the_engine_says_what_the_network_says_as_it_was_trained(label: str) -> None:
-    wanted = backbone(label)
+    wanted = ModelBundle.generic(label)
     pictures = noise(3, wanted.input_px)
     normalised = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
     with torch.inference_mode():
@@ -116,7 +115,7 @@ def test_a_still_bear_is_found_in_the_tiles(engine: TorchEngine) -> None:
 
 
 def test_the_engine_names_its_model_and_its_device(engine: TorchEngine) -> None:
-    assert engine.name == engine.backbone.short_digest
+    assert engine.name == engine.bundle.short_digest
     assert engine.device == "cpu"
 
 
@@ -136,7 +135,7 @@ def test_asking_for_a_gpu_that_is_not_there_watches_on_the_cpu_and_says_so(caplo
 def test_several_threads_say_what_one_says(engine: TorchEngine) -> None:
     pictures = noise(9, engine.input_px)
     for threads in (1, 3):
-        found = TorchEngine(engine.backbone, "cpu", threads).infer(pictures)
+        found = TorchEngine(engine.bundle, "cpu", threads).infer(pictures)
         np.testing.assert_allclose(found, engine.infer(pictures), atol=1e-4)
 
 
@@ -156,7 +155,7 @@ class FailingGpu(CudaNetwork):
     def __init__(self, error: RuntimeError, most: int = CUDA_CHUNK) -> None:
         self.error, self.most = error, most
 
-    def run(self, images: NDArray[np.uint8] | torch.Tensor) -> NDArray[np.float32]:
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         raise self.error
 
 
@@ -164,7 +163,7 @@ class FailingGpu(CudaNetwork):
 def test_a_gpu_without_memory_gets_smaller_batches_and_then_the_cpu_takes_over(
     engine: TorchEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failing = TorchEngine(engine.backbone, "cpu")
+    failing = TorchEngine(engine.bundle, "cpu")
     failing.device, failing._gpu = "cuda", FailingGpu(torch.OutOfMemoryError("CUDA out of memory"), most=8)
     pictures = noise(3, engine.input_px)
     with caplog.at_level(logging.WARNING):
@@ -178,7 +177,7 @@ def test_a_gpu_without_memory_gets_smaller_batches_and_then_the_cpu_takes_over(
 def test_a_gpu_that_fails_at_work_hands_over_to_the_cpu_and_loses_no_picture(
     engine: TorchEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    failing = TorchEngine(engine.backbone, "cpu")
+    failing = TorchEngine(engine.bundle, "cpu")
     failing.device, failing._gpu = "cuda", FailingGpu(RuntimeError("the driver is gone"))
     pictures = noise(3, engine.input_px)
     with caplog.at_level(logging.WARNING):
@@ -190,7 +189,7 @@ def test_a_gpu_that_fails_at_work_hands_over_to_the_cpu_and_loses_no_picture(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_the_gpu_agrees_with_the_cpu() -> None:
-    wanted = backbone("lite0")
+    wanted = ModelBundle.generic("lite0")
     pictures = noise(2 * CUDA_CHUNK + 9, wanted.input_px)
     on_gpu, on_cpu = TorchEngine(wanted, "cuda"), TorchEngine(wanted, "cpu")
     np.testing.assert_allclose(bear_scores(on_gpu.infer(pictures)), bear_scores(on_cpu.infer(pictures)), atol=0.01)
@@ -200,42 +199,10 @@ def test_the_gpu_agrees_with_the_cpu() -> None:
 def test_a_gpu_too_small_for_the_batch_gets_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_engine, "CUDA_CHUNK", 1 << 14)
     free_bytes, _total = torch.cuda.mem_get_info()
-    engine = TorchEngine(backbone("lite0"), "cuda")
+    engine = TorchEngine(ModelBundle.generic("lite0"), "cuda")
     torch.cuda.set_per_process_memory_fraction(min(1.0, 1e9 / free_bytes))
     try:
         logits = engine.infer(noise(2000, 224))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert np.isfinite(logits).all()
-
-
-BOXES = [[(0.1, 0.2, 0.9, 0.95), (0.3, 0.3, 0.4, 0.5)], [], [(0.0, 0.0, 1.0, 1.0)]]
-
-
-def jpegs() -> list[bytes]:
-    """Three frames, the last of another size."""
-    frames = [staged("brown-bear"), staged("fox"), cv2.resize(staged("dog"), (320, 240))]
-    return [bytes(cv2.imencode(".jpg", frame)[1]) for frame in frames]
-
-
-def test_crops_cut_on_the_device_are_those_cut_by_the_processor() -> None:
-    found = cut_on_device(frames_on("cpu", jpegs()), BOXES, 64).numpy()
-    expected = np.concatenate([cut(decode_jpeg(data), of, 64) for data, of in zip(jpegs(), BOXES, strict=True)])
-    assert found.shape == expected.shape == (3, 64, 64, 3)
-    assert expected.std() > 10
-    assert np.abs(found.astype(float) - expected).mean(axis=(1, 2, 3)).max() < 1.5
-
-
-def test_an_engine_takes_whole_frames_too(engine: TorchEngine) -> None:
-    expected = np.concatenate(
-        [cut(decode_jpeg(data), of, engine.input_px) for data, of in zip(jpegs(), BOXES, strict=True)]
-    )
-    np.testing.assert_allclose(engine.infer_frames(jpegs(), BOXES), engine.infer(expected), atol=1e-4)
-    assert engine.infer_frames([], []).shape == (0, 1000)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_frames_decoded_on_the_gpu_score_as_those_decoded_by_the_processor() -> None:
-    on_gpu, on_cpu = TorchEngine(backbone("lite0"), "cuda"), TorchEngine(backbone("lite0"), "cpu")
-    found, expected = (bear_scores(each.infer_frames(jpegs(), BOXES)) for each in (on_gpu, on_cpu))
-    np.testing.assert_allclose(found, expected, atol=0.03)

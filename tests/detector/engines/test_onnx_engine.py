@@ -23,6 +23,7 @@ from detector.crops import cut
 from detector.engine import EngineError, choose_engine, engine_for
 from detector.learn.student import start, student_labels
 from detector.model import Model, Provenance, Thresholds
+from detector.models.view import View
 from detector.onnx_engine import CHUNK, OnnxEngine
 from detector.reference import (
     ENGINE_FILE,
@@ -33,7 +34,6 @@ from detector.reference import (
     EngineFileError,
     reference_pictures,
 )
-from detector.stills import View
 from detector.torch_engine import TorchEngine
 from detector.trial import Trial, decide
 

@@ -21,7 +21,7 @@ from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import ALL, NIGHT, slices_of
 from detector.evaluate.svg import Line, plot
 from detector.manifest import ManifestError, UndecodablePicture, read_manifest, read_picture, snapshot_hash
-from detector.stills import View
+from detector.models.view import View
 from tests.support.tiny_pictures import picture, write_manifest, write_pictures
 
 SMALL_NETWORK = "lite0@64"

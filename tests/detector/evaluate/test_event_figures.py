@@ -24,7 +24,6 @@ from bearwatch.staged_evaluation import (
 from core.config import Detector
 from detector.bundle import ModelBundle
 from detector.evaluate.events import DAY_S, Alarm, Visit, Watched, event_figures, rate_matched
-from detector.labels import GENERIC
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record
@@ -85,8 +84,7 @@ def test_the_exam_shows_near_and_far_bears_by_day_and_by_night() -> None:
 class Sure:
     """An engine that says the same of everything."""
 
-    device = "cpu"
-    labels = GENERIC
+    device, threads, runtime = "cpu", 1, "by hand"
 
     def __init__(self, output: int) -> None:
         self.bundle = ModelBundle.generic("lite0@64")

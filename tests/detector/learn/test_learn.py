@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from detector.backbones import BackboneError
+from detector.bundle import ModelBundle
 from detector.labels import IMAGENET_CLASSES, Label
 from detector.learn.augmentations import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.corruptions import BEARS, HARD, OTHERS, empty_scenes, hard_places
 from detector.learn.fit import learning_rate
-from detector.learn.folds import assign_folds, group_of
+from detector.learn.folds import assign_folds
 from detector.learn.heldout import HeldOut, choose_mix, known_pictures, table
 from detector.learn.judge import STILL_OTHERS, still_places
 from detector.learn.objective import Objective
@@ -155,10 +156,10 @@ def test_a_source_is_never_split_and_its_many_collectors_count_as_one() -> None:
     fold = assign_folds(rows, 2)
     assert set(fold) == {0, 1}
     assert all(
-        len({int(f) for f, r in zip(fold, rows, strict=True) if group_of(r) == g}) == 1 for g in map(group_of, rows)
+        len({int(f) for f, r in zip(fold, rows, strict=True) if r.group == g}) == 1 for g in {r.group for r in rows}
     )
-    assert group_of(rows[-1]) == "NTLNP"
-    assert group_of(row("dog", "x", group="burst 7")) == "burst 7"
+    assert rows[-1].group == "NTLNP"
+    assert row("dog", "x", group="burst 7").group == "burst 7"
 
 
 def test_night_bears_are_spread_over_the_folds() -> None:
@@ -190,14 +191,12 @@ def test_what_the_teacher_knew_is_kept_unless_it_was_wrong_about_the_bear() -> N
 
 
 def test_the_student_starts_with_what_the_pretrained_network_says() -> None:
-    from detector.backbones import backbone
-
     beginning = start("lite0")
     pictures = torch.randn(2, 3, 64, 64)
     network = build(beginning).eval()
     with torch.no_grad():
         logits = network(pictures)
-        expected = load_network(backbone("lite0"))(pictures)
+        expected = load_network(ModelBundle.generic("lite0"))(pictures)
         folded = fold_for_training(network, beginning.architecture)(pictures)
     torch.testing.assert_close(logits[:, :IMAGENET_CLASSES], expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(folded, logits, atol=1e-3, rtol=1e-3)

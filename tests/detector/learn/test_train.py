@@ -17,6 +17,7 @@ from detector.learn.fit import CHECKPOINT, Run, fit
 from detector.learn.recipe import Recipe
 from detector.manifest import read_manifest
 from detector.onnx_engine import OnnxEngine
+from detector.predictor import Predictor
 from tests.support.tiny_pictures import LABELS, picture, write_manifest, write_pictures
 
 TINY = Recipe(backbone="lite0", train_px=64, input_px=64, epochs=1.0, batch=5, seed=3)
@@ -72,7 +73,7 @@ def test_the_command_writes_a_bundle_that_predicts_and_says_how_good_it_is(
     outcome = json.loads(said.out)
     bundle = ModelBundle.load(out / "bundle")
     assert outcome["model"] == bundle.short_digest
-    assert bundle.predict(picture("bear", 1)).label in bundle.labels.names
+    assert Predictor(bundle).predict(picture("bear", 1)).label in bundle.labels.names
     assert set(LABELS) <= set(bundle.labels.names)
     evaluation = json.loads((out / "bundle" / "evaluation.json").read_text())
     assert evaluation["better_than_generic"] == outcome["better_than_generic"]

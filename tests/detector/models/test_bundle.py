@@ -20,10 +20,12 @@ from detector.labels import GENERIC, LabelMap, doubts
 from detector.learn.student import start, student_labels
 from detector.light import is_infrared
 from detector.model import Model, Provenance, Thresholds
+from detector.models.view import View
 from detector.network import load_network
-from detector.stills import Stills, View
+from detector.predictor import Predictor
+from detector.stills import Stills
 from detector.unknown import DOUBT, NEIGHBOURS, Reference
-from detector.verdict import UNKNOWN, read
+from detector.verdict import UNKNOWN, verdict_of
 from tests.support.tiny_pictures import picture
 
 PX = 64
@@ -76,13 +78,14 @@ def test_a_bundle_comes_back_as_it_was_written(written: ModelBundle) -> None:
 
 def test_predict_is_predict_batch_of_one(written: ModelBundle) -> None:
     images = [picture("bear", 1), picture("deer", 2, width=50, height=90)]
-    together = written.predict_batch(images)
-    alone = written.predict(images[1])
+    predictor = Predictor(written)
+    together = predictor.predict_batch(images)
+    alone = predictor.predict(images[1])
     assert alone.label == together[1].label
     assert alone.probabilities == pytest.approx(together[1].probabilities, abs=1e-5)
     assert written.labels.names[alone.index] == alone.label
     assert sum(alone.probabilities.values()) == pytest.approx(1.0, abs=1e-5)
-    assert written.predict_batch([]) == []
+    assert predictor.predict_batch([]) == []
 
 
 def test_the_fast_path_says_what_the_plain_network_says(written: ModelBundle) -> None:
@@ -98,7 +101,7 @@ def test_the_fast_path_says_what_the_plain_network_says(written: ModelBundle) ->
 
 def test_the_engine_of_a_bundle_knows_its_labels_and_its_name(written: ModelBundle) -> None:
     engine = choose_engine("cpu", str(written.directory), threads=1)
-    assert engine.labels == written.labels
+    assert engine.bundle.labels == written.labels
     assert engine.name == written.short_digest
     assert engine.input_px == PX
 
@@ -181,8 +184,14 @@ def test_the_pretrained_network_is_a_bundle_too() -> None:
     image = picture("bear", 3)
     crops = cut(image, [WHOLE_FRAME], 64)
     expected = GENERIC.probabilities(choose_engine("cpu", "lite0@64", threads=1).infer(crops))[0]
-    found = bundle.predict(image)
+    found = Predictor(bundle).predict(image)
     assert list(found.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_a_pretrained_network_keeps_the_name_under_which_its_scores_are_stored() -> None:
+    engine = choose_engine("cpu", "lite0@64", threads=1)
+    assert engine.name == engine.bundle.short_digest == "lite0@64:a7b1d397"
+    assert engine.bundle.at_size(96).digest == ModelBundle.generic("lite0@96").digest != engine.bundle.digest
 
 
 def test_a_label_map_needs_a_bear_and_an_output_for_every_label() -> None:
@@ -219,7 +228,8 @@ def test_the_verdict_follows_the_light_and_the_unknown_never_becomes_no_bear(
     labels = LabelMap(("bear", "dog"), (0, 1))
     bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
     logits = np.array([[np.log(bear), np.log(1 - bear)]], dtype=np.float32) - np.float32(energy)
-    (found,) = read(bundle, logits, [infrared])
+    (shares,), (strange,) = labels.probabilities(logits), bundle.unknown_scores(logits).tolist()
+    found = verdict_of(bundle.model, shares, strange, infrared, bundle.model.thresholds.bear(infrared))
     assert found.bear == pytest.approx(bear, abs=1e-5)
     assert found.unknown_score == pytest.approx(energy, abs=1e-4)
     assert found.told == told
@@ -281,10 +291,10 @@ def test_a_bundle_carries_its_reference_and_refuses_another(tmp_path: Path) -> N
 class Countable:
     """An engine that says how bright a picture's middle is: bear for bright, and what it was asked."""
 
-    labels = LabelMap(("bear", "dog"), (0, 1))
-    device = "cpu"
+    device, threads, runtime = "cpu", 1, "by hand"
 
     def __init__(self, bundle: ModelBundle) -> None:
+        self.bundle = bundle
         self.name, self.input_px = bundle.short_digest, bundle.input_px
         self.asked = 0
 

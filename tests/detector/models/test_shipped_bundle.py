@@ -26,7 +26,8 @@ import cv2
 for blocked in ("torch", "timm", "torchvision"):
     sys.modules[blocked] = None
 from detector.bundle import ModelBundle
-said = ModelBundle.open("shipped").predict(cv2.imread(sys.argv[1]))
+from detector.predictor import Predictor
+said = Predictor(ModelBundle.open("shipped")).predict(cv2.imread(sys.argv[1]))
 print(json.dumps([said.verdict, said.bear]))
 """
 

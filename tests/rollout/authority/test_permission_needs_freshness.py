@@ -30,8 +30,8 @@ from core.streams import FrameRoad
 from core.telemetry import Telemetry
 from db.models import LedgerEntry, Mode, SightGap, User
 from db.session import Database
-from detector.classify import bundle_of
-from detector.engine import Engine, choose_engine
+from detector.engine import choose_engine
+from detector.engines.engine import Engine
 from detector.track_worker import TrackWorker
 from detector.worker import DetectorWorker
 from rollout.authority.authority import authority, granted
@@ -60,9 +60,8 @@ class Network:
     broken: bool = False
 
     def __post_init__(self) -> None:
-        self.bundle = bundle_of(self.engine)
         self.name, self.device, self.input_px = self.engine.name, self.engine.device, self.engine.input_px
-        self.labels = self.engine.labels
+        self.bundle, self.threads, self.runtime = self.engine.bundle, self.engine.threads, self.engine.runtime
 
     def infer(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Its answers, or nothing but zeros."""
