@@ -9,18 +9,22 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from core.charts import STYLE as CHARTS
+from core.charts.line import Line, unit_square
 from detector.evaluate.contact import contact_sheet, worst
 from detector.evaluate.figures import FALSE_POSITIVE_RATES
 from detector.evaluate.scoring import Scored
-from detector.evaluate.svg import Line, plot
 
 REPORT, NUMBERS = "report.html", "evaluation.json"
-STYLE = """
+STYLE = (
+    """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right}
 td:first-child,th:first-child,td.who{text-align:left}tr.model td{font-weight:600}img{max-width:100%}
-figure{display:inline-block;margin:0 1rem 1rem 0}small{color:#555}
+figure{display:inline-block;width:min(100%,24rem);margin:0 1rem 1rem 0}figcaption{font-weight:600}small{color:#555}
 """
+    + CHARTS
+)
 
 
 def write_report(folder: Path, evaluation: Mapping[str, Any], scored: Scored) -> Path:
@@ -62,13 +66,22 @@ def as_html(evaluation: Mapping[str, Any], sheet: bytes) -> str:
 def _plots(curves: Mapping[str, Any]) -> str:
     if not curves:
         return "<p>No curves: they need bears.</p>"
-    drawn = {who: found for who, found in curves.items() if who != "never bear"}
-    precision = [Line(who, [(x, y) for x, y in found["precision_recall"]]) for who, found in drawn.items()]
-    reliable = [Line("model", [(x, y) for x, y, _ in curves["model"]["reliability"]], marked=True)]
-    return (
-        f"<figure>{plot('Precision over recall', 'recall', 'precision', precision)}</figure>"
-        f"<figure>{plot('Calibration', 'mean score', 'share of bears', reliable, diagonal=True)}</figure>"
+    drawn = [(who, found["precision_recall"]) for who, found in curves.items() if who != "never bear"]
+    precision = [
+        Line([(x, y) for x, y in points], who, f"plot-line series-{place}") for place, (who, points) in enumerate(drawn)
+    ]
+    reliable = [
+        Line([(0.0, 0.0), (1.0, 1.0)], "as it should be", "plot-ideal"),
+        Line([(x, y) for x, y, _ in curves["model"]["reliability"]], "model", dots=True),
+    ]
+    return _plot("Precision over recall", "recall", "precision", precision) + _plot(
+        "Calibration", "mean score", "share of bears", reliable
     )
+
+
+def _plot(title: str, across: str, up: str, lines: Sequence[Line]) -> str:
+    drawn = unit_square(title, across, up, lines)
+    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>"
 
 
 def _slices(slices: Mapping[str, Mapping[str, Any]]) -> str:

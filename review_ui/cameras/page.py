@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from core.charts.strip import strip
 from core.config import without_credentials
 from core.jobs import HOUSEKEEPING, PROBE_CAMERA, enqueue
 from core.messages import CameraStatus
@@ -18,7 +19,6 @@ from review_ui.auth.accounts import Account
 from review_ui.cameras.areas import LONGEST, Areas, Typed, as_yaml, points, read
 from review_ui.cameras.view import marks, newest_picture, share, uptime
 from review_ui.live.camera_status import CameraView
-from review_ui.rendering.charts import strip
 from review_ui.site import Operator, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import frame
 from rollout.authority.freshness import Lack, lacking

@@ -9,10 +9,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.charts.strip import Mark
 from core.clock import hour_start
 from core.media import MediaStore
 from db.models import CameraHour
-from review_ui.rendering.charts import Mark
 from review_ui.rendering.pictures import Picture, picture
 
 DAY_HOURS: Final = 24
@@ -63,7 +63,7 @@ def marks(hours: Sequence[Hour]) -> list[Mark]:
     """The hours as cells of a strip."""
     width = 1000.0 / len(hours)
     return [
-        Mark(place * width, (place + 1) * width - 2, f"heat-{hour.heat}", f"{hour.looked} of {hour.of} minutes")
+        Mark(place * width, (place + 1) * width - 2, f"mark-heat-{hour.heat}", f"{hour.looked} of {hour.of} minutes")
         for place, hour in enumerate(hours)
         if hour.of
     ]

@@ -15,9 +15,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.bundle_files import BundleFiles, bundle_directories, read_bundle
+from core.charts.axes import SHARES
+from core.charts.line import unit_square
+from core.charts.rows import row_chart
 from db.models import Encounter
-from review_ui.models.view import CHART_RATE, RATES, evaluation, whisker_rows
-from review_ui.rendering.charts import square, whiskers
+from review_ui.models.view import CHART_RATE, RATES, evaluation, recall_rows
 from review_ui.rendering.cursors import AfterKey, Limit, NextAfterKey, page_of
 from review_ui.rendering.markdown import rendered
 from review_ui.site import Site, SiteDep, Viewer
@@ -103,19 +105,20 @@ def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest)
     """One bundle: its figures and its datasheet."""
     bundle = _bundle(site, digest)
     found = evaluation(bundle.evaluation) if bundle.evaluation else None
-    rows = whisker_rows(found.slices) if found else []
+    rows = recall_rows(found.slices) if found else []
     with site.database.read() as session:
         context = {
             "frame": frame(session, site, account, site.clock()),
             "bundle": bundle,
             "found": found,
             "rates": RATES,
-            "chart": whiskers(f"Recall at {float(CHART_RATE):.0%} false positives, by slice", rows) if rows else None,
-            "names": [each.who for each in found.slices[0].figures] if found and found.slices else [],
-            "precision": square("Precision over recall", "recall", "precision", found.precision)
+            "chart": row_chart(f"Recall at {float(CHART_RATE):.0%} false positives, by slice", rows, SHARES)
+            if rows
+            else None,
+            "precision": unit_square("Precision over recall", "recall", "precision", found.precision)
             if found and found.precision
             else None,
-            "calibration": square("Calibration", "mean score", "share of bears", found.calibration, diagonal=True)
+            "calibration": unit_square("Calibration", "mean score", "share of bears", found.calibration)
             if found and found.calibration
             else None,
             "datasheet": rendered(bundle.datasheet) if bundle.datasheet else None,

@@ -20,6 +20,8 @@ from starlette.datastructures import UploadFile
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.charts.strip import WIDE, Mark, strip
+from core.charts.svg import Svg
 from core.messages import WHOLE_FRAME
 from core.photo_request import WAIT_S, NobodyLooks, PhotoAnswer, TooBusy, UnreadablePhoto, ask, may_ask
 from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
@@ -225,6 +227,7 @@ def _page(
     context = {
         "frame": around,
         "said": said,
+        "share_bar": _share_bar,
         "error": error,
         "box": None if said is None or said.box == WHOLE_FRAME else said.box,
         "picture": data_url(said.picture) if said else "",
@@ -233,3 +236,7 @@ def _page(
         "max_mb": MAX_BYTES // 1024 // 1024,
     }
     return site.pages.render(request, "try.html", context, status=status, headers=headers)
+
+
+def _share_bar(share: float) -> Svg:
+    return strip([Mark(0, WIDE, "share-of"), Mark(0, WIDE * share, "share-is")], kind="share-bar", smallest=0)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from review_ui.rendering.charts import Line, Whisker, WhiskerRow
+from core.charts.line import Line
+from core.charts.rows import Interval, Row
 
 RATES: Final = ("0.01", "0.02", "0.05")
 CHART_RATE: Final = "0.02"
@@ -97,18 +98,18 @@ def evaluation(found: Mapping[str, Any]) -> Evaluation:
     )
 
 
-def whisker_rows(slices: Sequence[Slice]) -> list[WhiskerRow]:
+def recall_rows(slices: Sequence[Slice]) -> list[Row]:
     """Recall at :data:`CHART_RATE`, slice by slice, the model's beside everybody else's."""
     place = RATES.index(CHART_RATE)
     rows = []
     for each in slices:
         drawn = [
-            Whisker(recall.value, recall.low, recall.high, f"series-{min(number, 3)}", figures.who)
+            Interval(recall.value, recall.low, recall.high, figures.who, f"series-{min(number, 3)}")
             for number, figures in enumerate(each.figures)
             if (recall := figures.recalls[place]) is not None
         ]
         if drawn:
-            rows.append(WhiskerRow(each.name, drawn))
+            rows.append(Row(each.name, drawn))
     return rows
 
 
@@ -169,12 +170,14 @@ def _curves(curves: Mapping[str, Any]) -> Iterator[Line]:
     drawn = sorted((who for who in curves if who != "never bear"), key=lambda who: who != MODEL)
     for number, who in enumerate(drawn[:4]):
         points = [(float(recall), float(precision)) for recall, precision in curves[who]["precision_recall"]]
-        yield Line(str(who), f"series-{number}", points)
+        yield Line(points, str(who), f"plot-line series-{number}")
 
 
 def _reliability(curves: Mapping[str, Any]) -> Iterator[Line]:
     if MODEL in curves:
-        yield Line(MODEL, "series-0", [(float(x), float(y)) for x, y, *_ in curves[MODEL]["reliability"]])
+        yield Line([(0.0, 0.0), (1.0, 1.0)], "as it should be", "plot-ideal")
+        points = [(float(x), float(y)) for x, y, *_ in curves[MODEL]["reliability"]]
+        yield Line(points, MODEL, "plot-line series-0", dots=True)
 
 
 def _worst(found: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from core.charts.strip import Mark, ruler, strip
 from core.night_span import Night, date_of, night, parse_date
 from db import weather
 from db.models import AlertStatus, Weather
@@ -19,7 +20,6 @@ from review_ui.auth.accounts import Account
 from review_ui.nights.scrub import Shot, shots
 from review_ui.nights.view import CameraRow, SiteRow, moments, rows
 from review_ui.nights.weather_view import weather_row
-from review_ui.rendering.charts import Mark, strip
 from review_ui.site import Site, SiteDep, Viewer
 from review_ui.web.page_chrome import frame
 
@@ -77,6 +77,7 @@ def night_page(
             "frame": around.about(campsite) if campsite else around,
             "scope": scope,
             "night": scope.night,
+            "ruler": ruler((tick.x, tick.label) for tick in scope.night.ticks()),
             "sites": sites,
             "strips": {row.id: _camera_strip(row, scope) for each in sites for row in each.cameras},
             "weather": {key: weather_row(scope.night, found) for key, found in told.items()},
@@ -268,26 +269,28 @@ def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: fl
 def _camera_strip(row: CameraRow, scope: Scope) -> Any:
     x = scope.night.x
     looked = [
-        Mark(x(band.start), x(band.end), "looked" if band.looked else "blind", "" if band.looked else "nobody looked",
-             30 if band.looked else 0)
+        Mark(x(band.start), x(band.end), "mark-looked", top=30)
+        if band.looked
+        else Mark(x(band.start), x(band.end), "mark-blind", "nobody looked")
         for band in row.bands
-    ]  # fmt: skip
+    ]
     visits = [
-        Mark(x(v.first_at), x(v.last_at), f"visit-{v.mark}", v.words,
+        Mark(x(v.first_at), x(v.last_at), f"mark-visit-{v.mark}", v.words,
              VISIT_TOP.get(v.mark, 19), 30, _link(scope, v.first_at))
         for v in row.visits
     ]  # fmt: skip
     audits = [
-        Mark(x(a.hour_at), x(a.hour_at + 3600), "audit", f"audited by {a.by}: {a.bear}", 34, 40) for a in row.audits
+        Mark(x(a.hour_at), x(a.hour_at + 3600), "mark-audit", f"audited by {a.by}: {a.bear}", 34) for a in row.audits
     ]
     return strip([*looked, *audits, *visits], x(scope.at))
 
 
 def _people_strip(row: SiteRow, scope: Scope) -> Any:
     x = scope.night.x
-    watches = [Mark(x(w.start), x(w.end), "watch", f"{w.by} watched", 24, 40) for w in row.watches]
+    watches = [Mark(x(w.start), x(w.end), "mark-watch", f"{w.by} watched", 24, 40) for w in row.watches]
     sightings = [
-        Mark(x(s.at), x(s.at) + 4, "sighting", f"{s.by}: {s.what}", 0, 24, _link(scope, s.at)) for s in row.sightings
+        Mark(x(s.at), x(s.at) + 4, "mark-sighting", f"{s.by}: {s.what}", 0, 24, _link(scope, s.at))
+        for s in row.sightings
     ]
     return strip([*watches, *sightings], x(scope.at))
 

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from xml.etree.ElementTree import Element
 
-from markupsafe import Markup
-
+from core.charts.strip import along
+from core.charts.svg import Svg, element, finished, titled
 from core.clock import civil
 from core.night_span import Night
 from db.models import Weather
@@ -52,7 +53,7 @@ class WeatherRow:
     words: str
     sources: str
     own: bool
-    band: Markup
+    band: Svg
 
 
 def weather_row(night: Night, found: Sequence[Weather]) -> WeatherRow | None:
@@ -102,35 +103,29 @@ def icon(sky: str) -> tuple[str, str] | None:
     return next(((name, shape) for words, name, shape in _ICONS if any(word in said for word in words)), None)
 
 
-def _band(night: Night, found: Sequence[Weather], words: str) -> Markup:
+def _band(night: Night, found: Sequence[Weather], words: str) -> Svg:
     """Icons and degrees every three hours, rain as bars under them; stretched in width, not in height."""
-    head = Markup('<svg class="weather-chart" height="{}" role="img" aria-label="{}">').format(
-        _HEIGHT, f"Weather: {words}"
-    )
-    bars = Markup("").join(_rain(night, each) for each in found if each.rain_mm)
-    slots = Markup("").join(_slot(night, each) for each in _chosen(night, found))
-    return head + bars + slots + Markup("</svg>")
+    parts = [*(_rain(night, each) for each in found if each.rain_mm), *(_slot(night, e) for e in _chosen(night, found))]
+    band = element("svg", "weather-chart", *parts, height=_HEIGHT, role="img", aria_label=f"Weather: {words}")
+    return finished(band)
 
 
-def _rain(night: Night, each: Weather) -> Markup:
+def _rain(night: Night, each: Weather) -> Element:
     amount = min(1.0, (each.rain_mm or 0.0) / RAIN_FULL_MM)
     height = max(2.0, amount * (_HEIGHT - _RAIN_TOP))
-    left, right = night.x(each.at - 3600.0) / 10, night.x(each.at) / 10
-    title = f"{each.rain_mm:.1f} mm in the hour before {_clock(night, each)}"
-    bar = Markup('<rect class="rain" x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"><title>{}</title></rect>')
-    return bar.format(left, _HEIGHT - height, max(0.3, right - left), height, title)
+    left, right = night.x(each.at - 3600.0), night.x(each.at)
+    title = titled(f"{each.rain_mm:.1f} mm in the hour before {_clock(night, each)}")
+    width = along(max(3.0, right - left))
+    return element("rect", "rain", *title, x=along(left), y=_HEIGHT - height, width=width, height=height)
 
 
-def _slot(night: Night, each: Weather) -> Markup:
-    drawn, text = icon(each.sky), ""
-    if each.temperature_c is not None:
-        text = f"{_signed(round(each.temperature_c))}°"
-    shape = (
-        Markup('<path class="wx wx-{}" transform="translate(-10 0)" d="{}"/>').format(*drawn) if drawn else Markup("")
-    )
-    title = f"{_clock(night, each)}: {in_words((each,), night.timezone)}"
-    return Markup('<svg x="{:.2f}%" overflow="visible"><title>{}</title>{}<text y="34">{}</text></svg>').format(
-        night.x(each.at) / 10, title, shape, text
+def _slot(night: Night, each: Weather) -> Element:
+    drawn = icon(each.sky)
+    shape = [element("path", f"wx wx-{drawn[0]}", transform="translate(-10 0)", d=drawn[1])] if drawn else []
+    text = "" if each.temperature_c is None else f"{_signed(round(each.temperature_c))}°"
+    title = titled(f"{_clock(night, each)}: {in_words((each,), night.timezone)}")
+    return element(
+        "svg", "", *title, *shape, element("text", said=text, y=34), x=along(night.x(each.at)), overflow="visible"
     )
 
 

@@ -1,24 +1,23 @@
-"""The road as a picture, gates as bars, and what a breaker saw: SVG made on the server, coloured by road.css."""
+"""The road as a picture, gates as bars, and what a breaker saw: what is to be seen; road.css colours it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+from xml.etree.ElementTree import Element
 
-from markupsafe import Markup
-
+from core.charts.axes import Axis, Limit
+from core.charts.line import Dot, Line, Panel, line_chart
+from core.charts.scale import Scale
+from core.charts.strip import WIDE, Mark, strip
+from core.charts.svg import Point, Svg, circle, element, group, number, path, picture, text
 from core.clock import civil
 
-WIDE, HIGH = 1000.0, 262.0
-_EDGE, _LOW, _TOP = 80.0, 198.0, 86.0
+_HIGH, _EDGE, _LOW, _TOP = 262.0, 80.0, 198.0, 86.0
 _MARK: Final = 30.0
 _MOST_TENTS: Final = 5
-
-Point = tuple[float, float]
-Curve = tuple[Point, Point, Point, Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +31,24 @@ class Stop:
     here: bool
 
 
-def trail(words: str, stops: Sequence[Stop], share: float | None = None) -> Markup:
+def trail(words: str, stops: Sequence[Stop], share: float | None = None) -> Svg:
     """The trail uphill from shadow to everywhere, with a flag where we are.
 
     ``share`` is how much of the running stage's time is over; so much of the way to the next stop is walked.
     """
     points = _points(len(stops))
-    ways = [_curve(a, b) for a, b in pairwise(points)]
+    ways = [_way(a, b) for a, b in pairwise(points)]
     here = next((index for index, stop in enumerate(stops) if stop.here), 0)
     parts = [_hill(points, ways)]
-    for index, way in enumerate(ways):
-        parts.append(_way(way, "trail-done" if index < here else "trail-ahead"))
+    for index, (start, way) in enumerate(zip(points, ways, strict=False)):
+        d = f"M{_at(start)}{way}"
+        parts.append(path("trail-done" if index < here else "trail-ahead", d))
         if index == here and share:
-            parts.append(_way(_first(way, min(1.0, share)), "trail-done"))
+            walked = f"{min(1.0, share):.3f} 2"
+            parts.append(element("path", "trail-done", d=d, pathLength="1", stroke_dasharray=walked))
     parts += [_stop(stop, *point) for stop, point in zip(stops, points, strict=True)]
     parts.append(_flag(*points[here]))
-    head = Markup('<svg class="trail" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">').format(
-        WIDE, HIGH, words
-    )
-    return head + Markup("").join(parts) + Markup("</svg>")
+    return picture("trail", WIDE, _HIGH, parts, words)
 
 
 def _points(count: int) -> list[Point]:
@@ -60,155 +58,73 @@ def _points(count: int) -> list[Point]:
     return [(_EDGE + index * step, _LOW - index * rise) for index in range(count)]
 
 
-def _curve(start: Point, end: Point) -> Curve:
-    """Flat at each stop, steep between them."""
+def _at(point: Point) -> str:
+    return f"{number(point[0])} {number(point[1])}"
+
+
+def _way(start: Point, end: Point) -> str:
+    """From one stop to the next: flat at each stop, steep between them."""
     middle = (start[0] + end[0]) / 2
-    return start, (middle, start[1]), (middle, end[1]), end
+    return f"C{_at((middle, start[1]))} {_at((middle, end[1]))} {_at(end)}"
 
 
-def _first(way: Curve, share: float) -> Curve:
-    """The first part of a curve (de Casteljau)."""
-    a, b, c, d = way
-    ab, bc, cd = _between(a, b, share), _between(b, c, share), _between(c, d, share)
-    abc, bcd = _between(ab, bc, share), _between(bc, cd, share)
-    return a, ab, abc, _between(abc, bcd, share)
+def _hill(points: Sequence[Point], ways: Sequence[str]) -> Element:
+    return path("trail-hill", f"M0 {number(points[0][1])}H{number(points[0][0])}{''.join(ways)}H{WIDE}V{_HIGH}H0Z")
 
 
-def _between(a: Point, b: Point, share: float) -> Point:
-    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
-
-
-def _way(way: Curve, kind: str) -> Markup:
-    return Markup('<path class="{}" d="M{:.1f} {:.1f}{}"/>').format(kind, *way[0], _steps(way))
-
-
-def _steps(way: Curve) -> str:
-    _, b, c, d = way
-    return f"C{b[0]:.1f} {b[1]:.1f} {c[0]:.1f} {c[1]:.1f} {d[0]:.1f} {d[1]:.1f}"
-
-
-def _hill(points: Sequence[Point], ways: Sequence[Curve]) -> Markup:
-    ground = "".join(_steps(way) for way in ways)
-    return Markup('<path class="trail-hill" d="M0 {0:.1f}H{1:.1f}{2}H{3:.0f}V{4:.0f}H0Z"/>').format(
-        points[0][1], points[0][0], ground, WIDE, HIGH
-    )
-
-
-def _stop(stop: Stop, x: float, y: float) -> Markup:
+def _stop(stop: Stop, x: float, y: float) -> Element:
     kind = f"stop stop-{stop.mode}" + (" stop-done" if stop.done else "") + (" stop-here" if stop.here else "")
-    ring = Markup('<circle class="stop-ring" cx="{:.1f}" cy="{:.1f}" r="{:.0f}"/>').format(x, y, _MARK + 9)
-    tents = Markup("").join(_tent(x, y + _MARK + 12, index, min(stop.campsites, _MOST_TENTS)) for index in
-                            range(min(stop.campsites, _MOST_TENTS)))  # fmt: skip
-    return Markup(
-        '<g class="{}">{}<circle cx="{:.1f}" cy="{:.1f}" r="{:.0f}"/><text x="{:.1f}" y="{:.1f}">{}</text>{}</g>'
-    ).format(kind, ring if stop.mode == "automatic" else "", x, y, _MARK, x, y + 11, stop.number, tents)
+    ring = [circle("stop-ring", x, y, _MARK + 9)] if stop.mode == "automatic" else []
+    count = min(stop.campsites, _MOST_TENTS)
+    tents = [
+        path("tent", f"M{_at((x + 24 * (index - count / 2) + 2, y + _MARK + 28))}l10 -15l10 15z")
+        for index in range(count)
+    ]
+    return group(kind, *ring, circle("", x, y, _MARK), text("", x, y + 11, str(stop.number), "middle"), *tents)
 
 
-def _tent(x: float, y: float, index: int, count: int) -> Markup:
-    left = x + (index - count / 2) * 24
-    return Markup('<path class="tent" d="M{:.1f} {:.1f}l10 -15l10 15z"/>').format(left + 2, y + 16)
-
-
-def _flag(x: float, y: float) -> Markup:
-    top = y - _MARK - 46
-    return Markup(
-        '<g class="trail-flag"><path d="M{0:.1f} {1:.1f}V{2:.1f}"/>'
-        '<path d="M{0:.1f} {1:.1f}h44l-11 13 11 13h-44z"/></g>'
-    ).format(x, top, y - _MARK)
-
-
-# Bars: stretched to the page's width, so that they hold neither text nor circles. Words stand beside them.
-
-_BAR: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """From which value to which a bar reaches."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def x(self, value: float) -> float:
-        """Where a value lies, from 0 to 1000."""
-        if self.log:
-            value, low, high = (math.log10(max(v, 1e-9)) for v in (value, self.low, self.high))
-        else:
-            low, high = self.low, self.high
-        return 1000.0 * min(1.0, max(0.0, (value - low) / (high - low)))
+def _flag(x: float, y: float) -> Element:
+    foot = f"M{_at((x, y - _MARK - 46))}"
+    return group("trail-flag", path("", f"{foot}v46"), path("", f"{foot}h44l-11 13 11 13h-44z"))
 
 
 def gate_bar(
     scale: Scale, limit: float, upwards: bool, value: float | None, interval: tuple[float, float] | None, kind: str
-) -> Markup:
+) -> Svg:
     """What was measured against what is demanded: the good side, the interval, the estimate, and the threshold."""
-    tick = scale.x(limit)
-    good = (tick, 1000.0) if upwards else (0.0, tick)
-    parts = [_rect("bar-track", 0, 1000, 8, 22), _rect("bar-good", *good, 8, 22)]
+    tick = WIDE * scale.share(limit)
+    good = (tick, WIDE) if upwards else (0.0, tick)
+    marks = [_TRACK, Mark(*good, "bar-good", top=8, bottom=22)]
     if interval is not None:
-        parts.append(_rect(f"bar-interval bar-{kind}", scale.x(interval[0]), scale.x(interval[1]), 11, 19))
+        low, high = sorted(WIDE * scale.share(end) for end in interval)
+        marks.append(Mark(low, high, f"bar-interval bar-{kind}", top=11, bottom=19))
     if value is not None:
-        x = scale.x(value)
-        parts.append(_rect(f"bar-value bar-{kind}", max(0.0, x - 5), min(1000.0, x + 5), 5, 25))
-    parts.append(Markup('<path class="bar-limit" d="M{:.1f} 0V{}"/>').format(min(998.0, max(2.0, tick)), _BAR))
-    return _bar(parts)
+        x = WIDE * scale.share(value)
+        marks.append(Mark(max(0.0, x - 5), min(WIDE, x + 5), f"bar-value bar-{kind}", top=5, bottom=25))
+    return _bar(marks, min(998.0, max(2.0, tick)))
 
 
-def amount_bar(have: float, need: float) -> Markup:
+def amount_bar(have: float, need: float) -> Svg:
     """How much of the evidence there is."""
-    share = 1000.0 * min(1.0, have / need) if need else 1000.0
-    return _bar([_rect("bar-track", 0, 1000, 8, 22), _rect("bar-amount", 0, share, 8, 22)])
+    share = min(1.0, have / need) if need else 1.0
+    return _bar([_TRACK, Mark(0, WIDE * share, "bar-amount", top=8, bottom=22)])
 
 
-def _bar(parts: Sequence[Markup]) -> Markup:
-    head = Markup('<svg class="bar" viewBox="0 0 1000 {}" preserveAspectRatio="none" aria-hidden="true">')
-    return head.format(_BAR) + Markup("").join(parts) + Markup("</svg>")
+_TRACK: Final = Mark(0, WIDE, "bar-track", top=8, bottom=22)
 
 
-def _rect(kind: str, left: float, right: float, top: int, bottom: int) -> Markup:
-    return Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
-        kind, min(left, right), top, abs(right - left), bottom - top
-    )
+def _bar(marks: Sequence[Mark], rule: float | None = None) -> Svg:
+    return strip(marks, rule, kind="bar", rule_kind="bar-limit", high=30, smallest=0)
 
 
-# What a breaker saw in the last while before it tripped.
-
-_LEFT, _RIGHT, _UP, _DOWN, _PLOT_WIDE, _PLOT_HIGH = 70.0, 20.0, 16.0, 34.0, 640.0, 240.0
-
-
-def series_plot(title: str, points: Sequence[tuple[float, float]], limit: float | None, zone: str) -> Markup:
-    """A line through ``(at, value)``, the limit across it, and the moment of the trip at its end."""
+def series_plot(title: str, points: Sequence[Point], limit: float | None, zone: str) -> Svg:
+    """What a breaker saw in the last while: a line of ``(at, value)``, its limit, and the moment of the trip."""
     if not points:
-        return Markup("")
-    values = [value for _, value in points] + ([limit] if limit is not None else [])
-    low, high = min(0.0, *values), max(values)
-    high = high + 0.1 * (high - low or 1.0)
-    begin, end = points[0][0], points[-1][0]
-
-    def x(at: float) -> float:
-        return _LEFT + (_PLOT_WIDE - _LEFT - _RIGHT) * ((at - begin) / (end - begin) if end > begin else 1.0)
-
-    def y(value: float) -> float:
-        return _PLOT_HIGH - _DOWN - (_PLOT_HIGH - _UP - _DOWN) * (value - low) / (high - low)
-
-    parts = [_across_plot(value, y(value), "grid") for value in (low, low + (high - low) / 2)]
-    if limit is not None:
-        parts.append(_across_plot(limit, y(limit), "plot-limit"))
-    steps = "L".join(f"{x(at):.1f} {y(value):.1f}" for at, value in points)
-    parts.append(Markup('<path class="line plot-line" d="M{}"/>').format(steps))
-    parts.append(Markup('<circle class="plot-trip" cx="{:.1f}" cy="{:.1f}" r="6"/>').format(x(end), y(points[-1][1])))
-    for at, anchor in ((begin, "start"), (end, "end")):
-        parts.append(
-            Markup('<text class="plot-time" x="{:.1f}" y="{:.0f}" text-anchor="{}">{}</text>').format(
-                x(at), _PLOT_HIGH - 8, anchor, f"{civil(at, zone):%H:%M:%S}"
-            )
-        )
-    head = Markup('<svg class="chart plot" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}">')
-    return head.format(_PLOT_WIDE, _PLOT_HIGH, title) + Markup("").join(parts) + Markup("</svg>")
-
-
-def _across_plot(value: float, y: float, kind: str) -> Markup:
-    return Markup(
-        '<path class="{}" d="M{:.1f} {:.1f}H{:.1f}"/><text class="plot-tick" x="{:.1f}" y="{:.1f}">{}</text>'
-    ).format(kind, _LEFT, y, _PLOT_WIDE - _RIGHT, _LEFT - 8, y + 4, f"{value:.3g}")
+        return Svg()
+    limits = [] if limit is None else [Limit(limit, f"limit {limit:.3g}")]
+    scale = Scale.of([*(value for _, value in points), *(each.value for each in limits)])
+    ends = [(at, f"{civil(at, zone):%H:%M:%S}") for at in (points[0][0], points[-1][0])]
+    panel = Panel(
+        Axis(scale), [Line(points, kind="plot-line plot-alarm")], limits=limits, dots=[Dot(points[-1], "plot-trip", 6)]
+    )
+    return line_chart(title, Axis(Scale(ends[0][0], ends[1][0]), chosen=ends), [panel])

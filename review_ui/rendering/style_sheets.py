@@ -8,8 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from core.charts import STYLE
+
+SITE: Final = "css/site.css"
 BUNDLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "css/site.css": ("tokens", "base", "frame", "stop", "more", "watch", "alert", "forms"),
+    SITE: ("tokens", "base", "frame", "stop", "more", "watch", "alert", "forms"),
     "css/camper.css": ("tokens", "base", "frame", "forms", "camp"),
 }
 """The file's address below the static files, and the sheets that it is made of, in their order."""
@@ -18,11 +21,16 @@ _COMMENT: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 @cache
 def bundle(directory: Path, path: str) -> str | None:
-    """The sheets of a bundle one after another, without comments; None when no bundle is called that."""
+    """The sheets of a bundle one after another, without comments; None when no bundle is called that.
+
+    Pages for rangers have charts, whose sheet belongs to them.
+    """
     names = BUNDLES.get(path)
     if names is None:
         return None
     sheets = [(directory / "css" / f"{name}.css").read_text(encoding="utf-8") for name in names]
+    if path == SITE:
+        sheets.append(f"@layer pages {{\n{STYLE}}}")
     return "\n".join(_COMMENT.sub("", sheet).strip() for sheet in sheets) + "\n"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import ceil
 from typing import Final, Self
 
-from markupsafe import Markup
 from pydantic import Field
 
+from core.charts.scale import Scale
+from core.charts.svg import Svg
 from core.clock import civil
-from review_ui.rendering.rollout_charts import Scale, amount_bar, gate_bar
+from review_ui.rendering.rollout_charts import amount_bar, gate_bar
 from review_ui.web.viewer_scope import Values
 from rollout.base.metrics import METRICS, with_unit
 from rollout.control.forecast import Demand
@@ -144,18 +145,18 @@ class GateOut(Values):
         return f"{self.have or 0.0:.4g} of {with_unit(f'{ceil(self.need or 0.0):g}', self.unit)}"
 
     @property
-    def bar(self) -> Markup:
+    def bar(self) -> Svg:
         """What was measured against what is demanded."""
         measured = self.compared if self.bound == "eprocess" else self.value
         if self.limit is None or self.outcome == HIDDEN or measured is None or self.gathers:
-            return Markup("")
+            return Svg()
         return gate_bar(self._scale(), self.limit, not self.operator.startswith("<"), measured,
                         self._interval(), self.outcome)  # fmt: skip
 
     @property
-    def picture(self) -> Markup:
+    def picture(self) -> Svg:
         """Its course from look to look; empty before the second."""
-        return Markup(self.drawn)  # made and escaped in rollout/reports/render/gate_history_chart.py
+        return Svg(self.drawn)
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -168,10 +169,10 @@ class GateOut(Values):
         return f"{scale.low:g}", f"{scale.high:.3g}"
 
     @property
-    def amount(self) -> Markup:
+    def amount(self) -> Svg:
         """How much of the evidence there is."""
         if not self.need or self.have is None or self.outcome == "passed":
-            return Markup("")
+            return Svg()
         return amount_bar(self.have, self.need)
 
     def _interval(self) -> tuple[float, float] | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from markupsafe import Markup
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.charts.svg import Svg
 from core.clock import civil
 from db.models import Role, User
 from review_ui.auth.rights import Right, may
@@ -156,7 +156,7 @@ class RoadOut(Values):
         return self.stages[self.here - 1]
 
     @property
-    def picture(self) -> Markup:
+    def picture(self) -> Svg:
         """The trail."""
         stops = [
             Stop(

@@ -12,7 +12,7 @@ from core.bundle_files import SHIPPED, bundle_directories, read_bundle
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from detector.bundle import SHIPPED as SHIPPED_BUNDLE
-from review_ui.models.view import evaluation, whisker_rows
+from review_ui.models.view import evaluation, recall_rows
 from review_ui.rendering.markdown import rendered
 from tests.support.pages import Stage
 
@@ -136,8 +136,8 @@ def test_an_odd_evaluation_loses_its_odd_part_and_says_so(odd: dict[str, Any]) -
 
 
 def test_the_chart_shows_the_model_first(tmp_path: Path) -> None:
-    (row,) = whisker_rows(evaluation(HELD_OUT).slices)
-    assert [each.name for each in row.whiskers] == ["50% trained (this model)", "pretrained network", "100% trained"]
+    (row,) = recall_rows(evaluation(HELD_OUT).slices)
+    assert [each.name for each in row.marks] == ["50% trained (this model)", "pretrained network", "100% trained"]
 
 
 def test_other_peoples_markdown_brings_no_html_styles_pictures_or_odd_links() -> None:

@@ -7,11 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from core.charts import STYLE as CHARTS
 from rollout.reports.document import Answer, Figure, Form, Plot, Report, Section, Table
 from rollout.reports.render.number_format import LIGHT_SHAPES, cell, interval, moment, rests_on, said
 from rollout.reports.render.plots import svg
 
-STYLE: Final = (Path(__file__).parent / "report.css").read_text()
+STYLE: Final = (Path(__file__).parent / "report.css").read_text() + CHARTS
 
 
 def as_html(report: Report) -> str:

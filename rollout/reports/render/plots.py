@@ -1,143 +1,96 @@
-"""Plots as SVG text, made here: no script, no colours of their own but classes, which a style sheet fills in. Pure.
-
-Everything that comes from data is escaped. A plot never stands alone: figures or a table beside it say the same.
-"""
+"""What is to be seen on each plot of a report; how it is drawn, core.charts knows. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from math import ceil, log10
+from functools import partial
+from itertools import pairwise
 from typing import Final
 
-from rollout.reports.document import Course, Form, Panels, Plot, Spot, Spots, Steps
-from rollout.reports.render.drawing import element, round_up, text
+from core.charts.axes import Axis, Limit
+from core.charts.line import Line, Panel, line_chart
+from core.charts.rows import Interval, Row, row_chart
+from core.charts.scale import Scale, time_ticks
+from core.charts.svg import Svg
+from rollout.reports import document
+from rollout.reports.document import Course, Form, Panels, Plot, Spots, Steps
 from rollout.reports.render.gate_history_chart import course
 from rollout.reports.render.number_format import number
-from rollout.reports.render.panels import panels
 
-_WIDE: Final = 460
-_ROW_PX: Final = 44
-_TOP_PX: Final = 30
-_EDGE_PX: Final = 20
-_LONGEST_LABEL: Final = 44
+_HIGH: Final = 84.0
+_STEPS: Final = 2
+FAR: Final = 2.5
+"""A limit that lies further above all values than this many times is named and not drawn: the line would be flat."""
 
 
-def svg(plot: Plot) -> str:
+def svg(plot: Plot) -> Svg:
     """A plot as one SVG element, narrow enough for a telephone."""
     if isinstance(plot, Panels):
-        return panels(plot)
+        return _panels(plot)
     if isinstance(plot, Course):
         return course(plot)
     return _spots(plot) if isinstance(plot, Spots) else _steps(plot)
 
 
-def _spots(plot: Spots) -> str:
-    most = plot.most if plot.most is not None else _most(plot.spots)
-    left, right, bottom = _EDGE_PX, _WIDE - _EDGE_PX, _TOP_PX + _ROW_PX * len(plot.spots)
-    parts = [_grid_across(most, plot.form, left, right, _TOP_PX, bottom)]
-    for row, spot in enumerate(plot.spots):
-        y = _TOP_PX + _ROW_PX * row
-        said = "no data" if spot.value is None else number(spot.value, plot.form)
-        parts.append(text("plot-label", 0, y + 16, _short(spot.label), "start"))
-        parts.append(text("plot-value", _WIDE, y + 16, said, "end"))
-        parts.append(_spot(spot, y + 31, left, right, most))
-    return element(plot.title, _WIDE, bottom + 8, parts)
+def _spots(plot: Spots) -> Svg:
+    reach = [end for spot in plot.spots for end in (spot.value, spot.high) if end is not None]
+    scale = Scale.of(reach) if plot.most is None else Scale(0.0, plot.most)
+    rows = [
+        Row(spot.label, [Interval(spot.value, spot.low, spot.high, kind=f"plot-{spot.kind}")],
+            number(spot.value, plot.form))
+        if spot.value is not None
+        else Row(spot.label, [], "no data")
+        for spot in plot.spots
+    ]  # fmt: skip
+    return row_chart(plot.title, rows, _axis(scale, plot.form))
 
 
-def _most(spots: Sequence[Spot]) -> float:
-    reach = max((value for spot in spots for value in (spot.value, spot.high) if value is not None), default=0.0)
-    return round_up(reach) if reach > 0 else 1.0
-
-
-def _spot(spot: Spot, y: float, left: float, right: float, most: float) -> str:
-    if spot.value is None:
-        return ""
-
-    def x(value: float) -> float:
-        return left + (right - left) * min(1.0, max(0.0, value / most))
-
-    low, high = (spot.value if end is None else end for end in (spot.low, spot.high))
-    bar = f'<path class="plot-interval" d="M{x(low):.1f} {y:.1f}H{x(high):.1f}"/>' if high > low else ""
-    kind = escape(spot.kind, quote=True)
-    return f'<g class="plot-spot plot-{kind}">{bar}<circle cx="{x(spot.value):.1f}" cy="{y:.1f}" r="5"/></g>'
-
-
-def _grid_across(most: float, form: Form, left: float, right: float, top: float, bottom: float) -> str:
-    parts = []
-    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = left + (right - left) * part
-        said = f"{100 * part * most:.0f}%" if form is Form.SHARE else number(part * most, form)
-        parts.append(f'<path class="plot-grid" d="M{x:.1f} {top:.0f}V{bottom:.0f}"/>')
-        parts.append(
-            f'<text class="plot-tick" x="{x:.1f}" y="{top - 8:.0f}" text-anchor="middle">{escape(said)}</text>'
-        )
-    return "".join(parts)
-
-
-_LEFT: Final = 62
-_RIGHT: Final = 16
-_TOP: Final = 12
-_HIGH: Final = 200
-_HIGHEST: Final = 1e12
-"""Where a scale ends, whatever the values: an e-value may be infinite."""
-
-
-def _steps(plot: Steps) -> str:
+def _steps(plot: Steps) -> Svg:
     xs = [x for x, _ in plot.points] or [0.0]
-    first, last = (0.0 if plot.x_form is Form.SECONDS else min(xs)), max(xs)
-    low, high = _ends(plot)
-    wide = _WIDE - _LEFT - _RIGHT
-
-    def across(x: float) -> float:
-        return _LEFT + wide * ((x - first) / (last - first) if last > first else 0.5)
-
-    def up(y: float) -> float:
-        place = (
-            (_log(min(y, _HIGHEST), low) - log10(low)) / (log10(high) - log10(low))
-            if plot.log
-            else (y - low) / (high - low)
-        )
-        return _TOP + _HIGH * (1 - min(1.0, max(0.0, place)))
-
-    parts = []
-    for tick in _ticks(plot, low, high):
-        parts.append(f'<path class="plot-grid" d="M{_LEFT} {up(tick):.1f}H{_LEFT + wide}"/>')
-        said = f"{100 * tick:.0f}%" if plot.y_form is Form.SHARE else number(tick, plot.y_form)
-        parts.append(text("plot-tick", _LEFT - 6, up(tick) + 4, said, "end"))
-    for name, height in plot.limits:
-        parts.append(f'<path class="plot-limit" d="M{_LEFT} {up(height):.1f}H{_LEFT + wide}"/>')
-        parts.append(text("plot-tick", _LEFT + wide, up(height) - 4, name, "end"))
-    if plot.points:
-        steps = f"M{across(xs[0]):.1f} {up(plot.points[0][1]):.1f}"
-        steps += "".join(f"H{across(x):.1f}V{up(y):.1f}" for x, y in plot.points[1:])
-        parts.append(f'<path class="plot-line" d="{steps}"/>')
-    for at, anchor in ((first, "start"), (last, "end")):
-        said = f"bear {at:.0f}" if plot.x_form is Form.NUMBER else number(at, plot.x_form)
-        parts.append(text("plot-tick", across(at), _TOP + _HIGH + 18, said, anchor))
-    parts.append(text("plot-label", _LEFT + wide / 2, _TOP + _HIGH + 34, plot.across, "middle"))
-    return element(f"{plot.title}: {plot.up}", _WIDE, _TOP + _HIGH + 44, parts)
+    first, last = (0.0 if plot.x_form is Form.SECONDS else xs[0]), max(xs)
+    heights = [*(y for _, y in plot.points), *(height for _, height in plot.limits)]
+    up = Scale(0.0, 1.0) if plot.y_form is Form.SHARE else Scale.of(heights, log=plot.log)
+    ends = [(at, f"bear {at:.0f}" if plot.x_form is Form.NUMBER else number(at, plot.x_form)) for at in (first, last)]
+    panel = Panel(
+        _axis(up, plot.y_form),
+        [Line(plot.points, steps=True)],
+        plot.up,
+        [Limit(height, name) for name, height in plot.limits],
+    )
+    return line_chart(plot.title, Axis(Scale(first, last), chosen=ends), [panel], plot.across)
 
 
-def _ends(plot: Steps) -> tuple[float, float]:
-    if plot.y_form is Form.SHARE:
-        return 0.0, 1.0
-    values = [min(y, _HIGHEST) for _, y in plot.points] + [height for _, height in plot.limits]
-    if plot.log:
-        return max(1e-6, min([0.1, *(v for v in values if v > 0)])), max([10.0, *values])
-    return 0.0, round_up(max([1e-9, *values]))
+def _panels(plot: Panels) -> Svg:
+    across = Axis(Scale(plot.start, plot.end), chosen=time_ticks(plot.start, plot.end, plot.timezone))
+    title = f"{plot.title}: {', '.join(panel.label for panel in plot.panels)}, over time"
+    return line_chart(title, across, [_panel(plot, panel) for panel in plot.panels])
 
 
-def _ticks(plot: Steps, low: float, high: float) -> list[float]:
-    if not plot.log:
-        return [low + (high - low) * part for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    powers = range(ceil(log10(low)), int(log10(high)) + 1)
-    return [10.0**power for power in powers if len(powers) < 9 or power % 3 == 0]
+def _panel(plot: Panels, panel: document.Panel) -> Panel:
+    values = [value for _, points in panel.series for _, value in points]
+    near = [limit for limit in panel.limits if values and limit[1] <= FAR * max(*values, 0.0)]
+    reach = [*values, *(height for _, height in near)]
+    scale = Scale(0.0, 1.0) if panel.form is Form.SHARE else Scale.of(reach, most=_STEPS)
+    words = [limit[0] if limit in near else f"{limit[0]} lies above" for limit in panel.limits]
+    return Panel(
+        _axis(scale, panel.form, most=_STEPS),
+        [Line(points, name, gap=plot.gap_s) for name, points in panel.series],
+        ", ".join([panel.label, *words]),
+        [Limit(height) for _, height in near],
+        gaps=list(_gaps(plot, panel)),
+        high=_HIGH,
+    )
 
 
-def _log(value: float, least: float) -> float:
-    return log10(max(value, least))
+def _gaps(plot: Panels, panel: document.Panel) -> Sequence[tuple[float, float]]:
+    """Where no line of the panel has a point."""
+    told = sorted({at for _, points in panel.series for at, _ in points})
+    return [edge for edge in pairwise((plot.start, *told, plot.end)) if edge[1] - edge[0] > plot.gap_s]
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+def _axis(scale: Scale, form: Form, most: int = 4) -> Axis:
+    return Axis(scale, partial(_said, form=form), most=most)
+
+
+def _said(value: float, form: Form) -> str:
+    return f"{100 * value:.3g}%" if form is Form.SHARE else number(value, form)

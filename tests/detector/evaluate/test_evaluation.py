@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -19,7 +18,6 @@ from detector.evaluate.evaluation import evaluate
 from detector.evaluate.evaluation_page import as_html
 from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import ALL, NIGHT, slices_of
-from detector.evaluate.svg import Line, plot
 from detector.manifest import ManifestError, UndecodablePicture, read_manifest, read_picture, snapshot_hash
 from detector.models.view import View
 from tests.support.tiny_pictures import picture, write_manifest, write_pictures
@@ -183,12 +181,6 @@ def test_file_names_cannot_break_the_report() -> None:
     assert "<script>" not in page
     assert "<b>" not in page
     assert "<i>" not in page
-
-
-def test_a_plot_is_well_formed() -> None:
-    drawn = plot("a & b", "x", "y", [Line("<one>", [(0, 0), (1, 1)], marked=True), Line("none", [])], diagonal=True)
-    root = ElementTree.fromstring(drawn)
-    assert len(root.findall("{http://www.w3.org/2000/svg}circle")) == 2
 
 
 def test_the_command_writes_scores_and_lists_what_it_left_out(

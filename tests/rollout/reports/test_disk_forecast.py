@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.reports.render.panels import runs
+from core.charts.line import runs
 from rollout.reports.sections.disk_forecast import forecast
 
 HOUR_S = 3600.0
