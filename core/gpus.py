@@ -6,7 +6,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,10 @@ class Gpus:
 
     def plain(self) -> list[dict[str, Any]]:
         """Each as plain JSON values."""
-        return [asdict(gpu) for gpu in self.each]
+        return [
+            {"celsius": gpu.celsius, "busy": gpu.busy, "memory": gpu.memory, "throttled": gpu.throttled}
+            for gpu in self.each
+        ]
 
 
 def read_gpus(program: str = NVIDIA_SMI) -> Gpus:

@@ -15,5 +15,5 @@ def configure_logging(process: str, level: str = "INFO") -> None:
         datefmt="%H:%M:%S",
         force=True,
     )
-    for noisy in ("httpx", "rq.worker", "rq.cron", "libav", "alembic"):
+    for noisy in ("httpx", "rq.worker", "libav", "alembic"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

@@ -218,7 +218,20 @@ class CameraStatus:
 
     def pack(self) -> bytes:
         """As JSON."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields = {
+            "camera": self.camera,
+            "sight": self.sight,
+            "detail": self.detail,
+            "reported_at": self.reported_at,
+            "content_at": self.content_at,
+            "width": self.width,
+            "height": self.height,
+            "source_fps": self.source_fps,
+            "analysed_fps": self.analysed_fps,
+            "reconnects": self.reconnects,
+            "sent": dict(self.sent),
+            "dropped": dict(self.dropped),
+        }
         return json.dumps(fields).encode()
 
     @classmethod
@@ -226,7 +239,20 @@ class CameraStatus:
         """From JSON; raises :class:`MalformedMessage`."""
         try:
             fields = json.loads(raw)
-            return cls(**{**fields, "sight": Sight(fields["sight"])})
+            return cls(
+                camera=fields["camera"],
+                sight=Sight(fields["sight"]),
+                detail=fields["detail"],
+                reported_at=fields["reported_at"],
+                content_at=fields["content_at"],
+                width=fields["width"],
+                height=fields["height"],
+                source_fps=fields["source_fps"],
+                analysed_fps=fields["analysed_fps"],
+                reconnects=fields["reconnects"],
+                sent=fields["sent"],
+                dropped=fields["dropped"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedMessage(f"not a camera status: {error}") from error
 

@@ -10,7 +10,7 @@ import base64
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import redis
@@ -73,15 +73,44 @@ class PhotoAnswer:
 
     def pack(self) -> bytes:
         """As JSON."""
-        pictures = {name: base64.b64encode(getattr(self, name)).decode() for name in ("picture", "crop")}
-        return json.dumps({**asdict(self), **pictures}).encode()
+        fields = {
+            "verdict": self.verdict,
+            "label": self.label,
+            "probabilities": self.probabilities,
+            "bear": self.bear,
+            "threshold": self.threshold,
+            "infrared": self.infrared,
+            "unknown": self.unknown,
+            "unknown_score": self.unknown_score,
+            "box": self.box,
+            "width": self.width,
+            "height": self.height,
+            "model": self.model,
+            "picture": base64.b64encode(self.picture).decode(),
+            "crop": base64.b64encode(self.crop).decode(),
+        }
+        return json.dumps(fields).encode()
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
         """From the values of :meth:`pack`; raises KeyError, TypeError or ValueError for anything else."""
         x0, y0, x1, y1 = (float(value) for value in found["box"])
-        pictures = {name: base64.b64decode(found[name], validate=True) for name in ("picture", "crop")}
-        return cls(**{**found, **pictures, "box": (x0, y0, x1, y1)})
+        return cls(
+            verdict=found["verdict"],
+            label=found["label"],
+            probabilities=found["probabilities"],
+            bear=found["bear"],
+            threshold=found["threshold"],
+            infrared=found["infrared"],
+            unknown=found["unknown"],
+            unknown_score=found["unknown_score"],
+            box=(x0, y0, x1, y1),
+            width=found["width"],
+            height=found["height"],
+            model=found["model"],
+            picture=base64.b64decode(found["picture"], validate=True),
+            crop=base64.b64decode(found["crop"], validate=True),
+        )
 
 
 class UnreadablePhoto(ValueError):

@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 
 from core.config_file import ConfigError
+from core.errors import OperatorError
 
 COMMANDS = {
     "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
@@ -57,6 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         return int(module.run(parser.parse_args(words[1:])))
     except ConfigError as error:
         print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
+        return 2
+    except OperatorError as error:
+        print(error, file=sys.stderr)
         return 2
 
 

@@ -9,8 +9,9 @@ from itertools import count
 
 import redis
 from rq import SimpleWorker
-from rq.cron import CronScheduler
+from rq.cron import CronJob
 from rq.timeouts import TimerDeathPenalty
+from rq.utils import now as rq_now
 from sqlalchemy.exc import SQLAlchemyError
 
 from bearwatch.canary_injector import Planter
@@ -21,20 +22,27 @@ from bearwatch.housekeeping import (
     REPORTS_EVERY_S,
     RETENTION_EVERY_S,
     SWEEP_EVERY_S,
-    draw_audits,
-    draw_watch_hours,
-    keep_house,
     outward_of,
-    remind_of_drills,
-    sweep_outbox,
-    write_reports,
 )
 from bearwatch.processes import Process, begin
 from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
 from core.config_file import ConfigError
 from core.host import MachineReporter
-from core.jobs import DELIVERIES, HOUSEKEEPING, QUEUES
+from core.jobs import (
+    DELIVERIES,
+    DRAW_AUDITS,
+    DRAW_WATCH_HOURS,
+    HOUSEKEEPING,
+    KEEP_HOUSE,
+    QUEUES,
+    REMIND_OF_DRILLS,
+    SWEEP_OUTBOX,
+    WRITE_REPORTS,
+    JobFormat,
+    NamedJob,
+    enqueue,
+)
 from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
@@ -58,6 +66,11 @@ class JobWorker(SimpleWorker):
     """Runs jobs in this process: they are short, and a fork of it would cost more than they do."""
 
     death_penalty_class = TimerDeathPenalty
+
+
+def worker(client: redis.Redis) -> JobWorker:
+    """A worker of all queues, which runs what :data:`core.jobs.JOBS` names and nothing else."""
+    return JobWorker(QUEUES, connection=client, job_class=NamedJob, serializer=JobFormat)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     while not process.stop.is_set():
         try:
             # RQ sets its own socket time-out, longer than its blocking reads. It handles SIGTERM while it works.
-            JobWorker(QUEUES, connection=redis.Redis.from_url(process.settings.redis)).work(logging_level="WARNING")
+            worker(redis.Redis.from_url(process.settings.redis)).work(logging_level="WARNING")
             break
         except RedisDown as error:
             log.warning("Redis is away (%s); waiting for it", error)
@@ -108,20 +121,44 @@ def run(arguments: argparse.Namespace) -> int:
 def _keep_time(process: Process) -> None:
     """Queue what is due. Several of these queue the same job twice, which does no harm: the jobs look what is due."""
     client = connect(process.settings.redis)
-    telemetry = Telemetry(client)
-    scheduler = CronScheduler(client, logging_level="WARNING")
-    scheduler.register(sweep_outbox, DELIVERIES, interval=SWEEP_EVERY_S, job_timeout=60, ttl=SWEEP_EVERY_S * 3)
-    scheduler.register(keep_house, HOUSEKEEPING, interval=RETENTION_EVERY_S, job_timeout=600, ttl=RETENTION_EVERY_S)
-    scheduler.register(remind_of_drills, HOUSEKEEPING, interval=DRILLS_EVERY_S, job_timeout=60, ttl=DRILLS_EVERY_S)
-    scheduler.register(write_reports, HOUSEKEEPING, interval=REPORTS_EVERY_S, job_timeout=300, ttl=REPORTS_EVERY_S)
-    scheduler.register(draw_audits, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
-    scheduler.register(draw_watch_hours, HOUSEKEEPING, interval=AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S)
+    telemetry, table = Telemetry(client), timetable()
     while not process.stop.wait(1):
         try:
-            scheduler.enqueue_jobs()
+            queue_due(client, table)
             telemetry.beat("jobs", now_s(), {})
         except RedisDown as error:
             log.warning("Redis is away (%s); nothing is queued until it is back", error)
+
+
+def timetable() -> list[CronJob]:
+    """What is queued again and again, all of it for the first time at once. One that was not run in time is let go."""
+    return [
+        _every(SWEEP_OUTBOX, DELIVERIES, SWEEP_EVERY_S, job_timeout=60, ttl=SWEEP_EVERY_S * 3),
+        _every(KEEP_HOUSE, HOUSEKEEPING, RETENTION_EVERY_S, job_timeout=600, ttl=RETENTION_EVERY_S),
+        _every(REMIND_OF_DRILLS, HOUSEKEEPING, DRILLS_EVERY_S, job_timeout=60, ttl=DRILLS_EVERY_S),
+        _every(WRITE_REPORTS, HOUSEKEEPING, REPORTS_EVERY_S, job_timeout=300, ttl=REPORTS_EVERY_S),
+        _every(DRAW_AUDITS, HOUSEKEEPING, AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S),
+        _every(DRAW_WATCH_HOURS, HOUSEKEEPING, AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S),
+    ]
+
+
+def _every(name: str, queue: str, seconds: int, *, job_timeout: int, ttl: int) -> CronJob:
+    return CronJob(queue, func_name=name, interval=seconds, job_timeout=job_timeout, ttl=ttl)
+
+
+def queue_due(client: redis.Redis, table: list[CronJob]) -> None:
+    """Queue what is due, by name. Raises redis-py's errors; what was not queued then is due still."""
+    for job in table:
+        if job.should_run():
+            at = rq_now()
+            enqueue(
+                client,
+                job.queue_name,
+                job.func_name,
+                timeout_s=job.job_options["job_timeout"],
+                ttl_s=job.job_options["ttl"],
+            )
+            job.set_enqueue_time(at)
 
 
 def _plant(process: Process) -> None:

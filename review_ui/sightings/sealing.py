@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -36,7 +36,15 @@ class Match:
 
 def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
     """SHA-256 over the canonical JSON of everything entered, by whom and when."""
-    return digest_of_sighting(asdict(entered), user_id, sealed_at)
+    said = {
+        "campsite": entered.campsite,
+        "camera": entered.camera,
+        "animal": entered.animal,
+        "number": entered.number,
+        "note": entered.note,
+        "seen_at": entered.seen_at,
+    }
+    return digest_of_sighting(said, user_id, sealed_at)
 
 
 def intact(sighting: Sighting) -> bool:

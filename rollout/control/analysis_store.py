@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
@@ -127,10 +127,25 @@ def _spread(moments: Sequence[tuple[int, float]], most: int) -> list[int]:
 
 
 def _as_text(measured: Mapping[str, Mapping[str, Measured]]) -> str:
-    tree = {window: {name: asdict(each) for name, each in found.items()} for window, found in measured.items()}
+    tree = {window: {name: _plain(each) for name, each in found.items()} for window, found in measured.items()}
     return json.dumps(tree, default=str)
 
 
 def _from_text(text: str) -> dict[str, dict[str, Measured]]:
     tree: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
-    return {window: {name: Measured(**each) for name, each in found.items()} for window, found in tree.items()}
+    return {window: {name: _measured(each) for name, each in found.items()} for window, found in tree.items()}
+
+
+def _plain(each: Measured) -> dict[str, Any]:
+    """A metric under the keys that are stored."""
+    return {
+        "metric": each.metric, "value": each.value, "bounds": dict(each.bounds), "n": each.n, "unit": each.unit,
+        "why": each.why, "detail": dict(each.detail),
+    }  # fmt: skip
+
+
+def _measured(stored: Mapping[str, Any]) -> Measured:
+    return Measured(
+        metric=stored["metric"], value=stored["value"], bounds=stored["bounds"], n=stored["n"], unit=stored["unit"],
+        why=stored["why"], detail=stored["detail"],
+    )  # fmt: skip

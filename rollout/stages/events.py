@@ -1,12 +1,13 @@
 """What has happened on the road. Events are facts: each carries all that :func:`rollout.stages.evolve.evolve` needs.
 
-They are stored as canonical JSON and never change; a field that is added later needs a default.
+They are stored as canonical JSON and never change: under a name of its own (:data:`EVENT_NAMES`), and field by field
+under the field's name. A field that is added later needs a default; one that is renamed keeps its stored key with
+``Annotated[..., pydantic.Field(alias="the_old_name")]``, and so do the fields of what an event holds, as places.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -226,15 +227,37 @@ class ModeDiffers(Event):
     found: tuple[tuple[str, str], ...]
 
 
-_NAMES: Final = {cls: re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower() for cls in Event.__subclasses__()}
+EVENT_NAMES: Final[dict[type[Event], str]] = {
+    RoadRead: "road_read",
+    StageStarted: "stage_started",
+    WidenHeld: "widen_held",
+    ApprovalsCleared: "approvals_cleared",
+    Approved: "approved",
+    DeadlineNear: "deadline_near",
+    Expired: "expired",
+    Overdue: "overdue",
+    BreakerOpened: "breaker_opened",
+    BreakerClosed: "breaker_closed",
+    ModelReplaced: "model_replaced",
+    Killed: "killed",
+    Narrowed: "narrowed",
+    HandoverBegan: "handover_began",
+    Escalated: "escalated",
+    WatchTaken: "watch_taken",
+    Extended: "extended",
+    LeaseMissed: "lease_missed",
+    ModeConfirmed: "mode_confirmed",
+    ModeDiffers: "mode_differs",
+}
+"""The name under which each kind of event is stored. A class may be renamed, its name here never."""
 
 
 def kind_of(event: Event | type[Event]) -> str:
     """An event's name in the store: ``stage_started``."""
-    return _NAMES[event if isinstance(event, type) else type(event)]
+    return EVENT_NAMES[event if isinstance(event, type) else type(event)]
 
 
-KINDS: Final[dict[str, type[Event]]] = {name: cls for cls, name in _NAMES.items()}
+KINDS: Final[dict[str, type[Event]]] = {name: cls for cls, name in EVENT_NAMES.items()}
 """Every kind of event, by its name."""
 
 
@@ -242,8 +265,8 @@ _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {kind: TypeAdapter(cls) for kind
 
 
 def to_body(event: Event) -> dict[str, Any]:
-    """An event as plain JSON values."""
-    body: dict[str, Any] = _ADAPTERS[kind_of(event)].dump_python(event, mode="json")
+    """An event as plain JSON values, under the keys that are stored."""
+    body: dict[str, Any] = _ADAPTERS[kind_of(event)].dump_python(event, mode="json", by_alias=True)
     return body
 
 

@@ -149,9 +149,10 @@ def nowhere() -> Road:
 def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     """A digest over what the section says and the places that it means.
 
-    Contacts are left out: a new telephone number is not another road.
+    Contacts are left out: a new telephone number is not another road. A key that is renamed keeps its old name here, as
+    its ``serialization_alias``: the same road has the same digest in every version.
     """
-    said = section.model_dump(mode="json", exclude={"roster"})
+    said = section.model_dump(mode="json", by_alias=True, exclude={"roster"})
     said["roster"] = {key: entry.user for key, entry in section.roster.items()}
     said["places"] = [place_lines(stage.places) for stage in stages]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

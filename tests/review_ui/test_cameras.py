@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from rq import Queue
 
 from core.clock import hour_start
 from core.config import Camera
-from core.jobs import HOUSEKEEPING, PROBE_CAMERA
+from core.jobs import HOUSEKEEPING, PROBE_CAMERA, queue_of
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import CameraHour, Role, UserCampsite
@@ -78,8 +77,8 @@ def test_a_test_is_a_job_and_its_answer_is_shown(page: Stage, redis_url: str) ->
     assert "Opens the camera once" in operator.get("/cameras/upper-creek").text
     assert operator.post("/cameras/upper-creek/test").status_code == 303
     client = connect(redis_url)
-    (job,) = Queue(HOUSEKEEPING, connection=client).jobs
-    assert (job.func_name, job.args) == (PROBE_CAMERA, ("upper-creek",))
+    (job,) = queue_of(client, HOUSEKEEPING).jobs
+    assert (job.func_name, job.args) == (PROBE_CAMERA, ["upper-creek"])
     assert "Asked" in operator.get("/cameras/upper-creek").text
     Telemetry(client).report_probe("upper-creek", {"ok": False, "error": "connection <refused>", "at": T0})
     client.close()
