@@ -11,10 +11,10 @@ DEMO_SET := $(shell scripts/which-set $(DEVICE))
 PACKAGES := core db rollout ingest detector review_ui simulation bearwatch bench tests docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo site test lint format bench chaos reference screenshots lock clean
+.PHONY: help demo site test test-random lint format bench chaos reference screenshots lock clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo $(filter $(VENV)/.detector,$(VENV)/.$(DEMO_SET)) ## set up, then staged cameras, a bear, and the ranger's page on http://127.0.0.1:8000
 	@exec $(BIN)/bearwatch demo --device $(DEVICE)
@@ -27,6 +27,11 @@ test: $(VENV)/.dev ## set up, then pass the whole test suite
 	@scripts/ensure-chromium
 	@scripts/ensure-strace
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# The seed stands at the head of what pytest prints; SEED=… gives the same order again.
+test-random: $(VENV)/.dev ## the same in random order: no test may need what another one left
+	@scripts/ensure-chromium
+	@$(BIN)/python -m pytest -p randomly $(if $(SEED),--randomly-seed=$(SEED)) -n 3 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

@@ -1,4 +1,8 @@
-"""The GPUs of a machine as ``nvidia-smi`` tells of them: heat, use, memory, and whether heat slows them down."""
+"""The GPUs of a machine as ``nvidia-smi`` tells of them: heat, use, memory, and whether heat slows them down.
+
+A program of its own and no library (nvidia-ml-py): a driver that hangs holds whoever asks it, and a process can be
+given up after five seconds where a thread of ours could not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a machine is doing: load, memory, disk, temperatures, GPUs. Read from the system's own files, no library needed.
+"""How a machine is doing: load, memory, disk, temperatures as `psutil` reads them, and the GPUs.
 
 One process of each machine reports it in a heartbeat ``machine:<host>``; several may try, one of them is enough.
 """
@@ -6,14 +6,13 @@ One process of each machine reports it in a heartbeat ``machine:<host>``; severa
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 import redis
 
 from core.clock import now_s
@@ -40,12 +39,13 @@ def facts(disk: Path, expected_gpus: int = 0) -> dict[str, Any]:
     gpus = read_gpus()
     while not disk.exists() and disk != disk.parent:
         disk = disk.parent  # it will be made there
-    usage = shutil.disk_usage(disk)
+    usage, memory = psutil.disk_usage(str(disk)), psutil.virtual_memory()
+    sensors = psutil.sensors_temperatures()
     return {
-        "load": round(os.getloadavg()[0] / (os.cpu_count() or 1), 3),
-        "memory_used": memory_used(Path("/proc/meminfo")),
+        "load": round(psutil.getloadavg()[0] / (psutil.cpu_count() or 1), 3),
+        "memory_used": round(1 - memory.available / memory.total, 4) if memory.total else None,
         "disk_free": round(usage.free / usage.total, 4) if usage.total else None,
-        "cpu_c": hottest_c(Path("/sys/class")),
+        "cpu_c": hottest_c(sensor.current for chip in sensors.values() for sensor in chip),
         "gpus": gpus.count,
         "gpus_expected": max(expected_gpus, gpus.count),
         "gpu_c": gpus.hottest_c,
@@ -55,29 +55,16 @@ def facts(disk: Path, expected_gpus: int = 0) -> dict[str, Any]:
     }
 
 
-def memory_used(meminfo: Path) -> float | None:
-    """Share of memory that is not available, as the kernel counts it."""
-    try:
-        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
-        total, available = (float(lines[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
-    except (OSError, KeyError, ValueError, IndexError):
-        return None
-    return round(1 - available / total, 4) if total else None
-
-
-def hottest_c(sys_class: Path) -> float | None:
-    """The hottest processor sensor under ``/sys/class``, in degrees Celsius; None where there is none."""
-    found = [
-        reading / 1000
-        for pattern in ("thermal/thermal_zone*/temp", "hwmon/hwmon*/temp*_input")
-        for file in sys_class.glob(pattern)
-        if (reading := _number(file)) is not None
-    ]
-    return max((celsius for celsius in found if 0 < celsius < HOTTEST_CREDIBLE_C), default=None)
+def hottest_c(readings: Iterable[float]) -> float | None:
+    """The hottest of the machine's sensors that can be believed, in degrees Celsius; None where there is none."""
+    return max((celsius for celsius in readings if 0 < celsius < HOTTEST_CREDIBLE_C), default=None)
 
 
 def times_throttled(cpus: Path) -> int | None:
-    """How often heat has slowed the processor down since the machine began; None where the system does not count."""
+    """How often heat has slowed the processor down since the machine began; None where the system does not count.
+
+    Read from the kernel's files under ``/sys/devices/system/cpu``: `psutil` does not tell.
+    """
     counts = [_number(file) for file in cpus.glob("cpu[0-9]*/thermal_throttle/package_throttle_count")]
     told = [count for count in counts if count is not None]
     return int(max(told)) if told else None

@@ -161,15 +161,6 @@ def answer(client: redis.Redis, photo: Photo, said: PhotoAnswer | UnreadablePhot
     pipe.execute()
 
 
-def may_ask(client: redis.Redis, who: str, per_minute: int) -> bool:
-    """Count one more photo of this person; whether that is still within their rate."""
-    key = f"predict:rate:{who}"
-    pipe = client.pipeline(transaction=True)
-    pipe.set(key, 0, ex=60, nx=True)
-    pipe.incr(key)
-    return int(pipe.execute()[-1]) <= per_minute
-
-
 def _wait(client: redis.Redis, key: str, wait_s: float) -> bytes | None:
     left_s = wait_s
     while left_s > 0:

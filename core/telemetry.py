@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import redis
 
@@ -19,6 +19,23 @@ HEARTBEATS_KEY = "heartbeats"
 BELL_CHANNEL = "bell"
 PROBE_PREFIX = "probe:"
 PROBE_KEPT_S = 3600
+
+COUNTERS: Final = {
+    "bearwatch_frames_sent_total": "frames put on the stream, by camera and reason",
+    "bearwatch_frames_dropped_total": "frames that gave way, by camera and reason (stale, spool_full, redis_full, …)",
+    "bearwatch_frames_overflowed_total": "frames that a full stream let go unread; it does not say whose they were",
+    "bearwatch_frames_scored_total": "frames scored by the network, by camera",
+    "bearwatch_crops_scored_total": "crops scored by the network",
+    "bearwatch_undecodable_frames_total": "tries at pictures that could not be decoded, by camera",
+    "bearwatch_test_clip_frames_total": "frames of planted clips, by the camera on whose path they came and by outcome",
+    "bearwatch_dead_letters_total": "stream entries given up after three tries, by stream",
+    "bearwatch_frames_unknown_total": "scored frames with an animal that the model does not know, by camera",
+    "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
+    "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
+    "bearwatch_outside_pings_total": "calls to the service elsewhere, by what was said and the result",
+    "bearwatch_photos_total": "photos looked at that somebody handed in",
+}
+"""What processes count in Redis, and what it means. A camera's label is ``camera_name``."""
 
 
 class Telemetry:
@@ -92,5 +109,9 @@ class Telemetry:
 
 def counter(name: str, **labels: str) -> str:
     """A counter's name with its labels, as Prometheus prints it."""
-    inner = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    inner = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
     return f"{name}{{{inner}}}" if inner else name
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -14,7 +14,6 @@ from db.models import (
     CanaryRun,
     Encounter,
     EncounterFrame,
-    LoginFailure,
     LoginSession,
     SightGap,
     Weather,
@@ -53,11 +52,9 @@ def forget_pictures(session: Session, keys: Iterable[str]) -> None:
 
 
 def forget_logins(session: Session, before: float) -> None:
-    """Remove sessions that ended and failures that are too old to matter."""
+    """Remove sessions that ended."""
     for row in session.scalars(select(LoginSession).where(LoginSession.expires_at < before)):
         session.delete(row)
-    for failure in session.scalars(select(LoginFailure).where(LoginFailure.at < before)):
-        session.delete(failure)
 
 
 def forget_clips(session: Session, before: float) -> None:

@@ -267,5 +267,5 @@ def _counts(news: list[Encounter]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for encounter in news:
         counts[counter("bearwatch_encounters_total", kind=encounter.kind)] += 1
-        counts[counter("bearwatch_encounters_held_total", camera=encounter.camera_id)] += encounter.held
+        counts[counter("bearwatch_encounters_held_total", camera_name=encounter.camera_id)] += encounter.held
     return counts

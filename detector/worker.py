@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from core.clock import now_s
 from core.config import Detector
-from core.messages import Frame, FrameScores, MalformedMessage
+from core.messages import Frame, FrameScores, MalformedMessage, planted_on
 from core.photo_request import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, Entry, FrameRoad
@@ -122,7 +122,7 @@ class DetectorWorker:
         if choice.drop:
             road.drop(DETECTORS, [frame.token[0] for frame in choice.drop])
             for frame in choice.drop:
-                self.counts[counter("bearwatch_frames_dropped_total", camera=frame.camera, reason="stale")] += 1
+                self.counts[_count_of("bearwatch_frames_dropped_total", frame.camera, "stale", reason="stale")] += 1
         self._score(road, [frame.token for frame in choice.take])
         return True
 
@@ -198,7 +198,7 @@ class DetectorWorker:
             if isinstance(image, UndecodableFrame):
                 # Left pending on purpose: it is taken over, and buried after MAX_TRIES.
                 log.warning("camera %s, frame %s: %s", frame.camera, frame.key, image)
-                self.counts[counter("bearwatch_undecodable_frames_total", camera=frame.camera)] += 1
+                self.counts[_count_of("bearwatch_undecodable_frames_total", frame.camera, "undecodable")] += 1
             else:
                 decoded.append((entry, frame, image))
         if not decoded:
@@ -212,8 +212,9 @@ class DetectorWorker:
 
     def _scores(self, frame: Frame, looked: Looked) -> FrameScores:
         scores = replace(looked.scores(frame, self.engine.name, now_s()), proven=self.proof.last.ok)
-        self.counts[counter("bearwatch_frames_scored_total", camera=frame.camera)] += 1
-        self.counts[counter("bearwatch_frames_unknown_total", camera=frame.camera)] += scores.unknown
+        self.counts[_count_of("bearwatch_frames_scored_total", frame.camera, "scored")] += 1
+        if planted_on(frame.camera) is None:
+            self.counts[counter("bearwatch_frames_unknown_total", camera_name=frame.camera)] += scores.unknown
         self.counts["bearwatch_crops_scored_total"] += len(looked.crops)
         return scores
 
@@ -270,3 +271,11 @@ def _decoded(frame: Frame) -> NDArray[np.uint8] | UndecodableFrame:
         return decode_jpeg(frame.jpeg)
     except UndecodableFrame as error:
         return error
+
+
+def _count_of(name: str, camera: str, outcome: str, **labels: str) -> str:
+    """The counter of a camera's frames; those of planted clips count apart: what carries them is no camera."""
+    on_its_path = planted_on(camera)
+    if on_its_path is not None:
+        return counter("bearwatch_test_clip_frames_total", camera_name=on_its_path, outcome=outcome)
+    return counter(name, camera_name=camera, **labels)

@@ -12,7 +12,7 @@ from core.clock import now_s
 from core.messages import Frame
 from core.streams import FrameRoad
 from ingest.spool import Batch, Spool
-from ingest.tally import ANY_CAMERA, OVERFLOW, REDIS_FULL, SPOOL_FULL, Tally
+from ingest.tally import REDIS_FULL, SPOOL_FULL, Tally
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Sender:
                 for frame in frames:
                     self._tally.sent(frame.camera, frame.reason)
                 if overflow:
-                    self._tally.dropped(ANY_CAMERA, OVERFLOW, overflow)
+                    self._tally.overflowed(overflow)
             del by_shard[shard]
 
     def _keep(self, batch: Batch, unsent: Mapping[int, list[Frame]], error: redis.RedisError) -> None:

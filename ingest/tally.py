@@ -10,6 +10,7 @@ from core.telemetry import counter
 
 SENT = "bearwatch_frames_sent_total"
 DROPPED = "bearwatch_frames_dropped_total"
+OVERFLOWED = "bearwatch_frames_overflowed_total"
 
 UNDECODABLE = "undecodable"
 """Broken data that the decoder refused."""
@@ -19,10 +20,6 @@ SPOOL_FULL = "spool_full"
 """Redis was away for too long."""
 REDIS_FULL = "redis_full"
 """Redis refused the frame for want of memory."""
-OVERFLOW = "overflow"
-"""The bounded stream was full of frames that nobody had read."""
-ANY_CAMERA = "any"
-"""The stream does not say whose frames overflowed."""
 
 
 class Tally:
@@ -41,6 +38,10 @@ class Tally:
         """Frames are lost, for this reason."""
         self._add(DROPPED, camera, reason, amount)
 
+    def overflowed(self, amount: int) -> None:
+        """The bounded stream was full of frames that nobody had read; it does not say whose it let go."""
+        self._add(OVERFLOWED, "", "", amount)
+
     def of(self, camera: str) -> tuple[dict[str, int], dict[str, int]]:
         """``(sent, dropped)`` of one camera, by reason."""
         with self._lock:
@@ -51,7 +52,7 @@ class Tally:
         )
 
     def untold(self) -> dict[tuple[str, str, str], int]:
-        """What has been counted since the last :meth:`tell`, by (counter, camera, reason)."""
+        """What has been counted since the last :meth:`tell`, by (counter, camera, reason); empty where it has none."""
         with self._lock:
             return {key: total - self._told[key] for key, total in self._totals.items() if total > self._told[key]}
 
@@ -67,4 +68,8 @@ class Tally:
 
 def counter_names(counts: Mapping[tuple[str, str, str], int]) -> dict[str, int]:
     """Counts under the names that Redis and Prometheus know."""
-    return {counter(name, camera=camera, reason=reason): amount for (name, camera, reason), amount in counts.items()}
+    return {_name(*key): amount for key, amount in counts.items()}
+
+
+def _name(name: str, camera: str, reason: str) -> str:
+    return counter(name, camera_name=camera, reason=reason) if camera else counter(name)

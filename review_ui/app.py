@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Final
 
 import anyio
@@ -20,80 +21,59 @@ from starlette.types import Scope
 from core.clock import now_s
 from core.config import Config
 from core.media import MediaStore
+from core.rate_limit import RateLimiter
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.alerts import api as alerts_api
-from review_ui.alerts import page as alerts_page
-from review_ui.appeals import page as appeals_page
-from review_ui.audits import page as audits_page
 from review_ui.auth import totp
 from review_ui.auth.oidc import OpenId
 from review_ui.auth.secretbox import SecretBox
-from review_ui.cameras import page as cameras_page
-from review_ui.campers import page as campers_page
-from review_ui.experiments import page as experiments_page
-from review_ui.labels import api as labels_api
-from review_ui.labels import page as labels_page
-from review_ui.ledger import page as ledger_page
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
-from review_ui.models import page as models_page
-from review_ui.models import try_photo
-from review_ui.monitoring import prometheus
-from review_ui.nights import page as nights_page
-from review_ui.nights import weather_api
-from review_ui.people import account_page, login_page
-from review_ui.people import api as people_api
-from review_ui.people import page as people_page
-from review_ui.push import page as push_page
+from review_ui.models.try_photo import PictureBodies
 from review_ui.rendering import openapi
 from review_ui.rendering.concurrency_limit import LooksByTurns
 from review_ui.rendering.pages import STATIC_DIR, Pages
 from review_ui.rendering.style_sheets import bundle
-from review_ui.reports import page as reports_page
-from review_ui.rollout import api as rollout_api
-from review_ui.rollout import page as rollout_page
-from review_ui.sightings import api as sightings_api
-from review_ui.sightings import page as sightings_page
 from review_ui.site import Site
-from review_ui.watch import page as watch_page
 from review_ui.watch.periodic_tasks import keep_going
-from review_ui.web import media_files
 from review_ui.web.errors import install_error_pages
 from review_ui.web.request_guards import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
 from rollout.stages.plan_watcher import PlanWatcher
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
-MODULES: Final = (
-    watch_page,
-    alerts_page,
-    sightings_page,
-    media_files,
-    login_page,
-    alerts_api,
-    sightings_api,
-    people_api,
-    prometheus,
-    try_photo,
-    nights_page,
-    weather_api,
-    campers_page,
-    appeals_page,
-    account_page,
-    push_page,
-    people_page,
-    labels_page,
-    labels_api,
-    models_page,
-    ledger_page,
-    cameras_page,
-    reports_page,
-    rollout_page,
-    rollout_api,
-    audits_page,
-    experiments_page,
+MODULES: Final = tuple(
+    import_module(name)
+    for name in (
+        "review_ui.watch.page",
+        "review_ui.alerts.page",
+        "review_ui.sightings.page",
+        "review_ui.web.media_files",
+        "review_ui.people.login_page",
+        "review_ui.alerts.api",
+        "review_ui.sightings.api",
+        "review_ui.people.api",
+        "review_ui.monitoring.prometheus",
+        "review_ui.models.try_photo",
+        "review_ui.nights.page",
+        "review_ui.nights.weather_api",
+        "review_ui.campers.page",
+        "review_ui.appeals.page",
+        "review_ui.people.account_page",
+        "review_ui.push.page",
+        "review_ui.people.page",
+        "review_ui.labels.page",
+        "review_ui.labels.api",
+        "review_ui.models.page",
+        "review_ui.ledger.page",
+        "review_ui.cameras.page",
+        "review_ui.reports.page",
+        "review_ui.rollout.page",
+        "review_ui.rollout.api",
+        "review_ui.audits.page",
+        "review_ui.experiments.page",
+    )
 )
 """What has routes."""
 
@@ -140,7 +120,7 @@ def create_app(
             Middleware(SecurityHeaders, secure=settings.bearwatch_secure_cookies),
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
-            Middleware(try_photo.PictureBodies),
+            Middleware(PictureBodies),
             Middleware(LooksByTurns),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
@@ -189,4 +169,5 @@ def _site(
         openid=OpenId(settings, clock),
         road=PlanWatcher.over(settings.bearwatch_config, config),
         secrets=SecretBox.of(settings),
+        limiter=RateLimiter(client, clock),
     )

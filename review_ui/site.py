@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from core.config import Config
 from core.jobs import DELIVERIES, SWEEP_OUTBOX, enqueue
 from core.media import MediaStore
+from core.rate_limit import RateLimiter
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
@@ -47,6 +48,7 @@ class Site:
     openid: OpenId
     road: PlanWatcher
     secrets: SecretBox
+    limiter: RateLimiter
     presence: Presence = field(default_factory=Presence)
     latencies: Latencies = field(default_factory=Latencies)
 

@@ -17,6 +17,8 @@ from sqlalchemy import select
 from bearwatch.rollout_text import history_text, plan_text, status_text
 from core.clock import now_s
 from core.config_file import ConfigError
+from core.rate_limit import RateLimiter
+from core.redis_client import connect
 from core.settings import settings
 from db.migrate import upgrade
 from db.models import User
@@ -229,11 +231,11 @@ def _prove(call: Call, user: User) -> None:
         return
     if user.totp_confirmed_at is not None:
         raise NotYou(f"{user.name} logs in with a second factor; approve on the page, or with an API token")
-    with call.database.read() as session:
-        throttle(session, user.name, "command line", call.now)
+    limiter = RateLimiter(connect(settings().redis))
+    throttle(limiter, user.name, "command line")
     password = os.environ.get("BEARWATCH_PASSWORD") or getpass.getpass(f"Password of {user.name}: ")
     if user.must_change_password or not fits(user.password_hash, password):
-        remember_failure(call.database, user.name, "command line", call.now)
+        remember_failure(limiter, user.name, "command line")
         raise NotYou(f"this is not the password of {user.name}, or it must be changed on the page first")
 
 

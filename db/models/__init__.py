@@ -1,15 +1,6 @@
 """All tables, one file per aggregate."""
 
-from db.models.account_tables import (
-    ApiToken,
-    LoginFailure,
-    LoginSession,
-    OutsideIdentity,
-    RecoveryCode,
-    Role,
-    User,
-    UserCampsite,
-)
+from db.models.account_tables import ApiToken, LoginSession, OutsideIdentity, RecoveryCode, Role, User, UserCampsite
 from db.models.alert_tables import Alert, AlertStatus, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus
 from db.models.audit_tables import AuditAnswer, AuditDraw, AuditSheet, BearSeen, SheetKind
 from db.models.base import Base
@@ -61,7 +52,6 @@ __all__ = [
     "LabelChange",
     "LabelEdit",
     "LedgerEntry",
-    "LoginFailure",
     "LoginSession",
     "LookReason",
     "MachineSample",

@@ -115,14 +115,3 @@ class ApiToken(Base):
     revoked_at: Mapped[float | None]
 
     user: Mapped[User] = relationship()
-
-
-class LoginFailure(Base):
-    """A failed login, kept to slow the next ones down."""
-
-    __tablename__ = "login_failures"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), index=True)
-    address: Mapped[str] = mapped_column(String(64), index=True)
-    at: Mapped[float]

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from core.clock import now_s
+from core.rate_limit import Rate, RateExceeded, RateLimiter
 from db.ledger import record
-from db.models import LoginFailure, LoginSession, Role, User, UserCampsite
+from db.models import LoginSession, Role, User, UserCampsite
 from db.session import Database
 from review_ui.auth.passwords import LONGEST_PASSWORD as LONGEST_PASSWORD
 from review_ui.auth.passwords import WAIT_S, Busy, fits, rehashed
@@ -45,7 +46,6 @@ MAX_FAILURES_ADDRESS: Final = 40
 """Any names from one address: somebody who tries names."""
 MAX_FAILURES_NAME: Final = 100
 """One name from anywhere: somebody with many addresses. High, so that nobody can easily lock a ranger out."""
-REMEMBER_FAILURES_S: Final = 24 * 3600.0
 
 
 class Owes(StrEnum):
@@ -153,7 +153,13 @@ def ensure_first_account(
 
 
 def sign_in(
-    database: Database, name: str, password: str, client: Client, now: float, required: Collection[str] = ()
+    database: Database,
+    limiter: RateLimiter,
+    name: str,
+    password: str,
+    client: Client,
+    now: float,
+    required: Collection[str] = (),
 ) -> SignedIn:
     """Check a login and open a session.
 
@@ -165,8 +171,8 @@ def sign_in(
     """
     if not name.isprintable():
         raise WrongLogin
+    throttle(limiter, name, client.address)
     with database.read() as session:
-        throttle(session, name, client.address, now)
         known = select(User).where(User.name == name, User.active.is_(True)).options(selectinload(User.campsites))
         user = session.scalar(known)
     try:
@@ -174,15 +180,15 @@ def sign_in(
     except Busy:
         raise TooManyLogins(WAIT_S) from None
     if user is None or not right:
-        remember_failure(database, name, client.address, now)
+        remember_failure(limiter, name, client.address)
         raise WrongLogin
+    half = user.totp_confirmed_at is not None
+    if not half:
+        forget_failures(limiter, name, client.address)
     with database.write() as session:
         newer = rehashed(user.password_hash, password)
         if newer:
             session.execute(update(User).where(User.id == user.id).values(password_hash=newer))
-        half = user.totp_confirmed_at is not None
-        if not half:
-            forget_failures(session, name, client.address)
         return open_session(session, user, now, client, half=half, required=required)
 
 
@@ -275,37 +281,31 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def remember_failure(database: Database, name: str, address: str, now: float) -> None:
-    """Write down a failed login; old ones are forgotten on the way."""
-    with database.write() as session:
-        session.execute(delete(LoginFailure).where(LoginFailure.at < now - REMEMBER_FAILURES_S))
-        session.add(LoginFailure(name=name[:80], address=address[:64], at=now))
+def remember_failure(limiter: RateLimiter, name: str, address: str) -> None:
+    """Count a failed login."""
+    limiter.count(*_failures(name, address))
 
 
-def forget_failures(session: Session, name: str, address: str) -> None:
+def forget_failures(limiter: RateLimiter, name: str, address: str) -> None:
     """Forget the failures of a name from an address: they have got in."""
-    session.execute(delete(LoginFailure).where(LoginFailure.name == name, LoginFailure.address == address[:64]))
+    limiter.clear(_failures(name, address)[0])
 
 
-def throttle(session: Session, name: str, address: str, now: float) -> None:
+def throttle(limiter: RateLimiter, name: str, address: str) -> None:
     """Raise :class:`TooManyLogins` when a name, an address or the pair has failed too often lately."""
-    address = address[:64]
-    limits = (
-        (MAX_FAILURES_PAIR, (LoginFailure.name == name, LoginFailure.address == address)),
-        (MAX_FAILURES_ADDRESS, (LoginFailure.address == address,)),
-        (MAX_FAILURES_NAME, (LoginFailure.name == name,)),
+    try:
+        limiter.check(*_failures(name, address))
+    except RateExceeded as exceeded:
+        raise TooManyLogins(exceeded.wait_s) from exceeded
+
+
+def _failures(name: str, address: str) -> tuple[Rate, Rate, Rate]:
+    """What a failed login counts towards; that of the pair comes first."""
+    return (
+        Rate(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "pair", name, address)),
+        Rate(MAX_FAILURES_ADDRESS, WINDOW_S, ("login failures", "address", address)),
+        Rate(MAX_FAILURES_NAME, WINDOW_S, ("login failures", "name", name)),
     )
-    for limit, whose in limits:
-        # The failure that must grow old before another try is allowed: the limit-th newest one.
-        oldest = session.scalar(
-            select(LoginFailure.at)
-            .where(LoginFailure.at > now - WINDOW_S, *whose)
-            .order_by(LoginFailure.at.desc())
-            .offset(limit - 1)
-            .limit(1)
-        )
-        if oldest is not None:
-            raise TooManyLogins(oldest + WINDOW_S - now)
 
 
 def _valid(now: float) -> tuple[ColumnElement[bool], ...]:

@@ -15,8 +15,9 @@ import segno
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.rate_limit import Rate, RateExceeded, RateLimiter
 from db.ledger import record
-from db.models import LoginFailure, LoginSession, RecoveryCode, User
+from db.models import LoginSession, RecoveryCode, User
 from db.session import Database
 from review_ui.auth.accounts import (
     Account,
@@ -26,6 +27,7 @@ from review_ui.auth.accounts import (
     digest,
     forget_failures,
     open_session,
+    remember_failure,
     throttle,
 )
 from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
@@ -129,20 +131,30 @@ def half_session(session: Session, token: str | None, now: float) -> User | None
     )
 
 
-def check_rate(session: Session, user: User, client: Client, now: float) -> None:
+def check_rate(limiter: RateLimiter, user: User, client: Client) -> None:
     """Raise :class:`TooManyLogins` when this person's codes were wrong too often lately."""
-    throttle(session, failures_name(user), client.address, now)
-    wrong = session.scalar(
-        select(func.count(LoginFailure.id)).where(
-            LoginFailure.name == failures_name(user), LoginFailure.at > now - CODE_WINDOW_S
-        )
-    )
-    if (wrong or 0) >= MAX_WRONG_CODES:
-        raise TooManyLogins(CODE_WINDOW_S)
+    throttle(limiter, _failures_name(user), client.address)
+    try:
+        limiter.check(_wrong_codes(user))
+    except RateExceeded as exceeded:
+        raise TooManyLogins(exceeded.wait_s) from exceeded
+
+
+def remember_wrong_code(limiter: RateLimiter, user: User, client: Client) -> None:
+    """Count a wrong code."""
+    remember_failure(limiter, _failures_name(user), client.address)
+    limiter.count(_wrong_codes(user))
+
+
+def forget_wrong_codes(limiter: RateLimiter, user: User, client: Client) -> None:
+    """Forget the wrong passwords and codes of this person from this address: they have got in."""
+    for name in (user.name, _failures_name(user)):
+        forget_failures(limiter, name, client.address)
 
 
 def finish(session: Session, box: SecretBox, token: str, user: User, code: str, client: Client, now: float) -> SignedIn:
-    """Turn half a session into a whole one. Raises :class:`WrongCode`; the caller remembers the failure.
+    """Turn half a session into a whole one. Raises :class:`WrongCode`; the caller remembers the failure,
+    and forgets those before a success.
 
     The half session ends, and a fresh token opens the whole one. Where the site's key is not the one that the secret
     was sealed with, a recovery code still opens it; any other code raises :class:`~review_ui.auth.secretbox.LostKey`.
@@ -151,14 +163,16 @@ def finish(session: Session, box: SecretBox, token: str, user: User, code: str, 
     if not (_use_recovery_code(session, user, code, now) or _use_step(session, box, user, code, now)):
         raise WrongCode
     session.execute(update(LoginSession).where(LoginSession.token_hash == digest(token)).values(revoked_at=now))
-    for name in (user.name, failures_name(user)):
-        forget_failures(session, name, client.address)
     return open_session(session, user, now, client)
 
 
-def failures_name(user: User) -> str:
+def _failures_name(user: User) -> str:
     """Under which name wrong codes are counted; no account's name has a tab in it."""
     return f"code\t{user.id}"
+
+
+def _wrong_codes(user: User) -> Rate:
+    return Rate(MAX_WRONG_CODES, CODE_WINDOW_S, ("wrong codes", str(user.id)))
 
 
 def seal_what_is_clear(database: Database, box: SecretBox) -> int:

@@ -184,16 +184,14 @@ def _camp(site: Site, campsite: str) -> Camp | None:
 def _receive(site: Site, request: Request, campsite: str, kind: MessageKind, text: str, key: str) -> None:
     address = request.client.host if request.client else "unknown"
     message = Message(campsite, kind, text, address, key)
-    try:
-        _receive_once(site, message)
-    except IntegrityError:
-        _receive_once(site, message)  # its twin, or the first message of the day, was faster by a moment
+    for last in (False, True):
+        try:
+            receive(site.database, site.limiter, message, site.clock())
+            break
+        except IntegrityError:
+            if last:  # the first time, its twin or the first message of the day was faster by a moment
+                raise
     site.ring()
-
-
-def _receive_once(site: Site, message: Message) -> None:
-    with site.database.write() as session:
-        receive(session, message, site.clock())
 
 
 def _form(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 from typing import Any, Final, Self
 
 import anyio
@@ -23,8 +24,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.charts.strip import WIDE, Mark, strip
 from core.charts.svg import Svg
 from core.messages import WHOLE_FRAME
-from core.photo_request import WAIT_S, NobodyLooks, PhotoAnswer, TooBusy, UnreadablePhoto, ask, may_ask
+from core.photo_request import WAIT_S, NobodyLooks, PhotoAnswer, TooBusy, UnreadablePhoto, ask
 from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
+from core.rate_limit import Rate, RateExceeded
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import label_words
 from review_ui.site import Site, SiteDep, Viewer
@@ -178,13 +180,12 @@ async def _picture(request: Request) -> bytes:
 
 
 def _ask(site: Site, account: Account, picture: bytes) -> PhotoAnswer:
-    client = site.telemetry.client
     try:
-        if not may_ask(client, f"user-{account.id}", PER_MINUTE):
-            raise HTTPException(
-                429, f"That were {PER_MINUTE} photos in a minute; go on in the next one.", {"Retry-After": "60"}
-            )
-        return ask(client, picture)
+        site.limiter.hit(Rate(PER_MINUTE, 60.0, ("photos", str(account.id))))
+        return ask(site.telemetry.client, picture)
+    except RateExceeded as exceeded:
+        words = f"That were {PER_MINUTE} photos in a minute; go on in the next one."
+        raise HTTPException(429, words, {"Retry-After": str(math.ceil(exceeded.wait_s))}) from exceeded
     except TooBusy as busy:
         raise _not_now("Other photos are being looked at. Try again in a few seconds.") from busy
     except NobodyLooks as nobody:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import redis
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
+from core.telemetry import COUNTERS
 from db.models import Alert, AlertStatus, Delivery, DeliveryStatus
 from review_ui.auth.tokens import bearer_of
 from review_ui.live.camera_status import Seeing
@@ -43,7 +48,7 @@ METRICS: Final = {
     "bearwatch_process_heartbeat_age_seconds": "Time since a process last said that it lives.",
     "bearwatch_capture_to_alert_seconds": "From the capture of the deciding frame to the alert.",
 }
-"""Metrics that this route makes itself; counters of other processes come through as they are named."""
+"""Metrics that this route makes itself, beside the counters of all processes."""
 
 
 @router.get("/healthz")
@@ -56,50 +61,73 @@ def healthz(site: SiteDep) -> Response:
 
 @router.get("/metrics")
 def metrics(request: Request, site: SiteDep) -> Response:
-    """Everything in Prometheus' text format, for those who may scrape."""
+    """Everything, for those who may scrape: in Prometheus' text format, or as OpenMetrics when that is asked for."""
     if not _may_scrape(request, site):
         return PlainTextResponse(REFUSED, status_code=403)
-    lines = [*_telemetry(site), *_pages(site)]
-    with site.database.read() as session:
-        lines += [*_cameras(session, site), *_alerts(session, site.clock()), *_latency(site, session)]
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    registry = CollectorRegistry()
+    registry.register(SiteCollector(site))
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(registry), media_type=content_type)
 
 
-def _telemetry(site: Site) -> Iterator[str]:
+class SiteCollector(Collector):
+    """What Redis, the database and this process know at the moment of a scrape."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family of :data:`METRICS` and :data:`~core.telemetry.COUNTERS`, those without a value among them."""
+        site = self._site
+        yield from _telemetry(site)
+        yield _gauge("bearwatch_open_pages", site.hub.listeners)
+        with site.database.read() as session:
+            yield from _cameras(session, site)
+            yield from _alerts(session, site.clock())
+            yield _latency(site, session)
+
+
+def _telemetry(site: Site) -> Iterator[Metric]:
+    """What processes say about themselves in Redis; without Redis only that it is away."""
     try:
-        counters = site.telemetry.counters()
-        beats = site.telemetry.heartbeats()
+        counters, beats = site.telemetry.counters(), site.telemetry.heartbeats()
     except redis.RedisError:
-        yield from _gauge("bearwatch_redis_up", {"": 0})
+        yield _gauge("bearwatch_redis_up", 0)
         return
-    yield from _gauge("bearwatch_redis_up", {"": 1})
-    family = ""
-    for name, value in sorted(counters.items()):
-        if name.split("{")[0] != family:
-            family = name.split("{")[0]
-            yield f"# TYPE {family} counter"
-        yield f"{name} {value}"
-    now = site.clock()
-    ages = {_label("process", name): now - float(facts.get("at", 0.0)) for name, facts in beats.items()}
-    yield from _gauge("bearwatch_process_heartbeat_age_seconds", ages)
+    yield _gauge("bearwatch_redis_up", 1)
+    yield from _counters(counters)
+    ages = {name: site.clock() - float(facts.get("at", 0.0)) for name, facts in beats.items()}
+    yield _gauge("bearwatch_process_heartbeat_age_seconds", ages, "process")
 
 
-def _cameras(session: Session, site: Site) -> Iterator[str]:
+def _counters(counters: Mapping[str, int]) -> Iterator[Metric]:
+    """All counters of all processes; those that nobody here knows come through as they are named."""
+    families: dict[str, Metric] = {name: CounterMetricFamily(name, meaning) for name, meaning in COUNTERS.items()}
+    for written, value in sorted(counters.items()):
+        name, labels = _parsed(written)
+        family = families.setdefault(name, CounterMetricFamily(name, "counted by another release"))
+        family.add_sample(name, labels, value)
+    yield from families.values()
+
+
+def _parsed(written: str) -> tuple[str, dict[str, str]]:
+    """Name and labels of a counter as :func:`core.telemetry.counter` has written it."""
+    (family,) = text_string_to_metric_families(f"{written} 0\n")
+    (sample,) = family.samples
+    return sample.name, dict(sample.labels)
+
+
+def _cameras(session: Session, site: Site) -> Iterator[Metric]:
     now = site.clock()
     views = [view for view in site.board.cameras(now, lacking(session, now)) if view.seeing is not Seeing.OFF]
-    blind = {_label("camera_name", view.id): int(view.seeing is Seeing.BLIND) for view in views}
-    ages = {_label("camera_name", v.id): v.content_age_s for v in views if v.content_age_s is not None}
-    yield from _gauge("bearwatch_camera_blind", blind)
-    unwatched = {_label("camera_name", view.id): int(view.unwatched_s is not None) for view in views}
-    yield from _gauge("bearwatch_camera_unwatched", unwatched)
-    yield from _gauge("bearwatch_camera_content_age_seconds", ages)
+    yield _gauge("bearwatch_camera_blind", {view.id: int(view.seeing is Seeing.BLIND) for view in views}, "camera_name")
+    unwatched = {view.id: int(view.unwatched_s is not None) for view in views}
+    yield _gauge("bearwatch_camera_unwatched", unwatched, "camera_name")
+    ages = {view.id: view.content_age_s for view in views if view.content_age_s is not None}
+    yield _gauge("bearwatch_camera_content_age_seconds", ages, "camera_name")
 
 
-def _pages(site: Site) -> Iterator[str]:
-    yield from _gauge("bearwatch_open_pages", {"": site.hub.listeners})
-
-
-def _alerts(session: Session, now: float) -> Iterator[str]:
+def _alerts(session: Session, now: float) -> Iterator[Metric]:
     count, oldest = session.execute(
         select(func.count(Alert.id), func.min(Alert.captured_at)).where(Alert.status == AlertStatus.OPEN)
     ).one()
@@ -107,29 +135,37 @@ def _alerts(session: Session, now: float) -> Iterator[str]:
         select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, Alert.kind == EncounterKind.UNKNOWN_ANIMAL)
     )
     pending = session.scalar(select(func.count(Delivery.id)).where(Delivery.status == DeliveryStatus.PENDING))
-    yield from _gauge("bearwatch_open_alerts", {"": count})
-    yield from _gauge("bearwatch_open_unknown_alerts", {"": unknown or 0})
-    yield from _gauge("bearwatch_oldest_open_alert_seconds", {"": now - oldest if oldest is not None else 0})
-    yield from _gauge("bearwatch_pending_deliveries", {"": pending or 0})
     failed = session.scalar(
         select(func.count(Delivery.id)).where(
             Delivery.status == DeliveryStatus.FAILED, Delivery.created_at > now - 86400
         )
     )
-    yield from _gauge("bearwatch_failed_deliveries", {"": failed or 0})
-    yield from _gauge("bearwatch_open_breakers", {"": len(open_trips(session))})
+    yield _gauge("bearwatch_open_alerts", count)
+    yield _gauge("bearwatch_open_unknown_alerts", unknown or 0)
+    yield _gauge("bearwatch_oldest_open_alert_seconds", now - oldest if oldest is not None else 0)
+    yield _gauge("bearwatch_pending_deliveries", pending or 0)
+    yield _gauge("bearwatch_failed_deliveries", failed or 0)
+    yield _gauge("bearwatch_open_breakers", len(open_trips(session)))
 
 
-def _latency(site: Site, session: Session) -> Iterator[str]:
+def _latency(site: Site, session: Session) -> Metric:
     """The histogram of what this process has counted so far."""
     counted = site.latencies.counted(session, site.clock())
+    within = [(str(bound), float(amount)) for bound, amount in zip(BUCKETS_S, counted.within, strict=True)]
     name = "bearwatch_capture_to_alert_seconds"
-    yield from _head(name, "histogram")
-    for bound, amount in zip(BUCKETS_S, counted.within, strict=True):
-        yield f'{name}_bucket{{le="{bound}"}} {amount}'
-    yield f'{name}_bucket{{le="+Inf"}} {counted.count}'
-    yield f"{name}_sum {counted.total_s}"
-    yield f"{name}_count {counted.count}"
+    return HistogramMetricFamily(
+        name, METRICS[name], buckets=[*within, ("+Inf", float(counted.count))], sum_value=counted.total_s
+    )
+
+
+def _gauge(name: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    """One value, or one for each value of a label."""
+    if not isinstance(value, Mapping):
+        return GaugeMetricFamily(name, METRICS[name], value=value)
+    family = GaugeMetricFamily(name, METRICS[name], labels=[label])
+    for labelled, amount in value.items():
+        family.add_metric([labelled], amount)
+    return family
 
 
 def _may_scrape(request: Request, site: Site) -> bool:
@@ -154,18 +190,3 @@ def _is_local(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-def _gauge(name: str, values: Mapping[str, float]) -> Iterator[str]:
-    yield from _head(name, "gauge")
-    for labels, value in values.items():
-        yield f"{name}{labels} {value}"
-
-
-def _head(name: str, kind: str) -> Iterator[str]:
-    yield f"# HELP {name} {METRICS[name]}"
-    yield f"# TYPE {name} {kind}"
-
-
-def _label(name: str, value: str) -> str:
-    return f"{{{name}={json.dumps(value)}}}"

@@ -177,17 +177,16 @@ class _Refused(Exception):
 
 def _guarded(request: Request, site: Site, account: Account, change: Callable[[Session], None]) -> None:
     """Make a change that asks for the password; wrong ones count as failed logins. Raises :class:`_Refused`."""
-    address, now = client_of(request).address, site.clock()
+    address = client_of(request).address
     try:
-        with site.database.read() as session:
-            throttle(session, account.name, address, now)
+        throttle(site.limiter, account.name, address)
         with site.database.write() as session:
             change(session)
-            forget_failures(session, account.name, address)
+        forget_failures(site.limiter, account.name, address)
     except (TooManyLogins, Busy) as busy:
         raise _Refused(TRY_LATER, 429) from busy
     except WrongLogin as wrong:
-        remember_failure(site.database, account.name, address, now)
+        remember_failure(site.limiter, account.name, address)
         raise _Refused(WRONG_PASSWORD, 422) from wrong
 
 

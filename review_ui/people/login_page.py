@@ -21,7 +21,6 @@ from review_ui.auth.accounts import (
     TooManyLogins,
     WrongLogin,
     open_session,
-    remember_failure,
     sign_in,
     sign_out,
 )
@@ -66,7 +65,9 @@ def login(
     form = unpack(kept)
     required = site.settings.second_factor_roles
     try:
-        signed_in = sign_in(site.database, name.strip(), password, client_of(request), site.clock(), required)
+        signed_in = sign_in(
+            site.database, site.limiter, name.strip(), password, client_of(request), site.clock(), required
+        )
     except WrongLogin:
         context = {"next": local_path(next), "kept": form, "name": name, "error": WRONG}
         return _login_form(request, site, context, status=401)
@@ -101,20 +102,20 @@ def check_code(
         user = totp.half_session(session, token, now)
         if user is None:
             return _login_form(request, site, {**context, "name": "", "error": TOO_LATE}, status=401)
-        try:
-            totp.check_rate(session, user, client, now)
-        except TooManyLogins as refused:
-            answer = {**context, "error": _wait(refused)}
-            return _code_form(request, site, answer, status=429, headers=_retry_after(refused))
     try:
+        totp.check_rate(site.limiter, user, client)
         with site.database.write() as session:
             signed_in = totp.finish(session, site.secrets, token, user, code, client, now)
+    except TooManyLogins as refused:
+        answer = {**context, "error": _wait(refused)}
+        return _code_form(request, site, answer, status=429, headers=_retry_after(refused))
     except totp.WrongCode:
-        remember_failure(site.database, totp.failures_name(user), client.address, now)
+        totp.remember_wrong_code(site.limiter, user, client)
         return _code_form(request, site, {**context, "error": WRONG_CODE}, status=401)
     except LostKey as lost:
-        remember_failure(site.database, totp.failures_name(user), client.address, now)
+        totp.remember_wrong_code(site.limiter, user, client)
         return _code_form(request, site, {**context, "error": str(lost)}, status=503)
+    totp.forget_wrong_codes(site.limiter, user, client)
     return let_in(request, site, signed_in, local_path(next), unpack(kept))
 
 

@@ -10,7 +10,10 @@ import base64
 import json
 import os
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 RECORD_SIZE: Final = 4096
 SALT_BYTES: Final = 16
@@ -67,15 +70,20 @@ def seal(payload: bytes, p256dh: str, auth: str) -> bytes:
     3. The header says salt, record size and the fresh public key; byte 2 after the payload ends the last record.
     """
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     check_browser_key(p256dh, auth)
-    theirs = decoded(p256dh)
-    key = ec.generate_private_key(ec.SECP256R1())
+    key, salt = ec.generate_private_key(ec.SECP256R1()), os.urandom(SALT_BYTES)
+    return _sealed(payload, decoded(p256dh), decoded(auth), key, salt)
+
+
+def _sealed(payload: bytes, theirs: bytes, auth: bytes, key: ec.EllipticCurvePrivateKey, salt: bytes) -> bytes:
+    """As :func:`seal`, given what should be drawn anew each time."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     ours = _point(key.public_key())
     shared = key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), theirs))
-    secret = _derived(shared, decoded(auth), b"WebPush: info\0" + theirs + ours, 32)
-    salt = os.urandom(SALT_BYTES)
+    secret = _derived(shared, auth, b"WebPush: info\0" + theirs + ours, 32)
     content_key = _derived(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
     nonce = _derived(secret, salt, b"Content-Encoding: nonce\0", 12)
     header = salt + RECORD_SIZE.to_bytes(4, "big") + bytes([POINT_BYTES]) + ours

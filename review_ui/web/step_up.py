@@ -47,18 +47,16 @@ def prove(site: Site, account: Account, password: str, address: str) -> None:
             raise NotProved(NO_PASSWORD)
         return
     try:
-        _check(site, account, hashed, password, address, now)
+        _check(site, account, hashed, password, address)
     except (TooManyLogins, Busy) as busy:
         raise NotProved(TRY_LATER, 429) from busy
     except WrongLogin as wrong:
-        remember_failure(site.database, account.name, address, now)
+        remember_failure(site.limiter, account.name, address)
         raise NotProved(WRONG_PASSWORD) from wrong
 
 
-def _check(site: Site, account: Account, hashed: str, password: str, address: str, now: float) -> None:
-    with site.database.read() as session:
-        throttle(session, account.name, address, now)
+def _check(site: Site, account: Account, hashed: str, password: str, address: str) -> None:
+    throttle(site.limiter, account.name, address)
     if not fits(hashed, password):
         raise WrongLogin
-    with site.database.write() as session:
-        forget_failures(session, account.name, address)
+    forget_failures(site.limiter, account.name, address)

@@ -9,16 +9,18 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from core.rate_limit import Rate, RateExceeded, RateLimiter
 from db.ledger import record
 from db.models import CamperMessage, MessageKind, SenderKey
+from db.session import Database
 from rollout.alerting.active_warnings import current_warning
 from rollout.alerting.appeals import open_appeal
 
@@ -53,22 +55,30 @@ class NothingToAppeal(Exception):
     """There is no warning at the campsite now."""
 
 
-def receive(session: Session, message: Message, now: float) -> CamperMessage:
-    """Take a message in.
+def receive(database: Database, limiter: RateLimiter, message: Message, now: float) -> int:
+    """Take a message in; returns its number.
 
-    1. The same idempotency key again is the same message.
+    1. The same idempotency key again is the same message; one that comes at the very same moment counts all the same.
     2. More than the limits allow raise :class:`TooMany`.
     3. An appeal is about the warning that stands now; without one it raises :class:`NothingToAppeal`.
     4. The first appeal of a warning opens a second, blind look at it.
     """
-    known = session.scalar(select(CamperMessage).where(CamperMessage.idempotency_key == message.idempotency_key))
-    if known is not None:
-        return known
-    sender = _sender(session, message.sender, now)
-    _throttle(
-        session, PER_SENDER, now, CamperMessage.campsite_id == message.campsite_id, CamperMessage.sender == sender
-    )
-    _throttle(session, PER_CAMPSITE, now, CamperMessage.campsite_id == message.campsite_id)
+    with database.write() as session:
+        known = session.scalar(select(CamperMessage.id).where(CamperMessage.idempotency_key == message.idempotency_key))
+        if known is not None:
+            return known
+        sender = _sender(session, message.sender, now)
+    rates = _rates(message.campsite_id, sender)
+    _within(limiter.check, rates)
+    if message.kind is MessageKind.APPEAL:
+        with database.read() as session:
+            _warned_about(session, message.campsite_id, now)
+    _within(limiter.hit, rates)
+    with database.write() as session:
+        return _keep(session, message, sender, now)
+
+
+def _keep(session: Session, message: Message, sender: str, now: float) -> int:
     alert_id = _warned_about(session, message.campsite_id, now) if message.kind is MessageKind.APPEAL else None
     row = CamperMessage(
         campsite_id=message.campsite_id,
@@ -92,7 +102,7 @@ def receive(session: Session, message: Message, now: float) -> CamperMessage:
         campsite=message.campsite_id,
         body={"message": row.id},
     )
-    return row
+    return row.id
 
 
 def waiting(session: Session, hidden: Collection[str], limit: int = 100, after: int = 0) -> Sequence[CamperMessage]:
@@ -171,18 +181,19 @@ def _warned_about(session: Session, campsite_id: str, now: float) -> int:
     return warning.alert_id
 
 
-def _throttle(session: Session, limits: Sequence[tuple[float, int]], now: float, *whose: ColumnElement[bool]) -> None:
-    for window_s, limit in limits:
-        # The message that must grow old before another one is taken: the limit-th newest.
-        oldest = session.scalar(
-            select(CamperMessage.created_at)
-            .where(CamperMessage.created_at > now - window_s, *whose)
-            .order_by(CamperMessage.created_at.desc())
-            .offset(limit - 1)
-            .limit(1)
-        )
-        if oldest is not None:
-            raise TooMany(oldest + window_s - now)
+def _rates(campsite_id: str, sender: str) -> list[Rate]:
+    """What a message counts towards."""
+    return [
+        *(Rate(amount, window_s, ("camper messages", campsite_id, sender)) for window_s, amount in PER_SENDER),
+        *(Rate(amount, window_s, ("camper messages", campsite_id)) for window_s, amount in PER_CAMPSITE),
+    ]
+
+
+def _within(ask: Callable[..., None], rates: Sequence[Rate]) -> None:
+    try:
+        ask(*rates)
+    except RateExceeded as exceeded:
+        raise TooMany(exceeded.wait_s) from exceeded
 
 
 def _sender(session: Session, address: str, now: float) -> str:

@@ -21,7 +21,7 @@ from db.models import CameraCount, GpuSample, MachineSample, QueueSample
 from rollout.breakers.telemetry_snapshot import Heard
 
 FRESH_S: Final = 60.0
-_COUNTER: Final = re.compile(r'bearwatch_frames_(sent|dropped|scored)_total\{.*\bcamera="([^"]+)"')
+_COUNTER: Final = re.compile(r'bearwatch_frames_(sent|dropped|scored)_total\{.*\bcamera_name="([^"]+)"')
 
 
 def write_minute(session: Session, config: Config, heard: Heard, counters: Mapping[str, int], now: float) -> bool:

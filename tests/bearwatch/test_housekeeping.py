@@ -89,11 +89,11 @@ def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
     }
     jobs = subprocess.Popen([sys.executable, "-m", "bearwatch", "jobs"], env=environment, cwd=ROOT)
     try:
-        wait_for(lambda: service.received, 30)
+        wait_for(lambda: service.received)
         time.sleep(0.5)  # long enough for a second one to come, were there one
     finally:
         jobs.send_signal(signal.SIGTERM)
-        jobs.wait(timeout=15)
+        jobs.wait(timeout=60)
     assert len(service.received) == 1
     with sqlite_database.read() as session:
         assert session.scalars(select(Delivery)).one().status == DeliveryStatus.SENT

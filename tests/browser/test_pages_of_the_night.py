@@ -17,6 +17,7 @@ from core.config import Config
 from core.media import MediaStore
 from core.messages import CropScore, FrameScores
 from core.night_span import date_of
+from core.rate_limit import RateLimiter
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -72,8 +73,8 @@ def world(
     client = connect(redis_url)
     for camera in config.cameras:
         report(Telemetry(client), camera, time.time() + 3600)
+    _fill(sqlite_database, config, MediaStore(tmp_path / "media"), RateLimiter(client))
     client.close()
-    _fill(sqlite_database, config, MediaStore(tmp_path / "media"))
     app = create_app(Settings(redis_url=redis_url, bearwatch_data=tmp_path), config, sqlite_database)
     complaints: list[str] = []
     with served(app) as url:
@@ -84,7 +85,7 @@ def world(
     assert complaints == []
 
 
-def _fill(database: Database, config: Config, media: MediaStore) -> None:
+def _fill(database: Database, config: Config, media: MediaStore, limiter: RateLimiter) -> None:
     now = time.time()
     with database.write() as session:
         for name, role in (("root", "administrator"), ("ada", "ranger")):
@@ -98,9 +99,9 @@ def _fill(database: Database, config: Config, media: MediaStore) -> None:
         )
     ):
         _decided(database, config, media, camera, now - ago_s, verdict, number)
+    for kind, words in ((MessageKind.REPORT, "by <the> bins"), (MessageKind.APPEAL, "my dog")):
+        receive(database, limiter, Message("upper-pines", kind, words, "198.51.100.7", f"this-{kind}"), now)
     with database.write() as session:
-        receive(session, Message("upper-pines", MessageKind.REPORT, "by <the> bins", "198.51.100.7", "a-report"), now)
-        receive(session, Message("upper-pines", MessageKind.APPEAL, "my dog", "198.51.100.7", "an-appeal"), now)
         at = float(hour_start(now - 3600))
         keys = [media.put("upper-creek", at + 60 * n, jpeg(60 + n, 640, 360)) for n in range(50)]
         hour = {"frames": {}, "histogram": [0] * 20, "max_score": 0.1, "minutes": (1 << 50) - 1, "thumbnails": keys}

@@ -20,6 +20,7 @@ from db.session import Database
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from tests.support.browser.chromium import PHONE
+from tests.support.browser.night import soon
 from tests.support.cast import add_user
 from tests.support.pages import served
 from tests.support.push_service import Browser, PushService, push_service
@@ -76,7 +77,7 @@ def test_without_its_push_service_the_browser_says_so_and_nothing_is_kept(
 ) -> None:
     page = _account(telephone)
     page.get_by_label("Notify this device").click()
-    expect(page.locator("#push-why")).to_contain_text("push service does not answer", timeout=30_000)
+    expect(page.locator("#push-why")).to_contain_text("push service does not answer")
     expect(page.get_by_label("Notify this device")).not_to_be_checked()
     expect(page.locator("#push-more")).to_be_hidden()
     with sqlite_database.read() as session:
@@ -115,13 +116,15 @@ def test_the_worker_shows_what_comes_and_a_test_without_a_sound(telephone: Brows
     registrations: list[dict[str, str]] = []
     worker.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
     worker.send("ServiceWorker.enable")
-    page.wait_for_timeout(300)
     origin = page.url.removesuffix("/account")
-    number = next(each["registrationId"] for each in registrations if each["scopeURL"].startswith(origin))
+
+    def ours() -> list[str]:
+        return [each["registrationId"] for each in registrations if each["scopeURL"].startswith(origin)]
+
+    soon(page, ours)
+    number = ours()[0]
     for said in ({"body": "A test", "quiet": True}, {}):
         message = {"origin": origin, "registrationId": number, "data": json.dumps(said)}
         worker.send("ServiceWorker.deliverPushMessage", message)
-    deadline = time.monotonic() + 10
-    while len(found := page.evaluate(SHOWN)) < 2 and time.monotonic() < deadline:
-        page.wait_for_timeout(100)
-    assert sorted(found) == [["queue", False, "Look at the queue."], ["test", True, "A test"]]
+    soon(page, lambda: len(page.evaluate(SHOWN)) >= 2)
+    assert sorted(page.evaluate(SHOWN)) == [["queue", False, "Look at the queue."], ["test", True, "A test"]]

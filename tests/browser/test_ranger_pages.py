@@ -33,12 +33,12 @@ def test_an_animal_still_in_view_is_followed_without_a_reload_until_it_has_gone(
     with night.database.write() as session:
         encounter = session.get_one(Alert, number).encounter
         encounter.hits = 31
-    expect(shown).to_contain_text("31 frames agree", timeout=12_000)
+    expect(shown).to_contain_text("31 frames agree")
     assert len([url for url in asked if "/fragments/" in url]) <= 2, "seldom, and the queue alone"
     with night.database.write() as session:
         encounter = session.get_one(Alert, number).encounter
         encounter.closed_at = encounter.last_at
-    expect(page.locator("[data-grows]")).to_have_count(0, timeout=12_000)
+    expect(page.locator("[data-grows]")).to_have_count(0)
 
 
 def test_on_another_page_a_new_alert_is_announced(night: Night) -> None:
@@ -185,10 +185,10 @@ def test_a_camera_that_goes_blind_is_loud_on_the_open_page(night: Night) -> None
     is_live(page)
     expect(page.locator("[data-camera=upper-creek]")).to_have_attribute("data-seeing", "sees")
     night.reader_says("upper-creek", age_s=4000)
-    expect(page.locator(".mode-blind")).to_contain_text("Creek, Upper Pines: no new content", timeout=10_000)
+    expect(page.locator(".mode-blind")).to_contain_text("Creek, Upper Pines: no new content")
     expect(page.locator("[data-camera=upper-creek]")).to_have_attribute("data-seeing", "blind")
     night.reader_says("upper-trail", age_s=4000)
-    expect(page.locator(".mode-manual-watch")).to_contain_text("not watching for you", timeout=10_000)
+    expect(page.locator(".mode-manual-watch")).to_contain_text("not watching for you")
 
 
 def test_a_page_that_has_lost_the_server_says_how_old_it_is(night: Night) -> None:
@@ -198,9 +198,9 @@ def test_a_page_that_has_lost_the_server_says_how_old_it_is(night: Night) -> Non
     page.goto("/")
     lamp = page.locator("#live")
     expect(lamp).to_contain_text("as of")
-    expect(lamp).to_contain_text("Not live for", timeout=12_000)
+    expect(lamp).to_contain_text("Not live for")
     context.unroute("**/api/v1/events*")
-    expect(lamp).to_have_text("Live", timeout=10_000)
+    expect(lamp).to_have_text("Live")
 
 
 def test_on_watch_the_page_hides_the_campsite_at_once_and_shows_it_again(night: Night) -> None:

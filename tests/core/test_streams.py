@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import redis
 
 import core.streams
 from core.messages import Frame, FrameScores
-from core.streams import DETECTORS, TRACKER, FrameRoad
+from core.streams import DETECTORS, TRACKER, Entry, FrameRoad
 from tests.support.factories import T0, frame, scored
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -46,8 +45,13 @@ def test_a_dead_worker_loses_no_frame(road: FrameRoad) -> None:
     road.send_frames([frame(at=T0 + step) for step in range(3)])
     held = road.read(road.frames, DETECTORS, "dead", 10, None)
     assert road.take_over(road.frames, DETECTORS, "alive", 10_000, 10) == []
-    time.sleep(0.02)
-    taken = road.take_over(road.frames, DETECTORS, "alive", 10, 10)
+    taken = list[tuple[Entry, int]]()
+
+    def takes_over() -> bool:
+        taken.extend(road.take_over(road.frames, DETECTORS, "alive", 10, 10))
+        return len(taken) == 3
+
+    wait_for(takes_over)
     assert [(entry.id, tries) for entry, tries in taken] == [(entry.id, 2) for entry in held]
 
 

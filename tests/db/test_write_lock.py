@@ -33,10 +33,10 @@ def test_whoever_comes_later_does_not_overtake_whoever_waits(tmp_path: Path) -> 
         order.append("alert")
         return True
 
-    first = threading.Thread(target=turns.wait_for, args=(decision, 10.0))
-    second = threading.Thread(target=turns.wait_for, args=(alert, 10.0))
+    first = threading.Thread(target=turns.wait_for, args=(decision, 60.0))
+    second = threading.Thread(target=turns.wait_for, args=(alert, 60.0))
     first.start()
-    assert knocked.wait(5.0)
+    assert knocked.wait(60.0)
     second.start()
     time.sleep(0.05)  # without the line the alert would have been written by now
     free.set()
@@ -50,7 +50,7 @@ def test_a_process_that_was_stopped_at_the_door_blocks_nobody_for_ever(tmp_path:
         fcntl.flock(stopped, fcntl.LOCK_EX)
         assert Turns(tmp_path / "turn").wait_for(lambda: True, 0.05)
         tries = iter([False] * 5 + [True])
-        assert Turns(tmp_path / "turn").wait_for(lambda: next(tries), 1.0), "and it is tried more than once"
+        assert Turns(tmp_path / "turn").wait_for(lambda: next(tries), 60.0), "and it is tried more than once"
 
 
 def test_a_door_that_stays_shut_is_given_up(tmp_path: Path) -> None:

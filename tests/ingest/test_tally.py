@@ -28,4 +28,10 @@ def test_counts_are_told_once_and_wait_while_nobody_listens() -> None:
 
 def test_counters_are_named_as_prometheus_prints_them() -> None:
     names = counter_names({(DROPPED, "creek", "redis_full"): 4})
-    assert names == {'bearwatch_frames_dropped_total{camera="creek",reason="redis_full"}': 4}
+    assert names == {'bearwatch_frames_dropped_total{camera_name="creek",reason="redis_full"}': 4}
+
+
+def test_frames_that_a_full_stream_let_go_are_no_cameras() -> None:
+    tally = Tally()
+    tally.overflowed(7)
+    assert counter_names(tally.untold()) == {"bearwatch_frames_overflowed_total": 7}

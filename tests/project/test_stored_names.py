@@ -31,7 +31,8 @@ from detector.labels import Label as ModelLabel
 from review_ui.auth.rights import Right
 from review_ui.labels.vocabulary import Label, Source
 from review_ui.live.watches import Ended
-from review_ui.sightings.sealing import Entered, seal_of
+from review_ui.sightings.sealing import seal_of
+from review_ui.web.sighting_form import Entered
 from rollout.base.metrics import METRICS
 from rollout.breakers.breaker_spec import Breakers, Detector, Then
 from rollout.breakers.input_metrics import QUANTITIES

@@ -34,7 +34,7 @@ from tests.support.cast import add_user, open_encounter
 from tests.support.factories import T0
 from tests.support.pages import report, served
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 
 
 @dataclass

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
 
 from core.config import Config
 from core.settings import Settings
-from core.telemetry import Telemetry, counter
+from core.telemetry import COUNTERS, Telemetry, counter
 from db.session import Database
+from detector.worker import _count_of
+from docs.reference import FILE
 from review_ui.app import create_app
 from review_ui.live.latencies import FIRST_LOOK_S
 from review_ui.monitoring.prometheus import METRICS
@@ -23,6 +29,10 @@ from tests.support.pages import Stage, report
 def page(either: Stage) -> Stage:
     """The page on both databases."""
     return either
+
+
+SHORT_TEXT = ("text/plain; version=0.0.4", text_string_to_metric_families)
+OPENMETRICS = ("application/openmetrics-text; version=1.0.0", openmetrics)
 
 
 def _scraper(page: Stage, address: str = "127.0.0.1", **headers: str) -> TestClient:
@@ -72,12 +82,45 @@ def test_counters_and_cameras_come_through(page: Stage) -> None:
     assert said['bearwatch_process_heartbeat_age_seconds{process="detector"}'] == pytest.approx(2)
 
 
-def test_every_metric_is_described(page: Stage) -> None:
+@pytest.mark.parametrize(("accept", "parse"), [SHORT_TEXT, OPENMETRICS], ids=["text", "openmetrics"])
+def test_a_scrape_carries_every_metric_that_the_reference_lists(
+    page: Stage, accept: str, parse: Callable[[str], Iterable[Metric]]
+) -> None:
     page.alert()
-    text = _scraper(page).get("/metrics").text
-    shown = set(re.findall(r"# HELP (\S+)", text))
-    assert shown <= set(METRICS)
-    assert set(re.findall(r"# TYPE (\S+)", text)) >= shown
+    telemetry = Telemetry(page.app.state.site.telemetry.client)
+    telemetry.count({counter("bearwatch_dead_letters_total", stream='a "quoted" \\ stream\n'): 3})
+    answer = _scraper(page, Accept=accept).get("/metrics")
+    assert answer.headers["content-type"].startswith(accept)
+    families = list(parse(answer.text))
+    said = {family.name + ("_total" if family.type == "counter" else ""): family for family in families}
+    listed = re.findall(r"^\| `(bearwatch_\w+)` \|", FILE.read_text(), re.MULTILINE)
+    assert set(said) == set(listed) == {*METRICS, *COUNTERS}
+    assert all(family.documentation for family in families)
+    (letters,) = said["bearwatch_dead_letters_total"].samples
+    assert (letters.labels, letters.value) == ({"stream": 'a "quoted" \\ stream\n'}, 3)
+
+
+def test_a_counter_of_another_release_comes_through(page: Stage) -> None:
+    Telemetry(page.app.state.site.telemetry.client).count({counter("bearwatch_owls_total", camera_name="creek"): 2})
+    assert _metrics(page)['bearwatch_owls_total{camera_name="creek"}'] == 2
+
+
+def test_names_and_units_are_as_prometheus_asks_for(page: Stage) -> None:
+    """What `promtool check metrics` complains about: units, suffixes, and labels that mean the same by two names."""
+    page.alert()
+    report(Telemetry(page.app.state.site.telemetry.client), "upper-creek", page.clock.now)
+    families = list(text_string_to_metric_families(_scraper(page).get("/metrics").text))
+    for family in families:
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert re.fullmatch(r"bearwatch_[a-z]+(_[a-z]+)*", name)
+        assert (family.type == "counter") == name.endswith("_total"), name
+        assert not re.search(r"_(ms|milliseconds|minutes|hours|days|percent|count|sum|bucket|gauge|counter)(_|$)", name)
+        assert not {"camera", "cam", "camera_id"} & {label for sample in family.samples for label in sample.labels}
+
+
+def test_frames_of_planted_clips_count_for_no_camera_that_is_none() -> None:
+    clip = _count_of("bearwatch_frames_scored_total", "canary:upper-creek", "scored")
+    assert clip == 'bearwatch_test_clip_frames_total{camera_name="upper-creek",outcome="scored"}'
 
 
 def test_health_asks_the_database(page: Stage) -> None:

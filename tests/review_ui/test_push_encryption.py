@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from review_ui.push.encryption import BadKey, check_browser_key, decoded, encoded, new_site_key, seal, vapid
+from review_ui.push.encryption import BadKey, _sealed, check_browser_key, decoded, encoded, new_site_key, seal, vapid
 from review_ui.push.sending import is_service
 from tests.support.push_service import Browser
 
@@ -27,6 +27,22 @@ def test_only_the_browser_can_read_what_was_sealed_for_it() -> None:
     with pytest.raises(http_ece.ECEException):
         other.read(body)
     assert body != seal(b"look at the queue", browser.p256dh, browser.auth)
+
+
+def test_the_example_of_the_standard_is_sealed_to_the_letter() -> None:
+    """RFC 8291, section 5 and appendix A."""
+    number = int.from_bytes(decoded("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"), "big")
+    sealed = _sealed(
+        b"When I grow up, I want to be a watermelon",
+        decoded("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"),
+        decoded("BTBZMqHH6r4Tts7J_aSIgg"),
+        ec.derive_private_key(number, ec.SECP256R1()),
+        decoded("DGv6ra1nlYgDCS1FRnbzlw"),
+    )
+    assert encoded(sealed) == (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl"
+        "7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
 
 
 @pytest.mark.parametrize("p256dh", ["", "x", "AAAA", encoded(b"\x04" + b"\x01" * 64), "ä" * 87])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import pytest
 import redis
 
-from core.config import Config
+from core.config import Camera, Config
 from core.messages import CameraStatus, Frame
 from core.streams import frames_stream, late_stream
 from core.telemetry import Telemetry
+from ingest.probe import ProbeResult, probe
 from ingest.spool import Spool
 from ingest.worker import Ingest
+from tests.support.waiting import WITHIN_S, wait_for
 
 
 def config_of(cameras: dict[str, dict[str, Any]], blind_after_s: float = 2.0, **motion: Any) -> Config:
@@ -43,19 +45,20 @@ def running(config: Config, redis_url: str, spool: Spool | None = None) -> Itera
         yield ingest
     finally:
         stop.set()
-        thread.join(5.0)
         # A reader inside a wait for a silent camera ends with its time-out.
-        wait_until(lambda: set(threading.enumerate()) <= before, 10.0, "all threads of ingest to end")
+        wait_for(lambda: set(threading.enumerate()) <= before)
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float, what: str) -> float:
-    """Wait until something holds; returns how long it took, or fails and says what did not happen."""
-    began = time.monotonic()
-    while not holds():
-        if time.monotonic() - began > timeout_s:
-            raise AssertionError(f"waited {timeout_s} s in vain for {what}")
-        time.sleep(0.02)
-    return time.monotonic() - began
+def probed(name: str, camera: Camera, fps: float) -> ProbeResult:
+    """What a test of a camera shows, once the machine is quiet enough for the camera's own pace."""
+    found: list[ProbeResult] = []
+
+    def at_its_pace() -> bool:
+        found.append(probe(name, camera, WITHIN_S))
+        return found[-1].fps == pytest.approx(fps, rel=0.2)
+
+    wait_for(at_its_pace)
+    return found[-1]
 
 
 def stream(client: redis.Redis, name: str) -> list[Frame]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from review_ui.auth.accounts import Account, account_for, hash_password, open_se
 from review_ui.server import Server
 from tests.support.cast import open_encounter
 from tests.support.factories import T0
+from tests.support.waiting import wait_for
 
 PASSWORD = "correct-horse-battery"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -107,13 +107,11 @@ def served(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while not server.started and thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: server.started or not thread.is_alive())
         yield server.address
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         assert not thread.is_alive(), "the server did not stop"
 
 

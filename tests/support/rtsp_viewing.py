@@ -118,16 +118,16 @@ def decoded(loop: EncodedLoop, indices: range | None = None) -> list[Luma]:
 
 def get(url: str, method: str = "GET") -> Any:
     request = urllib.request.Request(url, method=method)
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
 def raw_rtsp(cameras: StagedCameras) -> socket.socket:
     port = int(cameras.url("gate").rsplit(":", 1)[1].split("/")[0])
-    return socket.create_connection(("127.0.0.1", port), timeout=5)
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
-def eventually(holds: Any, timeout_s: float = 3.0) -> bool:
+def eventually(holds: Any, timeout_s: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if holds():

@@ -139,20 +139,21 @@ def test_what_apprise_is_told_with_a_4xx_is_for_good() -> None:
 def test_mqtt_says_what_happens_and_that_it_is_there(broker: Broker) -> None:
     lines = Lines()
     lines.open([broker.target("park")])
-    wait_for(lambda: broker.said("park/available") == [b"online"], 5)
+    wait_for(lambda: broker.said("park/available") == [b"online"])
     lines.publish(broker.target("park"), FACTS)
+    wait_for(lambda: broker.said("park/events"))
     assert json.loads(broker.said("park/events")[0]) == FACTS
     assert ("park/available", b"online", True) in broker.published, "retained, for whoever comes later"
     lines.close()
-    assert broker.said("park/available")[-1] == b"offline"
+    wait_for(lambda: broker.said("park/available")[-1] == b"offline")
 
 
 def test_when_the_process_dies_the_broker_says_offline_by_itself(broker: Broker) -> None:
     line = Line(broker.target())
     try:
-        wait_for(lambda: broker.said("bearwatch/available"), 5)
+        wait_for(lambda: broker.said("bearwatch/available"))
         broker.hang_up()
-        wait_for(lambda: b"offline" in broker.said("bearwatch/available"), 5)
+        wait_for(lambda: b"offline" in broker.said("bearwatch/available"))
     finally:
         line.close()
 

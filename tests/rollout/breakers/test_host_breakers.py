@@ -1,13 +1,14 @@
-"""How a machine is doing, from the system's own files."""
+"""How a machine is doing, as psutil, the kernel's own files and nvidia-smi tell."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.gpus import Gpu, Gpus, parse_gpus, read_gpus
-from core.host import MachineReporter, facts, hottest_c, memory_used, times_throttled
+from core.host import MachineReporter, facts, hottest_c, times_throttled
 from core.redis_client import connect
 
 
@@ -19,20 +20,18 @@ def test_this_machine_can_be_read(tmp_path: Path) -> None:
     assert found["gpus_expected"] >= found["gpus"]
 
 
-def test_memory_counts_what_is_available_not_what_is_free(tmp_path: Path) -> None:
-    file = tmp_path / "meminfo"
-    file.write_text("MemTotal:       1000 kB\nMemFree:          10 kB\nMemAvailable:    600 kB\n")
-    assert memory_used(file) == pytest.approx(0.4)
-    assert memory_used(tmp_path / "nothing") is None
+def test_memory_counts_what_is_available_not_what_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"MemTotal": 1000, "MemFree": 10, "MemAvailable": 600, "Buffers": 5, "Cached": 5, "Shmem": 0, "Active": 400,
+            "Inactive": 100, "Slab": 0}  # fmt: skip
+    (tmp_path / "meminfo").write_text("".join(f"{name}: {kilobytes} kB\n" for name, kilobytes in told.items()))
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert facts(tmp_path)["memory_used"] == pytest.approx(0.4)
 
 
-def test_the_hottest_credible_sensor_counts(tmp_path: Path) -> None:
-    for name, value in (("thermal/thermal_zone0/temp", "48000"), ("hwmon/hwmon1/temp1_input", "71500\n"),
-                        ("hwmon/hwmon1/temp2_input", "-274000"), ("hwmon/hwmon2/temp1_input", "n/a")):  # fmt: skip
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(value)
-    assert hottest_c(tmp_path) == 71.5
-    assert hottest_c(tmp_path / "nothing") is None
+def test_the_hottest_credible_sensor_counts() -> None:
+    assert hottest_c([48.0, 71.5, -274.0, 655.35]) == 71.5
+    assert hottest_c([-274.0]) is None
+    assert hottest_c([]) is None
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_who_is_silent_and_who_does_not_answer_leaves_a_gap(sqlite_database: Dat
 
 def test_counters_of_known_cameras_are_kept_hour_by_hour(sqlite_database: Database, config: Config) -> None:
     counters = {
-        counter("bearwatch_frames_sent_total", camera="upper-creek", reason="motion"): 70,
-        counter("bearwatch_frames_sent_total", camera="upper-creek", reason="keepalive"): 30,
-        counter("bearwatch_frames_dropped_total", camera="upper-creek", reason="stale"): 4,
-        counter("bearwatch_frames_scored_total", camera="upper-creek"): 96,
-        counter("bearwatch_frames_scored_total", camera="canary:upper-creek"): 5,
+        counter("bearwatch_frames_sent_total", camera_name="upper-creek", reason="motion"): 70,
+        counter("bearwatch_frames_sent_total", camera_name="upper-creek", reason="keepalive"): 30,
+        counter("bearwatch_frames_dropped_total", camera_name="upper-creek", reason="stale"): 4,
+        counter("bearwatch_frames_scored_total", camera_name="upper-creek"): 96,
+        counter("bearwatch_frames_scored_total", camera_name="canary:upper-creek"): 5,
         counter("bearwatch_crops_scored_total"): 500,
     }
     with sqlite_database.write() as session:
@@ -120,7 +120,7 @@ def test_old_minutes_become_hours_that_hold_the_worst_of_them(database: Database
 def test_history_and_planted_clips_go_when_their_time_is_over(sqlite_database: Database, config: Config) -> None:
     with sqlite_database.write() as session:
         for at in (T0, T0 + 10 * DAY_S, T0 + 30 * DAY_S):
-            write_minute(session, config, told(at), {'bearwatch_frames_sent_total{camera="upper-creek"}': 1}, at)
+            write_minute(session, config, told(at), {'bearwatch_frames_sent_total{camera_name="upper-creek"}': 1}, at)
             session.add(CanaryRun(camera_id="upper-creek", planted_at=at, frames=1, background="camera", peak_score=0))
     forget_rows(sqlite_database, Retention(history_days=25), T0 + 30 * DAY_S)
     with sqlite_database.read() as session:

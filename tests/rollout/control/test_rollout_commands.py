@@ -17,6 +17,7 @@ from core.settings import settings as current_settings
 from db.models import AuthorityLease, Camera, CanaryRun, Mode, RolloutEvent, User
 from db.places import sync_places
 from db.session import Database
+from review_ui.auth.accounts import MAX_FAILURES_PAIR
 from review_ui.auth.passwords import hash_password
 from rollout.authority.freshness import look
 from rollout.control.service import perform
@@ -108,6 +109,17 @@ def test_an_approval_needs_the_persons_own_password(
     status, said = rollout(capsys, "approve", "--as", "omar")
     assert (status, said["done"]) == (1, False)
     assert "not the password of omar" in said["why"][0]
+
+
+def test_wrong_passwords_at_the_command_line_are_counted_from_one_call_to_the_next(
+    place: Database, redis_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("BEARWATCH_PASSWORD", "a-guess-in-the-dark")
+    for _ in range(MAX_FAILURES_PAIR):
+        assert "not the password of omar" in rollout(capsys, "approve", "--as", "omar")[1]["why"][0]
+    monkeypatch.setenv("BEARWATCH_PASSWORD", PASSWORD)
+    assert "too many failed logins" in rollout(capsys, "approve", "--as", "omar")[1]["why"][0]
 
 
 @pytest.mark.parametrize(

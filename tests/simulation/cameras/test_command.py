@@ -53,12 +53,12 @@ def test_the_command_plays_until_it_is_interrupted(cache_dir: Path, tmp_path: Pa
             assert client.shots(1)[0][1].shape == (90, 160)
         assert get(announced["control_url"] + "/cameras")["cameras"][0]["name"] == "yard"
         command.send_signal(signal.SIGINT)
-        assert command.wait(timeout=10) == 0
+        assert command.wait(timeout=60) == 0
 
 
 def test_the_command_refuses_a_wrong_scene_with_a_sentence(tmp_path: Path) -> None:
     with _command(["--scene", "demo:attic"]) as command:
-        _, complaint = command.communicate(timeout=20)
+        _, complaint = command.communicate(timeout=60)
     assert command.returncode == 2
     assert "the demo has upper-creek, upper-trail, lower-meadow" in complaint
 
@@ -70,7 +70,7 @@ def test_a_recording_holds_the_asked_seconds_and_its_truth(cache_dir: Path, tmp_
     out = tmp_path / "yard.mp4"
     options = ["--scene", str(file), "--cache-dir", str(tmp_path), "--record", str(out), "--seconds", "4.4"]
     with _command(options) as command:
-        command.communicate(timeout=30)
+        command.communicate(timeout=60)
     assert command.returncode == 0
     with av.open(str(out)) as container:
         moments = [frame.time for frame in container.decode(video=0)]

@@ -28,6 +28,7 @@ from review_ui.server import Server
 from tests.support.browser.chromium import DESKTOP
 from tests.support.factories import frame, jpeg
 from tests.support.pages import report
+from tests.support.waiting import WITHIN_S, wait_for
 
 FRAMES = 12
 THEMES = ("light", "dark", "red")
@@ -56,9 +57,8 @@ class Night:
         self._server = Server(create_app(self.settings, self.config, self.database), "127.0.0.1", self.port)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
-        deadline = time.monotonic() + 20
-        while not self._server.started and self._thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        server, thread = self._server, self._thread
+        wait_for(lambda: server.started or not thread.is_alive())
         self.port = int(self._server.address.rpartition(":")[2])
 
     def stop(self) -> None:
@@ -66,7 +66,7 @@ class Night:
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
-        self._thread.join(timeout=20)
+        self._thread.join(timeout=60)
         assert not self._thread.is_alive(), "the server did not stop"
         self._server = self._thread = None
 
@@ -156,9 +156,9 @@ def is_live(page: Page) -> None:
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
 
 
-def soon(page: Page, holds: Callable[[], bool]) -> None:
+def soon(page: Page, holds: Callable[[], object]) -> None:
     """Wait until it holds; the page goes on meanwhile."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + WITHIN_S
     while not holds() and time.monotonic() < deadline:
         page.wait_for_timeout(20)
     assert holds()
@@ -166,7 +166,7 @@ def soon(page: Page, holds: Callable[[], bool]) -> None:
 
 def is_kept(page: Page) -> None:
     """Wait until the page can be read without a network."""
-    expect(page.locator("html")).to_have_attribute("data-worker", "ready", timeout=10_000)
+    expect(page.locator("html")).to_have_attribute("data-worker", "ready")
 
 
 def picture_is_there(page: Page) -> None:

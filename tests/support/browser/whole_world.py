@@ -136,9 +136,9 @@ def _night(stage: Stage, painter: Painter, now: float) -> dict[str, str]:
                 ranger = session.scalars(select(User.id).where(User.name == "rosa")).one()
                 decision = Decision(alert, ranger, verdict, 1, f"a-decision-{number}", score_hidden=True)
                 decide(session, decision, Outward.of(stage.config), now - ago_s + 60)
-    with stage.database.write() as session:
-        receive(session, Message("upper-pines", MessageKind.REPORT, "by <the> bins", "198.51.100.7", "a-report"), now)
-        receive(session, Message("upper-pines", MessageKind.APPEAL, "my dog", "198.51.100.7", "an-appeal"), now)
+    for kind, words in ((MessageKind.REPORT, "by <the> bins"), (MessageKind.APPEAL, "my dog")):
+        message = Message("upper-pines", kind, words, "198.51.100.7", f"this-{kind}")
+        receive(stage.database, stage.app.state.site.limiter, message, now)
     night = str(date_of(now - 700, ZONE))
     return {"open": "4", "decided": "3", "night": night, "appeal": "1", "person": str(stage.user_id("rosa"))}
 
