@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import detector.trial
 from bearwatch.cli import main
 from core.messages import WHOLE_FRAME
 from detector.bundle import SHIPPED, WEIGHTS, BundleError, ModelBundle, write_bundle
@@ -172,7 +173,10 @@ def test_a_bundle_that_was_never_exported_says_how_to(copied: Path) -> None:
     assert isinstance(choose_engine("cpu", str(copied)), TorchEngine)
 
 
-def test_the_engine_is_chosen_by_measurement(exported: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_engine_is_chosen_by_measurement(
+    exported: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector.trial, "PATIENCE_S", 900.0)  # a busy machine takes minutes to import torch
     with caplog.at_level(logging.INFO):
         engine = choose_engine("auto", str(exported), threads=1)
     assert "chosen by measurement" in caplog.text
