@@ -32,7 +32,7 @@ from core.redis_client import RedisDown
 from core.streams import FrameRoad
 from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
-from detector.light import is_infrared
+from detector.models.infrared import is_infrared
 from rollout.authority.authority import effective_mode
 from rollout.breakers.gate_metrics import CLIP_EVERY_S, CLIP_LOOK_S, JUDGED_AFTER_S
 

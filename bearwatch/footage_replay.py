@@ -11,7 +11,7 @@ from core.config import Camera
 from core.messages import Box, EncounterKind, Frame, FrameScores
 from detector.classify import decode_jpeg, look
 from detector.engines.engine import Engine
-from detector.tracker import (
+from detector.tracking.tracker import (
     AlertRule,
     Change,
     Closed,

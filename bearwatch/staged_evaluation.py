@@ -23,7 +23,7 @@ from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
 from detector.evaluate.events import Alarm, Visit, Watched, event_figures, rate_matched
-from detector.tracker import AlertRule, Opened, Recognised, Track, observe
+from detector.tracking.tracker import AlertRule, Opened, Recognised, Track, observe
 from ingest.recorded import gate_frames, recording_s
 from ingest.stream import StreamFailure
 from simulation.cameras.builtin import walk

@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from bench.sight import Sight, sight
 from bench.staged import frame_shaped, stage
 from core.messages import WHOLE_FRAME, Reason
-from detector.bundle import ModelBundle
 from detector.classify import classify
-from detector.crops import CropPolicy, cut
 from detector.engines.engine import Engine
-from detector.labels import bear_scores
-from detector.network import load_network
-from detector.torch_engine import TorchEngine
+from detector.engines.network import load_network
+from detector.engines.torch_engine import TorchEngine
+from detector.models.bundle import ModelBundle
+from detector.models.crops import CropPolicy, cut
+from detector.models.imagenet_labels import bear_scores
 
 CANDIDATES = ("lite0@224", "lite0@288", "lite0@320", "lite2@224", "lite2@260", "lite2@320")
 THREADS = (1, 2)

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from bench.served import served_bundle
 from bench.tables import Row, show
-from detector.bundle import ModelBundle
-from detector.network import load_network
-from detector.onnx_engine import OnnxEngine
-from detector.torch_engine import TorchEngine
+from detector.engines.network import load_network
+from detector.engines.onnx_engine import OnnxEngine
+from detector.engines.torch_engine import TorchEngine
+from detector.models.bundle import ModelBundle
 
 BATCHES = (1, 8)
 TO_REACH = 1.5

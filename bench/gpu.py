@@ -20,9 +20,9 @@ from bench.load import FPS, at_load
 from bench.served import served_bundle
 from bench.tables import Row, percentile, show
 from bench.worker import worker_pace
-from detector.bundle import ModelBundle
-from detector.network import load_network
-from detector.torch_engine import TorchEngine
+from detector.engines.network import load_network
+from detector.engines.torch_engine import TorchEngine
+from detector.models.bundle import ModelBundle
 
 BATCHES = (1, 8, 64, 256, 1024)
 WORKER_BATCH = 64

@@ -31,7 +31,7 @@ from core.config import Detector
 from core.messages import Frame, FrameScores, Reason, content_digest
 from core.redis_client import connect
 from core.streams import FrameRoad, entries_of
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Device, Engine
 from detector.worker import DetectorWorker
 

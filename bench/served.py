@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from detector.bundle import SHIPPED, ModelBundle, write_bundle
-from detector.engine import DEFAULT_BACKBONE
-from detector.export import export_onnx
-from detector.model import Provenance
-from detector.network import load_network
-from detector.reference import ENGINE_FILE
+from detector.engines.choose import DEFAULT_BACKBONE
+from detector.engines.equivalence import ENGINE_FILE
+from detector.engines.export import export_onnx
+from detector.engines.network import load_network
+from detector.models.bundle import SHIPPED, ModelBundle, write_bundle
+from detector.models.model import Provenance
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from core.config import Detector
 from core.messages import Frame, Reason, content_digest
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameRoad
-from detector.crops import crops_for, cut
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Device, Engine
+from detector.models.crops import crops_for, cut
 from detector.worker import DetectorWorker
 
 BOX = (0.4, 0.4, 0.55, 0.75)

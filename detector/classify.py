@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import Box, CropScore, Frame, FrameScores, Reason
-from detector.crops import CropPolicy, crops_for, cut
 from detector.engines.engine import Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
-from detector.light import is_infrared
-from detector.model import Model
-from detector.side_by_side import side_by_side
-from detector.verdict import verdict_of
+from detector.models.crops import CropPolicy, crops_for, cut
+from detector.models.infrared import is_infrared
+from detector.models.model import Model
+from detector.models.prediction import verdict_of
+from detector.parallel_map import side_by_side
 
 __all__ = ["MAX_BATCH", "Looked", "Seen", "UndecodableFrame", "classify", "decode_jpeg", "look"]
 
@@ -53,8 +53,9 @@ def look(
 
     1. The crops are cut by the model's policy, unless another ``policy`` is given.
     2. ``threshold`` is the bear score from which a frame agrees; None: the model's own for the light of the frame.
-    3. Each crop gets a verdict by the one rule (:func:`detector.verdict.verdict_of`). An unknown animal is marked when
-       it moved: one in a still frame had to move to get there, and its many crops show scenery more often than animals.
+    3. Each crop gets a verdict by the one rule (:func:`detector.models.prediction.verdict_of`). An unknown animal is
+       marked when it moved: one in a still frame had to move to get there, and its many crops show scenery more often
+       than animals.
     """
     bundle = engine.bundle
     policy = policy or bundle.model.crops

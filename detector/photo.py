@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from core.messages import WHOLE_FRAME, Box
 from core.photo_request import PhotoAnswer, UnreadablePhoto
 from core.picture_format import BadPhoto, inspect
-from detector.bundle import BundleError, ModelBundle
-from detector.engine import EngineError, engine_for
+from detector.engines.choose import EngineError, engine_for
 from detector.engines.engine import Device, Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
+from detector.models.bundle import BundleError, ModelBundle
 from detector.models.view import View
 from detector.predictor import BundlePrediction, Predictor
 
@@ -37,7 +37,7 @@ class PhotoDesk:
 
     def look(self, data: bytes) -> PhotoAnswer:
         """What the model says of a file, by the model's own view of still pictures and the rule that holds everywhere
-        (:func:`detector.verdict.verdict_of`).
+        (:func:`detector.models.prediction.verdict_of`).
 
         Raises:
             UnreadablePhoto: it cannot be decoded.

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import Box
-from detector.bundle import ModelBundle
-from detector.engine import engine_for
+from detector.engines.choose import engine_for
 from detector.engines.engine import Engine
-from detector.light import is_infrared
+from detector.models.bundle import ModelBundle
+from detector.models.infrared import is_infrared
+from detector.models.prediction import verdict_of
 from detector.models.view import View
 from detector.stills import Glance, Stills
-from detector.verdict import verdict_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,10 @@ class BundlePrediction:
     """What the model says of one still picture.
 
     ``label`` is the likeliest label and ``index`` its place; ``probabilities`` has one entry for each of the bundle's
-    labels, in order. ``verdict`` is what a ranger is told (:func:`detector.verdict.verdict_of`): ``bear`` where
-    ``is_bear``, because the bear score reaches ``threshold``, which is that for the picture's light; else ``unknown
-    animal`` where ``unknown``; else ``label``. ``box`` is the part of the picture that decided, in 0-1 coordinates.
+    labels, in order. ``verdict`` is what a ranger is told (:func:`detector.models.prediction.verdict_of`): ``bear``
+    where ``is_bear``, because the bear score reaches ``threshold``, which is that for the picture's light; else
+    ``unknown animal`` where ``unknown``; else ``label``. ``box`` is the part of the picture that decided, in 0-1
+    coordinates.
     """
 
     label: str

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Box, Reason
-from detector.bundle import ModelBundle
-from detector.crops import crops_for, cut
 from detector.engines.engine import Engine
+from detector.models.bundle import ModelBundle
+from detector.models.crops import crops_for, cut
 from detector.models.view import View
 
 _MIRRORED, _TILED = ("flip", "blend"), ("best", "blend")

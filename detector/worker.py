@@ -34,11 +34,11 @@ from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
 from detector.classify import Looked, UndecodableFrame, decode_jpeg, look
-from detector.crops import crops_for
 from detector.engines.engine import Engine
+from detector.models.crops import crops_for
+from detector.parallel_map import side_by_side
 from detector.photo import PhotoDesk
-from detector.self_proof import SelfProof
-from detector.side_by_side import side_by_side
+from detector.self_test import SelfProof
 
 log = logging.getLogger(__name__)
 

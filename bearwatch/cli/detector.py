@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM. Exit status 2: the model cannot be used here; the log says why."""
-    from detector.backbones import BackboneError
-    from detector.bundle import BundleError
-    from detector.engine import EngineError, choose_engine
+    from detector.engines.choose import EngineError, choose_engine
+    from detector.models.backbones import BackboneError
+    from detector.models.bundle import BundleError
     from detector.worker import DetectorWorker
 
     process = begin("detector")

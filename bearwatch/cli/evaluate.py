@@ -48,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when something could be scored, 2 when pictures, footage or model cannot be used."""
     from bearwatch.staged_evaluation import FootageError
-    from detector.backbones import BackboneError
-    from detector.bundle import BundleError, ModelBundle
-    from detector.engine import EngineError
-    from detector.manifest import ManifestError
+    from detector.engines.choose import EngineError
+    from detector.evaluate.manifest import ManifestError
+    from detector.models.backbones import BackboneError
+    from detector.models.bundle import BundleError, ModelBundle
     from ingest.stream import StreamFailure
 
     try:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _default_model() -> str:
-    from detector.bundle import SHIPPED_NAME
+    from detector.models.bundle import SHIPPED_NAME
 
     return SHIPPED_NAME
 
@@ -71,8 +71,8 @@ def _default_model() -> str:
 def _pictures(arguments: argparse.Namespace, bundle: Any) -> int:
     from detector.evaluate.evaluation import evaluate, write_scores
     from detector.evaluate.evaluation_page import write_report
+    from detector.evaluate.manifest import read_manifest
     from detector.evaluate.scoring import score_pictures
-    from detector.manifest import read_manifest
     from detector.models.view import View
 
     if arguments.scores is None:
@@ -122,8 +122,8 @@ def _events(arguments: argparse.Namespace, bundle: Any) -> int:
     from bearwatch.events_report import write_events_report
     from bearwatch.staged_evaluation import MODEL, evaluate_events, evaluate_staged, read_footage
     from core.config import Camera, Detector
-    from detector.bundle import ModelBundle
-    from detector.engine import DEFAULT_BACKBONE, engine_for
+    from detector.engines.choose import DEFAULT_BACKBONE, engine_for
+    from detector.models.bundle import ModelBundle
 
     fps = Camera(campsite="evaluation", url="file").fps
     footage, unreadable = (None, []) if arguments.staged else read_footage(arguments.events, fps)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from detector.export import Exported
+    from detector.engines.export import Exported
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"bearwatch export: {arguments.out} exists already; name a new directory", file=sys.stderr)
         return 2
     try:
-        from detector.backbones import BackboneError
-        from detector.bundle import BundleError, ModelBundle
-        from detector.export import ExportError, export_onnx
+        from detector.engines.export import ExportError, export_onnx
+        from detector.models.backbones import BackboneError
+        from detector.models.bundle import BundleError, ModelBundle
     except ImportError as error:
         print(f"bearwatch export: {error}; it needs the packages of requirements/detector.txt", file=sys.stderr)
         return 2

@@ -94,8 +94,8 @@ def _settings(arguments: argparse.Namespace) -> tuple[Camera, Detector, Motion]:
 def _replay_all(
     sources: list[Path], arguments: argparse.Namespace, camera: Camera, detector: Detector, motion: Motion
 ) -> tuple[list[RecordedEncounter], list[dict[str, str]]]:
-    from detector.engine import choose_engine
-    from detector.tracker import AlertRule
+    from detector.engines.choose import choose_engine
+    from detector.tracking.tracker import AlertRule
     from ingest.recorded import gate_frames, recording_s
     from ingest.stream import StreamFailure
 

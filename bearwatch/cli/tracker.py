@@ -11,7 +11,7 @@ from core.redis_client import connect
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
-from detector.track_worker import TrackWorker
+from detector.tracking.track_worker import TrackWorker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when a bundle was written, better or not; 2 when the pictures or the network cannot be used."""
-    from detector.backbones import BackboneError
+    from detector.evaluate.manifest import ManifestError, read_manifest
     from detector.learn.training import TrainingError, train
-    from detector.manifest import ManifestError, read_manifest
+    from detector.models.backbones import BackboneError
 
     try:
         pictures = [row for each in arguments.manifest for row in read_manifest(each, arguments.root)]

@@ -1,4 +1,4 @@
-"""What every engine is: one model that runs on pictures. :mod:`detector.engine` chooses one for this machine."""
+"""What every engine is: one model that runs on pictures. :mod:`detector.engines.choose` picks one for this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.bundle import ModelBundle
+from detector.models.bundle import ModelBundle
 
 Device = Literal["auto", "cpu", "cuda"]
 Runtime = Literal["auto", "torch", "onnx"]

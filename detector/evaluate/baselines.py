@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.manifest import LabelledPicture, read_picture
+from detector.evaluate.manifest import LabelledPicture, read_picture
 
 MOTION_DOES_NOT_APPLY = (
     "Motion-only cannot be applied to single pictures: it needs the frames before and after. "

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.manifest import LabelledPicture, read_picture
+from detector.evaluate.manifest import LabelledPicture, read_picture
 
 _THUMB_PX, _CAPTION_PX, _ACROSS = 180, 22, 6
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.bundle import ModelBundle
-from detector.engine import DEFAULT_BACKBONE
+from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.engine import Device
 from detector.evaluate.baselines import MOTION_DOES_NOT_APPLY, mean_image_similarity, never_bear
 from detector.evaluate.contact import worst
 from detector.evaluate.figures import Figures, confusion, figures, precision_recall, reliability
+from detector.evaluate.manifest import SYNONYMS, LabelledPicture
 from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import slices_of
-from detector.manifest import SYNONYMS, LabelledPicture
+from detector.models.bundle import ModelBundle
 from detector.models.view import View
 
 GENERIC_NAME = f"generic network ({DEFAULT_BACKBONE})"

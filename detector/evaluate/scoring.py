@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.bundle import ModelBundle
-from detector.engine import engine_for
+from detector.engines.choose import engine_for
 from detector.engines.engine import Device
-from detector.manifest import LabelledPicture, UndecodablePicture, read_picture
+from detector.evaluate.manifest import LabelledPicture, UndecodablePicture, read_picture
+from detector.models.bundle import ModelBundle
 from detector.models.view import View
 from detector.predictor import BundlePrediction, Predictor
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.manifest import LabelledPicture
+from detector.evaluate.manifest import LabelledPicture
 
 BY_NATURE = ("day_night", "kind", "source", "camera", "site", "animal")
 """Columns that are sliced by where the manifest has them."""

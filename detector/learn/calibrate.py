@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.labels import LabelMap
-from detector.manifest import LabelledPicture
-from detector.model import Thresholds
+from detector.evaluate.manifest import LabelledPicture
+from detector.models.imagenet_labels import LabelMap
+from detector.models.model import Thresholds
 
 STILL_RATE = 0.02
 LIVE_RATE = 0.01

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.manifest import LabelledPicture, read_picture
+from detector.evaluate.manifest import LabelledPicture, read_picture
 
 BEARS, OTHERS = 120, 240
 _SCENE = (416, 234)

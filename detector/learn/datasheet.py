@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from detector.evaluate.manifest import LabelledPicture
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE
 from detector.learn.heldout import CAMERA_TRAPS, GENERIC_KEY, NOT_DAYLIGHT
 from detector.learn.recipe import Recipe
-from detector.manifest import LabelledPicture
-from detector.model import Model
-from detector.unknown import DOUBT, ENERGY, NEIGHBOURS, WAYS
+from detector.models.model import Model
+from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS, WAYS
 
 _FEW = 30
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from detector.evaluate.manifest import LabelledPicture
 from detector.learn.objective import Objective
 from detector.learn.recipe import Recipe
 from detector.learn.sampling import Draws, batches, draw_weights
 from detector.learn.student import build, fold_for_training, start, student_labels
-from detector.manifest import LabelledPicture
 
 CHECKPOINT, PROGRESS, TRAINED = "checkpoint.pt", "progress.json", "trained.pt"
 STEPS_BETWEEN_CHECKPOINTS = 25

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.manifest import LabelledPicture
+from detector.evaluate.manifest import LabelledPicture
 
 
 def assign_folds(pictures: Sequence[LabelledPicture], folds: int) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from detector.evaluate.evaluation import figures_json
 from detector.evaluate.figures import figures
-from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap
-from detector.manifest import LabelledPicture
+from detector.evaluate.manifest import LabelledPicture
+from detector.models.imagenet_labels import GENERIC, IMAGENET_CLASSES, LabelMap
 
 CAMERA_TRAPS = "camera traps"
 ALL, NOT_DAYLIGHT = "all", "not daylight"

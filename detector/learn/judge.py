@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
-from detector.bundle import ModelBundle
-from detector.crops import cut
 from detector.engines.engine import Engine
+from detector.evaluate.manifest import LabelledPicture, read_picture
 from detector.learn.calibrate import is_from_a_trap
 from detector.learn.corruptions import BEARS, HARD, OTHERS, Hardship, empty_scenes, hard_places
 from detector.learn.teacher import whole_logits
 from detector.learn.unseen_animals import reference_places
-from detector.manifest import LabelledPicture, read_picture
+from detector.models.bundle import ModelBundle
+from detector.models.crops import cut
+from detector.models.ood import Reference
 from detector.models.view import View
 from detector.stills import Stills
-from detector.unknown import Reference
 
 STILL_OTHERS, STILL_DAY_BEARS = 400, 100
 _CHUNK = 16

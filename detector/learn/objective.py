@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from detector.labels import IMAGENET_CLASSES, LabelMap
+from detector.models.imagenet_labels import IMAGENET_CLASSES, LabelMap
 
 
 class Objective:

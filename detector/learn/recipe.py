@@ -14,7 +14,7 @@ NEW_LABELS = ("deer", "raccoon", "person", "vehicle", "empty")
 class Recipe:
     """How the network is trained. The defaults made the bundle that is shipped.
 
-    ``backbone`` is a name of :data:`detector.backbones.BACKBONES`, or any timm model with 1,000 ImageNet classes
+    ``backbone`` is a name of :data:`detector.models.backbones.BACKBONES`, or any timm model with 1,000 ImageNet classes
     whose weights timm can fetch. It is trained at ``train_px`` and used at ``input_px``: random crops show animals
     larger than whole pictures do, so a smaller training size sees them at the same scale and costs half.
     ``epochs`` are passes over the pictures of a fold's network; the one trained on everything gets as many steps.

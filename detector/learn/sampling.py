@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from detector.evaluate.manifest import LabelledPicture, read_picture
 from detector.learn.augmentations import Looks
-from detector.manifest import LabelledPicture, read_picture
 
 EMPTY, CAMERA_TRAP = "empty", "camtrap"
 _LARGEST_SIDE_PX = 512

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.backbones import BACKBONES, BackboneError, backbone
-from detector.bundle import ModelBundle
-from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap
+from detector.engines.network import load_network
 from detector.learn.recipe import NEW_LABELS
-from detector.network import load_network
+from detector.models.backbones import BACKBONES, BackboneError, backbone
+from detector.models.bundle import ModelBundle
+from detector.models.imagenet_labels import GENERIC, IMAGENET_CLASSES, LabelMap
 
 _ALIKE = {
     "deer": (351, 352, 353),  # hartebeest, impala, gazelle
@@ -102,7 +102,7 @@ def fold_for_training(network: nn.Module, architecture: str) -> nn.Module:
     """Compute each normalisation inside the convolution before it; the parameters stay the network's own.
 
     Saves a fifth of the time on a CPU. Changes ``network`` in place: take its named parameters before. The result
-    wants its pictures turned by 180 degrees (see :mod:`detector.network`); :class:`_Turned` sees to that.
+    wants its pictures turned by 180 degrees (see :mod:`detector.engines.network`); :class:`_Turned` sees to that.
     """
     if architecture not in _PLAIN_PADDING:
         return network

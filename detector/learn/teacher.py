@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
-from detector.crops import cut
 from detector.engines.engine import Engine
-from detector.manifest import LabelledPicture, read_picture
+from detector.evaluate.manifest import LabelledPicture, read_picture
+from detector.models.crops import cut
 
 CHUNK = 32
 

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
-from detector.bundle import ModelBundle, write_bundle
 from detector.engines.engine import Device
-from detector.labels import GENERIC, IMAGENET_CLASSES, LabelMap, doubts, energies
+from detector.engines.equivalence import EngineFile, EngineFileError
+from detector.engines.torch_engine import TorchEngine
+from detector.evaluate.manifest import SYNONYMS, LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.datasheet import datasheet
 from detector.learn.fit import Run, fit
@@ -51,12 +52,11 @@ from detector.learn.runs import Watcher, fit_all
 from detector.learn.student import Start, mixed, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
-from detector.manifest import SYNONYMS, LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
-from detector.model import Model, Provenance, Thresholds
+from detector.models.bundle import ModelBundle, write_bundle
+from detector.models.imagenet_labels import GENERIC, IMAGENET_CLASSES, LabelMap, doubts, energies
+from detector.models.model import Model, Provenance, Thresholds
+from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS, Reference
 from detector.models.view import View
-from detector.reference import EngineFile, EngineFileError
-from detector.torch_engine import TorchEngine
-from detector.unknown import DOUBT, ENERGY, NEIGHBOURS, Reference
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +285,7 @@ def _export(bundle: ModelBundle, shop: Workshop) -> None:
     """The graph for machines without torch; without the tools for it the bundle is whole all the same."""
     assert bundle.directory is not None, "it was just written"
     try:
-        from detector.export import export_onnx
+        from detector.engines.export import export_onnx
     except ImportError as error:
         log.warning("the bundle has no exported graph (%s); `bearwatch export --onnx` makes it", error)
         return

@@ -1,4 +1,4 @@
-"""How an animal is taken that the network never learned, by each way to tell it (:mod:`detector.unknown`)."""
+"""How an animal is taken that the network never learned, by each way to tell it (:mod:`detector.models.ood`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.evaluate.figures import auc
-from detector.labels import NO_ANIMALS
+from detector.evaluate.manifest import LabelledPicture
 from detector.learn.calibrate import is_infrared, unknown_limits
-from detector.manifest import LabelledPicture
-from detector.unknown import DOUBT, MOST, WAYS
+from detector.models.imagenet_labels import NO_ANIMALS
+from detector.models.ood import DOUBT, MOST, WAYS
 
 _MANY = 0.95
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
+from detector.models.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
 
 KINDS = ("whole", "flip", "best", "blend")
 

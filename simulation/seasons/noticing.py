@@ -8,8 +8,8 @@ from typing import Final
 
 from core.config import Motion, Outside
 from core.redis_client import REPLY_TIMEOUT_S
-from detector.self_proof import AGAIN_AFTER_S
-from detector.self_proof import EVERY_S as PROOF_EVERY_S
+from detector.self_test import AGAIN_AFTER_S
+from detector.self_test import EVERY_S as PROOF_EVERY_S
 from rollout.authority.freshness import LOOK_S, Sighted, sees
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate

@@ -31,11 +31,11 @@ from db.models import (
     Mode,
 )
 from db.session import Database
-from detector.canary import CanaryTracks
 from detector.classify import classify, decode_jpeg
-from detector.engine import choose_engine
-from detector.track_worker import TrackWorker
-from detector.tracker import AlertRule
+from detector.engines.choose import choose_engine
+from detector.tracking.canary_results import CanaryTracks
+from detector.tracking.track_worker import TrackWorker
+from detector.tracking.tracker import AlertRule
 from rollout.breakers.gate_metrics import CLIP_EVERY_S, JUDGED_AFTER_S, canary_recall
 from tests.support.breaker_site import plant
 from tests.support.cast import grant

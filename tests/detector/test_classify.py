@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Reason
-from detector.bundle import ModelBundle
 from detector.classify import Seen, classify, look
-from detector.crops import CropPolicy
-from detector.labels import Label, LabelMap
-from detector.model import Model, Provenance, Thresholds
+from detector.models.bundle import ModelBundle
+from detector.models.crops import CropPolicy
+from detector.models.imagenet_labels import Label, LabelMap
+from detector.models.model import Model, Provenance, Thresholds
 from tests.support.factories import T0, frame
 
 

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from core.messages import Reason
-from detector.bundle import ModelBundle, write_bundle
 from detector.classify import look
-from detector.engine import engine_for
+from detector.engines.choose import engine_for
 from detector.engines.engine import Engine
+from detector.engines.network import load_network
 from detector.evaluate.evaluation import at_thresholds
+from detector.evaluate.manifest import LabelledPicture
 from detector.evaluate.scoring import score_pictures
 from detector.jpeg import decode_jpeg
-from detector.labels import LabelMap
-from detector.manifest import LabelledPicture
-from detector.model import Model, Provenance, Thresholds
-from detector.network import load_network
+from detector.models.bundle import ModelBundle, write_bundle
+from detector.models.imagenet_labels import LabelMap
+from detector.models.model import Model, Provenance, Thresholds
+from detector.models.prediction import UNKNOWN, verdict_of
 from detector.photo import PhotoDesk
 from detector.predictor import Predictor
-from detector.verdict import UNKNOWN, verdict_of
 
 ASSETS = Path(__file__).parents[2] / "simulation" / "cameras" / "assets"
 EVERYTHING = (0.0, 0.0, 1.0, 1.0)

@@ -14,9 +14,9 @@ from core.config import Detector
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from detector.classify import decode_jpeg
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
-from detector.self_proof import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfProof
+from detector.self_test import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfProof
 from detector.worker import DetectorWorker
 from simulation.cameras.painting.landscape import by_day, paint_place
 

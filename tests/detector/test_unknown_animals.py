@@ -13,8 +13,8 @@ from core.messages import EncounterKind, FrameScores
 from db.ledger import verify
 from db.models import Alert, AlertStatus, Audience, CameraHour, Delivery, Encounter, LedgerEntry, Mode, Verdict
 from db.session import Database
-from detector.encounters import Scribe
-from detector.tracker import AlertRule, Track, expire, observe
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, Track, expire, observe
 from rollout.alerting.alerts import Decision, SomebodyElseWasFirst, decide
 from rollout.alerting.recipients import Outward
 from tests.support.cast import add_user, grant

@@ -16,7 +16,7 @@ from core.messages import FrameScores, Reason
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameRoad
 from core.telemetry import Telemetry
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
 from detector.worker import TAKE_OVER_AFTER_MS, TAKE_OVER_EVERY_S, DetectorWorker
 from tests.support.factories import frame, jpeg

@@ -26,8 +26,8 @@ from core.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import BELL_CHANNEL, CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX
 from db import models as m
-from detector.bundle import SHIPPED_NAME, ModelBundle
-from detector.labels import Label as ModelLabel
+from detector.models.bundle import SHIPPED_NAME, ModelBundle
+from detector.models.imagenet_labels import Label as ModelLabel
 from review_ui.auth.rights import Right
 from review_ui.labels.vocabulary import Label, Source
 from review_ui.live.watches import Ended

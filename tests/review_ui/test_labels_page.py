@@ -15,10 +15,10 @@ from sqlalchemy import select
 from core.media import MediaStore
 from db.ledger import verify
 from db.models import AuditAnswer, AuditDraw, AuditSheet, Encounter, LabelEdit, LedgerEntry, Role
-from detector.encounters import Scribe
+from detector.evaluate.manifest import read_manifest
 from detector.learn.student import student_labels
-from detector.manifest import read_manifest
-from detector.tracker import AlertRule, Track, observe
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, Track, observe
 from review_ui.labels.visit_labels import MOMENT_S, PICTURES
 from review_ui.labels.vocabulary import FOR_TRAINING
 from tests.support.factories import T0, frame, jpeg, scored, strange

@@ -11,7 +11,7 @@ import pytest
 from core.bundle_files import SHIPPED, bundle_directories, read_bundle
 from core.redis_client import connect
 from core.telemetry import Telemetry
-from detector.bundle import SHIPPED as SHIPPED_BUNDLE
+from detector.models.bundle import SHIPPED as SHIPPED_BUNDLE
 from review_ui.models.view import evaluation, recall_rows
 from review_ui.rendering.markdown import rendered
 from tests.support.pages import Stage

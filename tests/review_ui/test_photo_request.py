@@ -32,7 +32,7 @@ from core.photo_request import (
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameRoad
 from core.telemetry import Telemetry
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
 from detector.photo import PhotoDesk
 from detector.worker import DetectorWorker

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from core.messages import FrameScores
 from db.models import Alert
-from detector.encounters import Scribe
-from detector.tracker import AlertRule, Track, observe
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, Track, observe
 from tests.support.factories import T0, scored, strange
 from tests.support.pages import Stage
 

@@ -9,8 +9,8 @@ from core.media import MediaStore
 from core.messages import FrameScores
 from db.models import AuthorityLease, CameraSight, Encounter, Mode, User
 from db.session import Database
-from detector.encounters import Scribe
-from detector.tracker import AlertRule, EncounterDraft, Opened
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from tests.support.factories import T0, scored
 
 

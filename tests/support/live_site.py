@@ -24,7 +24,7 @@ from core.config import Config
 from core.settings import Settings
 from db.models import Alert, AuthorityLease, Mode
 from db.session import Database
-from detector.bundle import ModelBundle
+from detector.models.bundle import ModelBundle
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load

@@ -11,17 +11,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import detector.torch_engine as torch_engine
+import detector.engines.torch_engine as torch_engine
 from core.messages import Reason
-from detector.backbones import BackboneError
-from detector.bundle import ModelBundle
-from detector.chunks import cpu_step
 from detector.classify import classify
-from detector.cuda_network import CUDA_CHUNK, CudaNetwork
-from detector.engine import choose_engine
-from detector.labels import Label, bear_scores
-from detector.network import load_network
-from detector.torch_engine import TorchEngine, cpu_chunk
+from detector.engines.batch_split import cpu_step
+from detector.engines.choose import choose_engine
+from detector.engines.cuda_network import CUDA_CHUNK, CudaNetwork
+from detector.engines.network import load_network
+from detector.engines.torch_engine import TorchEngine, cpu_chunk
+from detector.models.backbones import BackboneError
+from detector.models.bundle import ModelBundle
+from detector.models.imagenet_labels import Label, bear_scores
 
 ASSETS = Path(__file__).parents[3] / "simulation" / "cameras" / "assets"
 

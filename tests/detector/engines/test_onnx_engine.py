@@ -15,18 +15,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import detector.trial
+import detector.engines.benchmark
 from bearwatch.cli import main
 from core.messages import WHOLE_FRAME
-from detector.bundle import SHIPPED, WEIGHTS, BundleError, ModelBundle, write_bundle
-from detector.chunks import cpu_step
-from detector.crops import cut
-from detector.engine import EngineError, choose_engine, engine_for
-from detector.learn.student import start, student_labels
-from detector.model import Model, Provenance, Thresholds
-from detector.models.view import View
-from detector.onnx_engine import CHUNK, OnnxEngine
-from detector.reference import (
+from detector.engines.batch_split import cpu_step
+from detector.engines.benchmark import Trial, decide
+from detector.engines.choose import EngineError, choose_engine, engine_for
+from detector.engines.equivalence import (
     ENGINE_FILE,
     GRAPH,
     PICTURES,
@@ -35,8 +30,13 @@ from detector.reference import (
     EngineFileError,
     reference_pictures,
 )
-from detector.torch_engine import TorchEngine
-from detector.trial import Trial, decide
+from detector.engines.onnx_engine import CHUNK, OnnxEngine
+from detector.engines.torch_engine import TorchEngine
+from detector.learn.student import start, student_labels
+from detector.models.bundle import SHIPPED, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.models.crops import cut
+from detector.models.model import Model, Provenance, Thresholds
+from detector.models.view import View
 
 PX = 64
 ROOT = Path(__file__).parents[3]
@@ -176,7 +176,7 @@ def test_a_bundle_that_was_never_exported_says_how_to(copied: Path) -> None:
 def test_the_engine_is_chosen_by_measurement(
     exported: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector.trial, "PATIENCE_S", 900.0)  # a busy machine takes minutes to import torch
+    monkeypatch.setattr(detector.engines.benchmark, "PATIENCE_S", 900.0)  # a busy machine takes minutes to import torch
     with caplog.at_level(logging.INFO):
         engine = choose_engine("auto", str(exported), threads=1)
     assert "chosen by measurement" in caplog.text
@@ -251,8 +251,8 @@ def run_without_torch(code: str, *arguments: str) -> str:
 def test_a_machine_without_torch_serves_the_exported_graph(exported: Path) -> None:
     said = run_without_torch(
         """
-from detector.engine import choose_engine
-from detector.reference import reference_pictures
+from detector.engines.choose import choose_engine
+from detector.engines.equivalence import reference_pictures
 engine = choose_engine("auto", sys.argv[1])
 print(engine.runtime, engine.infer(reference_pictures(engine.input_px)).sum())
 """,
@@ -267,7 +267,7 @@ print(engine.runtime, engine.infer(reference_pictures(engine.input_px)).sum())
 def test_a_machine_without_torch_says_what_to_install_for_a_pretrained_network() -> None:
     said = run_without_torch(
         """
-from detector.engine import EngineError, choose_engine
+from detector.engines.choose import EngineError, choose_engine
 try:
     choose_engine("auto", "lite2@224")
 except EngineError as error:
@@ -284,9 +284,8 @@ from importlib import import_module
 from bearwatch.site import SERVICES
 for name in [*SERVICES, "demo", "up", "check", "replay", "migrate"]:
     import_module(f"bearwatch.cli.{name}")
-for name in ("detector.worker", "detector.track_worker", "detector.onnx_engine", "ingest.worker", "review_ui.app"):
-    import_module(name)
-print(sorted(NotHere.names & set(sys.modules)))
+for name in ("detector.worker", "detector.tracking.track_worker", "detector.engines.onnx_engine", "ingest.worker",
+"review_ui.app"): import_module(name) print(sorted(NotHere.names & set(sys.modules)))
 """
     )
     assert said.strip() == "[]"

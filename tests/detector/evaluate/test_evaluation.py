@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from bearwatch.cli import main
-from detector.bundle import ModelBundle
 from detector.evaluate.baselines import mean_image_similarity
 from detector.evaluate.contact import contact_sheet, worst
 from detector.evaluate.evaluation import evaluate
 from detector.evaluate.evaluation_page import as_html
+from detector.evaluate.manifest import ManifestError, UndecodablePicture, read_manifest, read_picture, snapshot_hash
 from detector.evaluate.scoring import Scored, score_pictures
 from detector.evaluate.slices import ALL, NIGHT, slices_of
-from detector.manifest import ManifestError, UndecodablePicture, read_manifest, read_picture, snapshot_hash
+from detector.models.bundle import ModelBundle
 from detector.models.view import View
 from tests.support.tiny_pictures import picture, write_manifest, write_pictures
 

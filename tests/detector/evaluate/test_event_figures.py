@@ -22,8 +22,8 @@ from bearwatch.staged_evaluation import (
     read_footage,
 )
 from core.config import Detector
-from detector.bundle import ModelBundle
 from detector.evaluate.events import DAY_S, Alarm, Visit, Watched, event_figures, rate_matched
+from detector.models.bundle import ModelBundle
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record

@@ -13,9 +13,8 @@ import timm
 import torch
 from numpy.typing import NDArray
 
-from detector.backbones import BackboneError
-from detector.bundle import ModelBundle
-from detector.labels import IMAGENET_CLASSES, Label
+from detector.engines.network import load_network
+from detector.evaluate.manifest import LabelledPicture, read_manifest
 from detector.learn.augmentations import Looks, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.corruptions import BEARS, HARD, OTHERS, empty_scenes, hard_places
@@ -28,10 +27,11 @@ from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.sampling import Draws, batches, draw_weights
 from detector.learn.student import build, fold_for_training, mixed, start, student_labels
 from detector.learn.unseen_animals import better_way, compare, reference_places
-from detector.light import is_infrared
-from detector.manifest import LabelledPicture, read_manifest
-from detector.network import load_network
-from detector.unknown import DOUBT, ENERGY, NEIGHBOURS
+from detector.models.backbones import BackboneError
+from detector.models.bundle import ModelBundle
+from detector.models.imagenet_labels import IMAGENET_CLASSES, Label
+from detector.models.infrared import is_infrared
+from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS
 from tests.support.tiny_pictures import picture, write_pictures
 
 LABELS = student_labels()

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from bearwatch.cli import main
-from detector.bundle import ModelBundle
+from detector.engines.onnx_engine import OnnxEngine
+from detector.evaluate.manifest import read_manifest
 from detector.learn import fit as fitting
 from detector.learn.fit import CHECKPOINT, Run, fit
 from detector.learn.recipe import Recipe
-from detector.manifest import read_manifest
-from detector.onnx_engine import OnnxEngine
+from detector.models.bundle import ModelBundle
 from detector.predictor import Predictor
 from tests.support.tiny_pictures import LABELS, picture, write_manifest, write_pictures
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.backbones import BACKBONES, BackboneError, backbone, verify_sha256, weights_path
+from detector.models.backbones import BACKBONES, BackboneError, backbone, verify_sha256, weights_path
 
 
 def test_a_backbone_without_a_size_has_its_own() -> None:

@@ -13,19 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
-from detector.bundle import DESCRIPTION, REFERENCE, WEIGHTS, BundleError, ModelBundle, write_bundle
-from detector.crops import cut
-from detector.engine import choose_engine
-from detector.labels import GENERIC, LabelMap, doubts
+from detector.engines.choose import choose_engine
+from detector.engines.network import load_network
 from detector.learn.student import start, student_labels
-from detector.light import is_infrared
-from detector.model import Model, Provenance, Thresholds
+from detector.models.bundle import DESCRIPTION, REFERENCE, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.models.crops import cut
+from detector.models.imagenet_labels import GENERIC, LabelMap, doubts
+from detector.models.infrared import is_infrared
+from detector.models.model import Model, Provenance, Thresholds
+from detector.models.ood import DOUBT, NEIGHBOURS, Reference
+from detector.models.prediction import UNKNOWN, verdict_of
 from detector.models.view import View
-from detector.network import load_network
 from detector.predictor import Predictor
 from detector.stills import Stills
-from detector.unknown import DOUBT, NEIGHBOURS, Reference
-from detector.verdict import UNKNOWN, verdict_of
 from tests.support.tiny_pictures import picture
 
 PX = 64

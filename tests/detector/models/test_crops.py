@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.messages import WHOLE_FRAME, Box, Reason
-from detector.crops import CropPolicy, crops_for, cut, motion_crops, square_tiles
+from detector.models.crops import CropPolicy, crops_for, cut, motion_crops, square_tiles
 
 WIDTH, HEIGHT = 640, 360
 POLICY = CropPolicy(margin=0.1, smallest_px=80, join_gap=0.02, most_per_frame=3, tile_rows=2, tile_overlap=1 / 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.labels import GENERIC, Label, bear_scores, probabilities
+from detector.models.imagenet_labels import GENERIC, Label, bear_scores, probabilities
 
 
 def sure_of(*classes: int) -> NDArray[np.float32]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.light import colourfulness, is_infrared
-from detector.side_by_side import side_by_side
+from detector.models.infrared import colourfulness, is_infrared
+from detector.parallel_map import side_by_side
 
 
 def meadow(width: int, height: int, tint: tuple[float, float, float]) -> NDArray[np.uint8]:

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME
-from detector.bundle import DATASHEET, EVALUATION, SHIPPED, SHIPPED_NAME, ModelBundle
-from detector.crops import cut
-from detector.onnx_engine import OnnxEngine
-from detector.torch_engine import TorchEngine
+from detector.engines.onnx_engine import OnnxEngine
+from detector.engines.torch_engine import TorchEngine
+from detector.models.bundle import DATASHEET, EVALUATION, SHIPPED, SHIPPED_NAME, ModelBundle
+from detector.models.crops import cut
 
 ASSETS = Path(__file__).parents[3] / "simulation" / "cameras" / "assets"
 WITHOUT_TORCH = """

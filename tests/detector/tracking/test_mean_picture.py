@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.messages import Frame, FrameScores, Reason
-from detector.camera_hours import HourTally
-from detector.scene import WARM, Scenes, small
+from detector.tracking.camera_hours import HourTally
+from detector.tracking.mean_picture import WARM, Scenes, small
 
 
 def _jpeg(rng: np.random.Generator, bear: bool = False, brightness: float = 0.0) -> bytes:

@@ -21,8 +21,8 @@ from core.redis_client import connect
 from core.streams import FrameRoad
 from db.models import Alert, CameraHour, Encounter
 from db.session import Database
-from detector.scene import WARM
-from detector.track_worker import TrackWorker
+from detector.tracking.mean_picture import WARM
+from detector.tracking.track_worker import TrackWorker
 from tests.support.factories import frame, jpeg, scored
 from tests.support.waiting import wait_for
 

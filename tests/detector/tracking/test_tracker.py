@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
-from detector.tracker import (
+from detector.tracking.tracker import (
     AlertRule,
     Closed,
     Extended,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.messages import EncounterKind, FrameScores
-from detector.tracker import AlertRule, Change, Closed, Extended, Opened, Recognised, Track, observe
+from detector.tracking.tracker import AlertRule, Change, Closed, Extended, Opened, Recognised, Track, observe
 from tests.support.factories import T0, scored
 
 RULE = AlertRule(min_hits=3, unknown_hits=4, window_s=3.0, quiet_gap_s=20.0, context_s=2.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.messages import CameraStatus, Reason, Sight
-from detector.watched import Watched
+from detector.tracking.watermarks import Watched
 from rollout.authority.diagnosis import causes
 from rollout.authority.freshness import Sighted, sees
 from rollout.breakers.telemetry_snapshot import Heard, Waiting

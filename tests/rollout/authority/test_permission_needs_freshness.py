@@ -17,8 +17,8 @@ import yaml
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-import detector.self_proof
-import detector.track_worker
+import detector.self_test
+import detector.tracking.track_worker
 import rollout.control.controller
 from bearwatch.embedded import EmbeddedRedis
 from core.clock import now_s
@@ -30,9 +30,9 @@ from core.streams import FrameRoad
 from core.telemetry import Telemetry
 from db.models import LedgerEntry, Mode, SightGap, User
 from db.session import Database
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
-from detector.track_worker import TrackWorker
+from detector.tracking.track_worker import TrackWorker
 from detector.worker import DetectorWorker
 from rollout.authority.authority import authority, granted
 from rollout.breakers import open_trips
@@ -128,9 +128,9 @@ class Site:
 @pytest.fixture
 def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The first live stage runs at Upper Pines. Times are shorter than on site, the rules are the same."""
-    monkeypatch.setattr(detector.self_proof, "EVERY_S", 0.5)
-    monkeypatch.setattr(detector.self_proof, "AGAIN_AFTER_S", 0.5)
-    monkeypatch.setattr(detector.track_worker, "FLUSH_EVERY_S", 0.2)
+    monkeypatch.setattr(detector.self_test, "EVERY_S", 0.5)
+    monkeypatch.setattr(detector.self_test, "AGAIN_AFTER_S", 0.5)
+    monkeypatch.setattr(detector.tracking.track_worker, "FLUSH_EVERY_S", 0.2)
     monkeypatch.setattr(rollout.control.controller, "TICK_S", 1.5)
     sight = {"within": f"{WITHIN_S:g}s", "back_after": f"{BACK_S:g}s"}
     written = config.model_dump(mode="json", exclude_unset=True) | {

@@ -9,9 +9,9 @@ import pytest
 from bearwatch.footage_replay import replay
 from core.config import Camera, Detector, Motion
 from core.messages import EncounterKind
-from detector.engine import choose_engine
+from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
-from detector.tracker import AlertRule
+from detector.tracking.tracker import AlertRule
 from ingest.recorded import gate_frames
 from simulation.cameras.builtin import demo_scenes
 from simulation.cameras.encode import prepare

@@ -20,8 +20,8 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from db.models import Alert, User
 from db.session import Database
-from detector.encounters import Scribe
-from detector.tracker import AlertRule, EncounterDraft, Opened
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from review_ui.server import Server

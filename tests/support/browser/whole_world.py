@@ -33,8 +33,8 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from detector.encounters import Scribe
-from detector.tracker import AlertRule, EncounterDraft, Opened
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.rendering.routes import every_route
 from rollout.alerting.alerts import Decision, decide

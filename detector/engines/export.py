@@ -27,10 +27,7 @@ from safetensors.numpy import load as load_tensors
 from timm.layers.adaptive_avgmax_pool import FastAdaptiveAvgPool
 from torch import Tensor, nn
 
-from detector.bundle import WEIGHTS, ModelBundle
-from detector.network import load_network
-from detector.onnx_engine import INPUT, OUTPUT, OnnxEngine
-from detector.reference import (
+from detector.engines.equivalence import (
     ENGINE_FILE,
     GRAPH,
     EngineFile,
@@ -39,7 +36,10 @@ from detector.reference import (
     farthest,
     reference_pictures,
 )
-from detector.torch_engine import TorchEngine
+from detector.engines.network import load_network
+from detector.engines.onnx_engine import INPUT, OUTPUT, OnnxEngine
+from detector.engines.torch_engine import TorchEngine
+from detector.models.bundle import WEIGHTS, ModelBundle
 
 _PREFIX = "network."
 _HALF = ".half"

@@ -5,7 +5,8 @@
     reference.safetensors what training pictures look like to the network, where unknown animals are told by that
     datasheet.md          what it was trained on, how well it does, where it fails; for people
     evaluation.json       the same numbers for machines
-    model.onnx            the exported graph for machines without torch, with engine.json (see detector/export.py)
+    model.onnx            the exported graph for machines without torch, with engine.json (see
+    detector/engines/export.py)
 
 The digest covers the weights and everything that decides what a picture scores: architecture, input size,
 preprocessing, labels, temperature, crop policy, view of still pictures, thresholds, reference. Two bundles with the
@@ -29,10 +30,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from detector.backbones import Backbone, backbone
-from detector.labels import GENERIC, LabelMap, doubts, energies
-from detector.model import Model, Provenance, Thresholds
-from detector.unknown import DOUBT, NEIGHBOURS, Reference
+from detector.models.backbones import Backbone, backbone
+from detector.models.imagenet_labels import GENERIC, LabelMap, doubts, energies
+from detector.models.model import Model, Provenance, Thresholds
+from detector.models.ood import DOUBT, NEIGHBOURS, Reference
 
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "bundle.json", "weights.safetensors"
@@ -182,8 +183,8 @@ class ModelBundle:
     def digest(self) -> str:
         """SHA-256 (hex) over the weights and everything that decides.
 
-        A pretrained network outside a bundle's directory has the digest of its :class:`~detector.backbones.Backbone`,
-        by which every site that runs one has always named it.
+        A pretrained network outside a bundle's directory has the digest of its
+        :class:`~detector.models.backbones.Backbone`, by which every site that runs one has always named it.
         """
         known = self.pretrained if self.directory is None else None
         return self.model.digest if known is None else known.digest

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.labels import NO_ANIMALS, Label
-from detector.model import Model
+from detector.models.imagenet_labels import NO_ANIMALS, Label
+from detector.models.model import Model
 
 UNKNOWN = "unknown animal"
 SURELY_AN_ANIMAL = 0.7

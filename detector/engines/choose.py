@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.bundle import ModelBundle
+from detector.engines.benchmark import decide, try_engine, try_torch_apart
 from detector.engines.engine import Device, Engine, Runtime
-from detector.reference import ENGINE_FILE, ChangedGraphError, EngineFileError
-from detector.trial import decide, try_engine, try_torch_apart
+from detector.engines.equivalence import ENGINE_FILE, ChangedGraphError, EngineFileError
+from detector.models.bundle import ModelBundle
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _onnx(wanted: ModelBundle, threads: int | None, required: bool) -> Engine | 
             raise EngineError(f"{wanted.label} has no exported graph; export it, or run it in torch: {_HOW_TO_INSTALL}")
         return None
     # Imported here so that a machine with another engine needs no ONNX Runtime.
-    from detector.onnx_engine import OnnxEngine
+    from detector.engines.onnx_engine import OnnxEngine
 
     try:
         return OnnxEngine(wanted, threads)
@@ -116,7 +116,7 @@ def _torch(wanted: ModelBundle, device: Device, threads: int | None) -> Engine:
     if not _installed("torch", "timm"):
         raise EngineError(f"{wanted.label} is to run in torch, which is not installed: {_HOW_TO_INSTALL}")
     # Imported here so that a machine with another engine needs no torch.
-    from detector.torch_engine import TorchEngine
+    from detector.engines.torch_engine import TorchEngine
 
     return TorchEngine(wanted, device, threads)
 

@@ -28,12 +28,12 @@ from core.telemetry import Telemetry, counter
 from db.ledger import lock
 from db.models import Encounter
 from db.session import Database
-from detector.camera_hours import CameraHours
-from detector.canary import CanaryTracks
-from detector.encounters import Scribe
-from detector.scene import Scenes
-from detector.tracker import AlertRule, Track, Tracks, expire, observe
-from detector.watched import Watched
+from detector.tracking.camera_hours import CameraHours
+from detector.tracking.canary_results import CanaryTracks
+from detector.tracking.encounter_writer import Scribe
+from detector.tracking.mean_picture import Scenes
+from detector.tracking.tracker import AlertRule, Track, Tracks, expire, observe
+from detector.tracking.watermarks import Watched
 
 log = logging.getLogger(__name__)
 

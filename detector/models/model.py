@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from detector.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
-from detector.crops import DEFAULT_POLICY, CropPolicy
-from detector.labels import LabelMap
+from detector.models.backbones import LARGEST_INPUT_PX, SMALLEST_INPUT_PX
+from detector.models.crops import DEFAULT_POLICY, CropPolicy
+from detector.models.imagenet_labels import LabelMap
+from detector.models.ood import ENERGY, NEIGHBOURS, WAYS
 from detector.models.view import DEFAULT_VIEW, View
-from detector.unknown import ENERGY, NEIGHBOURS, WAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Thresholds:
 
     ``day`` and ``infrared`` are bear scores 0-1 of live crops. ``still_day`` and ``still_infrared`` are those of still
     pictures, which are looked at in another way; None: the same. ``unknown_day`` and ``unknown_infrared`` are unknown
-    scores (see :meth:`detector.bundle.ModelBundle.unknown_scores`); None: not calibrated.
+    scores (see :meth:`detector.models.bundle.ModelBundle.unknown_scores`); None: not calibrated.
     """
 
     day: float
@@ -54,7 +54,7 @@ class Model:
     "version": ..., "file": ..., "sha256": ...}`` for the pretrained networks. Pictures are RGB and enter the network
     as ``(value - mean) / std``, in grey levels 0-255. ``crops`` says which parts of a live frame are looked at,
     ``view`` how a still picture is. ``unknown_by`` says what the unknown scores are: ``energy``, ``doubt`` or
-    ``neighbours`` (see :mod:`detector.unknown`); ``reference`` is the SHA-256 of what the last one compares with.
+    ``neighbours`` (see :mod:`detector.models.ood`); ``reference`` is the SHA-256 of what the last one compares with.
     """
 
     name: str
@@ -116,7 +116,8 @@ class Provenance:
     """Where a model came from: nothing here changes a score.
 
     ``parent`` is the digest of the model it was trained from, ``data`` the hash of the labelled images
-    (:func:`detector.manifest.snapshot_hash`), ``code`` the version of the program, ``recipe`` how it was trained.
+    (:func:`detector.evaluate.manifest.snapshot_hash`), ``code`` the version of the program, ``recipe`` how it was
+    trained.
     """
 
     parent: str | None = None

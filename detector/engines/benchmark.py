@@ -1,8 +1,8 @@
 """Which engine is faster here: each answers the same pictures, and its CPU time counts.
 
-Torch is tried in a process of its own, ``python -m detector.trial``: merely importing it takes seconds and hundreds of
-megabytes, which a machine that serves the exported graph would carry for ever. CPU time, because a busy neighbour
-disturbs it least, and because every chunk keeps exactly one core busy.
+Torch is tried in a process of its own, ``python -m detector.engines.benchmark``: merely importing it takes seconds and
+hundreds of megabytes, which a machine that serves the exported graph would carry for ever. CPU time, because a busy
+neighbour disturbs it least, and because every chunk keeps exactly one core busy.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.bundle import ModelBundle
 from detector.engines.engine import Engine
-from detector.reference import PICTURES, TOLERANCE, farthest, reference_pictures
+from detector.engines.equivalence import PICTURES, TOLERANCE, farthest, reference_pictures
+from detector.models.bundle import ModelBundle
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,12 @@ def decide(torch: Trial | None, graph: Trial) -> tuple[Literal["torch", "onnx"],
 
 def main() -> None:
     """Try torch on a bundle and print the trial."""
-    parser = argparse.ArgumentParser(prog="python -m detector.trial", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m detector.engines.benchmark", description=main.__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--input-px", type=int, required=True)
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
-    from detector.torch_engine import TorchEngine
+    from detector.engines.torch_engine import TorchEngine
 
     bundle = ModelBundle.load(arguments.bundle)
     if bundle.input_px != arguments.input_px:

@@ -2,7 +2,7 @@
 
 Two small painted pictures that come along go through the real decoder, crops and network every half minute. A network
 that answers with a constant, with nothing or with nonsense is found out by them within seconds, whatever the cameras
-show; what it says until then does not count as watched (:mod:`detector.watched`).
+show; what it says until then does not count as watched (:mod:`detector.tracking.watermarks`).
 """
 
 from __future__ import annotations

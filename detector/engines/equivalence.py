@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.bundle import BundleError, ModelBundle
+from detector.models.bundle import BundleError, ModelBundle
 
 GRAPH, ENGINE_FILE = "model.onnx", "engine.json"
 FORMAT = 1

@@ -1,7 +1,7 @@
 """Whether a picture resembles anything that the model was trained on: three ways to tell, of which training picks one.
 
 - *energy*: minus the log-sum-exp of the logits; nothing that the network knows answers strongly;
-- *doubt*: surely an animal, but which one is open (:func:`detector.labels.doubts`);
+- *doubt*: surely an animal, but which one is open (:func:`detector.models.imagenet_labels.doubts`);
 - *neighbours*: the distance to the nearest training pictures, below.
 
 What the network says of a picture - its logits over a thousand classes - is a rich description. The descriptions of up

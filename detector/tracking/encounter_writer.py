@@ -19,8 +19,8 @@ from core.media import MediaFull, MediaStore
 from core.messages import WHOLE_FRAME, EncounterKind, FrameScores
 from db.ledger import record
 from db.models import Alert, AlertStatus, Encounter, EncounterFrame
-from detector.camera_hours import count_unknown
-from detector.tracker import (
+from detector.tracking.camera_hours import count_unknown
+from detector.tracking.tracker import (
     AlertRule,
     Change,
     Closed,
@@ -291,7 +291,7 @@ def _visit(row: Encounter) -> Visit:
 
 
 def _peak(row: Encounter) -> float:
-    """The :func:`detector.tracker.strength` of its best frame."""
+    """The :func:`detector.tracking.tracker.strength` of its best frame."""
     if row.kind == EncounterKind.BEAR:
         return row.peak_score
     return float("-inf") if row.unknown_score is None else row.unknown_score

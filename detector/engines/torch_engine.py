@@ -7,9 +7,9 @@ On the CPU a batch is cut into chunks that run side by side, each on one thread 
 - Above about 32 MB per activation the C library gives the memory back to the system after every layer and takes it
   anew; half of the time then goes into page faults. So chunks are small.
 
-The CUDA device (:mod:`detector.cuda_network`) is a convenience that may fail at any time: out of memory halves the
-chunk, and when a single picture does not fit, or the device fails otherwise, the engine moves to the CPU for good and
-says so. The watch never stops.
+The CUDA device (:mod:`detector.engines.cuda_network`) is a convenience that may fail at any time: out of memory halves
+the chunk, and when a single picture does not fit, or the device fails otherwise, the engine moves to the CPU for good
+and says so. The watch never stops.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.bundle import ModelBundle
-from detector.chunks import cpu_step, expect_pictures
-from detector.cuda_network import CUDA_CHUNK, CudaNetwork
+from detector.engines.batch_split import cpu_step, expect_pictures
+from detector.engines.cuda_network import CUDA_CHUNK, CudaNetwork
 from detector.engines.engine import Device
-from detector.network import fast_network
+from detector.engines.network import fast_network
+from detector.models.bundle import ModelBundle
 
 log = logging.getLogger(__name__)
 

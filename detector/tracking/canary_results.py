@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind, FrameScores, planted_on
 from db.models import CanaryRun
-from detector.tracker import AlertRule, Opened, Track, observe
+from detector.tracking.tracker import AlertRule, Opened, Track, observe
 
 LONGEST_CLIP_S: Final = 60.0
 """A frame belongs to the clip that began at most this long before it."""

@@ -20,8 +20,8 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from detector.backbones import Backbone, BackboneError, weights_path
-from detector.bundle import ModelBundle
+from detector.models.backbones import Backbone, BackboneError, weights_path
+from detector.models.bundle import ModelBundle
 
 _COUNTERS = "num_batches_tracked"
 _MIRRORED = ("tf_efficientnet_lite0", "tf_efficientnet_lite2")

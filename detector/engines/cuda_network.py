@@ -42,7 +42,8 @@ class _Slot:
 
 
 class CudaNetwork:
-    """Runs a network for pictures turned by 180 degrees (:func:`detector.network.fast_network`) on a CUDA device.
+    """Runs a network for pictures turned by 180 degrees (:func:`detector.engines.network.fast_network`) on a CUDA
+    device.
 
     ``most`` is the largest chunk, a power of two. Any failure of the device is a RuntimeError, of which
     ``torch.OutOfMemoryError`` is one kind; whoever catches it throws this object away.

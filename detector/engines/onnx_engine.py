@@ -5,7 +5,7 @@ digest covers. ONNX Runtime widens the half-precision weights, folds the batch n
 for the processor while it loads.
 
 A batch is cut into small chunks that run side by side, each on one thread of its own, as in
-:mod:`detector.torch_engine` and for the same reasons.
+:mod:`detector.engines.torch_engine` and for the same reasons.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
-from detector.bundle import WEIGHTS, ModelBundle
-from detector.chunks import cpu_step, expect_pictures
-from detector.reference import TOLERANCE, EngineFile, EngineFileError, Graph, farthest, reference_pictures
+from detector.engines.batch_split import cpu_step, expect_pictures
+from detector.engines.equivalence import TOLERANCE, EngineFile, EngineFileError, Graph, farthest, reference_pictures
+from detector.models.bundle import WEIGHTS, ModelBundle
 
 INPUT, OUTPUT = "images", "logits"
 CHUNK = 4
