@@ -68,6 +68,7 @@ class Record:
     healed_at: float = 0.0
     scene_began_at: float = 0.0
     longest_pause_s: float = 0.0
+    began_at: float = field(default_factory=time.time)
 
     def of(self, trouble: Trouble, reason: Reason | None = None) -> list[Frame]:
         """Frames of one camera."""
@@ -135,6 +136,7 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
     wait_for(lambda: all(each.reported_at > found.healed_at + REPORT_EVERY_S / 2 for each in reported().values()))
     found.live_after_s.clear()
     wait_for(lambda: all_live() and at_its_pace(reported()["calm"]))
+    wait_for(lambda: time.time() - found.began_at > 2 * LOOP_S)  # the bear has crossed the picture more than once
     found.healed = reported()
 
 
