@@ -11,7 +11,7 @@ DEMO_SET := $(shell scripts/which-set $(DEVICE))
 PACKAGES := core db rollout ingest detector review_ui simulation bearwatch bench tests docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo site test test-random lint format bench chaos reference screenshots lock clean
+.PHONY: help demo site test test-random lint format bench chaos examples reference screenshots lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench: $(VENV)/.dev ## measure on this machine, and print tables with ratios
 
 chaos: $(VENV)/.dev ## long fault-injection runs (kill, freeze, cut, fill the disk)
 	@$(BIN)/python -m pytest -m chaos --timeout 900
+
+examples: $(VENV)/.dev ## record the examples of the API's description at a real site
+	@BEARWATCH_RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q tests/review_ui/test_api_contract.py -k what_a_site_answers
 
 reference: $(VENV)/.dev ## write docs/reference.md from the code
 	@$(BIN)/python -m docs.reference

@@ -7,15 +7,16 @@ from math import ceil
 
 from core.clock import civil
 from rollout.base.metrics import with_unit
-from rollout.control.forecast import Demand, StagePlan
-from rollout.control.status import GateView, Progress, RoadView
+from rollout.control.forecast import Demand
+from rollout.control.gate_status import GateView
+from rollout.control.status import Progress, RoadView, StageView
 from rollout.stages.event_store import Entry
 from rollout.stages.events import to_body
 from rollout.stages.gates import Outcome
 
 SIGNS = {Progress.DONE: "✓", Progress.HERE: "●", Progress.NEXT: "○", Progress.AHEAD: "·"}
 _EVERY_EVENT = frozenset({"at", "by", "key"})
-OUTCOMES = {Outcome.PASSED: "passes      ", Outcome.FAILED: "FAILS       ", Outcome.INCONCLUSIVE: "inconclusive"}
+OUTCOMES = {"passed": "passes", "failed": "FAILS", "inconclusive": "inconclusive", "hidden": "hidden"}
 
 
 def status_text(view: RoadView) -> str:
@@ -42,7 +43,7 @@ def plan_text(view: RoadView) -> str:
     """What each stage demands, and how long that takes at the rates seen so far. Nothing is changed by it."""
     lines = [*_head(view), ""]
     for stage in view.stages:
-        lines += [*_stage_plan(stage.plan, stage.progress), ""]
+        lines += [*_stage_plan(stage), ""]
     lines += ["Nothing was changed. Days are counted at the rates seen so far, if no further miss or alarm comes."]
     return "\n".join(lines)
 
@@ -58,18 +59,18 @@ def moment(at: float, timezone: str) -> str:
 
 
 def _head(view: RoadView) -> Iterator[str]:
-    which = "the shipped road" if view.road.shipped else f"road {view.road.name!r}"
-    yield f"{view.phase.value.upper()} on {which}, model {view.state.model or 'not seen yet'}"
-    modes = ", ".join(f"{site.campsite} {site.mode}" for site in view.sites)
+    which = "the shipped road" if view.shipped else f"road {view.name!r}"
+    yield f"{view.phase.upper()} on {which}, model {view.model or 'not seen yet'}"
+    modes = ", ".join(f"{site.campsite} {site.mode}" for site in view.campsites)
     yield f"What holds now: {modes}"
 
 
 def _picture(view: RoadView) -> Iterator[str]:
     width = max(len(stage.name) for stage in view.stages)
     for stage in view.stages:
-        if stage.index:
+        if stage.number > 1:
             yield "  │"
-        where = ", ".join(stage.places)
+        where = ", ".join(stage.places.lines)
         yield f"  {SIGNS[stage.progress]} {stage.name:<{width}}  {stage.mode:<9}  {stage.duration:<12}  {where}"
 
 
@@ -86,29 +87,28 @@ def _clock(view: RoadView) -> Iterator[str]:
 
 def _open(view: RoadView) -> Iterator[str]:
     for handover in view.handovers:
-        where = ", ".join(place.campsite for place in handover.places)
+        where = ", ".join(handover.where.campsites)
         yield f"HANDOVER {handover.id}: nobody has taken over the watch at {where}; {handover.to or 'nobody'} is paged"
         yield f"  since {moment(handover.since, view.clock.timezone)}: {handover.cause}"
     for rest in view.resting:
         since = moment(rest.since, view.clock.timezone)
         yield f"NOT WATCHED {rest.camera} ({rest.campsite}): its authority rests since {since}: {rest.why}"
-    for latch in view.breakers:
-        yield f"BREAKER {latch.id} is open since {moment(latch.at, view.clock.timezone)}: {latch.reason}"
+    for breaker in view.breakers:
+        since = moment(breaker.since, view.clock.timezone)
+        yield f"BREAKER {breaker.id or breaker.name} is open since {since}: {breaker.reason}"
 
 
 def _gate(gate: GateView) -> Iterator[str]:
-    result = gate.result
-    yield f"{OUTCOMES[result.outcome]} {result.gate}: {_value(gate)}"
-    if result.outcome is not Outcome.PASSED:
-        yield f"{'':13}{gate.demand.missing}{_when(gate.demand)}"
+    yield f"{OUTCOMES[gate.outcome]:<12} {gate.gate}: {_value(gate)}"
+    if gate.missing:
+        yield f"{'':13}{gate.missing}"
 
 
 def _value(gate: GateView) -> str:
-    result = gate.result
-    if result.value is None:
+    if gate.value is None:
         return "no value"
-    bound = "" if result.compared is None or result.compared == result.value else f", bound {result.compared:.3g}"
-    return f"{result.value:.3g}{bound} (n = {with_unit(f'{result.n:g}', result.unit)})"
+    bound = "" if gate.compared is None or gate.compared == gate.value else f", bound {gate.compared:.3g}"
+    return f"{gate.value:.3g}{bound} (n = {with_unit(f'{gate.n or 0.0:g}', gate.unit)})"
 
 
 def _when(demand: Demand) -> str:
@@ -118,33 +118,31 @@ def _when(demand: Demand) -> str:
 
 
 def _missing(view: RoadView) -> Iterator[str]:
-    target = view.road.stages[view.next].name if view.next is not None else "nowhere"
-    if not view.hurdles:
+    target = view.next or "nowhere"
+    if not view.missing:
         yield f"Nothing is in the way to {target}: `bearwatch rollout widen --as YOU`"
         return
     yield f"In the way to {target}:"
-    for hurdle in view.hurdles:
-        text = hurdle.text
-        if hurdle.kind == "early":
-            text = f"evidence is not looked at before {moment(view.clock.look_at, view.clock.timezone)}"
-        yield f"  - {text}"
+    for hurdle in view.missing:
+        yield f"  - {hurdle.text}"
 
 
 def _people(view: RoadView) -> Iterator[str]:
     for approval in view.approvals:
         counts = "counts" if approval.counts else f"does not count{f', {approval.void}' if approval.void else ''}"
-        what = approval.latch or approval.step.value
+        what = approval.breaker or approval.step
         yield f"Approval of {approval.by} ({', '.join(approval.roles)}) for {what}: {counts}"
-    if view.authors:
-        yield f"May not approve, as authors: {', '.join(view.authors)}"
-    names = [f"{keeper.user}{'' if keeper.able else ' (no account)'}" for keeper in view.roster]
+    if view.may_not_approve:
+        yield f"May not approve, as authors: {', '.join(view.may_not_approve)}"
+    names = [f"{keeper.user}{f' ({keeper.why})' if keeper.why else ''}" for keeper in view.roster]
     yield f"Roster: {', '.join(names) or 'nobody. Write `roster:` into the configuration'}"
 
 
-def _stage_plan(plan: StagePlan, progress: Progress) -> Iterator[str]:
-    days = "nobody can say yet" if plan.days is None else f"about {_days(plan.days)}"
-    yield f"{SIGNS[progress]} {plan.name}: {plan.mode} at {', '.join(plan.places)}, {plan.duration}; takes {days}"
-    for demand in plan.demands:
+def _stage_plan(stage: StageView) -> Iterator[str]:
+    days = "nobody can say yet" if stage.days is None else f"about {_days(stage.days)}"
+    where = ", ".join(stage.places.lines)
+    yield f"{SIGNS[stage.progress]} {stage.name}: {stage.mode} at {where}, {stage.duration}; takes {days}"
+    for demand in stage.demands:
         yield f"    {demand.gate}"
         yield f"      {_amount(demand)}"
 
@@ -152,7 +150,7 @@ def _stage_plan(plan: StagePlan, progress: Progress) -> Iterator[str]:
 def _amount(demand: Demand) -> str:
     rate = f", {demand.per_day:.2g} a day" if demand.per_day else ""
     amount = with_unit(f"{ceil(demand.need or 0.0):g}", demand.unit)
-    need = f"needs {amount}, has {demand.have:.4g}{rate}" if demand.need else demand.summary
+    need = f"needs {amount}, has {demand.have or 0.0:.4g}{rate}" if demand.need else demand.summary
     open_ = f"; {demand.missing}" if demand.missing and demand.missing != "nothing" else ""
     done = "; passes now" if demand.outcome is Outcome.PASSED else ""
     return f"{need}{open_}{done}{_when(demand) if demand.need and not done else ''}"

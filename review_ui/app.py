@@ -156,6 +156,7 @@ def _site(
 ) -> Site:
     telemetry = Telemetry(client)
     board = CameraBoard(config, telemetry, clock)
+    road = PlanWatcher.over(settings.bearwatch_config, config)
     return Site(
         settings=settings,
         config=config,
@@ -163,11 +164,11 @@ def _site(
         telemetry=telemetry,
         media=MediaStore(settings.media_dir),
         board=board,
-        hub=LiveHub(database, board, settings.redis, clock),
+        hub=LiveHub(database, board, settings.redis, clock, lambda: road.evidence_rule().match),
         pages=Pages(clock),
         clock=clock,
         openid=OpenId(settings, clock),
-        road=PlanWatcher.over(settings.bearwatch_config, config),
+        road=road,
         secrets=SecretBox.of(settings),
         limiter=RateLimiter(client, clock),
     )

@@ -27,6 +27,7 @@ from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.live.latencies import Latencies
 from review_ui.rendering.pages import Pages
+from rollout.evidence.matching import MatchRule
 from rollout.stages.plan_watcher import PlanWatcher
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,11 @@ class Site:
     limiter: RateLimiter
     presence: Presence = field(default_factory=Presence)
     latencies: Latencies = field(default_factory=Latencies)
+
+    @property
+    def match_rule(self) -> MatchRule:
+        """How sightings and detections are matched, as the road in force says."""
+        return self.road.evidence_rule().match
 
     def ring(self) -> None:
         """Tell all open pages, here and in other processes, that the database has something new."""

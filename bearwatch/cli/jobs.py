@@ -185,7 +185,8 @@ def _push(process: Process) -> None:
     if not settings.bearwatch_push_services:
         return
     database = Database(settings.database)
-    pusher = Pusher(database, Sender.of(settings), settings.second_factor_roles)
+    road = PlanWatcher.over(settings.bearwatch_config, process.config)
+    pusher = Pusher(database, Sender.of(settings), lambda: road.evidence_rule().match, settings.second_factor_roles)
     while not process.stop.wait(1):
         try:
             pusher.step(now_s())

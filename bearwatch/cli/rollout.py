@@ -11,30 +11,36 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bearwatch.rollout_text import history_text, plan_text, status_text
 from core.clock import now_s
-from core.config_file import ConfigError
+from core.config import Config
+from core.config_file import ConfigError, load_config
 from core.rate_limit import RateLimiter
 from core.redis_client import connect
 from core.settings import settings
 from db.migrate import upgrade
 from db.models import User
 from db.session import Database
-from review_ui.auth.accounts import TooManyLogins, remember_failure, throttle
+from review_ui.auth.access_scope import visible
+from review_ui.auth.accounts import TooManyLogins, account_for, remember_failure, throttle
 from review_ui.auth.passwords import Busy, fits
 from review_ui.auth.tokens import token_account
+from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
+from rollout.control.reader import Names, Reader
+from rollout.control.redaction import redact
 from rollout.control.service import Outcome, go_on, more_time, perform, person
 from rollout.control.status import overview
-from rollout.control.status_json import as_json, entry_json, plan_json
 from rollout.control.verification import verify_road
 from rollout.stages.commands import Approve, BreakerReset, Command, Kill, Narrow, Person, Refused, Step, WatchAck
-from rollout.stages.event_store import history, load
+from rollout.stages.event_store import Entry, history, load
 from rollout.stages.events import kind_of, to_body
-from rollout.stages.plan import Road, nowhere
+from rollout.stages.plan import Road, evidence_rule, nowhere
 from rollout.stages.spec_file import load_road
 
 ACTIONS = {
@@ -50,6 +56,7 @@ ACTIONS = {
     "history": "what has happened, newest first",
     "verify": "prove that events, ledger and authority agree",
 }
+AS = "your account; it must exist. `status` and `plan` then show what it may see now"
 AT_THE_MACHINE = "operator at the machine"
 
 
@@ -70,7 +77,7 @@ class Call:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, as whom, and with what."""
     parser.add_argument("action", choices=tuple(ACTIONS), help="; ".join(f"{k}: {v}" for k, v in ACTIONS.items()))
-    parser.add_argument("--as", dest="user", metavar="USER", help="your account; it must exist")
+    parser.add_argument("--as", dest="user", metavar="USER", help=AS)
     parser.add_argument(
         "--for", dest="step", choices=("widen", "extend", "reset"), default="widen", help="approve what"
     )
@@ -86,13 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, clock: Callable[[], float] = now_s) -> int:
     """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
     road = _road(arguments)
     database = Database(settings().database)
     upgrade(database)
     try:
-        return _DO[arguments.action](Call(arguments, database, road, now_s()))
+        return _DO[arguments.action](Call(arguments, database, road, clock()))
     except (Refused, NotYou, TooManyLogins, Busy, ValueError) as error:
         return _refused(arguments, str(error))
     finally:
@@ -119,28 +126,39 @@ def _refused(arguments: argparse.Namespace, why: str) -> int:
 
 
 def _status(call: Call) -> int:
+    config = load_config(call.arguments.config)
     with call.database.read() as session:
-        view = overview(session, call.road, call.now, fresh=True)
+        view = overview(session, call.road, call.now, configured(config), fresh=True)
+        view = redact(view, _reader(call, session, config))
     planning = call.arguments.action == "plan"
     if call.arguments.json:
-        shown = as_json(view)
-        if planning:
-            shown = {"phase": shown["phase"], "here": shown["here"], "missing": shown["missing"]}
-            shown["stages"] = [plan_json(stage.plan) for stage in view.stages]
-        print(json.dumps(shown))
+        print(view.model_dump_json(include={"phase", "here", "missing", "stages"} if planning else None))
     else:
         print(plan_text(view) if planning else status_text(view))
     return 0
+
+
+def _reader(call: Call, session: Session, config: Config) -> Reader:
+    """Whose eyes it is seen with: those of ``--as``, who may watch blind now; else nothing is kept back."""
+    if not call.arguments.user:
+        return Reader(Names.of(config))
+    account = account_for(_user(call, session), "command line")
+    rule = evidence_rule(call.road.defaults.evidence).match
+    return reader_of(config, account, visible(session, account, call.now, rule))
 
 
 def _history(call: Call) -> int:
     with call.database.read() as session:
         entries = history(session, call.arguments.limit)
     if call.arguments.json:
-        print(json.dumps({"events": [entry_json(entry) for entry in entries]}))
+        print(json.dumps({"events": [_entry(entry) for entry in entries]}))
     else:
         print(history_text(entries, call.road.timezone))
     return 0
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {"seq": entry.seq, "kind": entry.kind, "actor": entry.actor, "epoch": entry.epoch, **to_body(entry.event)}
 
 
 def _verify(call: Call) -> int:
@@ -211,14 +229,19 @@ def _person(call: Call, proved: bool = False) -> Person:
     if not call.arguments.user:
         raise NotYou(f"`bearwatch rollout {call.arguments.action}` needs --as with your account")
     with call.database.read() as session:
-        user = session.scalar(select(User).where(User.name == call.arguments.user, User.active.is_(True)))
+        user = _user(call, session)
+    if proved:
+        _prove(call, user)
+    return person(user)
+
+
+def _user(call: Call, session: Session) -> User:
+    user = session.scalar(select(User).where(User.name == call.arguments.user, User.active.is_(True)))
     if user is None:
         raise NotYou(
             f"there is no account {call.arguments.user!r} that is switched on; `bearwatch user list` shows all"
         )
-    if proved:
-        _prove(call, user)
-    return person(user)
+    return user
 
 
 def _prove(call: Call, user: User) -> None:

@@ -190,7 +190,7 @@ def list_alerts(
 ) -> AlertsOut:
     """Alerts by number, of one status or of all."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock())
+        sight = visible(session, account, site.clock(), site.match_rule)
         rows = _alerts_after(session, status, after, limit, sight)
         cards = [AlertOut.of(card_of(alert, site.media, sight)) for alert in rows]
     return AlertsOut(alerts=cards, next_after=next_after([card.id for card in cards], limit))
@@ -200,7 +200,8 @@ def list_alerts(
 def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     """One alert."""
     with site.database.read() as session:
-        file = casefile(session, site.media, site.config, alert_id, visible(session, account, site.clock()))
+        sight = visible(session, account, site.clock(), site.match_rule)
+        file = casefile(session, site.media, site.config, alert_id, sight)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     return AlertFileOut.of_file(file)

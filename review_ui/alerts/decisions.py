@@ -63,7 +63,7 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
     now = site.clock()
     try:
         with site.database.write() as session:
-            sight = visible(session, account, now)
+            sight = visible(session, account, now, site.match_rule)
             alert = find_alert(session, alert_id, sight)
             if alert is None:
                 return None

@@ -35,7 +35,7 @@ SheetId = Annotated[int, Path(ge=1, lt=2**31)]
 def audit_page(request: Request, site: SiteDep, account: Auditor, done: int = 0) -> Response:
     """The next sheet, or that there is none."""
     with site.database.read() as session:
-        waiting = desk(session, account, site.clock())
+        waiting = desk(session, account, site.clock(), site.match_rule)
         sheet = session.get(AuditSheet, waiting.waiting[0].id) if waiting.waiting else None
         return _page(request, session, site, account, waiting, sheet, done=done)
 
@@ -45,7 +45,7 @@ def sheet_page(request: Request, site: SiteDep, account: Auditor, sheet_id: int)
     """One sheet, to answer it or to answer it again."""
     with site.database.read() as session:
         return _page(
-            request, session, site, account, desk(session, account, site.clock()),
+            request, session, site, account, desk(session, account, site.clock(), site.match_rule),
             _sheet(session, site, account, sheet_id),
         )  # fmt: skip
 
@@ -66,7 +66,7 @@ def answer_sheet(
     except AnswerRefused as refused:
         with site.database.read() as session:
             return _page(
-                request, session, site, account, desk(session, account, site.clock()),
+                request, session, site, account, desk(session, account, site.clock(), site.match_rule),
                 _sheet(session, site, account, sheet_id), marked=frozenset(mark), problem=str(refused),
             )  # fmt: skip
     return RedirectResponse(f"/audit?done={sheet_id}", status_code=303)
@@ -139,7 +139,7 @@ class AuditAnswerOut(BaseModel):
 def list_sheets(site: SiteDep, account: Auditor) -> AuditDeskOut:
     """At most fifty, in your own order."""
     with site.database.read() as session:
-        waiting = desk(session, account, site.clock())
+        waiting = desk(session, account, site.clock(), site.match_rule)
     return AuditDeskOut(sheets=[_out(each) for each in waiting.waiting[:AT_ONCE]], progress=_progress(waiting.progress))
 
 
@@ -157,7 +157,7 @@ def post_answer(site: SiteDep, account: Auditor, sheet_id: SheetId, body: AuditA
 
 
 def _sheet(session: Session, site: Site, account: Account, sheet_id: int) -> AuditSheet:
-    sheet = find_sheet(session, account, sheet_id, site.clock()) if 0 < sheet_id < 2**31 else None
+    sheet = find_sheet(session, account, sheet_id, site.clock(), site.match_rule) if 0 < sheet_id < 2**31 else None
     if sheet is None:
         raise HTTPException(404, NO_SUCH_SHEET)
     return sheet
@@ -198,7 +198,7 @@ def _page(
     context: dict[str, Any] = {
         "frame": around,
         "desk": waiting,
-        "done": done if done and find_sheet(session, account, done, site.clock()) else 0,
+        "done": done if done and find_sheet(session, account, done, site.clock(), site.match_rule) else 0,
         "problem": f"{problem[:1].upper()}{problem[1:]}." if problem else "",
         "shown": None,
         "prefetch": [picture_url(each.id, index) for each in next_up for index in range(len(each.thumbnails))],

@@ -18,6 +18,7 @@ from review_ui.auth.accounts import Account
 from review_ui.rendering.pictures import picture
 from rollout.evidence.audits import OpenSheet, Progress, open_sheets, progress
 from rollout.evidence.audits.contact_sheets import open_sheet
+from rollout.evidence.matching import MatchRule
 
 WEEK_S = 7 * 86400.0
 
@@ -59,9 +60,9 @@ class Desk:
     mine_today: int
 
 
-def desk(session: Session, account: Account, now: float) -> Desk:
+def desk(session: Session, account: Account, now: float, rule: MatchRule) -> Desk:
     """The sheets of the campsites that this person may see now. Those where they watch blind wait until they do not."""
-    campsites = visible_campsites(session, account, now)
+    campsites = visible_campsites(session, account, now, rule)
     mine = select(AuditAnswer.id).where(AuditAnswer.user_id == account.id, AuditAnswer.answered_at > now - 86400.0)
     return Desk(
         tuple(open_sheets(session, account.id, campsites)),
@@ -70,10 +71,10 @@ def desk(session: Session, account: Account, now: float) -> Desk:
     )
 
 
-def find_sheet(session: Session, account: Account, sheet_id: int, now: float) -> AuditSheet | None:
+def find_sheet(session: Session, account: Account, sheet_id: int, now: float, rule: MatchRule) -> AuditSheet | None:
     """A sheet that this person may look at now: one that waits, or one that they have answered themselves."""
     sheet = session.scalar(select(AuditSheet).where(AuditSheet.id == sheet_id).options(joinedload(AuditSheet.camera)))
-    if sheet is None or sheet.campsite_id not in visible_campsites(session, account, now):
+    if sheet is None or sheet.campsite_id not in visible_campsites(session, account, now, rule):
         return None
     answered = select(exists().where(AuditAnswer.sheet_id == sheet.id))
     if not session.scalar(answered) or my_answer(session, account, sheet.id) is not None:

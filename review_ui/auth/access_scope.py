@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -35,12 +35,10 @@ from rollout.alerting.send_policy import advised
 from rollout.authority.authority import advises
 from rollout.authority.notified_cameras import advising_cameras
 from rollout.evidence.loader import timezones_of
+from rollout.evidence.matching import MatchRule
 
 REVEAL_S: Final = 600.0
 """How long the view that a sealed sighting opens stays open."""
-MATCH_BEFORE_S: Final = 120.0
-MATCH_AFTER_S: Final = 600.0
-"""An encounter of the campsite from two minutes before to ten minutes after a sighting is the same visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,11 @@ class Window:
     campsite_id: str
     start: float
     end: float
+
+    @classmethod
+    def around(cls, campsite_id: str, seen_at: float, rule: MatchRule) -> Self:
+        """What the rule can match with a sighting."""
+        return cls(campsite_id, seen_at - rule.before_s, seen_at + rule.after_s)
 
     def holds(self, campsite_id: str, first_at: float, last_at: float) -> bool:
         """Whether an encounter lies in it."""
@@ -83,6 +86,8 @@ class Visible:
     windows: tuple[Window, ...] = ()
     advising: frozenset[str] = frozenset()
     """Cameras at hidden campsites that advise: what they saw may be seen all the same."""
+    rule: MatchRule = field(default_factory=MatchRule)
+    """What ``windows`` were opened by; whoever matches sightings for this person uses it, too."""
     second_looks: Mapping[int, int] = field(default_factory=dict)
     """Alerts of which they must not know the decision, and the second look that they may take instead."""
 
@@ -122,15 +127,15 @@ Blindfolds = dict[tuple[int, str], Blindfold]
 """By (user, campsite)."""
 
 
-def visible(session: Session, account: Account, now: float) -> Visible:
-    """What one person may see now."""
-    return visible_to(session, [account], now)[account.session]
+def visible(session: Session, account: Account, now: float, rule: MatchRule) -> Visible:
+    """What one person may see now. ``rule``: what a sealed sighting opens, :attr:`review_ui.site.Site.match_rule`."""
+    return visible_to(session, [account], now, rule)[account.session]
 
 
-def visible_to(session: Session, accounts: Collection[Account], now: float) -> dict[str, Visible]:
+def visible_to(session: Session, accounts: Collection[Account], now: float, rule: MatchRule) -> dict[str, Visible]:
     """The same for many at once, by their login sessions; for the live stream."""
     users = {account.id for account in accounts}
-    folds = blindfolds(session, now, next(iter(users)) if len(users) == 1 else None)
+    folds = blindfolds(session, now, rule, next(iter(users)) if len(users) == 1 else None)
     everything = _all_campsites(session) if any(a.campsites is not None for a in accounts) else frozenset()
     looks = open_looks(session)
     found = {}
@@ -138,26 +143,21 @@ def visible_to(session: Session, accounts: Collection[Account], now: float) -> d
         # A program with fewer rights still belongs to somebody who takes second looks.
         reviews = may(account.role, Right.REVIEW)
         theirs = {look.alert_id: look.id for look in looks if reviews and account.id not in look.known_to}
-        found[account.session] = _visible(account, folds, everything, theirs)
+        found[account.session] = _visible(account, folds, everything, rule, theirs)
     return found
 
 
-def visible_campsites(session: Session, account: Account, now: float) -> set[str]:
+def visible_campsites(session: Session, account: Account, now: float, rule: MatchRule) -> set[str]:
     """The campsites of which this person may see now all that the model says."""
-    return set(_all_campsites(session) - visible(session, account, now).hidden)
+    return set(_all_campsites(session) - visible(session, account, now, rule).hidden)
 
 
-def hidden_campsites(session: Session, account: Account, now: float) -> frozenset[str]:
-    """The campsites of which this person must not see now what the model says: not theirs, or they watch there."""
-    return visible(session, account, now).hidden
-
-
-def may_see_picture(session: Session, account: Account, key: str, now: float) -> bool:
+def may_see_picture(session: Session, account: Account, key: str, now: float, rule: MatchRule) -> bool:
     """Whether this person may see one kept picture: its camera, or the open window in which it was chosen."""
     camera = session.get(Camera, key.split("/")[1])
     if camera is None:
         return False
-    sight = visible(session, account, now)
+    sight = visible(session, account, now, rule)
     if not sight.hides_camera(camera.id, camera.campsite_id):
         return True
     return any(
@@ -167,7 +167,7 @@ def may_see_picture(session: Session, account: Account, key: str, now: float) ->
     )
 
 
-def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blindfolds:
+def blindfolds(session: Session, now: float, rule: MatchRule, user_id: int | None = None) -> Blindfolds:
     """Who is blind to which campsite. Of one user, or of all.
 
     1. Whoever has no open watch on a campsite sees it. A forgotten watch is over at its ``ends_at``.
@@ -177,11 +177,11 @@ def blindfolds(session: Session, now: float, user_id: int | None = None) -> Blin
     3. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
     4. Where the stage reaches some of the cameras only, they are blind to the others: since the watch or the stage
        began, or the last view closed. A camera that has left the stage advises until a ranger has taken over.
-    5. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw from
-       :data:`MATCH_BEFORE_S` before to :data:`MATCH_AFTER_S` after it.
+    5. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw as long before and
+       after it as ``rule`` can match the two.
     """
     found: Blindfolds = {}
-    windows = _windows(session, now, user_id)
+    windows = _windows(session, now, rule, user_id)
     for watch, lease, sealed_at in session.execute(_open_watches(now, user_id)):
         advising = frozenset[str]()
         if advised(session, watch.campsite_id, now):
@@ -210,7 +210,11 @@ def _hidden_since(session: Session, campsite_id: str, lease: AuthorityLease | No
 
 
 def _visible(
-    account: Account, folds: Blindfolds, everything: frozenset[str], second_looks: Mapping[int, int]
+    account: Account,
+    folds: Blindfolds,
+    everything: frozenset[str],
+    rule: MatchRule,
+    second_looks: Mapping[int, int],
 ) -> Visible:
     mine = {campsite: fold for (user, campsite), fold in folds.items() if user == account.id}
     elsewhere = frozenset() if account.campsites is None else everything - account.campsites
@@ -220,6 +224,7 @@ def _visible(
         blind=frozenset(mine),
         windows=tuple(window for fold in theirs for window in fold.windows),
         advising=frozenset[str]().union(*(fold.advising for fold in theirs)),
+        rule=rule,
         second_looks=second_looks,
     )
 
@@ -246,7 +251,7 @@ def _overlap(encounter: type[Encounter], window: Window) -> tuple[ColumnElement[
     return encounter.first_at <= window.end, encounter.last_at >= window.start
 
 
-def _windows(session: Session, now: float, user_id: int | None) -> dict[tuple[int, str], list[Window]]:
+def _windows(session: Session, now: float, rule: MatchRule, user_id: int | None) -> dict[tuple[int, str], list[Window]]:
     lately = (
         select(Sighting.user_id, Sighting.campsite_id, Sighting.seen_at)
         .join(Watch, and_(Watch.user_id == Sighting.user_id, Watch.campsite_id == Sighting.campsite_id))
@@ -256,8 +261,7 @@ def _windows(session: Session, now: float, user_id: int | None) -> dict[tuple[in
     if user_id is not None:
         lately = lately.where(Watch.user_id == user_id)
     for user, campsite, seen_at in session.execute(lately):
-        window = Window(campsite, seen_at - MATCH_BEFORE_S, seen_at + MATCH_AFTER_S)
-        found.setdefault((user, campsite), []).append(window)
+        found.setdefault((user, campsite), []).append(Window.around(campsite, seen_at, rule))
     return found
 
 

@@ -17,7 +17,7 @@ from review_ui.rendering.cursors import Strict
 from review_ui.site import Operator, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import frame
 from review_ui.web.sighting_form import storable
-from review_ui.web.viewer_scope import Reader
+from review_ui.web.viewer_scope import reader_of
 from rollout.evidence.on_off_nights import NightPlan, end, schedule
 from rollout.evidence.stats.visits import night_of
 from rollout.evidence.weekly_watches import DAY_S, drawn_seed
@@ -88,7 +88,8 @@ def get_lots(site: SiteDep, account: Viewer) -> LotsOut:
     """Hours from a week ago to two weeks ahead; experiments that go on, and the last few that are over."""
     now = site.clock()
     with site.database.read() as session:
-        return lots_out(session, Reader(site, account, visible(session, account, now).blind), now)
+        sight = visible(session, account, now, site.match_rule)
+        return lots_out(session, reader_of(site.config, account, sight), now)
 
 
 @router.post("/api/v1/lots/experiments", summary="Schedule nights with and without the model's help", status_code=201)
@@ -155,7 +156,7 @@ def _page(
         zone = _zone(site, campsites[0][0]) if campsites else around.timezone
         context = {
             "frame": around,
-            "lots": lots_out(session, Reader(site, account, around.visible.blind), now),
+            "lots": lots_out(session, reader_of(site.config, account, around.visible), now),
             "campsites": campsites,
             "typed": typed or {"name": "", "campsite": [], "first_night": night_of(now + DAY_S, zone), **USUAL},
             "notice": notice,

@@ -10,8 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import NightExperiment, RandomWatch
-from review_ui.auth.rights import Right
-from review_ui.web.viewer_scope import Reader, Values
+from rollout.control.reader import Reader, Values
 from rollout.evidence.loader import timezones_of
 from rollout.evidence.on_off_nights import effect, plan_of, sightings_by_night
 from rollout.evidence.random_watches import LEAST_SHARE, random_share
@@ -91,7 +90,7 @@ class LotsOut(Values):
 
 def lots_out(session: Session, reader: Reader, now: float) -> LotsOut:
     """Drawn hours from a week ago on, and experiments, at the reader's campsites."""
-    mine = [site for site in reader.site.config.campsites if reader.account.covers(site)]
+    mine = [site for site in reader.names.campsites if reader.covers(site)]
     return LotsOut(
         hours=_hours(session, reader, mine, now),
         share=random_share(session, mine, now - MONTH_S, now),
@@ -119,7 +118,7 @@ def _hours(session: Session, reader: Reader, mine: Collection[str], now: float) 
             DrawnHourOut(
                 id=row.id,
                 campsite=row.campsite_id,
-                name=reader.name(row.campsite_id),
+                name=reader.names.campsite(row.campsite_id),
                 starts_at=row.starts_at,
                 ends_at=row.ends_at,
                 timezone=zones[row.campsite_id],
@@ -142,18 +141,18 @@ def _experiment(session: Session, reader: Reader, row: NightExperiment, now: flo
     plan, zones = plan_of(row), timezones_of(session)
     sites = []
     for site in plan.campsites:
-        if not reader.account.covers(site) or site not in zones:
+        if not reader.covers(site) or site not in zones:
             continue
         tonight = night_of(now, zones[site])
         nights = [
             ExperimentNightOut(
                 night=night,
-                help=_said(plan.is_on(site, night), night <= tonight or reader.account.may(Right.OPERATE)),
+                help=_said(plan.is_on(site, night), night <= tonight or reader.operates),
                 tonight=night == tonight and row.ended_at is None,
             )
             for night in plan.all_nights()
         ]
-        sites.append(ExperimentSiteOut(campsite=site, name=reader.name(site), nights=nights))
+        sites.append(ExperimentSiteOut(campsite=site, name=reader.names.campsite(site), nights=nights))
     return ExperimentOut(
         id=row.id,
         name=row.name,

@@ -161,7 +161,7 @@ def revert_change(request: Request, site: SiteDep, account: Labeller, change_id:
 def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Response:
     """The label set as a manifest, for ``bearwatch evaluate``, and with ``training`` for ``bearwatch train``."""
     with site.database.read() as session:
-        labels = collection(session, visible(session, account, site.clock()), site.clock())
+        labels = collection(session, visible(session, account, site.clock(), site.match_rule), site.clock())
     lines: Iterator[str] = manifest(labels, timezones(site), for_training=training)
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -202,7 +202,8 @@ def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int =
 def _answer(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
     """The card that was edited and the others of its visit, which may have been edited with it."""
     with site.database.read() as session:
-        labels = pictures_of_visit(session, item, visible(session, account, site.clock()), site.clock())
+        sight = visible(session, account, site.clock(), site.match_rule)
+        labels = pictures_of_visit(session, item, sight, site.clock())
         if not labels:
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
@@ -228,7 +229,7 @@ def write_edit(
     """
     now = site.clock()
     with site.database.write() as session:
-        sight = visible(session, account, now)
+        sight = visible(session, account, now, site.match_rule)
         if action == "undo":
             work.drop_edit(session, account.id, item)
         else:
@@ -240,7 +241,7 @@ def write_change(site: Site, account: Account, change_id: int, seen: str, reason
     """Apply a change. Raises :class:`CannotChange`."""
     now = site.clock()
     with site.database.write() as session:
-        sight = visible(session, account, now)
+        sight = visible(session, account, now, site.match_rule)
         work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, sight, now)
 
 

@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from core.messages import WHOLE_FRAME, Box, EncounterKind
 from db.models import Alert, AlertStatus, Camera, Encounter, EncounterFrame, Sighting
-from review_ui.auth.access_scope import MATCH_AFTER_S, MATCH_BEFORE_S, Visible
+from review_ui.auth.access_scope import Visible
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import OF_ANIMAL, Label, Source
+from rollout.evidence.matching import MatchRule
 
 PICTURES: Final = 3
 """Of one visit: more of them are hardly another picture."""
@@ -42,6 +43,8 @@ class Seen:
     at: float
     label: Label
     blind: bool
+    camera: str | None = None
+    """The one that the observer named."""
 
 
 def of_visits(session: Session, sight: Visible, only: Collection[int] | None = None) -> list[Labelled]:
@@ -105,7 +108,7 @@ def _decided(
         .where(_decision_shown(sight), chosen)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.first_at, row.last_at)
+        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, sight.rule)
         label, source, doubted = named(row.status == AlertStatus.CONFIRMED, seen)
         yield _labelled(row, label, source, doubted)
 
@@ -124,7 +127,7 @@ def _unknown(
         .limit(MOST_UNNAMED)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.first_at, row.last_at)
+        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, sight.rule)
         if seen is None:
             yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False)
         else:
@@ -233,14 +236,21 @@ def _moments(session: Session, sight: Visible, chosen: ColumnElement[bool]) -> d
 
 def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[Seen]]:
     found: dict[str, list[Seen]] = {}
-    query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.animal, Sighting.blind)
-    for campsite, at, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
+    query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.camera_id, Sighting.animal, Sighting.blind)
+    for campsite, at, camera, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
         label = OF_ANIMAL.get(animal)
         if label is not None:
-            found.setdefault(campsite, []).append(Seen(at, label, blind))
+            found.setdefault(campsite, []).append(Seen(at, label, blind, camera))
     return found
 
 
-def _nearest(sightings: Sequence[Seen], first_at: float, last_at: float) -> Seen | None:
-    near = [each for each in sightings if first_at <= each.at + MATCH_AFTER_S and last_at >= each.at - MATCH_BEFORE_S]
+def _nearest(sightings: Sequence[Seen], camera: str, first_at: float, last_at: float, rule: MatchRule) -> Seen | None:
+    """The sighting of a visit, by the rule of gates and reports; of several the one closest to its beginning."""
+    near = [
+        each
+        for each in sightings
+        if each.at - rule.before_s <= last_at
+        and first_at <= each.at + rule.after_s
+        and not (rule.same_camera and each.camera not in (None, camera))
+    ]
     return min(near, key=lambda each: abs(each.at - first_at), default=None)

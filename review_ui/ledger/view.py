@@ -19,6 +19,7 @@ from review_ui.auth.access_scope import blindfolds, visible
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
 from rollout.alerting.appeals import secret_since
+from rollout.evidence.matching import MatchRule
 
 MODEL_KEYS: Final = frozenset({"score", "unknown_score", "label"})
 """What an entry about an alert says of the model's opinion: hidden until somebody has answered."""
@@ -85,10 +86,11 @@ class Reader:
     """Their pictures, as changes of labels name them."""
 
     @classmethod
-    def of(cls, session: Session, account: Account, now: float) -> Reader:
+    def of(cls, session: Session, account: Account, now: float, rule: MatchRule) -> Reader:
         """The reader that a person is now."""
-        mine = [fold.since for (user, _), fold in blindfolds(session, now, account.id).items() if user == account.id]
-        sight = visible(session, account, now)
+        folds = blindfolds(session, now, rule, account.id)
+        mine = [fold.since for (user, _), fold in folds.items() if user == account.id]
+        sight = visible(session, account, now, rule)
         secret = secret_since(session) if may(account.role, Right.REVIEW) else None
         looks = tuple(sorted(sight.second_looks))
         return cls(

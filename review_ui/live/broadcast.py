@@ -31,6 +31,7 @@ from review_ui.live.camera_status import CameraBoard, CameraView, ModeView
 from review_ui.live.modes import modes_now
 from review_ui.live.page_events import Happening, entries, happenings, on_the_wire
 from rollout.authority.freshness import lacking
+from rollout.evidence.matching import MatchRule
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +74,16 @@ class Listener:
 class LiveHub:
     """Follows the ledger, hears the bell, watches the cameras, and tells every listener."""
 
-    def __init__(self, database: Database, board: CameraBoard, redis_url: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        board: CameraBoard,
+        redis_url: str,
+        clock: Callable[[], float],
+        rule: Callable[[], MatchRule],
+    ) -> None:
         self.database = database
+        self.rule = rule
         self.board = board
         self.redis_url = redis_url
         self.clock = clock
@@ -255,20 +264,20 @@ class LiveHub:
 
     def _sight_of(self, account: Account) -> Visible:
         with self.database.read() as session:
-            return visible(session, account, self.clock())
+            return visible(session, account, self.clock(), self.rule())
 
     def _sights(self, accounts: Collection[Account]) -> dict[str, Visible | None]:
         """What each may see now; None for those who are no longer here."""
         with self.database.read() as session:
             now = self.clock()
-            sights = visible_to(session, still_here(session, accounts, now).values(), now)
+            sights = visible_to(session, still_here(session, accounts, now).values(), now, self.rule())
         return {account.session: sights.get(account.session) for account in accounts}
 
     def _who_sees_what(self, accounts: Collection[Account]) -> tuple[dict[str, Account], dict[str, Visible]]:
         with self.database.read() as session:
             now = self.clock()
             here = still_here(session, accounts, now)
-            return here, visible_to(session, here.values(), now)
+            return here, visible_to(session, here.values(), now, self.rule())
 
     def _cameras_news(self) -> _CamerasNews:
         now = self.clock()

@@ -244,7 +244,7 @@ def _scope(site: Site, account: Account, date: str, campsite: str, at: float | N
 
 
 def _rows(session: Session, site: Site, account: Account, scope: Scope, now: float) -> tuple[SiteRow, ...]:
-    sight = visible(session, account, now)
+    sight = visible(session, account, now, site.match_rule)
     return rows(session, site.config, scope.night, scope.campsites, sight, account.id, now)
 
 
@@ -260,7 +260,7 @@ def _weather(session: Session, site: Site, scope: Scope) -> dict[str, tuple[Weat
 
 
 def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: float) -> dict[str, Any]:
-    sight = visible(session, account, now)
+    sight = visible(session, account, now, site.match_rule)
     found = shots(session, site.media, site.config, scope.campsites, sight, scope.at)
     steps = [(step, scope.at + step) for step in STEPS_S if scope.night.holds(scope.at + step)]
     return {"shots": found, "steps": steps}

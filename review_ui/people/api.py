@@ -150,7 +150,7 @@ class PasswordOut(BaseModel):
 def get_me(site: SiteDep, account: Viewer) -> MeOut:
     """The account behind the cookie or the token."""
     with site.database.read() as session:
-        blind = visible(session, account, site.clock()).blind
+        blind = visible(session, account, site.clock(), site.match_rule).blind
     return MeOut(
         id=account.id,
         name=account.name,

@@ -8,7 +8,7 @@ thinks, where, or how sure it is. Whoever is blind to a campsite hears nothing o
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +27,7 @@ from review_ui.auth.accounts import Account, account_for
 from review_ui.auth.rights import Right
 from review_ui.push.encryption import SiteKey, check_browser_key, new_site_key
 from review_ui.push.sending import GONE, Device, Sender, Words, is_service, send
+from rollout.evidence.matching import MatchRule
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ def take_news(session: Session, now: float) -> list[News]:
 
 
 def hearers(
-    session: Session, news: Iterable[News], now: float, required: Collection[str] = ()
+    session: Session, news: Iterable[News], now: float, rule: MatchRule, required: Collection[str] = ()
 ) -> dict[int, Subscription]:
     """The devices that may be told now that something of this is new, by number.
 
@@ -186,7 +187,7 @@ def hearers(
         account = account_for(each.user, f"push:{each.id}", required)
         if each.session_hash not in ended and account.owes is None and account.may(Right.VIEW):
             devices[account.session] = (each, account)
-    sights = visible_to(session, [account for _, account in devices.values()], now)
+    sights = visible_to(session, [account for _, account in devices.values()], now, rule)
     return {
         each.id: each
         for key, (each, account) in devices.items()
@@ -202,8 +203,16 @@ def hearers(
 class Pusher:
     """Tells devices of new alerts; :meth:`step` is called about once a second, by the jobs."""
 
-    def __init__(self, database: Database, sender: Sender, required: Collection[str] = (), at_once: int = 8) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        rule: Callable[[], MatchRule],
+        required: Collection[str] = (),
+        at_once: int = 8,
+    ) -> None:
         self.database = database
+        self.rule = rule
         self.sender = sender
         self.required = required
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="push")
@@ -250,9 +259,10 @@ class Pusher:
     def _due(self, now: float) -> list[tuple[int, Device, frozenset[int]]]:
         """Whom to tell, and which alerts that covers. Rights and blindness are asked anew at every try."""
         found: dict[int, tuple[Device, set[int]]] = {}
+        rule = self.rule()
         with self.database.read() as session:
             for new in self._untold:
-                for number, row in hearers(session, [new], now, self.required).items():
+                for number, row in hearers(session, [new], now, rule, self.required).items():
                     quiet = now - max(self._answered.get(number, 0.0), row.sent_at or 0.0) < QUIET_S
                     if quiet or (number, new.alert_id) in self._told:
                         continue

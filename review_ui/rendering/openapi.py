@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from review_ui.rendering.examples import ANSWERS, EXAMPLES
 from review_ui.rendering.problems import MEDIA_TYPE, Problem
 
 PREFIX: Final = "/api/v1/"
@@ -41,6 +43,16 @@ _SAYS_NO: Final = {
 }
 
 
+@cache
+def examples() -> dict[str, Any]:
+    """What was sent to each operation and what it answered, by its method and path; how it says no, under ``Problem``.
+
+    Recorded by ``make examples`` at a real site, and compared with one by the tests.
+    """
+    found: dict[str, Any] = json.loads(files("review_ui").joinpath("api_examples.json").read_text(encoding="utf-8"))
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Let the application describe itself this way."""
 
@@ -63,7 +75,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         "token": {"type": "http", "scheme": "bearer", "description": "made on the page /account"},
         "login": {"type": "apiKey", "in": "cookie", "name": "bearwatch", "description": "set by logging in"},
     }
-    for path, operation in _operations(document):
+    for method, path, operation in _operations(document):
         operation["security"] = [] if path.startswith(NOBODY_NEEDS) else [{"token": []}, {"login": []}]
         for status, words in _SAYS_NO.items():
             known = operation["responses"].setdefault(status, {"description": words})
@@ -72,12 +84,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
             known["content"] = _no()
         for status in operation["responses"].keys() & {"409", "429"}:
             operation["responses"][status]["content"] = _no()
-    for name, example in EXAMPLES.items():
-        if name in schemas:
-            schemas[name]["examples"] = [example]
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            _show_answers(operation, ANSWERS.get((method.upper(), path)))
+        _show(operation, examples().get(f"{method.upper()} {path}", {}))
+    schemas["Problem"]["examples"] = [examples()["Problem"]["answer"]]
     for name in set(schemas) - _used(document):
         del schemas[name]
     return document
@@ -88,30 +96,20 @@ def _no() -> dict[str, Any]:
     return {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
-def _show_answers(operation: dict[str, Any], said: Any) -> None:
-    """Give an operation's good answers an example where their schema is no model that has one itself."""
-    for status, answer in operation["responses"].items():
-        for content in answer.get("content", {}).values() if status.startswith("2") else ():
-            example = said if said is not None else _example_of(content.get("schema", {}))
-            if example is not None and "$ref" not in content.get("schema", {}):
-                content["example"] = example
+def _show(operation: dict[str, Any], recorded: dict[str, Any]) -> None:
+    """Give what an operation takes and what it answers their examples."""
+    if "body" in recorded:
+        operation["requestBody"]["content"]["application/json"]["example"] = recorded["body"]
+    if "answer" in recorded:
+        for content in operation["responses"][str(recorded["status"])].get("content", {}).values():
+            content["example"] = recorded["answer"]
 
 
-def _example_of(schema: Mapping[str, Any]) -> Any:
-    """What a list of models, or a model or null, looks like; None when nothing is known of it."""
-    if "$ref" in schema:
-        return EXAMPLES.get(schema["$ref"].rpartition("/")[2])
-    if schema.get("type") == "array":
-        one = _example_of(schema["items"])
-        return None if one is None else [one]
-    return next((found for each in schema.get("anyOf", ()) if (found := _example_of(each)) is not None), None)
-
-
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if method in ("get", "put", "post", "delete", "patch"):
-                yield path, operation
+                yield method, path, operation
 
 
 def _used(document: dict[str, Any]) -> set[str]:

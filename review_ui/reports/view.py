@@ -57,7 +57,7 @@ class Readable:
 
 def readable(session: Session, site: Site, account: Account, now: float) -> Readable:
     """What may be reported to somebody now. Whoever is blind to one campsite reads of the others alone."""
-    sight = visible(session, account, now)
+    sight = visible(session, account, now, site.match_rule)
     known = campsites_known(session, site.config)
     mine = tuple(each for each in known if account.covers(each))
     free = tuple(each for each in mine if each not in sight.hidden)
@@ -85,7 +85,7 @@ def report_for(
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
     report = make(kind, Asked(session, site.config, site.road.current(), days, chosen, now, everything, heard))
-    looks = visible(session, account, now).second_looks
+    looks = visible(session, account, now, site.match_rule).second_looks
     return without_decisions(session, site, report, looks) if looks else report
 
 

@@ -16,16 +16,14 @@ from review_ui.rollout import commanding as give
 from review_ui.rollout.analysis_requests import look_if_never, look_now
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import EventOut, events_out
-from review_ui.rollout.view import RoadOut, road_out
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
-from review_ui.web.viewer_scope import Reader, Values
+from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
-from rollout.base.scopes import campsites_of
-from rollout.control.forecast import StagePlan
+from rollout.control.redaction import redact
 from rollout.control.service import Outcome
-from rollout.control.status import overview
+from rollout.control.status import RoadView, StageView, overview
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import history
 from rollout.stages.events import kind_of
@@ -126,53 +124,31 @@ class HistoryOut(BaseModel):
     next_before: NextBefore
 
 
-class DemandOut(Values):
-    """What one gate of a stage takes."""
-
-    gate: str
-    summary: str
-    need: float | None
-    unit: str
-
-
-class StagePlanOut(Values):
-    """What a stage takes."""
-
-    name: str
-    mode: str
-    duration: str
-    shortest_days: float
-    days: float | None
-    demands: list[DemandOut]
-
-
 @router.get("", summary="The road: where we are, the gates, who agrees, what is open")
-def get_road(site: SiteDep, account: Viewer) -> RoadOut:
-    """Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
-    (`looked`); what decides about going on is a fresh one."""
+def get_road(site: SiteDep, account: Viewer) -> RoadView:
+    """The document of `bearwatch rollout status --json`, as far as it is yours.
+
+    Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
+    (`looked`); what decides about going on is a fresh one.
+    """
     look_if_never(site)
     with site.database.read() as session:
-        sight = visible(session, account, site.clock())
-        view = overview(session, site.road.current(), site.clock(), events=0)
-        return road_out(session, Reader(site, account, sight.blind), view)
+        sight = visible(session, account, site.clock(), site.match_rule)
+        view = overview(session, site.road.current(), site.clock(), configured_site(site))
+        return redact(view, reader_of(site.config, account, sight))
 
 
 @router.post("/look", summary="Look at the gates now; returns the road")
-def post_look(site: SiteDep, account: Viewer) -> RoadOut:
+def post_look(site: SiteDep, account: Viewer) -> RoadView:
     """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
     look_now(site)
     return get_road(site, account)
 
 
 @router.get("/plan", summary="What each stage of the road demands")
-def get_plan(site: SiteDep, account: Viewer) -> list[StagePlanOut]:
+def get_plan(site: SiteDep, account: Viewer) -> tuple[StageView, ...]:
     """`days` is at the rates seen so far; null where nobody can say, or while you watch blind."""
-    look_if_never(site)
-    with site.database.read() as session:
-        reader = Reader(site, account, visible(session, account, site.clock()).blind)
-        view = overview(session, site.road.current(), site.clock(), events=0)
-    blind = reader.is_blind(campsites_of(view.road.stages[view.here].places))
-    return [_plan(stage.plan, blind) for stage in view.stages]
+    return get_road(site, account).stages
 
 
 @router.get("/history", summary="What has happened on the road, newest first")
@@ -180,7 +156,7 @@ def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Li
     """Details that are not for you now are empty."""
     with site.database.read() as session:
         entries = history(session, limit, before)
-        reader = Reader(site, account, visible(session, account, site.clock()).blind)
+        reader = reader_of(site.config, account, visible(session, account, site.clock(), site.match_rule))
         events = events_out(reader, entries)
     return HistoryOut(events=events, next_before=next_after([each.seq for each in events], limit))
 
@@ -252,7 +228,7 @@ def _answer(command: Callable[[], Outcome]) -> OutcomeOut:
 def _shown(site: Site, account: Account, outcome: OutcomeOut) -> OutcomeOut:
     """Why the road was held, without numbers for whoever watches blind or may see some campsites only."""
     with site.database.read() as session:
-        blind = visible(session, account, site.clock()).blind
+        blind = visible(session, account, site.clock(), site.match_rule).blind
     if outcome.why and (blind or account.campsites is not None):
         return outcome.model_copy(update={"why": ["see `missing` of the road"]})
     return outcome
@@ -264,15 +240,3 @@ def _prove(request: Request, site: Site, account: Account, body: Proved) -> None
     except NotProved as not_proved:
         detail: object = {"password": str(not_proved)} if not_proved.status == 422 else str(not_proved)
         raise HTTPException(not_proved.status, detail) from None
-
-
-def _plan(plan: StagePlan, blind: bool) -> StagePlanOut:
-    return StagePlanOut(
-        name=plan.name,
-        mode=plan.mode,
-        duration=plan.duration,
-        shortest_days=plan.shortest_days,
-        days=None if blind else plan.days,
-        demands=[DemandOut(gate=d.gate, summary=d.summary, need=None if blind else d.need, unit=d.unit)
-                 for d in plan.demands],
-    )  # fmt: skip

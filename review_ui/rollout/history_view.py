@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from review_ui.rendering.rollout_wording import ABOUT_THE_MODEL, event_details, event_title
-from review_ui.web.viewer_scope import Reader, Values
+from review_ui.rendering.rollout_wording import event_details, event_title
 from rollout.base.scopes import Places, campsites_of
+from rollout.control.reader import Reader, Values
+from rollout.control.status_words import ABOUT_THE_MODEL
 from rollout.stages import events as e
 from rollout.stages.event_store import Entry
 
@@ -46,7 +47,7 @@ def _event(reader: Reader, entry: Entry) -> EventOut:
 
 def _told(reader: Reader, event: e.Event) -> bool:
     """Whether the details are about nothing but what is the reader's."""
-    if reader.account.campsites is None:
+    if reader.campsites is None:
         return True
     where: tuple[str, ...] | None = getattr(event, "campsites", None)
     places: Places = getattr(event, "places", ())

@@ -17,20 +17,22 @@ from sqlalchemy.orm import Session
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.rendering.rollout_charts import series_plot
-from review_ui.rendering.rollout_wording import breaker_name
 from review_ui.rollout import commanding as give
 from review_ui.rollout.analysis_requests import look_if_never, look_now
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import events_out
-from review_ui.rollout.view import WHY_HIDDEN, moment, road_out
+from review_ui.rollout.view import WHY_HIDDEN, gate_cards, moment, trail_of
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
 from review_ui.web.page_chrome import Frame, frame
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
-from review_ui.web.viewer_scope import Reader
+from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
 from rollout.control.drills import drills
+from rollout.control.open_status import BreakerView
+from rollout.control.redaction import redact
 from rollout.control.status import overview
+from rollout.control.status_words import breaker_name
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import Entry, history
 from rollout.stages.events import ModeConfirmed
@@ -84,7 +86,7 @@ def history_page(
         entries = history(session, EVENTS_A_PAGE, before)
         context = {
             "frame": around,
-            "events": events_out(Reader(site, account, around.visible.blind), entries),
+            "events": events_out(reader_of(site.config, account, around.visible), entries),
             "older": entries[-1].seq if len(entries) == EVENTS_A_PAGE else None,
             "timezone": site.road.current().timezone,
             "why_hidden": WHY_HIDDEN if around.visible.blind else "",
@@ -270,7 +272,7 @@ def _page(
         around = frame(session, site, account, site.clock())
         context = _road(session, site, account, around)
         road = site.road.current()
-        reader = Reader(site, account, around.visible.blind)
+        reader = reader_of(site.config, account, around.visible)
         context |= {
             "notice": notice,
             "problem": problem,
@@ -286,11 +288,15 @@ def _page(
 
 
 def _road(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
-    reader = Reader(site, account, around.visible.blind)
-    view = overview(session, site.road.current(), site.clock(), events=0)
+    road = site.road.current()
+    view = redact(
+        overview(session, road, site.clock(), configured_site(site)), reader_of(site.config, account, around.visible)
+    )
     return {
         "frame": around,
-        "road": road_out(session, reader, view),
+        "road": view,
+        "gates": gate_cards(view, road),
+        "trail": trail_of(view),
         "why_hidden": WHY_HIDDEN,
         "moment": moment,
         "plot": series_plot,
@@ -303,7 +309,7 @@ def _eventful(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if not isinstance(entry.event, ModeConfirmed)][:EVENTS]
 
 
-def _watching(open_now: list[Any], site: Site) -> list[tuple[str, str, str]]:
+def _watching(open_now: Sequence[BreakerView], site: Site) -> list[tuple[str, str, str]]:
     """Breakers that are not open: name, what trips each, what a trip leads to."""
     named = {each.name for each in open_now}
     found = []

@@ -121,7 +121,7 @@ class WatchesOut(BaseModel):
 def list_sightings(site: SiteDep, account: Viewer, after: After = 0, limit: Limit = 50) -> SightingsOut:
     """One's own sightings, and others' at campsites that one may see now."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock())
+        sight = visible(session, account, site.clock(), site.match_rule)
         readable = (Sighting.user_id == account.id) | Sighting.campsite_id.not_in(sight.hidden)
         rows = session.scalars(
             select(Sighting).where(Sighting.id > after, readable).order_by(Sighting.id).limit(limit)
@@ -159,11 +159,11 @@ def post_sighting(site: SiteDep, account: Watcher, body: SightingIn) -> Sighting
 def get_sighting(site: SiteDep, account: Viewer, sighting_id: int) -> SightingOut:
     """One sighting."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock())
+        sight = visible(session, account, site.clock(), site.match_rule)
         row = find_sighting(session, sighting_id, account, sight)
         if row is None:
             raise HTTPException(404, NO_SUCH_SIGHTING)
-        rule = site.road.evidence_rule().match
+        rule = site.match_rule
         found = None if match_is_hidden(row, sight) else match(session, row, sight, rule)
     seen = found and MatchOut(kind=found.kind, alert=found.alert_id, camera=found.camera, lead_s=found.lead_s)
     return SightingOut(**SightingRowOut.row(row).model_dump(), match=seen)

@@ -103,7 +103,7 @@ def seal(site: Site, account: Account, entered: Entered, key: str) -> int:
 
 def _seal_once(site: Site, account: Account, entered: Entered, key: str) -> int:
     with site.database.write() as session:
-        return log_sighting(session, account, entered, key, site.clock()).id
+        return log_sighting(session, account, entered, key, site.clock(), site.match_rule).id
 
 
 def _log(request: Request, site: Site, account: Account, form: SightingForm) -> Response:
@@ -120,7 +120,7 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
     if sighting is None:
         raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
     hidden = match_is_hidden(sighting, around.visible)
-    rule = site.road.evidence_rule().match
+    rule = site.match_rule
     return {
         "frame": around,
         "sighting": sighting,

@@ -55,7 +55,9 @@ def intact(sighting: Sighting) -> bool:
     return seal_of(entered, sighting.user_id, sighting.sealed_at) == sighting.seal
 
 
-def log_sighting(session: Session, account: Account, entered: Entered, key: str, now: float) -> Sighting:
+def log_sighting(
+    session: Session, account: Account, entered: Entered, key: str, now: float, rule: MatchRule
+) -> Sighting:
     """Seal a sighting. The same idempotency key again returns the one already sealed; somebody else's key raises
     :class:`KeyTaken`.
 
@@ -67,7 +69,7 @@ def log_sighting(session: Session, account: Account, entered: Entered, key: str,
         raise KeyTaken
     if known is not None:
         return known
-    fold = blindfolds(session, now, account.id).get((account.id, entered.campsite))
+    fold = blindfolds(session, now, rule, account.id).get((account.id, entered.campsite))
     watch = next((w for w in open_watches(session, account.id, now) if w.campsite_id == entered.campsite), None)
     sighting = Sighting(
         campsite_id=entered.campsite,

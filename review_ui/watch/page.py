@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from review_ui.auth.access_scope import Visible
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
-from review_ui.rendering.rollout_wording import and_list
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.web.alert_cards import queue
 from review_ui.web.page_chrome import frame
 from rollout.authority.freshness import lacking
+from rollout.control.status_words import and_list
 
 router = APIRouter()
 

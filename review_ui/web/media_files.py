@@ -24,7 +24,7 @@ def media(request: Request, site: SiteDep, account: Viewer, key: str) -> Respons
     except ValueError:
         raise HTTPException(404, NO_SUCH_PICTURE) from None
     with site.database.read() as session:
-        if not may_see_picture(session, account, key, site.clock()):
+        if not may_see_picture(session, account, key, site.clock(), site.match_rule):
             raise HTTPException(404, NO_SUCH_PICTURE)
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{key.rsplit("/", 1)[1].removesuffix(".jpg")}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:

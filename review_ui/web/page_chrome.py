@@ -16,11 +16,11 @@ from review_ui.live.camera_status import CameraView, ModeView
 from review_ui.live.modes import modes_now
 from review_ui.site import Site
 from review_ui.web.alert_cards import count_open
-from review_ui.web.handovers import HandoverOut, handovers
-from review_ui.web.viewer_scope import Reader
+from review_ui.web.viewer_scope import reader_of
 from rollout.alerting import appeals
 from rollout.alerting import camper_messages as messages_of_campers
 from rollout.authority.freshness import Lack
+from rollout.control.open_status import HandoverView, handovers_for, open_handovers
 from rollout.stages.event_store import load
 
 
@@ -38,7 +38,7 @@ class Frame:
     """Reports and complaints that wait; also of campsites to which the viewer is blind, since people wrote them."""
     second_looks: int = 0
     """Second looks at decisions that this viewer may take."""
-    handovers: tuple[HandoverOut, ...] = ()
+    handovers: tuple[HandoverView, ...] = ()
     """Watches that nobody has taken over yet."""
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
@@ -93,7 +93,7 @@ def frame(session: Session, site: Site, account: Account, now: float, lacks: Map
     ``lacks``: :func:`~rollout.authority.freshness.lacking` at this moment, where the caller has it already.
     """
     seq = head_seq(session)
-    sight = visible(session, account, now)
+    sight = visible(session, account, now, site.match_rule)
     modes = [mode for mode in modes_now(session, site.board, now, lacks) if account.covers(mode.campsite_id)]
     return Frame(
         modes=tuple(modes),
@@ -106,8 +106,14 @@ def frame(session: Session, site: Site, account: Account, now: float, lacks: Map
         if account.may(Right.REVIEW)
         else 0,
         second_looks=appeals.count_waiting(session, account.id, sight.hidden) if account.may(Right.REVIEW) else 0,
-        handovers=tuple(handovers(Reader(site, account, sight.blind), load(session).handovers)),
+        handovers=_handovers(session, site, account, sight),
     )
+
+
+def _handovers(session: Session, site: Site, account: Account, sight: Visible) -> tuple[HandoverView, ...]:
+    road, reader = site.road.current(), reader_of(site.config, account, sight)
+    found = open_handovers(road, load(session).handovers, reader.names)
+    return handovers_for(reader, found, {keeper.user for keeper in road.roster})
 
 
 def elsewhere(account: Account, sight: Visible) -> set[str]:

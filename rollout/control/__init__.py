@@ -1,1 +1,1 @@
-"""What runs the rollout: commands, the controller, analysis runs, forecasts, drills and the heartbeat."""
+"""What people and programs are told of the rollout, and what of it each of them may know."""

@@ -36,7 +36,8 @@ class Demand:
     outcome: Outcome | None
     """None for a stage that is not reached yet."""
     need: float | None
-    have: float
+    have: float | None
+    """None while it is hidden from whoever reads it."""
     unit: str
     per_day: float | None
     days: float | None

@@ -1,34 +1,46 @@
-"""Everything that a page or a command needs to show of the road, in one read: where we are, the clock, each gate with
-its evidence and what is missing, who agrees, what is open, who is called, and what has happened."""
+"""Everything that the page, the API and ``bearwatch rollout status`` tell of the road, in one read and one document:
+where we are, the clock, each gate with its evidence and what is missing, who agrees, what is open, who is called.
+
+:func:`overview` knows everything. What one reader may know of it is :func:`rollout.control.redaction.redact`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
+from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import AuthorityLease, Camera, Mode
+from core.clock import civil
+from db.models import AuthorityLease, Camera, Role
 from rollout.authority.authority import advises, effective_mode
-from rollout.authority.freshness import Rest, resting
+from rollout.authority.freshness import resting
 from rollout.authority.leases import expiries
-from rollout.base.metrics import METRICS, Measured
 from rollout.base.scopes import campsites_of
 from rollout.control.analysis import Look, look
-from rollout.control.analysis_store import Point, courses, seen
+from rollout.control.analysis_store import courses, seen
 from rollout.control.forecast import Demand, StagePlan, plan
+from rollout.control.gate_status import GateView
+from rollout.control.open_status import BreakerView, HandoverView, open_breakers, open_handovers
+from rollout.control.people_status import ApprovalView, KeeperView, approvals_of, may_approve, roster_of
+from rollout.control.reader import Names, PlacesView, Values
 from rollout.control.service import able
+from rollout.control.status_words import in_words
 from rollout.stages import commands as c
 from rollout.stages.account_checks import as_accounts_stand
-from rollout.stages.approvals import authors, counting, slots
+from rollout.stages.approvals import authors, still_needed
 from rollout.stages.commands import Person, Step
-from rollout.stages.event_store import Entry, history, load
-from rollout.stages.gates import GateResult
-from rollout.stages.plan import Road, place_lines
+from rollout.stages.event_store import load
+from rollout.stages.plan import Road
 from rollout.stages.promotion import Hurdle, hurdles, look_opens, next_stage
-from rollout.stages.state import Handover, Latch, Phase, State
+from rollout.stages.state import State
+
+LATE_S: Final = 7200.0
+"""A look older than this is late: the controller looks each hour."""
 
 
 class Progress(StrEnum):
@@ -40,119 +52,123 @@ class Progress(StrEnum):
     AHEAD = "ahead"
 
 
-@dataclass(frozen=True, slots=True)
-class StageView:
-    """A stage of the road."""
+class StageView(Values):
+    """A stage of the road, with what it takes to leave it."""
 
-    index: int
+    number: int = Field(description="from 1")
     name: str
-    mode: Mode
-    places: tuple[str, ...]
+    mode: str
+    places: PlacesView
     duration: str
     progress: Progress
-    plan: StagePlan
+    shortest_days: float
+    days: float | None = Field(description="leaving it takes at least so many days at the rates so far")
+    demands: tuple[Demand, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """A gate of the current stage: what it demands, what was measured, what came of it, and what is missing."""
-
-    result: GateResult
-    summary: str
-    measured: Measured | None
-    demand: Demand
-    course: tuple[Point, ...]
-    """What the looks so far found; oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The current stage's times, UTC seconds. ``left_s`` is None in shadow, which does not end by itself."""
+class ClockView(Values):
+    """The present stage's times, seconds since 1970."""
 
     since: float
-    look_at: float
+    look_at: float = Field(description="before this moment the gates are not looked at")
     may_look: bool
-    deadline_at: float | None
+    deadline_at: float | None = Field(description="null in shadow, which does not end by itself")
     left_s: float | None
+    share: float | None = Field(description="how much of its time is over, from 0 to 1")
     timezone: str
-    lease_until: float | None
-    """When authority dies unless it is renewed; None when there is none."""
+    lease_until: float | None = Field(description="when authority dies unless it is renewed; null when there is none")
 
 
-@dataclass(frozen=True, slots=True)
-class LookedView:
-    """When evidence was worked out. ``stored``: by an earlier look; else for this view."""
+class LookedView(Values):
+    """When evidence was worked out. Breakers, drills, planted clips and watches are of now."""
 
     at: float
     age_s: float
-    stored: bool
+    stored: bool = Field(description="by an earlier look; else for this answer")
+    late: bool = Field(description="nobody has looked for two hours: the controller should, each hour")
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalView:
-    """Somebody's agreement, and whether it counts now."""
-
-    by: str
-    roles: tuple[str, ...]
-    step: Step
-    latch: str | None
-    at: float
-    lapses_at: float
-    counts: bool
-    void: str
-    """Why it does not count, as the account stands now; empty when it stands."""
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeeperView:
-    """Somebody of the roster; ``able`` when their account exists and is switched on."""
-
-    key: str
-    user: str
-    addresses: int
-    able: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SiteView:
+class SiteView(Values):
     """What holds at a campsite now, for all of its cameras or some."""
 
     campsite: str
-    mode: Mode
+    name: str
+    mode: str
     advising: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RoadView:
-    """The whole road at one moment. ``epoch`` is what a command names that was given from this view."""
+class RestView(Values):
+    """A camera on whose account nobody is warned now: its pictures do not reach the model."""
 
-    road: Road
-    state: State
+    camera: str
+    name: str
+    campsite: str
+    campsite_name: str
+    since: float = Field(description="authority rests since this moment")
+    why: str
+
+
+class HurdleView(Values):
+    """Something in the way."""
+
+    kind: str
+    text: str
+
+
+class RoadView(Values):
+    """The whole road at one moment."""
+
+    name: str
+    digest: str = Field(description="of the configuration that it was read from")
+    shipped: bool
     at: float
-    phase: Phase
-    epoch: int
-    here: int
-    next: int | None
+    phase: str
+    epoch: int = Field(description="give it back with a command: it says what you had before your eyes")
+    run: int
+    here: int = Field(description="number of the present stage, from 1")
+    next: str | None
+    model: str | None
+    granted: PlacesView
+    withdrawn_cameras: tuple[str, ...] = Field(description="lost authority while their campsites kept it")
     stages: tuple[StageView, ...]
-    clock: Clock
+    clock: ClockView
     looked: LookedView
+    blind_to: tuple[str, ...] = Field(
+        default=(), description="names of campsites whose numbers are hidden from you now"
+    )
     gates: tuple[GateView, ...]
-    hurdles: tuple[Hurdle, ...]
-    """All that keeps the road from going on now; none means that a wish to go on would be granted."""
+    missing: tuple[HurdleView, ...] = Field(description="what keeps the road from going on")
     approvals: tuple[ApprovalView, ...]
-    authors: tuple[str, ...]
-    """Who may not approve the next step."""
-    breakers: tuple[Latch, ...]
-    handovers: tuple[Handover, ...]
+    approvals_needed: str
+    may_approve: tuple[str, ...]
+    may_not_approve: tuple[str, ...] = Field(description="who wrote this road or asked for the step")
+    breakers: tuple[BreakerView, ...]
+    handovers: tuple[HandoverView, ...]
     roster: tuple[KeeperView, ...]
-    sites: tuple[SiteView, ...]
-    resting: tuple[Rest, ...]
-    """The cameras whose authority rests now for lack of sight."""
-    history: tuple[Entry, ...]
+    campsites: tuple[SiteView, ...]
+    resting: tuple[RestView, ...] = Field(description="cameras of yours whose authority rests for lack of sight")
+    problem: str | None = Field(description="what is wrong with the configuration, if anything")
+
+    @property
+    def stage(self) -> StageView:
+        """The present stage."""
+        return self.stages[self.here - 1]
 
 
-def overview(session: Session, road: Road, now: float, *, events: int = 30, fresh: bool = False) -> RoadView:
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the database does not know of the site."""
+
+    names: Names = field(default_factory=Names)
+    watch_roles: frozenset[Role] = frozenset(Role)
+    """Whoever can take over a watch."""
+    problem: str | None = None
+    """What is wrong with the configuration's files."""
+
+
+def overview(
+    session: Session, road: Road, now: float, site: Configured = Configured(), *, fresh: bool = False
+) -> RoadView:
     """Read all of it; changes nothing.
 
     Evidence is that of the last look that was written down, and what the road knows of itself is of now. ``fresh``, or
@@ -163,33 +179,42 @@ def overview(session: Session, road: Road, now: float, *, events: int = 30, fres
     here = min(state.stage, len(road.stages) - 1)
     found = look(session, road, state, now) if fresh else seen(session, road, state, now)
     people = able(session, road)
-    asked = c.Widen(by=Person("nobody", ()), gates=found.gates, able=people)
     plans = plan(road, state, found, now, _cameras(session))
+    gates, clock = _gates(session, found, plans[here]), _clock(session, road, state, found, now)
+    asked = c.Widen(by=Person("nobody", ()), gates=found.gates, able=people)
+    age_s, names = max(0.0, now - found.at), site.names
     return RoadView(
-        road=road,
-        state=state,
+        name=road.name,
+        digest=road.digest,
+        shipped=road.shipped,
         at=now,
-        phase=state.phase,
+        phase=state.phase.value,
         epoch=state.epoch,
-        here=here,
-        next=next_stage(road, state) if len(road.stages) > 1 else None,
-        stages=_stages(road, here, plans),
-        clock=_clock(session, road, state, found, now),
-        looked=LookedView(found.at, max(0.0, now - found.at), stored=found.at != now),
-        gates=_gates(found, plans[here], courses(session, found)),
-        hurdles=tuple(hurdles(road, state, asked, now)),
-        approvals=_approvals(road, state, now),
-        authors=tuple(sorted(authors(road, state, Step.WIDEN))),
-        breakers=state.latches,
-        handovers=state.handovers,
-        roster=tuple(KeeperView(k.key, k.user, len(k.contacts), k.user in people) for k in road.roster),
-        sites=_sites(session, road, now),
-        resting=resting(session, now),
-        history=tuple(history(session, events)),
+        run=state.run,
+        here=here + 1,
+        next=road.stages[next_stage(road, state)].name if len(road.stages) > 1 else None,
+        model=state.model,
+        granted=names.places(state.granted),
+        withdrawn_cameras=state.withdrawn,
+        stages=_stages(road, here, plans, names),
+        clock=clock,
+        looked=LookedView(at=found.at, age_s=age_s, stored=found.at != now, late=age_s > LATE_S),
+        gates=gates,
+        missing=(*_hurdles(hurdles(road, state, asked, now), clock), *in_the_way(gates)),
+        approvals=approvals_of(road, state, now),
+        approvals_needed=in_words(still_needed(road, state, Step.WIDEN, road.approvals.widen, now) or ""),
+        may_approve=may_approve(session, road, state, now),
+        may_not_approve=tuple(sorted(authors(road, state, Step.WIDEN))),
+        breakers=open_breakers(session, road, state, names, now),
+        handovers=open_handovers(road, state.handovers, names),
+        roster=roster_of(session, road, people, site.watch_roles),
+        campsites=_sites(session, road, names, now),
+        resting=_resting(session, names, now),
+        problem=site.problem,
     )
 
 
-def _stages(road: Road, here: int, plans: tuple[StagePlan, ...]) -> tuple[StageView, ...]:
+def _stages(road: Road, here: int, plans: Sequence[StagePlan], names: Names) -> tuple[StageView, ...]:
     def progress(index: int) -> Progress:
         if index == here:
             return Progress.HERE
@@ -197,70 +222,104 @@ def _stages(road: Road, here: int, plans: tuple[StagePlan, ...]) -> tuple[StageV
 
     return tuple(
         StageView(
-            index=index,
+            number=index + 1,
             name=stage.name,
-            mode=stage.mode,
-            places=tuple(place_lines(stage.places)),
-            duration=plans[index].duration,
+            mode=stage.mode.value,
+            places=names.places(stage.places),
+            duration=each.duration,
             progress=progress(index),
-            plan=plans[index],
+            shortest_days=each.shortest_days,
+            days=each.days,
+            demands=each.demands,
         )
-        for index, stage in enumerate(road.stages)
+        for index, (stage, each) in enumerate(zip(road.stages, plans, strict=True))
     )
 
 
-def _clock(session: Session, road: Road, state: State, found: Look, now: float) -> Clock:
+def _clock(session: Session, road: Road, state: State, found: Look, now: float) -> ClockView:
     opens = look_opens(road, state)
     until = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
-    return Clock(
+    deadline_at = state.deadline_at
+    left_s = None if deadline_at is None else max(0.0, deadline_at - now)
+    share = None
+    if deadline_at is not None and left_s is not None and deadline_at > found.since:
+        share = min(1.0, max(0.0, 1 - left_s / (deadline_at - found.since)))
+    return ClockView(
         since=found.since,
         look_at=opens,
         may_look=now >= opens,
-        deadline_at=state.deadline_at,
-        left_s=None if state.deadline_at is None else max(0.0, state.deadline_at - now),
+        deadline_at=deadline_at,
+        left_s=left_s,
+        share=share,
         timezone=state.timezone or road.timezone,
         lease_until=min(until, default=None),
     )
 
 
-def _gates(found: Look, here: StagePlan, earlier: Mapping[str, tuple[Point, ...]]) -> tuple[GateView, ...]:
+def _gates(session: Session, found: Look, here: StagePlan) -> tuple[GateView, ...]:
+    earlier = courses(session, found)
     return tuple(
-        GateView(
-            result=result,
-            summary=METRICS[gate.metric].summary,
-            measured=found.measured.get(gate.window, {}).get(gate.metric),
-            demand=demand,
-            course=earlier.get(result.gate, ()),
+        GateView.of(
+            gate, result, demand, found.measured.get(gate.window, {}).get(gate.metric), earlier.get(result.gate, ())
         )
         for gate, result, demand in zip(found.stage.gates, found.gates, here.demands, strict=True)
     )
 
 
-def _approvals(road: Road, state: State, now: float) -> tuple[ApprovalView, ...]:
+def _hurdles(found: Collection[Hurdle], clock: ClockView) -> list[HurdleView]:
+    """What is in the way, but for gates; those are counted by :func:`in_the_way`. Breakers are counted as well."""
+    listed = []
+    for hurdle in found:
+        text = hurdle.text
+        if hurdle.kind in ("gate_missing", "gate_failed", "breaker"):
+            continue
+        if hurdle.kind == "early":
+            text = f"the gates are looked at from {civil(clock.look_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
+        elif hurdle.kind == "approvals":
+            text = in_words(text)
+        listed.append(HurdleView(kind=hurdle.kind, text=f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."))
+    if number := sum(hurdle.kind == "breaker" for hurdle in found):
+        text = "A breaker is open." if number == 1 else f"{number} breakers are open."
+        listed.append(HurdleView(kind="breaker", text=text))
+    return listed
+
+
+def in_the_way(gates: Sequence[GateView]) -> list[HurdleView]:
+    """How many gates do not pass, by what is wrong; their kinds begin with ``gates_``."""
+    listed = []
+    for outcome, one, many in (
+        ("failed", "fails", "fail"),
+        ("inconclusive", "cannot be decided yet", "cannot be decided yet"),
+        ("hidden", "is hidden", "are hidden"),
+    ):
+        number = sum(gate.shown == outcome for gate in gates)
+        if number:
+            text = f"{number} of {len(gates)} gates {one if number == 1 else many}."
+            listed.append(HurdleView(kind=f"gates_{outcome}", text=text))
+    return listed
+
+
+def _sites(session: Session, road: Road, names: Names, now: float) -> tuple[SiteView, ...]:
     found = []
-    for approval in state.approvals:
-        rule = road.approvals.resume if approval.step is Step.RESET else road.approvals.widen
-        counted = counting(road, state, approval.step, rule, now, approval.latch)
-        found.append(
-            ApprovalView(
-                by=approval.by,
-                roles=slots(approval.roles, rule.roles),
-                step=approval.step,
-                latch=approval.latch,
-                at=approval.at,
-                lapses_at=approval.at + rule.valid_for.nominal_s,
-                counts=approval in counted,
-                void=approval.void,
-                note=approval.note,
-            )
-        )
+    for campsite in campsites_of(road.stages[0].places):
+        lease = session.get(AuthorityLease, campsite, populate_existing=True)
+        mode = effective_mode(lease, now).value
+        found.append(SiteView(campsite=campsite, name=names.campsite(campsite), mode=mode, advising=advises(lease)))
     return tuple(found)
 
 
-def _sites(session: Session, road: Road, now: float) -> tuple[SiteView, ...]:
-    names = campsites_of(road.stages[0].places)
-    leases = {name: session.get(AuthorityLease, name, populate_existing=True) for name in names}
-    return tuple(SiteView(name, effective_mode(lease, now), advises(lease)) for name, lease in leases.items())
+def _resting(session: Session, names: Names, now: float) -> tuple[RestView, ...]:
+    return tuple(
+        RestView(
+            camera=each.camera,
+            name=names.camera(each.camera),
+            campsite=each.campsite,
+            campsite_name=names.campsite(each.campsite),
+            since=each.since,
+            why=each.why,
+        )
+        for each in resting(session, now)
+    )
 
 
 def _cameras(session: Session) -> dict[str, int]:

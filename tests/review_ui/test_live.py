@@ -30,6 +30,7 @@ from review_ui.auth.accounts import Account, open_session
 from review_ui.live.broadcast import QUEUE_LENGTH, Listener, LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.live.page_events import Happening, on_the_wire
+from rollout.evidence.matching import MatchRule
 from tests.support.cast import add_user, open_encounter
 from tests.support.factories import T0
 from tests.support.pages import report, served
@@ -336,7 +337,7 @@ def test_a_burst_is_told_in_one_piece_that_pages_share_and_nobody_hears_more_tha
     sqlite_database: Database, config: Config, redis_url: str
 ) -> None:
     board = CameraBoard(config, Telemetry(connect(redis_url)), time.time)
-    hub = LiveHub(sqlite_database, board, redis_url, time.time)
+    hub = LiveHub(sqlite_database, board, redis_url, time.time, MatchRule)
     everywhere = [Listener(Account(n, f"ranger-{n}", Role.RANGER, f"s{n}"), 0) for n in (1, 2)]
     upper_only = Listener(Account(3, "ranger-3", Role.RANGER, "s3", frozenset({"upper-pines"})), 0)
     caught_up = Listener(Account(4, "ranger-4", Role.RANGER, "s4"), 10)

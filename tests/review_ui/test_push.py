@@ -16,6 +16,7 @@ from db.models import LedgerEntry, LoginSession, Mode, PushSubscription, User, U
 from db.session import Database
 from review_ui.push.sending import Sender
 from review_ui.push.subscriptions import QUIET_S, Pusher
+from rollout.evidence.matching import MatchRule
 from tests.support.cast import grant
 from tests.support.factories import T0
 from tests.support.pages import Stage, stage
@@ -65,7 +66,7 @@ def tower(
     with push_service() as service:
         monkeypatch.setenv("BEARWATCH_PUSH_SERVICES", service.origin)
         with stage(sqlite_database, config, redis_url, tmp_path) as made:
-            pusher = Pusher(sqlite_database, Sender(service.origin, "mailto:rangers@park.example"))
+            pusher = Pusher(sqlite_database, Sender(service.origin, "mailto:rangers@park.example"), MatchRule)
             yield Watchtower(made, service, pusher)
             pusher.close()
 
@@ -217,7 +218,7 @@ def test_two_processes_tell_a_device_once(tower: Watchtower) -> None:
     tower.ask("ada")
     tower.live("upper-pines")
     tower.stage.alert()
-    other = Pusher(tower.stage.database, Sender(tower.service.origin, "mailto:rangers@park.example"))
+    other = Pusher(tower.stage.database, Sender(tower.service.origin, "mailto:rangers@park.example"), MatchRule)
     other.step(tower.stage.clock.now)
     tower.pusher.step(tower.stage.clock.now)
     other.close()

@@ -7,13 +7,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
 from db.models import Sighting
-from review_ui.auth.access_scope import MATCH_AFTER_S, MATCH_BEFORE_S
 from review_ui.rendering.time_input import BadMoment, When, when_seen
 from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
+from rollout.evidence.matching import MatchRule
 from tests.support.factories import T0
 from tests.support.pages import Stage
 
+RULE = MatchRule()
 PACIFIC = "America/Los_Angeles"
 TYPED = {"campsite": "upper-pines", "animal": "bear", "number": "1", "when": "now", "note": ""}
 
@@ -93,7 +94,7 @@ def test_afterwards_it_says_who_saw_it_first(either: Stage, minutes_after_the_en
 
 @pytest.mark.parametrize(
     ("encounter_at", "matches"),
-    [(-MATCH_BEFORE_S - 1, False), (-MATCH_BEFORE_S + 1, True), (MATCH_AFTER_S - 1, True), (MATCH_AFTER_S + 1, False)],
+    [(-RULE.before_s - 1, False), (-RULE.before_s + 1, True), (RULE.after_s - 1, True), (RULE.after_s + 1, False)],
 )
 def test_only_an_encounter_near_the_sighting_is_a_match(page: Stage, encounter_at: float, matches: bool) -> None:
     seen_at = page.clock.now
@@ -122,7 +123,7 @@ def test_while_it_may_still_be_seen_the_page_says_until_when(page: Stage) -> Non
     day_ranger = page.person()
     where = _at(page, page.clock.now)
     assert "It may still" in day_ranger.get(where).text
-    page.clock.now += MATCH_AFTER_S + 1
+    page.clock.now += RULE.after_s + 1
     assert "The model missed it" in day_ranger.get(where).text
     assert "The model missed it" in day_ranger.get(f"{where}/match").text
 

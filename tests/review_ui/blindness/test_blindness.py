@@ -6,23 +6,19 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Encounter, LedgerEntry, Mode, Role, Sighting, Watch
-from review_ui.auth.access_scope import (
-    MATCH_AFTER_S,
-    MATCH_BEFORE_S,
-    REVEAL_S,
-    blindfolds,
-    hidden_campsites,
-    visible_to,
-)
+from review_ui.auth.access_scope import REVEAL_S, blindfolds, visible, visible_to
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import make_token
 from review_ui.watch.periodic_tasks import round_of
 from review_ui.web.alert_cards import GROWS_FOR_S
+from rollout.evidence.matching import MatchRule
 from tests.support.blindness_leaks import cover_of, go_on_watch, log_sighting, ways_in
 from tests.support.cast import grant
 from tests.support.factories import T0
 from tests.support.pages import Stage
+
+RULE = MatchRule()
 
 
 def test_on_watch_every_way_to_the_alert_is_closed_and_afterwards_every_way_is_open(either: Stage) -> None:
@@ -81,7 +77,7 @@ def test_a_sealed_sighting_opens_the_view_for_ten_minutes(either: Stage) -> None
 
 
 def test_a_made_up_sighting_opens_its_own_moment_and_not_the_night(either: Stage) -> None:
-    before = either.alert("upper-creek", at=T0 - MATCH_BEFORE_S - 30)
+    before = either.alert("upper-creek", at=T0 - RULE.before_s - 30)
     during = either.alert("upper-creek", at=T0 + 30)
     day_ranger = either.person("day-ranger")
     either.clock.now = T0 + 40
@@ -105,9 +101,9 @@ def test_what_comes_long_after_a_sighting_stays_hidden_while_its_view_is_open(pa
     go_on_watch(day_ranger)
     page.clock.now = T0
     log_sighting(day_ranger, minutes="30")
-    alert = page.alert("upper-creek", at=T0 - 1800 + MATCH_AFTER_S + 5)
+    alert = page.alert("upper-creek", at=T0 - 1800 + RULE.after_s + 5)
     assert not any(ways_in(day_ranger, alert, cover_of(page, alert)).values())
-    earlier = page.alert("upper-trail", at=T0 - 1800 + MATCH_AFTER_S - 5)
+    earlier = page.alert("upper-trail", at=T0 - 1800 + RULE.after_s - 5)
     assert all(ways_in(day_ranger, earlier, cover_of(page, earlier)).values())
 
 
@@ -255,13 +251,13 @@ def test_one_rule_answers_for_one_and_for_all(either: Stage) -> None:
     one = Account(either.user_id("day-ranger"), "day-ranger", Role.RANGER, "his")
     other = Account(either.user_id("ben"), "ben", Role.RANGER, "hers")
     with either.database.read() as session:
-        sights = visible_to(session, [one, other], now)
+        sights = visible_to(session, [one, other], now, RULE)
         assert {name: sight.hidden for name, sight in sights.items()} == {
             "his": {"upper-pines"},
             "hers": {"lower-pines"},
         }
-        assert hidden_campsites(session, one, now) == {"upper-pines"}
-        assert blindfolds(session, now)[(one.id, "upper-pines")].since == now
+        assert visible(session, one, now, RULE).hidden == {"upper-pines"}
+        assert blindfolds(session, now, RULE)[(one.id, "upper-pines")].since == now
 
 
 def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:

@@ -130,9 +130,9 @@ def test_the_page_shows_the_last_look_with_its_age_and_what_the_road_knows_of_it
         now = seen(session, site.road, site.state, site.now)
     assert (view.looked.age_s, view.looked.stored) == (720.0, True)
     assert (fresh.looked.age_s, fresh.looked.stored) == (0.0, False)
-    nights = {gate.result.gate: gate.result.value for gate in view.gates}["encounters_blind >= 46"]
+    nights = {gate.gate: gate.value for gate in view.gates}["encounters_blind >= 46"]
     assert nights == 3, "as it was found then, whatever has been logged since"
-    assert {gate.result.gate: gate.result.value for gate in fresh.gates}["encounters_blind >= 46"] == 4
+    assert {gate.gate: gate.value for gate in fresh.gates}["encounters_blind >= 46"] == 4
     assert now.measured["stage"]["open_breakers"].value == 1.0
 
 
@@ -140,7 +140,7 @@ def test_before_anybody_has_looked_the_view_looks_itself(site: RoadSite) -> None
     _nights(site, 3)
     with site.database.read() as session:
         view = overview(session, site.road, site.now)
-    assert (view.looked.stored, view.gates[0].result.value) == (False, 3)
+    assert (view.looked.stored, view.gates[0].value) == (False, 3)
 
 
 def test_what_decides_is_a_fresh_look_whatever_was_written_down(site: RoadSite) -> None:

@@ -75,7 +75,8 @@ def test_status_names_the_cameras_whose_authority_rests(place: Database, capsys:
         seen(session, camera, now - 40, now - 3600)
     look(place, now, lambda: lambda name: "no tracker reports")
     (rest,) = rollout(capsys, "status")[1]["resting"]
-    assert rest == {"camera": camera, "campsite": campsite, "since": now - 10, "why": "no tracker reports"}
+    names = {"name": camera, "campsite_name": campsite}
+    assert rest == {"camera": camera, "campsite": campsite, **names, "since": now - 10, "why": "no tracker reports"}
     assert main(["rollout", "status"]) == 0
     said = capsys.readouterr().out
     assert re.search(rf"NOT WATCHED {camera} \({campsite}\): its authority rests since .*: no tracker reports", said)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,9 +19,11 @@ from rollout.evidence.matching import MatchRule
 from rollout.evidence.seals import digest_of_sighting
 from rollout.stages.plan import evidence_rule
 from rollout.stages.spec import Evidence
+from tests.support.blindness_leaks import cover_of, go_on_watch, log_sighting, ways_in
 from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_bear, add_sighting, add_watch, assessed
 from tests.support.factories import T0
+from tests.support.pages import Stage, stage
 from tests.support.rollout_plans import shipped
 
 ANY_CAMERA = EvidenceRule(match=MatchRule(same_camera=False))
@@ -80,3 +84,59 @@ def test_a_road_that_says_nothing_has_the_rule_that_holds_without_a_road(config:
     assert evidence_rule(Evidence()) == EvidenceRule() == shipped().evidence_rule()
     other = evidence_rule(Evidence(match_before="3m", match_after="5m", same_camera=False, encounter_gap="20m"), 0.8)
     assert other == EvidenceRule(1200.0, MatchRule(180.0, 300.0, False), 0.95, 0.8)
+
+
+LATER_BY: dict[str, tuple[float, bool]] = {"2m": (300.0, False), "10m": (300.0, True), "20m": (900.0, True)}
+"""``match_after``: an encounter so many seconds after a sighting, and whether that is the same visit."""
+
+
+def _page_where(config: Config, match_after: str) -> Config:
+    road = {"defaults": {"evidence": {"match_after": match_after}}}
+    return Config.model_validate({**config.model_dump(mode="json", exclude={"rollout"}), "rollout": road})
+
+
+@pytest.fixture(params=LATER_BY)
+def ruled(
+    request: pytest.FixtureRequest, sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
+) -> Iterator[tuple[Stage, float, bool]]:
+    """The page under a road with its own ``match_after``."""
+    with stage(sqlite_database, _page_where(config, request.param), redis_url, tmp_path) as page:
+        yield (page, *LATER_BY[request.param])
+
+
+def test_a_sealed_sighting_opens_what_the_road_would_match_with_it(ruled: tuple[Stage, float, bool]) -> None:
+    page, later_s, matched = ruled
+    watcher = page.person("day-ranger")
+    page.clock.now = T0 - 3600
+    go_on_watch(watcher)
+    page.clock.now = T0
+    log_sighting(watcher, minutes="30")
+    alert = page.alert("upper-creek", at=T0 - 1800 + later_s)
+    assert set(ways_in(watcher, alert, cover_of(page, alert)).values()) == {matched}
+
+
+def test_labels_are_named_by_what_the_road_would_match_with_them(ruled: tuple[Stage, float, bool]) -> None:
+    page, later_s, matched = ruled
+    rosa = page.person("rosa")
+    page.clock.now = T0 + 1800
+    seen = {"campsite": "upper-pines", "animal": "raccoon", "seen_at": T0, "idempotency_key": "a-raccoon-there"}
+    assert rosa.post("/api/v1/sightings", json=seen).status_code == 201
+    alert = page.alert("upper-creek", at=T0 + later_s)
+    decision = {"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": "no-bear-there"}
+    assert rosa.post(f"/api/v1/alerts/{alert}/decisions", json=decision).status_code == 200
+    (label,) = rosa.get("/api/v1/labels").json()["labels"]
+    assert label["label"] == ("raccoon" if matched else "not_bear")
+
+
+def test_a_sighting_that_names_one_camera_labels_no_picture_of_another(page: Stage) -> None:
+    rosa = page.person("rosa")
+    page.clock.now = T0 + 1800
+    seen = {"campsite": "upper-pines", "camera": "upper-trail", "animal": "raccoon", "seen_at": T0,
+            "idempotency_key": "a-raccoon-on-the-trail"}  # fmt: skip
+    assert rosa.post("/api/v1/sightings", json=seen).status_code == 201
+    for camera in ("upper-creek", "upper-trail"):
+        alert = page.alert(camera, at=T0 + 60)
+        decision = {"verdict": "not_a_bear", "seen_version": 1, "idempotency_key": f"no-bear-{camera}"}
+        assert rosa.post(f"/api/v1/alerts/{alert}/decisions", json=decision).status_code == 200
+    labels = {each["camera"]: each["label"] for each in rosa.get("/api/v1/labels").json()["labels"]}
+    assert labels == {"upper-creek": "not_bear", "upper-trail": "raccoon"}

@@ -47,7 +47,7 @@ def test_the_page_says_whose_approval_no_longer_counts_and_why(
     with site.database.read() as session:
         view = overview(session, site.road, site.now)
     assert {each.by: (each.counts, each.void) for each in view.approvals} == {"lena": (True, ""), "omar": (False, why)}
-    assert any(f"omar ({why})" in hurdle.text for hurdle in view.hurdles)
+    assert any(f"omar ({why})" in hurdle.text for hurdle in view.missing)
     assert site.ask().held
 
 
