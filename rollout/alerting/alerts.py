@@ -33,7 +33,7 @@ from db.models import (
     Review,
 )
 from rollout.alerting.delivery_history import last_word, may_have_arrived, said_to_campers
-from rollout.alerting.delivery_plan import Say, plan
+from rollout.alerting.delivery_plan import KIND, SAYS_CONFIRMED, Say, plan
 from rollout.alerting.message_text import digest, words
 from rollout.alerting.recipients import Outward
 from rollout.alerting.reviews import Decision, NothingToUndo, SomebodyElseWasFirst, note, take
@@ -212,17 +212,14 @@ def _announce(session: Session, alert: Alert, outward: Outward, now: float) -> N
     """Advise the rangers of a new alert, or of one that has become a bear's, and begin what the mode allows."""
     if advised(session, alert.campsite_id, now, alert.camera_id):
         for target in outward.rangers:
-            _advise(session, alert, target, outward, now)
+            root = last_word(session, alert, Audience.RANGERS, target, outward.join_s)
+            if root is not None and root.facts["after"]["kind"] == EncounterKind.UNKNOWN_ANIMAL != alert.kind:
+                root = None  # a bear is more than an animal that nobody knows: that is said again
+            advice = _Message(DeliveryKind.ADVISORY, Audience.RANGERS, target, Mode(alert.mode), due_at=now, join=root)
+            _write(session, alert, advice, now)
         session.flush()
     if alert.kind == EncounterKind.BEAR:
         _effects(session, alert, AlertStatus(alert.status), Mode(alert.mode), outward, now)
-
-
-def _advise(session: Session, alert: Alert, target: str, outward: Outward, now: float) -> None:
-    root = last_word(session, alert, Audience.RANGERS, target, outward.join_s)
-    if root is not None and root.facts["after"]["kind"] == EncounterKind.UNKNOWN_ANIMAL != alert.kind:
-        root = None  # a bear is more than an animal that nobody knows: that is said again
-    _write(session, alert, _Message(DeliveryKind.ADVISORY, Audience.RANGERS, target, now, join=root), now)
 
 
 def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, outward: Outward, now: float) -> None:
@@ -231,37 +228,36 @@ def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, outwa
     ``mode`` is the one that holds now.
     """
     told = said_to_campers(session, alert)
-    targets = dict.fromkeys([*outward.campers.get(alert.campsite_id, ()), *told])
-    for target in targets:
+    for target in dict.fromkeys([*outward.campers.get(alert.campsite_id, ()), *told]):
         decided = plan(told.get(target, ()), was, AlertStatus(alert.status), mode)
         arrived = [_cancel(session, number, now) for number in decided.cancel]
         say = decided.say
         if say is None and any(arrived) and alert.status != AlertStatus.CONFIRMED:
             say = Say.RETRACTION  # a worker was faster than the veto
-        if say is not None:
-            _say(session, alert, say, was, mode, target, outward, now)
-    session.flush()
-
-
-def _say(
-    session: Session, alert: Alert, say: Say, was: AlertStatus, mode: Mode, target: str, outward: Outward, now: float
-) -> None:
-    kind, confirmed, due_at = DeliveryKind.WARNING, True, now
-    if say is Say.HELD_WARNING:
-        confirmed, due_at = False, max(now, alert.created_at + oversight(session, alert.campsite_id, outward)[0])
-    elif say is Say.CONFIRMED:
-        kind = DeliveryKind.CONFIRMED
-    elif say in (Say.RETRACTION, Say.LATE_RETRACTION):
-        kind, confirmed = DeliveryKind.RETRACTION, False
-        due_at = now + outward.undo_s if say is Say.LATE_RETRACTION else now
-    root = None
-    if kind is not DeliveryKind.RETRACTION:
-        root = last_word(session, alert, Audience.CAMPERS, target, outward.join_s)
-        if root is not None and confirmed and not root.facts["after"]["confirmed"]:
+        if say is None:
+            continue
+        due_at, root = now, None
+        if say is Say.HELD_WARNING:
+            due_at = max(now, alert.created_at + oversight(session, alert.campsite_id, outward)[0])
+        elif say is Say.LATE_RETRACTION:
+            due_at = now + outward.undo_s
+        if KIND[say] is not DeliveryKind.RETRACTION:
+            root = last_word(session, alert, Audience.CAMPERS, target, outward.join_s)
+        if root is not None and say in SAYS_CONFIRMED and not root.facts["after"]["confirmed"]:
             root = None  # confirmed is more than reported: that is said again
-    held = say is Say.HELD_WARNING
-    message = _Message(kind, Audience.CAMPERS, target, due_at, root, confirmed, held, mode, was)
-    _write(session, alert, message, now)
+        message = _Message(
+            KIND[say],
+            Audience.CAMPERS,
+            target,
+            mode,
+            due_at,
+            join=root,
+            confirmed=say in SAYS_CONFIRMED,
+            held=say is Say.HELD_WARNING,
+            was=was,
+        )
+        _write(session, alert, message, now)
+    session.flush()
 
 
 def _cancel(session: Session, delivery_id: int, now: float) -> bool:
@@ -282,19 +278,16 @@ def _cancel(session: Session, delivery_id: int, now: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What is to be said to one address about an alert."""
+    """One message about an alert to one address. ``join``: the message that has told these people already."""
 
     kind: DeliveryKind
     audience: Audience
     target: str
+    mode: Mode
     due_at: float
     join: Delivery | None = None
-    """An earlier message that says the same to the same people: this one is only kept beside it."""
     confirmed: bool = False
     held: bool = False
-    """It waits for a ranger's veto."""
-    mode: Mode | None = None
-    """The mode in which it is said; None: the alert's."""
     was: AlertStatus | None = None
 
 
@@ -308,7 +301,7 @@ def _write(session: Session, alert: Alert, message: _Message, now: float) -> Non
             campsite_id=alert.campsite_id,
             audience=message.audience,
             kind=message.kind,
-            mode=message.mode or alert.mode,
+            mode=message.mode,
             held=message.held and join is None,
             target=message.target,
             target_digest=digest(message.target),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from db.models import AlertStatus, DeliveryKind, DeliveryStatus, Mode
 
@@ -43,6 +44,18 @@ class Say(StrEnum):
     """There is none after all: at once."""
     LATE_RETRACTION = "late_retraction"
     """The same, once "not a bear" can no longer be taken back."""
+
+
+KIND: Final = {
+    Say.WARNING: DeliveryKind.WARNING,
+    Say.HELD_WARNING: DeliveryKind.WARNING,
+    Say.CONFIRMED: DeliveryKind.CONFIRMED,
+    Say.RETRACTION: DeliveryKind.RETRACTION,
+    Say.LATE_RETRACTION: DeliveryKind.RETRACTION,
+}
+"""What kind of message says it."""
+SAYS_CONFIRMED: Final = frozenset({Say.WARNING, Say.CONFIRMED})
+"""Those whose words say that a ranger has confirmed the bear."""
 
 
 @dataclass(frozen=True, slots=True)

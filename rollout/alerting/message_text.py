@@ -11,6 +11,7 @@ from core.messages import EncounterKind
 from db.models import Alert, DeliveryKind
 
 LONGEST_TITLE: Final = 200
+_UNCONFIRMED: Final = "Bear reported at {}, not yet confirmed by a ranger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,14 @@ def words(alert: Alert, kind: DeliveryKind, *, confirmed: bool, was: str | None 
     The facts hold ``type`` (``new``, ``update`` or ``end``), ``before`` and ``after``, so that a program that follows
     them need not remember what it heard.
     """
-    title = _title(alert, kind, confirmed=confirmed)
+    where = alert.campsite.name
+    animal = "An animal that the model does not know" if alert.kind == EncounterKind.UNKNOWN_ANIMAL else "Bear?"
+    title = {
+        DeliveryKind.ADVISORY: f"{animal} at {where}: please look",
+        DeliveryKind.WARNING: f"Bear at {where}" if confirmed else _UNCONFIRMED.format(where),
+        DeliveryKind.CONFIRMED: f"Bear at {where} confirmed by a ranger",
+        DeliveryKind.RETRACTION: f"No bear at {where} after all",
+    }[kind]
     seen = civil(alert.captured_at, alert.campsite.region.timezone)
     body = f"{title}. Camera {alert.camera.name}, seen {seen:%d %B %H:%M}. Alert {alert.id}."
     after = {
@@ -61,15 +69,3 @@ TYPES: Final = {
 def digest(target: str) -> str:
     """Stands for an address where the address itself has no business: it may hold a secret."""
     return hashlib.blake2b(target.encode(), digest_size=16).hexdigest()
-
-
-def _title(alert: Alert, kind: DeliveryKind, *, confirmed: bool) -> str:
-    where = alert.campsite.name
-    if kind is DeliveryKind.RETRACTION:
-        return f"No bear at {where} after all"
-    if kind is DeliveryKind.CONFIRMED:
-        return f"Bear at {where} confirmed by a ranger"
-    if kind is DeliveryKind.ADVISORY:
-        what = "An animal that the model does not know" if alert.kind == EncounterKind.UNKNOWN_ANIMAL else "Bear?"
-        return f"{what} at {where}: please look"
-    return f"Bear at {where}" if confirmed else f"Bear reported at {where}, not yet confirmed by a ranger"

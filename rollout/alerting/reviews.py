@@ -62,9 +62,11 @@ def take(session: Session, decision: Decision, undo_s: float, now: float) -> Tak
     known = _already_made(session, decision)
     if known is not None:
         return Taken(alert, known, was, False)
-    past = _reviews(session, alert.id)
+    past = list(session.scalars(select(Review).where(Review.alert_id == alert.id).order_by(Review.id)))
     before = standing(_past(past))
-    undoes = _undone(before) if decision.verdict is Verdict.UNDO else None
+    if decision.verdict is Verdict.UNDO and before is None:
+        raise NothingToUndo("nobody has decided anything about this alert yet")
+    undoes = before.id if before is not None and decision.verdict is Verdict.UNDO else None
     try:
         _claim(session, alert, decision.seen_version, past)
     except SomebodyElseWasFirst:
@@ -115,16 +117,6 @@ def note(session: Session, taken: Taken, decision: Decision) -> None:
 
 def _already_made(session: Session, decision: Decision) -> Review | None:
     return session.scalar(select(Review).where(Review.idempotency_key == decision.idempotency_key))
-
-
-def _undone(before: PastReview | None) -> int:
-    if before is None:
-        raise NothingToUndo("nobody has decided anything about this alert yet")
-    return before.id
-
-
-def _reviews(session: Session, alert_id: int) -> list[Review]:
-    return list(session.scalars(select(Review).where(Review.alert_id == alert_id).order_by(Review.id)))
 
 
 def _past(reviews: Sequence[Review]) -> list[PastReview]:
