@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from bearwatch.embedded import EmbeddedRedis
 from core.config import Config
@@ -23,6 +25,14 @@ from db.session import Database
 from tests.support.servers import create_database, drop_database, postgresql_server
 
 pytest_plugins = ("tests.support.page_fixtures",)
+
+# The same examples every time, and no limits in seconds: a busy machine draws slowly. `--hypothesis-profile=explore`
+# draws new ones.
+hypothesis_settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+hypothesis_settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("steady")
 
 _database_names = (f"test{number}" for number in count())
 

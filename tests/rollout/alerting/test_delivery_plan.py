@@ -84,15 +84,17 @@ messages = st.builds(
     confirmed=st.booleans(),
     shared=st.booleans(),
 )
+histories = st.lists(messages, max_size=6, unique_by=lambda message: message.id)
+"""What one address was told of one alert: rows of the outbox, each with an id of its own."""
 statuses = st.sampled_from(list(AlertStatus))
 
 
-@given(st.lists(messages, max_size=6), statuses, statuses)
+@given(histories, statuses, statuses)
 def test_in_shadow_nobody_is_ever_warned(said: list[Said], was: AlertStatus, now_is: AlertStatus) -> None:
     assert plan(said, was, now_is, Mode.SHADOW).say in (None, Say.RETRACTION, Say.LATE_RETRACTION)
 
 
-@given(st.lists(messages, max_size=6), statuses, statuses, st.sampled_from(list(Mode)))
+@given(histories, statuses, statuses, st.sampled_from(list(Mode)))
 def test_nothing_is_retracted_that_nobody_can_have_read(
     said: list[Said], was: AlertStatus, now_is: AlertStatus, mode: Mode
 ) -> None:
@@ -100,7 +102,7 @@ def test_nothing_is_retracted_that_nobody_can_have_read(
         assert any(m.may_have_arrived and m.kind is not DeliveryKind.RETRACTION for m in said)
 
 
-@given(st.lists(messages, max_size=6), statuses, statuses)
+@given(histories, statuses, statuses)
 def test_assisted_campers_hear_of_no_bear_that_nobody_has_confirmed(
     said: list[Said], was: AlertStatus, now_is: AlertStatus
 ) -> None:
@@ -109,7 +111,7 @@ def test_assisted_campers_hear_of_no_bear_that_nobody_has_confirmed(
     assert say not in (Say.WARNING, Say.CONFIRMED) or now_is is AlertStatus.CONFIRMED
 
 
-@given(st.lists(messages, max_size=6), statuses, st.sampled_from([Mode.ASSISTED, Mode.AUTOMATIC]))
+@given(histories, statuses, st.sampled_from([Mode.ASSISTED, Mode.AUTOMATIC]))
 def test_who_knows_nothing_of_a_confirmed_bear_is_told(said: list[Said], was: AlertStatus, mode: Mode) -> None:
     alive = [m for m in said if m.status is not DeliveryStatus.CANCELLED]
     silent = not alive or (alive[-1].kind is DeliveryKind.RETRACTION and alive[-1].may_have_arrived)
