@@ -1,5 +1,6 @@
 # Every task of the project. `make help` lists them.
-PYTHON ?= python3.11
+# A Python of your own choice, as `make PYTHON=python3.13 demo`; unset, scripts/check-python finds one.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -59,12 +60,15 @@ screenshots: $(VENV)/.dev ## make the pictures of the README from the demo
 	@scripts/ensure-chromium
 	@$(BIN)/python -m docs.screenshots
 
-lock: $(VENV)/.dev ## pin every requirement set anew
+# The groups stand in pyproject.toml. The demo's file also brings what installs the checkout itself.
+lock: $(VENV)/.dev ## pin every set of packages anew, with hashes (UPGRADE=1: at their newest)
 	@for set in dev demo site page serve detector ingest; do \
-	  printf 'Pinning %s …\n' $$set; \
-	  $(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
-	    --no-emit-trusted-host --no-header $$([ $$set = dev ] || echo --constraint requirements/dev.txt) \
-	    --output-file requirements/$$set.txt requirements/$$set.in || exit 1; \
+	  printf 'Pinning %s …\n' $$set; groups="--group $$set"; \
+	  case $$set in dev|demo) groups="$$groups --group build";; esac; \
+	  if [ $$set = dev ]; then more="$(if $(UPGRADE),--upgrade)"; else more='--constraint requirements/dev.txt'; fi; \
+	  $(BIN)/uv pip compile --quiet --no-config --no-header --annotation-style line --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links $$groups $$more \
+	    --output-file requirements/$$set.txt >/dev/null || exit 1; \
 	done
 
 clean: ## remove the virtual environment, caches and run-time data
@@ -72,12 +76,11 @@ clean: ## remove the virtual environment, caches and run-time data
 
 # Set-up: a virtual environment, then one stamp for each requirement set that is installed.
 $(VENV)/.created:
-	@scripts/check-python $(PYTHON)
-	@printf 'Set-up 1/2: virtual environment …\n'
-	@$(PYTHON) -m venv $(VENV)
+	@python=$$(scripts/check-python $(PYTHON)) && printf 'Set-up 1/2: virtual environment (%s) …\n' "$$python" \
+	  && "$$python" -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.created requirements/demo.txt pyproject.toml
+$(VENV)/.demo: $(VENV)/.created requirements/demo.txt pyproject.toml setup.py
 	@printf 'Set-up 2/2: packages of the demo (160 MB to fetch, 400 MB on disk) …\n'
 	@$(INSTALL) -r requirements/demo.txt || { printf '%s\n' 'Some package could not be installed: see above; is a package index within reach, and is 1 GB of disk free?' >&2; exit 1; }
 	@$(PIP) install -q --no-deps --no-build-isolation -e .

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import threading
 from dataclasses import dataclass
 from types import FrameType
 
+from bearwatch.site_options import site_settings
 from core.config import Config
 from core.config_file import load_config
 from core.logs import configure_logging
-from core.settings import Settings, settings
+from core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,12 @@ class Process:
     stop: threading.Event
 
 
-def begin(name: str) -> Process:
-    """Set up this process. Raises :class:`core.config_file.ConfigError` for a wrong configuration."""
-    current = settings()
+def begin(name: str, arguments: argparse.Namespace) -> Process:
+    """Set up this process of the site that its command line names.
+
+    Raises :class:`core.config_file.ConfigError` for a wrong configuration.
+    """
+    current = site_settings(arguments)
     configure_logging(name, current.bearwatch_log)
     return Process(name, current, load_config(current.bearwatch_config), stop_on_signals())
 

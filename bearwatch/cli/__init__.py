@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 
+from bearwatch.terminal import CLOSED_EARLY, reader_has_left
 from core.config_file import ConfigError
 from core.errors import OperatorError
+
+DISTRIBUTION = "bearwatch-camp"
+"""What this program is called where packages are installed: the plain name belongs to another project there."""
 
 COMMANDS = {
     "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
@@ -44,10 +49,24 @@ COMMANDS = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns its exit status."""
-    words = sys.argv[1:] if argv is None else argv
+    try:
+        try:
+            return _run(sys.argv[1:] if argv is None else argv)
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left is no news
+    except BrokenPipeError:
+        if not reader_has_left():
+            raise
+        return CLOSED_EARLY
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         _overview().print_help()
         return 0 if words else 2
+    if words[0] in ("-V", "--version"):
+        print(f"bearwatch {_version()}")
+        return 0
     name = words[0]
     if name not in COMMANDS:
         _overview().error(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
@@ -64,12 +83,19 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
 
+def _version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "from a checkout that is not installed"
+
+
 def _overview() -> argparse.ArgumentParser:
     lines = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
     return argparse.ArgumentParser(
         prog="bearwatch",
         usage="bearwatch COMMAND [options]",
         description=f"Cameras around a campsite, a bear detector, and a ranger who has the last word.\n\n{lines}",
-        epilog="`bearwatch COMMAND --help` tells more about each.",
+        epilog="`bearwatch COMMAND --help` tells more about each; `bearwatch --version` says which this is.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.redis_client import RedisDown, connect
-from core.settings import settings
 from core.telemetry import Telemetry
 
 FRESH_S = 30.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which process."""
+    """Which process, of which site."""
+    add_site_options(parser)
     parser.add_argument("process", choices=("ingest", "detector", "tracker", "controller", "jobs", "outside"))
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 when at least one such process has reported within the last half minute."""
     try:
-        beats = Telemetry(connect(settings().redis)).heartbeats()
+        beats = Telemetry(connect(site_settings(arguments).redis)).heartbeats()
     except RedisDown as error:
         return _say(arguments, None, f"Redis is away: {error}")
     ages = [now_s() - beat["at"] for name, beat in beats.items() if name.partition(":")[0] == arguments.process]

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from bearwatch.output import Output
+from bearwatch.site_options import add_site_options
 from core.clock import now_s
 from core.config import Camera, Config, without_credentials
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
-from core.settings import settings
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
@@ -26,14 +27,14 @@ AT_ONCE = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which file, and how patient to be."""
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    add_site_options(parser)
     parser.add_argument("--no-cameras", action="store_true", help="check the file only: open and call nothing")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for a camera")
     parser.add_argument(
         "--snapshots",
         type=Path,
-        default=settings().bearwatch_data / "check",
-        help="folder for a picture of each camera",
+        default=None,
+        help="folder for a picture of each camera (`check` in the site's)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
                               "outside": None}))  # fmt: skip
             return 2
         raise
-    cameras = [] if arguments.no_cameras else _probe_all(config, arguments.timeout, arguments.snapshots)
+    cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
     outside = None if arguments.no_cameras else _call_outside(config)
     ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"])
     if arguments.json:
@@ -61,14 +62,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if ok else 1
 
 
-def _probe_all(config: Config, timeout_s: float, snapshots: Path) -> list[dict[str, Any]]:
+def _probe_all(config: Config, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Open all cameras, several at a time, with a progress bar on standard error."""
     streams = dict(_streams(config))
+    snapshots = arguments.snapshots or arguments.data / "check"
     with Progress(console=Console(stderr=True), transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         task = progress.add_task("opening cameras", total=len(streams))
 
         def look(item: tuple[str, Camera]) -> ProbeResult:
-            result = probe(item[0], item[1], timeout_s)
+            result = probe(item[0], item[1], arguments.timeout)
             progress.advance(task)
             return result
 
@@ -167,7 +169,7 @@ def _print(file: Path, config: Config, cameras: list[dict[str, Any]]) -> None:
         size = f"{row['width']}x{row['height']}" if row["ok"] else ""
         rate = f"{row['fps']:.1f}" if row["ok"] else ""
         table.add_row(row["camera"], row["codec"], size, rate, row["snapshot"] or f"[bold]{row['error']}[/bold]")
-    Console().print(table)
+    Output().print(table)
     broken = [row["camera"] for row in cameras if not row["ok"]]
     if broken:
         print(f"Cannot be used now: {', '.join(broken)}. `bearwatch up` would show them as BLIND.", file=sys.stderr)

@@ -7,24 +7,26 @@ import argparse
 import threading
 
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.redis_client import connect
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
-from db.session import Database
 from rollout.alerting.pager import keep_paging
 from rollout.control.controller import Controller
 from rollout.stages.plan_watcher import PlanWatcher
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    process = begin("controller")
+    process = begin("controller", arguments)
     plan = PlanWatcher.load(process.settings.bearwatch_config)
-    database = Database(process.settings.database)
+    database = open_existing(process.settings.database)
     upgrade(database)
     with database.write() as session:
         sync_places(session, process.config)

@@ -8,6 +8,7 @@ import logging
 import cv2
 
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.host import MachineReporter
 from core.redis_client import connect
 from core.settings import settings
@@ -16,7 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What may differ between workers of one machine."""
+    """Which site, and what may differ between workers of one machine."""
+    add_site_options(parser)
     parser.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default=settings().bearwatch_device, help="where the network runs"
     )
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.models.bundle import BundleError
     from detector.worker import DetectorWorker
 
-    process = begin("detector")
+    process = begin("detector", arguments)
     cv2.setNumThreads(1)  # the network uses the cores; pictures are small
     detector = process.config.detector
     try:

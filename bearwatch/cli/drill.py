@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import civil, now_s
-from core.settings import settings
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import Campsite, User, WatchDrill
-from db.session import Database
 from rollout.control.drills import Finish, NoSuchDrill, begin_drill, drills, finish_drill
 from rollout.stages.spec_file import load_road
 
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drill", type=int, help="its number, as `begin` said (passed, failed)")
     parser.add_argument("--after", type=float, metavar="SECONDS", help="how soon somebody had taken over (passed)")
     parser.add_argument("--note", default="", help="what was learnt")
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    add_site_options(parser)
 
 
 class Wrong(Exception):
@@ -37,7 +36,7 @@ class Wrong(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when it was done, 2 when the command line is wrong."""
-    database = Database(settings().database)
+    database = open_existing(site_settings(arguments).database)
     upgrade(database)
     try:
         with database.write() as session:

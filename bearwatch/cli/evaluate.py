@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from bearwatch.output import Output
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which pictures or footage, which model, and what to write."""
@@ -115,7 +117,7 @@ def _say_pictures(arguments: argparse.Namespace, scored: Any, found: Mapping[str
             if each["auc"] is not None and who != "never bear":
                 at = [f"{each['recalls'][rate]['recall']:.2f}" for rate in ("0.02", "0.05")]
                 table.add_row(name, who, f"{each['bears']} / {each['pictures']}", f"{each['auc']:.3f}", *at)
-    Console().print(table)
+    Output().print(table)
 
 
 def _events(arguments: argparse.Namespace, bundle: Any) -> int:
@@ -164,7 +166,7 @@ def _say_events(arguments: argparse.Namespace, found: Mapping[str, Any]) -> None
     table = Table("", *COLUMNS)
     for name, figures in found["systems"].items():
         table.add_row(name, *cells(figures))
-    Console().print(table)
+    Output().print(table)
 
 
 def _bars() -> Progress:

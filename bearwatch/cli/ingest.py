@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.host import MachineReporter
 from core.redis_client import connect
 from ingest.worker import run as run_ingest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    process = begin("ingest")
+    process = begin("ingest", arguments)
     client = connect(process.settings.redis)
     own = process.settings
     MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)

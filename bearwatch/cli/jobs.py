@@ -25,6 +25,7 @@ from bearwatch.housekeeping import (
     outward_of,
 )
 from bearwatch.processes import Process, begin
+from bearwatch.site_options import add_site_options
 from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
 from core.config_file import ConfigError
@@ -46,6 +47,7 @@ from core.jobs import (
 from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
+from db.existing import open_existing
 from db.session import Database
 from review_ui.push.sending import Sender
 from review_ui.push.subscriptions import Pusher
@@ -74,12 +76,14 @@ def worker(client: redis.Redis) -> JobWorker:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    process = begin("jobs")
+    process = begin("jobs", arguments)
+    open_existing(process.settings.database, patient=True).close()
     outward = outward_of(load_configured(process.settings.bearwatch_config))
     LINES.open([*outward.rangers, *outward.staff, *(a for addresses in outward.campers.values() for a in addresses)])
     client = connect(process.settings.redis)

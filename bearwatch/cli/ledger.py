@@ -6,20 +6,21 @@ import argparse
 import json
 from dataclasses import asdict
 
-from core.settings import settings
+from bearwatch.site_options import add_site_options, site_settings
+from db.existing import open_existing
 from db.ledger import verify
-from db.session import Database
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is one thing to do."""
+    """There is one thing to do, and a site to do it with."""
     parser.add_argument("action", choices=("verify",))
+    add_site_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when the chain holds, 1 when it is broken."""
-    database = Database(settings().database)
+    database = open_existing(site_settings(arguments).database)
     with database.read() as session:
         result = verify(session)
     database.close()

@@ -7,16 +7,18 @@ import sys
 
 from bearwatch.local_site import prepare_database
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from review_ui.auth.accounts import WeakPassword
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Migrate and say so."""
-    process = begin("migrate")
+    process = begin("migrate", arguments)
     try:
         account = prepare_database(process.settings, process.config)
     except WeakPassword as error:

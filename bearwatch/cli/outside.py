@@ -7,22 +7,24 @@ import logging
 
 from bearwatch.heartbeat_loop import Caller
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.redis_client import connect
-from db.session import Database
+from db.existing import open_existing
 
 log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM. Without an address nobody elsewhere is told anything."""
-    process = begin("outside")
+    process = begin("outside", arguments)
     if process.config.outside.ping_url is None:
         log.warning("nobody elsewhere will notice when this whole site is lost: `outside: ping_url` is not set")
-    database = Database(process.settings.database)
+    database = open_existing(process.settings.database, patient=True)
     Caller(process.config.outside, database, connect(process.settings.redis)).run(process.stop)
     database.close()
     return 0

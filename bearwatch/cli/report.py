@@ -7,14 +7,15 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.redis_client import connect
-from core.settings import settings
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
-from db.session import Database
 from rollout.breakers.telemetry_snapshot import listen
 from rollout.reports.build import campsites_known, make, timezone_of, usual_period
 from rollout.reports.context import Asked
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write it as one self-contained page")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every figure and table cell as CSV")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = _make(arguments)
         _write(arguments, report)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         print(f"bearwatch report: {error}", file=sys.stderr)
         return 2
@@ -58,15 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _make(arguments: argparse.Namespace) -> Report:
     """Raises ValueError for a campsite or a period that there is not."""
-    config, road = load_configured(arguments.config)
-    now, kind = now_s(), Kind(arguments.kind)
-    first, last = (None if text is None else parse_day(text) for text in (arguments.first, arguments.last))
-    database = Database(settings().database)
-    upgrade(database)
-    with database.write() as session:
-        sync_places(session, config)
-    client = connect(settings().redis)
-    try:
+    own = site_settings(arguments)
+    with closing(open_existing(own.database)) as database, closing(connect(own.redis)) as client:
+        config, road = load_configured(arguments.config)
+        now, kind = now_s(), Kind(arguments.kind)
+        first, last = (None if text is None else parse_day(text) for text in (arguments.first, arguments.last))
+        upgrade(database)
+        with database.write() as session:
+            sync_places(session, config)
         heard = listen(client, config, now) if kind is Kind.DAILY else None
         with database.read() as session:
             known = campsites_known(session, config)
@@ -77,9 +79,6 @@ def _make(arguments: argparse.Namespace) -> Report:
             days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
             asked = Asked(session, config, road, days, chosen, now, everything=chosen == known, heard=heard)
             return make(kind, asked)
-    finally:
-        client.close()
-        database.close()
 
 
 def _write(arguments: argparse.Namespace, report: Report) -> None:

@@ -10,19 +10,20 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bearwatch.rollout_text import history_text, plan_text, status_text
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config import Config
 from core.config_file import ConfigError, load_config
 from core.rate_limit import RateLimiter
 from core.redis_client import connect
 from core.settings import settings
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import User
 from db.session import Database
@@ -89,16 +90,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--longer", default="24h", help="by how much (extend)")
     parser.add_argument("--again", action="store_true", help="start the same stage anew instead of the next (widen)")
     parser.add_argument("--limit", type=int, default=30, help="so many events (history)")
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    add_site_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
 def run(arguments: argparse.Namespace, clock: Callable[[], float] = now_s) -> int:
     """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
-    road = _road(arguments)
-    database = Database(settings().database)
-    upgrade(database)
+    database = open_existing(site_settings(arguments).database)
     try:
+        road = _road(arguments)
+        upgrade(database)
         return _DO[arguments.action](Call(arguments, database, road, clock()))
     except (Refused, NotYou, TooManyLogins, Busy, ValueError) as error:
         return _refused(arguments, str(error))

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from bearwatch.output import Output
 from simulation.seasons.fixture_site import policies
 from simulation.seasons.run import as_json, simulate, write
 from simulation.seasons.scenarios import WORLDS
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     table = Table(*HEADINGS, title=f"{arguments.seasons} seasons each, seed {arguments.seed}")
     for row in rows:
         table.add_row(*cells(row))
-    Console().print(table)
+    Output().print(table)
     return 0
 
 

@@ -6,22 +6,24 @@ import argparse
 import threading
 
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.media import MediaStore
 from core.redis_client import connect
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
-from db.session import Database
 from detector.tracking.track_worker import TrackWorker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM, one thread per shard."""
-    process = begin("tracker")
-    database = Database(process.settings.database)
+    process = begin("tracker", arguments)
+    database = open_existing(process.settings.database)
     upgrade(database)
     with database.write() as session:
         sync_places(session, process.config)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 
 from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
 from core.redis_client import connect
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
-from db.session import Database
 from review_ui.app import create_app
 from review_ui.server import Server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The environment says everything."""
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
-    process = begin("ui")
-    database = Database(process.settings.database)
+    process = begin("ui", arguments)
+    database = open_existing(process.settings.database)
     upgrade(database)
     with database.write() as session:
         sync_places(session, process.config)

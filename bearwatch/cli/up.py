@@ -8,10 +8,11 @@ import socket
 import sys
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from bearwatch.local_site import Account, embedded_redis, prepare_database, supervisor
+from bearwatch.site_options import add_site_options, site_settings
 from core.logs import configure_logging
 from core.settings import Settings, settings
 from review_ui.auth.accounts import WeakPassword
@@ -20,8 +21,7 @@ from rollout.stages.spec_file import load_configured
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and what else differs from site to site."""
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
-    parser.add_argument("--data", type=Path, default=settings().bearwatch_data, help="where database and pictures go")
+    add_site_options(parser)
     parser.add_argument("--host", default=settings().bearwatch_ui_host, help="address the page listens on")
     parser.add_argument("--port", type=int, default=settings().bearwatch_ui_port, help="port the page listens on")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=settings().bearwatch_device)
@@ -29,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
-    chosen = settings().model_copy(
+    chosen = site_settings(arguments).model_copy(
         update={
-            "bearwatch_data": arguments.data,
             "bearwatch_ui_host": arguments.host,
             "bearwatch_ui_port": arguments.port,
             "bearwatch_device": arguments.device,
@@ -67,6 +66,11 @@ def announce(chosen: Settings, account: Account | None, staged: bool = False) ->
     """Wait until the page answers, then say where it is and, the first time, how to get in."""
     while not _listens(chosen.bearwatch_ui_host, chosen.bearwatch_ui_port):
         time.sleep(0.2)
+    with suppress(BrokenPipeError):  # nobody reads it, as behind `| head`: the watch goes on
+        _say_where(chosen, account, staged)
+
+
+def _say_where(chosen: Settings, account: Account | None, staged: bool) -> None:
     print(f"\n  Bearwatch: http://{chosen.bearwatch_ui_host}:{chosen.bearwatch_ui_port}", flush=True)
     if account:
         print(f"  Log in as {account.name!r} with the password {account.password}", flush=True)

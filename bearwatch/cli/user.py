@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
-from core.settings import settings
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import Role, User
 from db.session import Database
@@ -35,7 +36,7 @@ ADMIN = Admin("command line")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do, and with whom."""
+    """What to do, with whom, and at which site."""
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("name", nargs="?", help="the account's name")
     parser.add_argument("--role", choices=[role.value for role in Role], help="for add (ranger) and change")
@@ -43,13 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--campsite", action="append", metavar="KEY", help="limit the account to this campsite; may be repeated"
     )
     parser.add_argument("--all-campsites", action="store_true", help="for change: lift the limit")
+    add_site_options(parser)
     parser.add_argument("--ask", action="store_true", help="ask for the password instead of generating one")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it, and write it into the ledger."""
-    database = Database(settings().database)
+    database = open_existing(site_settings(arguments).database)
     upgrade(database)
     try:
         if arguments.action == "list":

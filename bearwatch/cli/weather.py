@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config import Config
 from core.config_file import load_config
-from core.settings import settings
+from db.existing import open_existing
 from db.migrate import upgrade
 from db.session import Database
 from db.weather import RANGES, Observation, store
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("import",))
     parser.add_argument("file", type=Path, help="a CSV file; - for standard input")
     parser.add_argument("--source", default="", help="who measured it, where the file has no column `source`")
-    parser.add_argument("--config", type=Path, default=settings().bearwatch_config, help="the configuration file")
+    add_site_options(parser)
 
 
 class Wrong(Exception):
@@ -40,6 +41,14 @@ class Wrong(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when all of it was stored, 1 when a line is wrong and therefore none of it was."""
+    database = open_existing(site_settings(arguments).database)
+    try:
+        return _bring_in(arguments, database)
+    finally:
+        database.close()
+
+
+def _bring_in(arguments: argparse.Namespace, database: Database) -> int:
     config, now = load_config(arguments.config), now_s()
     found: list[Observation] = []
     wrong: list[str] = []
@@ -56,11 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         more = f"\n… and {len(wrong) - MOST_WRONG} more" if len(wrong) > MOST_WRONG else ""
         print("\n".join(said) + more + "\nNothing was stored.", file=sys.stderr)
         return 1
-    database = Database(settings().database)
     upgrade(database)
     with database.write() as session:
         stored = store(session, found, None, now)
-    database.close()
     print(f"{stored.new} observations stored, {stored.replaced} replaced.")
     return 0
 

@@ -65,6 +65,8 @@ def main(args: argparse.Namespace) -> int:
     except SceneError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"camera-sim: {error}", file=sys.stderr)
         return 1

@@ -8,8 +8,11 @@ import sys
 import cv2
 import numpy as np
 
+import simulation
+from bearwatch import canary_injector
 from bearwatch.sprites import ASPECT, bear, meadow, pad_px
 from bearwatch.sprites import _read as stored
+from simulation.cameras import sprites as painter
 from simulation.cameras.sprites import pictures
 
 
@@ -42,7 +45,16 @@ def test_the_meadow_fits_every_camera() -> None:
     assert cv2.Laplacian(meadow(640, 360), cv2.CV_64F).var() > 50, "it is a picture, not one colour"
 
 
-def test_planting_clips_needs_no_painter() -> None:
-    code = "import sys, bearwatch.canary; print([m for m in sys.modules if 'camera_sim' in m or '.simulation' in m])"
+def _painters_loaded_by(module: str) -> list[str]:
+    """Modules of the staged cameras that a fresh process has loaded once it has imported ``module``."""
+    code = f"import sys, {module}; print(*(m for m in sys.modules if m.split('.')[0] == {simulation.__name__!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+def test_planting_clips_needs_no_painter() -> None:
+    assert _painters_loaded_by(canary_injector.__name__) == []
+
+
+def test_a_painter_would_be_noticed() -> None:
+    assert painter.__name__ in _painters_loaded_by(painter.__name__)

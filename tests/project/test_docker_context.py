@@ -18,8 +18,10 @@ from dockerfile_parse import DockerfileParser
 ROOT = Path(__file__).parents[2]
 DOCKERFILES = sorted((*ROOT.glob("Dockerfile*"), *ROOT.glob("*/Dockerfile*")))
 IGNORED = (ROOT / ".dockerignore").read_text()
-WITHOUT_SCRIPTS = "*\n!requirements\n!core\n!db\n!rollout\n!ingest\n!detector\n!review_ui\n!bearwatch\n**/__pycache__\n"
-"""A list that once stood in .dockerignore, with which no image could be built."""
+WITHOUT_SCRIPTS = (
+    "*\n!requirements\n!core\n!db\n!rollout\n!ingest\n!detector\n!review_ui\n!simulation\n!bearwatch\n**/__pycache__\n"
+)
+"""A list as it once stood in .dockerignore, with which no image could be built."""
 
 
 def copied(dockerfile: str) -> list[str]:

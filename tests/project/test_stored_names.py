@@ -47,7 +47,7 @@ from tests.support.november_2026 import configured, said
 from tests.support.rollout_plans import shipped
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "bearwatch")
+ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "simulation", "bearwatch")
 EVENTS = {
     "road_read": "digest name author stage",
     "stage_started": "run stage name mode places deadline_at look_at timezone tzdata model approved_by veto_s "

@@ -18,7 +18,7 @@ from core.config import Config
 from db.session import Database
 from tests.support.rollout_pages import with_road
 
-FOLDER: Final = Path(__file__).parent / "fixtures" / "november_2026"
+FOLDER: Final = Path(__file__).parents[1] / "fixtures" / "november_2026"
 _OPEN: Final = {"metric": "open_breakers", "op": "==", "value": 0}
 _GATES: Final[list[dict[str, Any]]] = [
     _OPEN,

@@ -306,7 +306,7 @@ def test_half_a_stored_report_is_none(tmp_path: Path) -> None:
     assert archive.text(parse_day(BUSY), "upper-pines", "html") is None
 
 
-def test_the_command_writes_words_html_csv_and_json(tmp_path: Path) -> None:
+def test_the_command_writes_words_html_csv_and_json(tmp_path: Path, sqlite_database: Database) -> None:
     file = tmp_path / "bearwatch.yaml"
     file.write_text(
         "regions: {sierra: {timezone: America/Los_Angeles}}\n"
