@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pyotp
 import pytest
-from alembic import command
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from core.config import Config
 from core.settings import Settings
-from db.migrate import alembic_config, upgrade
-from db.models import LoginSession, Role, User
+from db.models import Role, User
 from db.session import Database
 from review_ui.app import create_app
 from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
@@ -147,25 +145,3 @@ def test_the_key_comes_from_the_environment_when_it_is_there(
             == secret
         )
     assert not (tmp_path / "secret.key").exists()
-
-
-def test_the_migration_keeps_second_factors_and_whoever_is_signed_in(database_url: str) -> None:
-    database = Database(database_url)
-    with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
-        command.upgrade(alembic_config(connection), "0011")
-        connection.execute(
-            text(
-                "INSERT INTO users (id, name, password_hash, role, active, created_at, totp_secret, totp_confirmed_at)"
-                " VALUES (1, 'lena', '!', 'ranger', TRUE, 1.0, :secret, 2.0)"
-            ),
-            {"secret": SECRET},
-        )
-        connection.execute(
-            text("INSERT INTO login_sessions (token_hash, user_id, created_at, expires_at) VALUES ('x', 1, 1.0, 2.0)")
-        )
-    upgrade(database)
-    with database.read() as session:
-        lena = session.scalars(select(User)).one()
-        assert (lena.totp_sealed, lena.totp_confirmed_at) == (SECRET, 2.0)
-        assert session.scalars(select(LoginSession.user_id)).one() == 1
-    database.close()
