@@ -90,9 +90,9 @@ def _open(view: RoadView) -> Iterator[str]:
         where = ", ".join(handover.where.campsites)
         yield f"HANDOVER {handover.id}: nobody has taken over the watch at {where}; {handover.to or 'nobody'} is paged"
         yield f"  since {moment(handover.since, view.clock.timezone)}: {handover.cause}"
-    for rest in view.resting:
-        since = moment(rest.since, view.clock.timezone)
-        yield f"NOT WATCHED {rest.camera} ({rest.campsite}): its authority rests since {since}: {rest.why}"
+    for camera in view.paused:
+        since = moment(camera.since, view.clock.timezone)
+        yield f"NOT WATCHED {camera.camera} ({camera.campsite}): its warnings are paused since {since}: {camera.why}"
     for breaker in view.breakers:
         since = moment(breaker.since, view.clock.timezone)
         yield f"BREAKER {breaker.id or breaker.name} is open since {since}: {breaker.reason}"

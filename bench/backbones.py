@@ -1,4 +1,4 @@
-"""Speed and sight of the pretrained networks on this machine: what the default backbone was chosen by.
+"""Speed and recall of the pretrained networks on this machine: what the default backbone was chosen by.
 
     python -m bench.backbones                                          # speed only
     python -m bench.backbones --manifest images/manifest.csv --root images
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.sight import Sight, sight
+from bench.recall import RecallFigures, recall_figures
 from bench.staged import frame_shaped, stage
 from core.messages import WHOLE_FRAME, Reason
 from detector.classify import classify
@@ -146,7 +146,7 @@ def print_whole(labels: Sequence[str], pictures: Sequence[Picture]) -> None:
     for label in labels:
         scores = whole_scores(TorchEngine(ModelBundle.generic(label), "cpu"), pictures)
         for name, inside in slices.items():
-            print_sight(f"{label} {name}", scores[inside], is_bear[inside])
+            print_recall(f"{label} {name}", scores[inside], is_bear[inside])
 
 
 def print_staged(labels: Sequence[str], pictures: Sequence[Picture], margins: Sequence[float]) -> None:
@@ -164,9 +164,9 @@ def print_staged(labels: Sequence[str], pictures: Sequence[Picture], margins: Se
         for margin in margins:
             seen = [(frame.image, [frame.box], Reason.MOTION) for frame in frames]
             scores = np.array([crops[0].bear for crops in classify(engine, seen, CropPolicy(margin=margin), CHUNK)])
-            print_sight(f"{label} margin {margin}", scores, is_bear)
-            print_sight("   night", scores[night], is_bear[night])
-            print_sight("   small", scores[small], is_bear[small])
+            print_recall(f"{label} margin {margin}", scores, is_bear)
+            print_recall("   night", scores[night], is_bear[night])
+            print_recall("   small", scores[small], is_bear[small])
 
 
 _SIGHT_HEADER = "                  bears others   AUC   recall at 2% / 5% FP (threshold)   recall/FP at " + " ".join(
@@ -174,9 +174,9 @@ _SIGHT_HEADER = "                  bears others   AUC   recall at 2% / 5% FP (th
 )
 
 
-def print_sight(title: str, scores: NDArray[np.float32], is_bear: NDArray[np.bool_]) -> None:
+def print_recall(title: str, scores: NDArray[np.float32], is_bear: NDArray[np.bool_]) -> None:
     """One line of figures."""
-    found: Sight | None = sight(scores, is_bear)
+    found: RecallFigures | None = recall_figures(scores, is_bear)
     if found is None:
         print(f"{title:30s} {int(is_bear.sum()):5d} {int((~is_bear).sum()):6d}   -")
         return

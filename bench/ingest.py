@@ -27,7 +27,7 @@ import redis
 from bearwatch.embedded import EmbeddedRedis
 from bench.tables import Row, show
 from core.config import Config, Motion
-from core.messages import Sight
+from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -82,7 +82,7 @@ def ingest_process(config: Config, redis_url: str) -> Iterator[BaseProcess]:
 def until_live(client: redis.Redis, count: int) -> None:
     """Wait until so many cameras are live."""
     deadline = time.monotonic() + HEAL_WITHIN_S
-    while sum(status.sight is Sight.LIVE for status in Telemetry(client).cameras().values()) < count:
+    while sum(status.health is CameraHealth.LIVE for status in Telemetry(client).cameras().values()) < count:
         if time.monotonic() > deadline:
             raise SystemExit(f"not all of {count} cameras became live: {json.dumps(Telemetry(client).heartbeats())}")
         time.sleep(0.1)
@@ -147,10 +147,10 @@ def troubles(directory: Path, redis_url: str) -> list[Row]:
             time.sleep(2.0)
             for kind, name in names.items():
                 cameras.trouble(name, kind)
-            blind = _first(client, Sight.BLIND, SUFFER_S, set())
+            blind = _first(client, CameraHealth.BLIND, SUFFER_S, set())
             for name in names.values():
                 cameras.trouble(name, Trouble.NONE)
-            healed = _first(client, Sight.LIVE, HEAL_WITHIN_S, set(blind))
+            healed = _first(client, CameraHealth.LIVE, HEAL_WITHIN_S, set(blind))
     client.close()
     return [
         {
@@ -162,12 +162,12 @@ def troubles(directory: Path, redis_url: str) -> list[Row]:
     ]
 
 
-def _first(client: redis.Redis, sight: Sight, seconds: float, wanted: set[str]) -> dict[str, float]:
-    """When each camera first reported this sight; ends early once all of ``wanted`` have."""
+def _first(client: redis.Redis, health: CameraHealth, seconds: float, wanted: set[str]) -> dict[str, float]:
+    """When each camera first reported this health; ends early once all of ``wanted`` have."""
     began, found = time.time(), dict[str, float]()
     while time.time() - began < seconds and not (wanted and wanted <= set(found)):
         for name, status in Telemetry(client).cameras().items():
-            if status.sight is sight and status.reported_at > began:
+            if status.health is health and status.reported_at > began:
                 found.setdefault(name, status.reported_at - began)
         time.sleep(0.05)
     return found

@@ -19,7 +19,7 @@ import yaml
 from bearwatch.embedded import EmbeddedRedis
 from bench.tables import percentile, show
 from core.config import Config
-from core.messages import CameraStatus, Sight
+from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.migrate import upgrade
@@ -27,7 +27,7 @@ from db.models import Mode, User
 from db.places import sync_places
 from db.session import Database
 from rollout.authority.authority import authority
-from rollout.authority.freshness import Sighted, note
+from rollout.authority.freshness import Watermark, store_watermarks
 from rollout.authority.leases import write_leases
 from rollout.control.controller import SETTLE_IN_SHADOW_S, Controller
 from rollout.control.service import perform
@@ -118,7 +118,7 @@ def report(client: redis.Redis, config: Config, now: float) -> None:
         telemetry.beat(process, now, {"model": MODEL})
     telemetry.beat("machine:bench", now, {"load": 0.2, "memory_used": 0.3, "disk_free": 0.8})
     telemetry.report_cameras(
-        [CameraStatus(name, Sight.LIVE, "", now, now, 640, 360, 15.0, 5.0, 0, {}, {}) for name in config.cameras]
+        [CameraStatus(name, CameraHealth.LIVE, "", now, now, 640, 360, 15.0, 5.0, 0, {}, {}) for name in config.cameras]
     )
 
 
@@ -133,9 +133,9 @@ def ticks(folder: Path, database: Database, plan: PlanWatcher, days: int, count:
         for each in (LEAD, OWNER, RANGER):
             session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
         append(session, State(), year.rollout.history, [event.by for event in year.rollout.history])
-        write_leases(session, year.state, year.now, plan.road.lease_ttl_s, plan.road.defaults.sight)
-        seen = Sighted(year.now + 600.0, START)  # the tracker would renew it: the ticks are all before that
-        note(session, dict.fromkeys(plan.config.cameras, seen))
+        write_leases(session, year.state, year.now, plan.road.lease_ttl_s, plan.road.defaults.freshness)
+        seen = Watermark(year.now + 600.0, START)  # the tracker would renew it: the ticks are all before that
+        store_watermarks(session, dict.fromkeys(plan.config.cameras, seen))
     with EmbeddedRedis(folder) as server:
         client = connect(server.url)
         fresh = Database(str(database.url))

@@ -272,7 +272,7 @@ class Retention(Strict):
         ge=1,
         le=3650,
         description="how machines and queues were (by the minute for 30 days, then the worst of each hour), planted "
-        "clips, times without sight and weather observations",
+        "clips, freshness gaps and weather observations",
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from core.config import PLAN_KEYS, Config, Rollout, UnknownPlaces
 
@@ -215,11 +216,19 @@ def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
     for part in path:
         if isinstance(part, int):
             continue
-        fields = getattr(model, "model_fields", {})
-        if part in fields:
-            model = _section(fields[part].annotation)
+        if (field := _field(getattr(model, "model_fields", {}), part)) is not None:
+            model = _section(field.annotation)
     carried = PLAN_KEYS if model is Rollout else ()
     return sorted([*getattr(model, "model_fields", {}), *carried])
+
+
+def _field(fields: Mapping[str, FieldInfo], key: str) -> FieldInfo | None:
+    """The field that a key fills, also one that is written as it was called before."""
+    for name, field in fields.items():
+        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+        if key in (name, *choices):
+            return field
+    return None
 
 
 def _section(annotation: Any) -> Any:

@@ -187,7 +187,7 @@ class FrameScores:
             raise MalformedMessage(f"not a frame with scores: {error}") from error
 
 
-class Sight(StrEnum):
+class CameraHealth(StrEnum):
     """What a camera is worth right now."""
 
     LIVE = "live"
@@ -204,7 +204,7 @@ class CameraStatus:
     """
 
     camera: str
-    sight: Sight
+    health: CameraHealth
     detail: str
     reported_at: float
     content_at: float | None
@@ -220,7 +220,7 @@ class CameraStatus:
         """As JSON."""
         fields = {
             "camera": self.camera,
-            "sight": self.sight,
+            "sight": self.health,
             "detail": self.detail,
             "reported_at": self.reported_at,
             "content_at": self.content_at,
@@ -241,7 +241,7 @@ class CameraStatus:
             fields = json.loads(raw)
             return cls(
                 camera=fields["camera"],
-                sight=Sight(fields["sight"]),
+                health=CameraHealth(fields["sight"]),
                 detail=fields["detail"],
                 reported_at=fields["reported_at"],
                 content_at=fields["content_at"],
@@ -265,7 +265,7 @@ class CameraStatus:
         """
         if now - self.reported_at > stale_after_s:
             return f"its reader has not reported for {now - self.reported_at:.0f} s"
-        if self.sight is not Sight.LIVE:
+        if self.health is not CameraHealth.LIVE:
             return self.detail
         if self.content_at is None or now - self.content_at > stale_after_s:
             return "no new content"

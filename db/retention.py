@@ -14,8 +14,8 @@ from db.models import (
     CanaryRun,
     Encounter,
     EncounterFrame,
+    FreshnessGap,
     LoginSession,
-    SightGap,
     Weather,
 )
 
@@ -63,8 +63,8 @@ def forget_clips(session: Session, before: float) -> None:
 
 
 def forget_gaps(session: Session, before: float) -> None:
-    """Remove times without sight that were over ``before``: the ledger keeps that they were."""
-    session.execute(delete(SightGap).where(SightGap.over_at < before))
+    """Remove freshness gaps that were over ``before``: the ledger keeps that they were."""
+    session.execute(delete(FreshnessGap).where(FreshnessGap.over_at < before))
 
 
 def forget_weather(session: Session, before: float) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from core.messages import Sight
+from core.messages import CameraHealth
 from ingest.picture import Luma, Picture
 
 REMEMBERED = 32
@@ -38,7 +38,7 @@ class Content:
 class Verdict:
     """What the camera is worth now, in a sentence for people, and when it last showed something new."""
 
-    sight: Sight
+    health: CameraHealth
     detail: str
     content_at: float | None
 
@@ -98,10 +98,10 @@ class Liveness:
     def verdict(self, now: float) -> Verdict:
         """What to tell people at ``now``."""
         if self._sees(now):
-            return Verdict(Sight.LIVE, "new pictures arrive", self._content_at)
+            return Verdict(CameraHealth.LIVE, "new pictures arrive", self._content_at)
         if self._content_at is None and now - self._started_at <= self._blind_after_s:
-            return Verdict(Sight.STARTING, self._failure_or("waiting for its first pictures"), None)
-        return Verdict(Sight.BLIND, self._failure_or(self._why_blind(now)), self._content_at)
+            return Verdict(CameraHealth.STARTING, self._failure_or("waiting for its first pictures"), None)
+        return Verdict(CameraHealth.BLIND, self._failure_or(self._why_blind(now)), self._content_at)
 
     def _sees(self, now: float) -> bool:
         return self._content_at is not None and now - self._content_at <= self._blind_after_s

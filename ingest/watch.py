@@ -60,7 +60,7 @@ class CameraWatch:
         steady = time.monotonic()
         return CameraStatus(
             camera=self.name,
-            sight=verdict.sight,
+            health=verdict.health,
             detail=verdict.detail,
             reported_at=now,
             content_at=verdict.content_at,

@@ -10,7 +10,7 @@ import redis
 
 from core.clock import now_s
 from core.config import Config
-from core.messages import Sight
+from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -103,7 +103,7 @@ class Ingest:
         self._telemetry.count(counter_names(untold))
         self._tally.tell(untold)
         frames, size = self.spool.load()
-        live = sum(status.sight is Sight.LIVE for status in statuses)
+        live = sum(status.health is CameraHealth.LIVE for status in statuses)
         facts = {"cameras": len(statuses), "live": live, "spooled_frames": frames, "spooled_bytes": size}
         self._telemetry.beat("ingest", now, facts)
         self._reporting = True

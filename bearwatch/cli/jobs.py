@@ -174,7 +174,7 @@ def _plant(process: Process) -> None:
         return
 
     def live_every_s() -> float:
-        return plan.current().defaults.sight.clips_every.nominal_s
+        return plan.current().defaults.freshness.clips_every.nominal_s
 
     database = Database(process.settings.database)
     client = connect(process.settings.redis)

@@ -27,7 +27,7 @@ from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import User
 from db.session import Database
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import TooManyLogins, account_for, remember_failure, throttle
 from review_ui.auth.passwords import Busy, fits
 from review_ui.auth.tokens import token_account
@@ -145,7 +145,7 @@ def _reader(call: Call, session: Session, config: Config) -> Reader:
         return Reader(Names.of(config))
     account = account_for(_user(call, session), "command line")
     rule = evidence_rule(call.road.defaults.evidence).match
-    return reader_of(config, account, visible(session, account, call.now, rule))
+    return reader_of(config, account, access_scope(session, account, call.now, rule))
 
 
 def _history(call: Call) -> int:

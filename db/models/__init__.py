@@ -8,7 +8,7 @@ from db.models.breaker_tables import BreakerState, BreakerTrip, CanaryRun, Watch
 from db.models.camper_tables import Appeal, CamperMessage, MessageKind, Outcome, SenderKey
 from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame
 from db.models.experiment_tables import NightExperiment, RandomWatch
-from db.models.freshness_tables import CameraSight, SightGap
+from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger_tables import LedgerEntry
@@ -34,8 +34,8 @@ __all__ = [
     "BreakerTrip",
     "Camera",
     "CameraCount",
+    "CameraFreshness",
     "CameraHour",
-    "CameraSight",
     "CamperMessage",
     "Campsite",
     "CanaryRun",
@@ -47,6 +47,7 @@ __all__ = [
     "EditAction",
     "Encounter",
     "EncounterFrame",
+    "FreshnessGap",
     "GateLook",
     "GpuSample",
     "LabelChange",
@@ -71,7 +72,6 @@ __all__ = [
     "RolloutEvent",
     "SenderKey",
     "SheetKind",
-    "SightGap",
     "Sighting",
     "StoredLook",
     "User",

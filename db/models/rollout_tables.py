@@ -44,9 +44,9 @@ class AuthorityLease(Base):
     """The run of a stage that granted it; 0: not granted by the road."""
     veto_s: Mapped[float | None]
     ranger_ack_s: Mapped[float | None]
-    sight_s: Mapped[float | None]
+    fresh_within_s: Mapped[float | None]
     """A camera whose last handled picture is older has no power; None: not asked."""
-    sight_back_s: Mapped[float | None]
+    fresh_back_s: Mapped[float | None]
     """So long its pictures must have come again before it has."""
 
 

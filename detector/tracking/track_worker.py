@@ -33,7 +33,7 @@ from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.encounter_writer import Scribe
 from detector.tracking.mean_picture import Scenes
 from detector.tracking.tracker import AlertRule, Track, Tracks, expire, observe
-from detector.tracking.watermarks import Watched
+from detector.tracking.watermarks import Watermarks
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,8 @@ class TrackWorker:
             try:
                 self._round()
             except RedisDown as error:
-                log.warning("Redis is away (%s); waiting for it, and no camera has sight", error)
-                self._lose_sight()
+                log.warning("Redis is away (%s); waiting for it, and warnings are paused for every camera", error)
+                self._lose_freshness()
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
             except (SQLAlchemyError, OSError) as error:
@@ -91,7 +91,7 @@ class TrackWorker:
         self.tracks = Tracks()
         self.canaries = CanaryTracks(self.rule)
         self.hours = CameraHours()
-        self.watched = Watched(self.config.motion.keepalive_s)
+        self.watermarks = Watermarks(self.config.motion.keepalive_s)
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
         self.renew_at = 0.0
@@ -123,7 +123,7 @@ class TrackWorker:
         """
         self.road.ensure_group(self.road.scores, TRACKER)
         with self.database.read() as session:
-            self.watched.remember(session, self.config.cameras)
+            self.watermarks.remember(session, self.config.cameras)
             for camera, visit in self.scribe.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
         finished = self.road.finished(self.road.scores, TRACKER, CONSUMER, READ_COUNT * 4)
@@ -149,7 +149,7 @@ class TrackWorker:
             news, reads = self._track_one_by_one(reads)
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
-            self.watched.add(read.scores, now_s())
+            self.watermarks.add(read.scores, now_s())
         self.unacknowledged += [read.entry.id for read in reads]
         if self.canaries.pending():
             with self.database.write() as session:
@@ -202,23 +202,23 @@ class TrackWorker:
         if self.unacknowledged:
             with self.database.write() as session:
                 self.hours.write(session)
-                self.watched.write(session)
+                self.watermarks.write(session)
             self.hours.clear()
-            self.watched.clear()
+            self.watermarks.clear()
             self.road.acknowledge(self.road.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
 
-    def _lose_sight(self) -> None:
-        """Frames cannot arrive: say so at once, rather than let authority rest when the last of them grows too old."""
-        self.watched.lose()
-        if not self.watched.pending():
+    def _lose_freshness(self) -> None:
+        """Frames cannot arrive: say so at once, rather than pause warnings when the last of them grows too old."""
+        self.watermarks.lose()
+        if not self.watermarks.pending():
             return
         try:
             with self.database.write() as session:
-                self.watched.write(session)
+                self.watermarks.write(session)
         except SQLAlchemyError as error:
-            log.error("the loss of sight could not be written, it follows from the last pictures' age: %s", error)
+            log.error("that no camera is fresh could not be written, it follows from the last pictures' age: %s", error)
 
     def _readable(self, entries: list[Entry]) -> Iterator[Read]:
         for entry in entries:

@@ -16,14 +16,14 @@ from db.models import Alert, AlertStatus, Verdict
 from review_ui.alerts.decisions import Answer, Conflict, apply
 from review_ui.alerts.page import NO_SUCH_ALERT
 from review_ui.alerts.view import CaseFile, casefile
-from review_ui.auth.access_scope import Visible, visible
+from review_ui.auth.access_scope import AccessScope, access_scope
 from review_ui.rendering.cursors import After, AfterKey, Limit, NextAfter, NextAfterKey, Strict, next_after, page_of
 from review_ui.rendering.problems import Problem, problem
 from review_ui.site import Reviewer, SiteDep, Viewer
 from review_ui.web.alert_cards import AlertCard, card_of, find_alert
 from review_ui.web.health import Health, health
 from review_ui.web.sighting_form import KEY_PATTERN
-from rollout.authority.freshness import lacking
+from rollout.authority.freshness import stale_cameras
 
 router = APIRouter(prefix="/api/v1")
 
@@ -190,9 +190,9 @@ def list_alerts(
 ) -> AlertsOut:
     """Alerts by number, of one status or of all."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
-        rows = _alerts_after(session, status, after, limit, sight)
-        cards = [AlertOut.of(card_of(alert, site.media, sight)) for alert in rows]
+        scope = access_scope(session, account, site.clock(), site.match_rule)
+        rows = _alerts_after(session, status, after, limit, scope)
+        cards = [AlertOut.of(card_of(alert, site.media, scope)) for alert in rows]
     return AlertsOut(alerts=cards, next_after=next_after([card.id for card in cards], limit))
 
 
@@ -200,8 +200,8 @@ def list_alerts(
 def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     """One alert."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
-        file = casefile(session, site.media, site.config, alert_id, sight)
+        scope = access_scope(session, account, site.clock(), site.match_rule)
+        file = casefile(session, site.media, site.config, alert_id, scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     return AlertFileOut.of_file(file)
@@ -235,7 +235,7 @@ def list_cameras(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Li
     """All configured cameras, by their keys."""
     now = site.clock()
     with site.database.read() as session:
-        lacks = lacking(session, now)
+        stale = stale_cameras(session, now)
     cameras = [
         CameraOut(
             id=view.id,
@@ -246,7 +246,7 @@ def list_cameras(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Li
             content_age_s=view.content_age_s,
             unwatched_s=view.unwatched_s,
         )
-        for view in site.board.cameras(now, lacks)
+        for view in site.board.cameras(now, stale)
         if account.covers(view.campsite_id)
     ]
     shown, following = page_of(cameras, lambda each: each.id, after, limit)
@@ -293,9 +293,11 @@ def _conflict(conflict: Conflict) -> Response:
     )
 
 
-def _alerts_after(session: Session, status: AlertStatus | None, after: int, limit: int, sight: Visible) -> list[Alert]:
-    wanted = select(Alert.id).where(Alert.id > after, sight.alerts())
+def _alerts_after(
+    session: Session, status: AlertStatus | None, after: int, limit: int, scope: AccessScope
+) -> list[Alert]:
+    wanted = select(Alert.id).where(Alert.id > after, scope.alerts())
     if status is not None:
-        wanted = wanted.where(Alert.status == status, Alert.id.not_in(sight.second_looks))
+        wanted = wanted.where(Alert.status == status, Alert.id.not_in(scope.second_looks))
     ids = session.scalars(wanted.order_by(Alert.id).limit(limit)).all()
-    return [alert for alert in (find_alert(session, alert_id, sight) for alert_id in ids) if alert is not None]
+    return [alert for alert in (find_alert(session, alert_id, scope) for alert_id in ids) if alert is not None]

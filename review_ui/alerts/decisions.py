@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, Delivery, DeliveryStatus, Review, Verdict
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import VERDICT_WORDS
 from review_ui.site import Site
@@ -63,11 +63,11 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
     now = site.clock()
     try:
         with site.database.write() as session:
-            sight = visible(session, account, now, site.match_rule)
-            alert = find_alert(session, alert_id, sight)
+            scope = access_scope(session, account, now, site.match_rule)
+            alert = find_alert(session, alert_id, scope)
             if alert is None:
                 return None
-            if alert.id in sight.second_looks:
+            if alert.id in scope.second_looks:
                 return Conflict(SECOND_LOOK_FIRST, alert.version, "second_look")
             try:
                 review = decide(session, _decision(session, account, alert, answer), Outward.of(site.config), now)

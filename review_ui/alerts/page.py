@@ -64,7 +64,7 @@ def _conflict_page(request: Request, site: Site, account: Account, alert_id: int
 
 def _context(session: Session, site: Site, account: Account, alert_id: int) -> dict[str, Any]:
     around = frame(session, site, account, site.clock())
-    file = casefile(session, site.media, site.config, alert_id, around.visible)
+    file = casefile(session, site.media, site.config, alert_id, around.scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     return {"frame": around.about(file.card.campsite_id), "file": file, "card": file.card, "key": str(uuid.uuid4())}

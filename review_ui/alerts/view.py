@@ -11,7 +11,7 @@ from core.config import Config, Point
 from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box, EncounterKind
 from db.models import Alert, AlertStatus, Camera, Delivery, Encounter, EncounterFrame, Review, Verdict
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.rendering.pictures import Picture, picture
 from review_ui.web.alert_cards import AlertCard, DecidedCard, card_of, find_alert, standing_review
 
@@ -93,18 +93,18 @@ class CaseFile:
         return max(0.0, self.card.last_at - self.card.first_at)
 
 
-def casefile(session: Session, media: MediaStore, config: Config, alert_id: int, sight: Visible) -> CaseFile | None:
+def casefile(session: Session, media: MediaStore, config: Config, alert_id: int, scope: AccessScope) -> CaseFile | None:
     """The file of an alert; None when there is none or it is hidden."""
-    alert = find_alert(session, alert_id, sight)
+    alert = find_alert(session, alert_id, scope)
     if alert is None:
         return None
-    second_look = sight.second_looks.get(alert.id)
+    second_look = scope.second_looks.get(alert.id)
     reviews = _reviews(session, alert) if second_look is None else []
-    card = card_of(alert, media, sight)
+    card = card_of(alert, media, scope)
     stands = standing_review(reviews)
     rows = list(alert.encounter.frames)
     frames = _frames(rows, media)
-    previous_id, next_id = _neighbours(session, alert, sight)
+    previous_id, next_id = _neighbours(session, alert, scope)
     return CaseFile(
         card=card,
         frames=frames,
@@ -117,7 +117,7 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
         else None,
         history=_history(session, alert, reviews) if second_look is None else tuple(_raised(alert)),
         opinion=opinion(alert, bool(reviews)),
-        held=_held(session, config, alert, sight) if card.unknown else 0,
+        held=_held(session, config, alert, scope) if card.unknown else 0,
         previous_id=previous_id,
         next_id=next_id,
         second_look=second_look,
@@ -137,7 +137,7 @@ def opinion(alert: Alert, answered: bool) -> Opinion | None:
     return Opinion(encounter.peak_score, encounter.label, encounter.model, encounter.threshold)
 
 
-def _held(session: Session, config: Config, alert: Alert, sight: Visible) -> int:
+def _held(session: Session, config: Config, alert: Alert, scope: AccessScope) -> int:
     held = (
         select(func.count(Encounter.id))
         .join(Camera, Camera.id == Encounter.camera_id)
@@ -146,7 +146,7 @@ def _held(session: Session, config: Config, alert: Alert, sight: Visible) -> int
             Encounter.held.is_(True),
             Encounter.decided_at >= alert.captured_at,
             Encounter.decided_at < alert.captured_at + config.detector.unknown_cooldown_s,
-            sight.encounters(),
+            scope.encounters(),
         )
     )
     return session.scalar(held) or 0
@@ -171,9 +171,9 @@ def _zones(config: Config, card: AlertCard) -> tuple[Zone, ...]:
     return tuple(Zone(name, tuple(corners), name in card.zones) for name, corners in camera.zones.items())
 
 
-def _neighbours(session: Session, alert: Alert, sight: Visible) -> tuple[int | None, int | None]:
+def _neighbours(session: Session, alert: Alert, scope: AccessScope) -> tuple[int | None, int | None]:
     """The waiting alerts before and after this one, by time."""
-    waiting = select(Alert.id).where(Alert.status == AlertStatus.OPEN, sight.alerts(), Alert.id != alert.id)
+    waiting = select(Alert.id).where(Alert.status == AlertStatus.OPEN, scope.alerts(), Alert.id != alert.id)
     here = (alert.captured_at, alert.id)
     older = (Alert.captured_at < here[0]) | ((Alert.captured_at == here[0]) & (Alert.id < here[1]))
     previous = session.scalar(waiting.where(older).order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(1))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Appeal, CamperMessage, Verdict
 from review_ui.alerts.view import CaseFile, casefile
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
 from review_ui.site import Reviewer, Site, SiteDep
@@ -38,10 +38,10 @@ def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response
         hidden = around.hidden
         context = {
             "frame": around,
-            "messages": camper_messages.waiting(session, elsewhere(account, around.visible)),
+            "messages": camper_messages.waiting(session, elsewhere(account, around.scope)),
             "looks": appeals.waiting(session, account.id, hidden),
             "unsettled": appeals.unsettled(session, hidden),
-            "handled": camper_messages.handled(session, elsewhere(account, around.visible)),
+            "handled": camper_messages.handled(session, elsewhere(account, around.scope)),
             "pages": [
                 (key, site.config.campsites[key].name or key) for key in site.config.campsites if account.covers(key)
             ],
@@ -150,7 +150,7 @@ class WordsIn(Strict):
 def list_messages(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> CamperMessagesOut:
     """By number."""
     with site.database.read() as session:
-        not_theirs = elsewhere(account, visible(session, account, site.clock(), site.match_rule))
+        not_theirs = elsewhere(account, access_scope(session, account, site.clock(), site.match_rule))
         rows = [CamperMessageOut.of(row) for row in camper_messages.waiting(session, not_theirs, limit, after)]
     return CamperMessagesOut(messages=rows, next_after=next_after([row.id for row in rows], limit))
 
@@ -167,7 +167,7 @@ def post_handled(site: SiteDep, account: Reviewer, message_id: int, body: WordsI
 def list_looks(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> SecondLooksOut:
     """In the order of their alerts, which says nothing. Those that you decided yourself are not yours to look at."""
     with site.database.read() as session:
-        hidden = visible(session, account, site.clock(), site.match_rule).hidden
+        hidden = access_scope(session, account, site.clock(), site.match_rule).hidden
         found = [each for each in appeals.waiting(session, account.id, hidden) if each.alert_id > after][:limit]
         rows = [
             SecondLookRowOut(id=each.id, campsite=each.campsite_id, captured_at=each.alert.captured_at)
@@ -206,11 +206,11 @@ def post_settlement(site: SiteDep, account: Reviewer, appeal_id: int, body: Word
 
 def _look(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, CaseFile]:
     """A second look that this person may take or read. Whoever decided first reads it once it is answered."""
-    sight = visible(session, account, site.clock(), site.match_rule)
-    appeal = appeals.find(session, appeal_id, sight.hidden)
+    scope = access_scope(session, account, site.clock(), site.match_rule)
+    appeal = appeals.find(session, appeal_id, scope.hidden)
     if appeal is None or (appeal.answered_at is None and not appeals.may_answer(session, appeal, account.id)):
         raise HTTPException(404, NO_SUCH_LOOK)
-    file = casefile(session, site.media, site.config, appeal.alert_id, sight)
+    file = casefile(session, site.media, site.config, appeal.alert_id, scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_LOOK)
     return appeal, file
@@ -251,7 +251,7 @@ def _handle(site: Site, account: Account, message_id: int, answer: str) -> None:
     if not said:
         raise HTTPException(422, "Write what was done.")
     with site.database.write() as session:
-        not_theirs = elsewhere(account, visible(session, account, site.clock(), site.match_rule))
+        not_theirs = elsewhere(account, access_scope(session, account, site.clock(), site.match_rule))
         known = 0 < message_id < 2**31
         if not known or camper_messages.handle(session, message_id, account.id, said, not_theirs, site.clock()) is None:
             raise HTTPException(404, NO_SUCH_MESSAGE)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from core.media import MediaStore
 from db.models import AuditAnswer, AuditSheet
-from review_ui.auth.access_scope import visible_campsites
+from review_ui.auth.access_scope import campsites_in_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.pictures import picture
 from rollout.evidence.audits import OpenSheet, Progress, open_sheets, progress
@@ -62,7 +62,7 @@ class Desk:
 
 def desk(session: Session, account: Account, now: float, rule: MatchRule) -> Desk:
     """The sheets of the campsites that this person may see now. Those where they watch blind wait until they do not."""
-    campsites = visible_campsites(session, account, now, rule)
+    campsites = campsites_in_scope(session, account, now, rule)
     mine = select(AuditAnswer.id).where(AuditAnswer.user_id == account.id, AuditAnswer.answered_at > now - 86400.0)
     return Desk(
         tuple(open_sheets(session, account.id, campsites)),
@@ -74,7 +74,7 @@ def desk(session: Session, account: Account, now: float, rule: MatchRule) -> Des
 def find_sheet(session: Session, account: Account, sheet_id: int, now: float, rule: MatchRule) -> AuditSheet | None:
     """A sheet that this person may look at now: one that waits, or one that they have answered themselves."""
     sheet = session.scalar(select(AuditSheet).where(AuditSheet.id == sheet_id).options(joinedload(AuditSheet.camera)))
-    if sheet is None or sheet.campsite_id not in visible_campsites(session, account, now, rule):
+    if sheet is None or sheet.campsite_id not in campsites_in_scope(session, account, now, rule):
         return None
     answered = select(exists().where(AuditAnswer.sheet_id == sheet.id))
     if not session.scalar(answered) or my_answer(session, account, sheet.id) is not None:

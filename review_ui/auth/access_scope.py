@@ -9,12 +9,12 @@ night, and stays in the record under its author's name.
 Where only some cameras of a campsite advise and the others are still in the shadow stage, the others alone are hidden.
 
 The same person may be asked for a second look at a decision (:mod:`rollout.alerting.appeals`). Until they have
-answered, they must not learn what was decided first: such alerts are in :attr:`Visible.second_looks`.
+answered, they must not learn what was decided first: such alerts are in :attr:`AccessScope.second_looks`.
 
-Every route asks here, with :func:`visible`; there is no other rule. Whoever shows something new puts
-:meth:`Visible.alerts` or :meth:`Visible.encounters` into its query, or asks :meth:`Visible.shows`; whoever cannot tell
-when a thing was seen, or by which camera, leaves out the campsites in :attr:`Visible.hidden`. Whoever shows a decision
-leaves out those about the alerts in :attr:`Visible.second_looks`.
+Every route asks here, with :func:`access_scope`; there is no other rule. Whoever shows something new puts
+:meth:`AccessScope.alerts` or :meth:`AccessScope.encounters` into its query, or asks :meth:`AccessScope.shows`; whoever
+cannot tell when a thing was seen, or by which camera, leaves out the campsites in :attr:`AccessScope.hidden`. Whoever
+shows a decision leaves out those about the alerts in :attr:`AccessScope.second_looks`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Blindfold:
+class Blinding:
     """Somebody is blind to a campsite ``since`` then, but for the windows that their sightings have opened."""
 
     since: float
@@ -75,7 +75,7 @@ class Blindfold:
 
 
 @dataclass(frozen=True, slots=True)
-class Visible:
+class AccessScope:
     """What one person may see of what the model says. Camera states and modes are not among it: ask ``covers``."""
 
     hidden: frozenset[str] = frozenset()
@@ -123,19 +123,21 @@ class Visible:
         return span is not None and any(window.holds(campsite_id, *span) for window in self.windows)
 
 
-Blindfolds = dict[tuple[int, str], Blindfold]
+Blindings = dict[tuple[int, str], Blinding]
 """By (user, campsite)."""
 
 
-def visible(session: Session, account: Account, now: float, rule: MatchRule) -> Visible:
+def access_scope(session: Session, account: Account, now: float, rule: MatchRule) -> AccessScope:
     """What one person may see now. ``rule``: what a sealed sighting opens, :attr:`review_ui.site.Site.match_rule`."""
-    return visible_to(session, [account], now, rule)[account.session]
+    return access_scopes(session, [account], now, rule)[account.session]
 
 
-def visible_to(session: Session, accounts: Collection[Account], now: float, rule: MatchRule) -> dict[str, Visible]:
+def access_scopes(
+    session: Session, accounts: Collection[Account], now: float, rule: MatchRule
+) -> dict[str, AccessScope]:
     """The same for many at once, by their login sessions; for the live stream."""
     users = {account.id for account in accounts}
-    folds = blindfolds(session, now, rule, next(iter(users)) if len(users) == 1 else None)
+    blindings = current_blindings(session, now, rule, next(iter(users)) if len(users) == 1 else None)
     everything = _all_campsites(session) if any(a.campsites is not None for a in accounts) else frozenset()
     looks = open_looks(session)
     found = {}
@@ -143,13 +145,13 @@ def visible_to(session: Session, accounts: Collection[Account], now: float, rule
         # A program with fewer rights still belongs to somebody who takes second looks.
         reviews = may(account.role, Right.REVIEW)
         theirs = {look.alert_id: look.id for look in looks if reviews and account.id not in look.known_to}
-        found[account.session] = _visible(account, folds, everything, rule, theirs)
+        found[account.session] = _access_scope(account, blindings, everything, rule, theirs)
     return found
 
 
-def visible_campsites(session: Session, account: Account, now: float, rule: MatchRule) -> set[str]:
+def campsites_in_scope(session: Session, account: Account, now: float, rule: MatchRule) -> set[str]:
     """The campsites of which this person may see now all that the model says."""
-    return set(_all_campsites(session) - visible(session, account, now, rule).hidden)
+    return set(_all_campsites(session) - access_scope(session, account, now, rule).hidden)
 
 
 def may_see_picture(session: Session, account: Account, key: str, now: float, rule: MatchRule) -> bool:
@@ -157,17 +159,17 @@ def may_see_picture(session: Session, account: Account, key: str, now: float, ru
     camera = session.get(Camera, key.split("/")[1])
     if camera is None:
         return False
-    sight = visible(session, account, now, rule)
-    if not sight.hides_camera(camera.id, camera.campsite_id):
+    scope = access_scope(session, account, now, rule)
+    if not scope.hides_camera(camera.id, camera.campsite_id):
         return True
     return any(
         _chosen_within(session, camera.id, key, each)
-        for each in sight.windows
+        for each in scope.windows
         if each.campsite_id == camera.campsite_id
     )
 
 
-def blindfolds(session: Session, now: float, rule: MatchRule, user_id: int | None = None) -> Blindfolds:
+def current_blindings(session: Session, now: float, rule: MatchRule, user_id: int | None = None) -> Blindings:
     """Who is blind to which campsite. Of one user, or of all.
 
     1. Whoever has no open watch on a campsite sees it. A forgotten watch is over at its ``ends_at``.
@@ -180,7 +182,7 @@ def blindfolds(session: Session, now: float, rule: MatchRule, user_id: int | Non
     5. A sighting sealed during the watch opens, for :data:`REVEAL_S` seconds, what the model saw as long before and
        after it as ``rule`` can match the two.
     """
-    found: Blindfolds = {}
+    found: Blindings = {}
     windows = _windows(session, now, rule, user_id)
     for watch, lease, sealed_at in session.execute(_open_watches(now, user_id)):
         advising = frozenset[str]()
@@ -195,7 +197,7 @@ def blindfolds(session: Session, now: float, rule: MatchRule, user_id: int | Non
         since = max(watch.started_at, shadow_since, closed_at if closed_at <= now else float("-inf"))
         key = (watch.user_id, watch.campsite_id)
         before = found[key].since if key in found else since
-        found[key] = Blindfold(max(since, before), tuple(windows.get(key, ())), advising)
+        found[key] = Blinding(max(since, before), tuple(windows.get(key, ())), advising)
     return found
 
 
@@ -209,21 +211,21 @@ def _hidden_since(session: Session, campsite_id: str, lease: AuthorityLease | No
     return night(date_of(now, timezone), timezone).start
 
 
-def _visible(
+def _access_scope(
     account: Account,
-    folds: Blindfolds,
+    blindings: Blindings,
     everything: frozenset[str],
     rule: MatchRule,
     second_looks: Mapping[int, int],
-) -> Visible:
-    mine = {campsite: fold for (user, campsite), fold in folds.items() if user == account.id}
+) -> AccessScope:
+    mine = {campsite: blinding for (user, campsite), blinding in blindings.items() if user == account.id}
     elsewhere = frozenset() if account.campsites is None else everything - account.campsites
-    theirs = [fold for campsite, fold in mine.items() if account.covers(campsite)]
-    return Visible(
+    theirs = [blinding for campsite, blinding in mine.items() if account.covers(campsite)]
+    return AccessScope(
         hidden=elsewhere | frozenset(mine),
         blind=frozenset(mine),
-        windows=tuple(window for fold in theirs for window in fold.windows),
-        advising=frozenset[str]().union(*(fold.advising for fold in theirs)),
+        windows=tuple(window for blinding in theirs for window in blinding.windows),
+        advising=frozenset[str]().union(*(blinding.advising for blinding in theirs)),
         rule=rule,
         second_looks=second_looks,
     )

@@ -21,7 +21,7 @@ from review_ui.cameras.view import marks, newest_picture, share, uptime
 from review_ui.live.camera_status import CameraView
 from review_ui.site import Operator, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import frame
-from rollout.authority.freshness import Lack, lacking
+from rollout.authority.freshness import StaleCamera, stale_cameras
 
 router = APIRouter()
 
@@ -66,11 +66,11 @@ def cameras_page(request: Request, site: SiteDep, account: Viewer) -> Response:
     """All cameras of one's campsites."""
     now = site.clock()
     with site.database.read() as session:
-        lacks = lacking(session, now)
-        views = _theirs(site, account, now, lacks)
+        stale = stale_cameras(session, now)
+        views = _theirs(site, account, now, stale)
         hours = uptime(session, [view.id for view in views], now)
         context = {
-            "frame": frame(session, site, account, now, lacks),
+            "frame": frame(session, site, account, now, stale),
             "cameras": views,
             "strips": {key: strip(marks(each)) for key, each in hours.items()},
             "shares": {key: share(each) for key, each in hours.items()},
@@ -146,15 +146,15 @@ def post_areas(site: SiteDep, account: Operator, camera: str, body: Areas) -> Ar
     return AreasOut(yaml=as_yaml(body))
 
 
-def _theirs(site: Site, account: Account, now: float, lacks: Mapping[str, Lack]) -> list[CameraView]:
-    return [view for view in site.board.cameras(now, lacks) if account.covers(view.campsite_id)]
+def _theirs(site: Site, account: Account, now: float, stale: Mapping[str, StaleCamera]) -> list[CameraView]:
+    return [view for view in site.board.cameras(now, stale) if account.covers(view.campsite_id)]
 
 
 def _view(site: Site, account: Account, camera: str) -> CameraView:
     now = site.clock()
     with site.database.read() as session:
-        lacks = lacking(session, now)
-    view = next((each for each in _theirs(site, account, now, lacks) if each.id == camera), None)
+        stale = stale_cameras(session, now)
+    view = next((each for each in _theirs(site, account, now, stale) if each.id == camera), None)
     if view is None:
         raise HTTPException(404, NO_SUCH_CAMERA)
     return view
@@ -189,7 +189,7 @@ def _page(
     areas = typed.areas or Areas()
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        hidden = around.visible.hides_camera(view.id, view.campsite_id)
+        hidden = around.scope.hides_camera(view.id, view.campsite_id)
         context = {
             "frame": around.about(view.campsite_id),
             "camera": view,

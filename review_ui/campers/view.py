@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from review_ui.live.camera_status import CameraBoard, Seeing
 from rollout.alerting.active_warnings import CamperWarning, current_warning, live_cameras
-from rollout.authority.freshness import lacking
+from rollout.authority.freshness import stale_cameras
 
 
 class Service(StrEnum):
@@ -43,14 +43,14 @@ def camp(session: Session, board: CameraBoard, campsite_id: str, now: float) -> 
     config = board.config
     configured = config.campsites[campsite_id]
     live = live_cameras(session, campsite_id, now)
-    lacks = {name: lack for name, lack in lacking(session, now).items() if name in live}
+    stale = {name: camera for name, camera in stale_cameras(session, now).items() if name in live}
     return Camp(
         id=campsite_id,
         name=configured.name or campsite_id,
         timezone=config.regions[configured.region].timezone,
-        service=_service(board, campsite_id, live - lacks.keys(), now) if live else Service.OFF,
+        service=_service(board, campsite_id, live - stale.keys(), now) if live else Service.OFF,
         warning=current_warning(session, campsite_id, now) if live else None,
-        unwatched_since=min((each.watched_at or each.lost_at for each in lacks.values()), default=None),
+        unwatched_since=min((each.captured_at or each.lost_at for each in stale.values()), default=None),
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from db.models import NightExperiment
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.experiments.view import LotsOut, lots_out
 from review_ui.rendering.cursors import Strict
@@ -88,8 +88,8 @@ def get_lots(site: SiteDep, account: Viewer) -> LotsOut:
     """Hours from a week ago to two weeks ahead; experiments that go on, and the last few that are over."""
     now = site.clock()
     with site.database.read() as session:
-        sight = visible(session, account, now, site.match_rule)
-        return lots_out(session, reader_of(site.config, account, sight), now)
+        scope = access_scope(session, account, now, site.match_rule)
+        return lots_out(session, reader_of(site.config, account, scope), now)
 
 
 @router.post("/api/v1/lots/experiments", summary="Schedule nights with and without the model's help", status_code=201)
@@ -156,7 +156,7 @@ def _page(
         zone = _zone(site, campsites[0][0]) if campsites else around.timezone
         context = {
             "frame": around,
-            "lots": lots_out(session, reader_of(site.config, account, around.visible), now),
+            "lots": lots_out(session, reader_of(site.config, account, around.scope), now),
             "campsites": campsites,
             "typed": typed or {"name": "", "campsite": [], "first_night": night_of(now + DAY_S, zone), **USUAL},
             "notice": notice,

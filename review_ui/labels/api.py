@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from db.models import EditAction, LabelChange
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange
@@ -148,7 +148,7 @@ def list_labels(
 ) -> LabelsOut:
     """The cursor says how great the last loss was: what is labelled meanwhile moves nothing to another page."""
     with site.database.read() as session:
-        labels = collection(session, visible(session, account, site.clock(), site.match_rule), site.clock())
+        labels = collection(session, access_scope(session, account, site.clock(), site.match_rule), site.clock())
     chosen = [each for each in labels if wanted(each, label or "", campsite, shown)]
     page, following = page_of(chosen, _cursor, after, limit)
     return LabelsOut(labels=[LabelOut.of(each) for each in page], next_after=following)
@@ -207,5 +207,5 @@ def postwrite_change(site: SiteDep, account: Labeller, change_id: int, body: App
 
 
 def _change_out(session: Session, site: Site, account: Account, change: LabelChange) -> ChangeOut:
-    sight = visible(session, account, site.clock(), site.match_rule)
-    return ChangeOut.of(change, find(session, {edit.item for edit in change.edits}, sight, site.clock()))
+    scope = access_scope(session, account, site.clock(), site.match_rule)
+    return ChangeOut.of(change, find(session, {edit.item for edit in change.edits}, scope, site.clock()))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from db.ledger import record
 from db.models import ChangeStatus, EditAction, LabelChange, LabelEdit
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.labels.collection import applied_edits, find, visit
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import Label
@@ -56,12 +56,12 @@ def draft_of(session: Session, user_id: int) -> LabelChange | None:
     return session.scalar(query.options(selectinload(LabelChange.edits)).order_by(LabelChange.id).limit(1))
 
 
-def add_edit(session: Session, user_id: int, edit: Edit, sight: Visible, now: float) -> LabelChange:
+def add_edit(session: Session, user_id: int, edit: Edit, scope: AccessScope, now: float) -> LabelChange:
     """Put an edit into one's draft, in place of an earlier one about the same label.
 
     Raises :class:`CannotChange` when there is no such label, it has changed, or the edit says nothing.
     """
-    standing = find(session, {edit.item}, sight, now).get(edit.item)
+    standing = find(session, {edit.item}, scope, now).get(edit.item)
     if standing is None or standing.removed:
         raise CannotChange("There is no such label any more. Reload the page.")
     if standing.label is not edit.seen:
@@ -79,12 +79,12 @@ def add_edit(session: Session, user_id: int, edit: Edit, sight: Visible, now: fl
     return draft
 
 
-def add_edits(session: Session, user_id: int, edit: Edit, sight: Visible, now: float) -> LabelChange:
+def add_edits(session: Session, user_id: int, edit: Edit, scope: AccessScope, now: float) -> LabelChange:
     """The same edit for a picture and for the others of its visit that say the same. Raises :class:`CannotChange`."""
-    draft = add_edit(session, user_id, edit, sight, now)
-    for other in visit(session, edit.item, sight, now)[1:]:
+    draft = add_edit(session, user_id, edit, scope, now)
+    for other in visit(session, edit.item, scope, now)[1:]:
         if other.label is edit.seen and not other.removed:
-            draft = add_edit(session, user_id, replace(edit, item=other.item), sight, now)
+            draft = add_edit(session, user_id, replace(edit, item=other.item), scope, now)
     return draft
 
 
@@ -117,9 +117,9 @@ def changes(session: Session, limit: int = 50, before: int | None = None) -> Seq
     return session.scalars(query.options(*together)).all()
 
 
-def diff(session: Session, change: LabelChange, sight: Visible, now: float) -> list[DiffLine]:
+def diff(session: Session, change: LabelChange, scope: AccessScope, now: float) -> list[DiffLine]:
     """What a change does, line by line."""
-    standing = find(session, {edit.item for edit in change.edits}, sight, now)
+    standing = find(session, {edit.item for edit in change.edits}, scope, now)
     return [_line(edit, standing.get(edit.item), change.status) for edit in change.edits]
 
 
@@ -130,7 +130,7 @@ def digest(edits: Sequence[LabelEdit]) -> str:
 
 
 def apply(
-    session: Session, change: LabelChange, user_id: int, reason: str, seen: str, sight: Visible, now: float
+    session: Session, change: LabelChange, user_id: int, reason: str, seen: str, scope: AccessScope, now: float
 ) -> None:
     """Make a change true. Raises :class:`CannotChange`; then nothing has changed.
 
@@ -144,7 +144,7 @@ def apply(
         raise CannotChange("The change was altered while you looked at it. Look it over again.")
     if change.author_id == user_id and not reason:
         raise CannotChange("You apply your own change: write why nobody else needs to look at it.")
-    lines = diff(session, change, sight, now)
+    lines = diff(session, change, scope, now)
     if any(line.now is None for line in lines):
         raise CannotChange("Some of its labels are hidden from you now, or are gone. Somebody else can apply it.")
     if any(line.stale for line in lines):

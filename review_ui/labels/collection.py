@@ -14,35 +14,35 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.visit_labels import of_visits, visits_of
 from review_ui.labels.vocabulary import Label, Source
 
 
-def collection(session: Session, sight: Visible, now: float) -> list[Labelled]:
+def collection(session: Session, scope: AccessScope, now: float) -> list[Labelled]:
     """All labels that this viewer may see now, removed ones included, worst losses first."""
-    found = [*of_visits(session, sight), *_of_audits(session, sight.hidden, now)]
+    found = [*of_visits(session, scope), *_of_audits(session, scope.hidden, now)]
     edited = applied_edits(session)
     return sorted((edit_of(each, edited) for each in found), key=lambda each: (-each.loss, each.item))
 
 
-def find(session: Session, items: Collection[str], sight: Visible, now: float) -> dict[str, Labelled]:
+def find(session: Session, items: Collection[str], scope: AccessScope, now: float) -> dict[str, Labelled]:
     """Some of them, by item."""
-    found = of_visits(session, sight, visits_of(session, items))
+    found = of_visits(session, scope, visits_of(session, items))
     if any(item.startswith("sheet:") for item in items):
-        found += _of_audits(session, sight.hidden, now)
+        found += _of_audits(session, scope.hidden, now)
     edited = applied_edits(session)
     return {each.item: edit_of(each, edited) for each in found if each.item in items}
 
 
-def visit(session: Session, item: str, sight: Visible, now: float) -> list[Labelled]:
+def visit(session: Session, item: str, scope: AccessScope, now: float) -> list[Labelled]:
     """A label and the others of its visit, itself first; empty when there is none such."""
     if numbers := visits_of(session, {item}):
         edited = applied_edits(session)
-        named = {each.item: edit_of(each, edited) for each in of_visits(session, sight, numbers)}
+        named = {each.item: edit_of(each, edited) for each in of_visits(session, scope, numbers)}
     else:
-        named = find(session, {item}, sight, now)
+        named = find(session, {item}, scope, now)
     return [named.pop(item), *named.values()] if item in named else []
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from db.models import EditAction, LabelChange, LabelEdit
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange, DiffLine, Edit
@@ -52,7 +52,7 @@ def labels_page(
     """Worst losses first."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        everything = collection(session, around.visible, site.clock())
+        everything = collection(session, around.scope, site.clock())
         draft = work.draft_of(session, account.id)
         chosen = [each for each in everything if wanted(each, label, campsite, shown)]
         cards = chosen[PAGE * (page - 1) : PAGE * page]
@@ -161,7 +161,7 @@ def revert_change(request: Request, site: SiteDep, account: Labeller, change_id:
 def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Response:
     """The label set as a manifest, for ``bearwatch evaluate``, and with ``training`` for ``bearwatch train``."""
     with site.database.read() as session:
-        labels = collection(session, visible(session, account, site.clock(), site.match_rule), site.clock())
+        labels = collection(session, access_scope(session, account, site.clock(), site.match_rule), site.clock())
     lines: Iterator[str] = manifest(labels, timezones(site), for_training=training)
     headers = {"Content-Disposition": 'attachment; filename="labels.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -202,8 +202,8 @@ def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int =
 def _answer(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
     """The card that was edited and the others of its visit, which may have been edited with it."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
-        labels = pictures_of_visit(session, item, sight, site.clock())
+        scope = access_scope(session, account, site.clock(), site.match_rule)
+        labels = pictures_of_visit(session, item, scope, site.clock())
         if not labels:
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
@@ -229,20 +229,20 @@ def write_edit(
     """
     now = site.clock()
     with site.database.write() as session:
-        sight = visible(session, account, now, site.match_rule)
+        scope = access_scope(session, account, now, site.match_rule)
         if action == "undo":
             work.drop_edit(session, account.id, item)
         else:
             add = work.add_edits if visit else work.add_edit
-            add(session, account.id, Edit(item, EditAction(action), seen, label), sight, now)
+            add(session, account.id, Edit(item, EditAction(action), seen, label), scope, now)
 
 
 def write_change(site: Site, account: Account, change_id: int, seen: str, reason: str) -> None:
     """Apply a change. Raises :class:`CannotChange`."""
     now = site.clock()
     with site.database.write() as session:
-        sight = visible(session, account, now, site.match_rule)
-        work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, sight, now)
+        scope = access_scope(session, account, now, site.match_rule)
+        work.apply(session, change_or_404(session, change_id), account.id, storable(reason), seen, scope, now)
 
 
 def change_or_404(session: Session, change_id: int) -> LabelChange:
@@ -259,7 +259,7 @@ def _change_page(
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         change = change_or_404(session, change_id)
-        lines = work.diff(session, change, around.visible, site.clock())
+        lines = work.diff(session, change, around.scope, site.clock())
         context = {
             "frame": around,
             "change": change,

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import WHOLE_FRAME, Box, EncounterKind
 from db.models import Alert, AlertStatus, Camera, Encounter, EncounterFrame, Sighting
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import OF_ANIMAL, Label, Source
 from rollout.evidence.matching import MatchRule
@@ -47,14 +47,14 @@ class Seen:
     """The one that the observer named."""
 
 
-def of_visits(session: Session, sight: Visible, only: Collection[int] | None = None) -> list[Labelled]:
+def of_visits(session: Session, scope: AccessScope, only: Collection[int] | None = None) -> list[Labelled]:
     """The labels of all visits that this viewer may see now, or of ``only`` some encounters; several pictures each."""
     if only is not None and not only:
         return []
-    sightings = _sightings(session, sight.hidden)
+    sightings = _sightings(session, scope.hidden)
     chosen = true() if only is None else Encounter.id.in_(only)
-    firsts = [*_decided(session, sight, sightings, chosen), *_unknown(session, sight, sightings, chosen)]
-    more = _moments(session, sight, chosen)
+    firsts = [*_decided(session, scope, sightings, chosen), *_unknown(session, scope, sightings, chosen)]
+    more = _moments(session, scope, chosen)
     return [*firsts, *(other for first in firsts for other in _others(first, more.get(first.visit or 0, ())))]
 
 
@@ -100,21 +100,21 @@ def moments(
 
 
 def _decided(
-    session: Session, sight: Visible, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
 ) -> Iterator[Labelled]:
     query = (
         select(Alert.id.label("alert"), Alert.status, Alert.campsite_id.label("campsite"), *_OF_ENCOUNTER)
         .join(Encounter, Encounter.id == Alert.encounter_id)
-        .where(_decision_shown(sight), chosen)
+        .where(_decision_shown(scope), chosen)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, sight.rule)
+        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
         label, source, doubted = named(row.status == AlertStatus.CONFIRMED, seen)
         yield _labelled(row, label, source, doubted)
 
 
 def _unknown(
-    session: Session, sight: Visible, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
 ) -> Iterator[Labelled]:
     """Animals that the model does not know and about which nobody has decided, named by whoever saw them there then."""
     query = (
@@ -122,24 +122,24 @@ def _unknown(
         .select_from(Encounter)
         .join(Camera, Camera.id == Encounter.camera_id)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
-        .where(_undecided_shown(sight), chosen)
+        .where(_undecided_shown(scope), chosen)
         .order_by(Encounter.id.desc())
         .limit(MOST_UNNAMED)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, sight.rule)
+        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
         if seen is None:
             yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False)
         else:
             yield _labelled(row, seen.label, Source.SIGHTING, seen.label is Label.BEAR)
 
 
-def _decision_shown(sight: Visible) -> ColumnElement[bool]:
+def _decision_shown(scope: AccessScope) -> ColumnElement[bool]:
     """Condition on :class:`Alert`: somebody has decided, and this viewer may know what."""
-    return and_(Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(sight.hidden), Alert.id.not_in(sight.second_looks))
+    return and_(Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(scope.hidden), Alert.id.not_in(scope.second_looks))
 
 
-def _undecided_shown(sight: Visible) -> ColumnElement[bool]:
+def _undecided_shown(scope: AccessScope) -> ColumnElement[bool]:
     """Condition on :class:`Encounter`, its camera and its alert, if it has one: nobody could say what it was.
 
     An alert that still waits for a first decision is not among them: that is made on its own page, without the score.
@@ -147,7 +147,7 @@ def _undecided_shown(sight: Visible) -> ColumnElement[bool]:
     return and_(
         Encounter.kind == EncounterKind.UNKNOWN_ANIMAL,
         Encounter.cover.is_not(None),
-        Camera.campsite_id.not_in(sight.hidden),
+        Camera.campsite_id.not_in(scope.hidden),
         or_(Alert.id.is_(None), Alert.status == AlertStatus.UNSURE),
     )
 
@@ -201,7 +201,7 @@ def _others(first: Labelled, frames: Sequence[Moment]) -> Iterator[Labelled]:
         )
 
 
-def _moments(session: Session, sight: Visible, chosen: ColumnElement[bool]) -> dict[int, list[Moment]]:
+def _moments(session: Session, scope: AccessScope, chosen: ColumnElement[bool]) -> dict[int, list[Moment]]:
     """By encounter, the best agreeing frame of each stretch of :data:`MOMENT_S`, a few of the best of them."""
     stretch = cast((EncounterFrame.captured_at - Encounter.first_at) / MOMENT_S, Integer)
     best = (EncounterFrame.score.desc(), EncounterFrame.id)
@@ -219,7 +219,7 @@ def _moments(session: Session, sight: Visible, chosen: ColumnElement[bool]) -> d
         .join(Camera, Camera.id == Encounter.camera_id)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
         .where(EncounterFrame.agrees, EncounterFrame.media.is_not(None))
-        .where(or_(_decision_shown(sight), _undecided_shown(sight)), chosen)
+        .where(or_(_decision_shown(scope), _undecided_shown(scope)), chosen)
         .subquery()
     )
     of_visit = func.row_number().over(

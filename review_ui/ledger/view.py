@@ -15,7 +15,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, AlertStatus, EncounterFrame, LedgerEntry, User
-from review_ui.auth.access_scope import blindfolds, visible
+from review_ui.auth.access_scope import access_scope, current_blindings
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
 from rollout.alerting.appeals import secret_since
@@ -88,13 +88,13 @@ class Reader:
     @classmethod
     def of(cls, session: Session, account: Account, now: float, rule: MatchRule) -> Reader:
         """The reader that a person is now."""
-        folds = blindfolds(session, now, rule, account.id)
-        mine = [fold.since for (user, _), fold in folds.items() if user == account.id]
-        sight = visible(session, account, now, rule)
+        blindings = current_blindings(session, now, rule, account.id)
+        mine = [blinding.since for (user, _), blinding in blindings.items() if user == account.id]
+        scope = access_scope(session, account, now, rule)
         secret = secret_since(session) if may(account.role, Right.REVIEW) else None
-        looks = tuple(sorted(sight.second_looks))
+        looks = tuple(sorted(scope.second_looks))
         return cls(
-            hidden=sight.hidden,
+            hidden=scope.hidden,
             all_campsites=account.campsites is None,
             until=min(mine, default=None),
             secret_since=secret,

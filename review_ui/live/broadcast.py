@@ -23,14 +23,14 @@ from core.telemetry import BELL_CHANNEL
 from db.ledger import head_seq
 from db.models import LedgerEntry
 from db.session import Database
-from review_ui.auth.access_scope import Visible, visible, visible_to
+from review_ui.auth.access_scope import AccessScope, access_scope, access_scopes
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import still_here
 from review_ui.live.camera_status import CameraBoard, CameraView, ModeView
 from review_ui.live.modes import modes_now
 from review_ui.live.page_events import Happening, entries, happenings, on_the_wire
-from rollout.authority.freshness import lacking
+from rollout.authority.freshness import stale_cameras
 from rollout.evidence.matching import MatchRule
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Listener:
     account: Account
     sent: int
     """Number of the newest ledger entry it has been given or has been found not to be for it."""
-    sight: Visible = field(default_factory=Visible)
+    scope: AccessScope = field(default_factory=AccessScope)
     queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
 
     def give(self, piece: bytes | None) -> None:
@@ -148,12 +148,12 @@ class LiveHub:
         start = upto if after is None else after
         yield on_the_wire("hello", {"at": self.clock()}, id=min(start, upto), retry=2000)
         yield _cameras_for(listener.account, await self._in_thread(self._cameras_news))
-        listener.sight = await self._in_thread(self._sight_of, listener.account)
+        listener.scope = await self._in_thread(self._scope_of, listener.account)
         if start > upto or upto - start > MOST_MISSED:
             yield on_the_wire("resync", {}, id=upto)
             return
         missed = await self._in_thread(self._between, start, upto) if start < upto else []
-        if told := [each.wire for each in missed if each.may_reach(listener.account, listener.sight)]:
+        if told := [each.wire for each in missed if each.may_reach(listener.account, listener.scope)]:
             yield b"".join(told)
 
     # Tasks ---------------------------------------------------------------------------------------------------
@@ -173,20 +173,20 @@ class LiveHub:
 
     async def _step(self) -> int:
         news, seq = await self._in_thread(self._news, self._seq)
-        sights: dict[str, Visible | None] = {}
-        while news and (new := [a for a in self._accounts() if a.session not in sights]):
-            sights |= await self._in_thread(self._sights, new)  # meanwhile others may come
+        scopes: dict[str, AccessScope | None] = {}
+        while news and (new := [a for a in self._accounts() if a.session not in scopes]):
+            scopes |= await self._in_thread(self._scopes, new)  # meanwhile others may come
         read = seq - self._seq
         self._seq = seq
-        self._tell(news, seq, sights)
+        self._tell(news, seq, scopes)
         return read
 
-    def _tell(self, news: Collection[Happening], seq: int, sights: Mapping[str, Visible | None]) -> None:
+    def _tell(self, news: Collection[Happening], seq: int, scopes: Mapping[str, AccessScope | None]) -> None:
         """Give each page what it may know, as one piece. Those who may know the same share it."""
         pieces: dict[tuple[int, ...], bytes] = {}
         for listener in self._listeners:
-            account, sight = listener.account, sights.get(listener.account.session)
-            theirs = [h for h in news if sight and h.seq > listener.sent and h.may_reach(account, sight)]
+            account, scope = listener.account, scopes.get(listener.account.session)
+            theirs = [h for h in news if scope and h.seq > listener.sent and h.may_reach(account, scope)]
             listener.sent = max(listener.sent, seq)
             if theirs:
                 which = tuple(each.seq for each in theirs)
@@ -226,15 +226,15 @@ class LiveHub:
     async def _tell_cameras(self) -> None:
         listeners = list(self._listeners)  # whoever comes meanwhile has just been told
         news = await self._in_thread(self._cameras_news)
-        accounts, sights = await self._in_thread(self._who_sees_what, [each.account for each in listeners])
+        accounts, scopes = await self._in_thread(self._who_sees_what, [each.account for each in listeners])
         told: dict[frozenset[str] | None, bytes] = {}  # the same for all who may see the same campsites
         for listener in listeners:
             account = accounts.get(listener.account.session)
             if account is None or not account.may(Right.VIEW):
                 listener.give(None)  # logged out, expired, switched off, or the role has changed
                 continue
-            if (account, sights[account.session]) != (listener.account, listener.sight):
-                listener.account, listener.sight = account, sights[account.session]
+            if (account, scopes[account.session]) != (listener.account, listener.scope):
+                listener.account, listener.scope = account, scopes[account.session]
                 listener.give(on_the_wire("resync", {}))
             if account.campsites not in told:
                 told[account.campsites] = _cameras_for(account, news)
@@ -262,29 +262,29 @@ class LiveHub:
             between = entries().where(LedgerEntry.seq > after, LedgerEntry.seq <= upto)
             return happenings(session, session.execute(between).all())
 
-    def _sight_of(self, account: Account) -> Visible:
+    def _scope_of(self, account: Account) -> AccessScope:
         with self.database.read() as session:
-            return visible(session, account, self.clock(), self.rule())
+            return access_scope(session, account, self.clock(), self.rule())
 
-    def _sights(self, accounts: Collection[Account]) -> dict[str, Visible | None]:
+    def _scopes(self, accounts: Collection[Account]) -> dict[str, AccessScope | None]:
         """What each may see now; None for those who are no longer here."""
         with self.database.read() as session:
             now = self.clock()
-            sights = visible_to(session, still_here(session, accounts, now).values(), now, self.rule())
-        return {account.session: sights.get(account.session) for account in accounts}
+            scopes = access_scopes(session, still_here(session, accounts, now).values(), now, self.rule())
+        return {account.session: scopes.get(account.session) for account in accounts}
 
-    def _who_sees_what(self, accounts: Collection[Account]) -> tuple[dict[str, Account], dict[str, Visible]]:
+    def _who_sees_what(self, accounts: Collection[Account]) -> tuple[dict[str, Account], dict[str, AccessScope]]:
         with self.database.read() as session:
             now = self.clock()
             here = still_here(session, accounts, now)
-            return here, visible_to(session, here.values(), now, self.rule())
+            return here, access_scopes(session, here.values(), now, self.rule())
 
     def _cameras_news(self) -> _CamerasNews:
         now = self.clock()
         with self.database.read() as session:
-            lacks = lacking(session, now)
-            modes = modes_now(session, self.board, now, lacks)
-        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now, lacks)), tuple(modes))
+            stale = stale_cameras(session, now)
+            modes = modes_now(session, self.board, now, stale)
+        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now, stale)), tuple(modes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from core.messages import CameraStatus
 from core.telemetry import Telemetry
 from db.models import Mode
 from review_ui.rendering.wording import MODE_MEANINGS, MODE_NAMES, age
-from rollout.authority.freshness import Lack
+from rollout.authority.freshness import StaleCamera
 
 log = logging.getLogger(__name__)
 
-NOTHING_LACKS: Final[Mapping[str, Lack]] = {}
+NOTHING_STALE: Final[Mapping[str, StaleCamera]] = {}
 COPY_GOOD_S: Final = 6.0
 """An older copy means that this process has stopped reading."""
 
@@ -124,18 +124,18 @@ class CameraBoard:
         """Whether Redis did not answer when it was last asked."""
         return self._copy.away
 
-    def cameras(self, now: float, lacks: Mapping[str, Lack] = NOTHING_LACKS) -> list[CameraView]:
-        """All configured cameras, those of one campsite together; ``lacks`` are those without sight, by camera."""
+    def cameras(self, now: float, stale: Mapping[str, StaleCamera] = NOTHING_STALE) -> list[CameraView]:
+        """All configured cameras, those of one campsite together; ``stale`` are those that are not fresh, by name."""
         copy = self._copy
         order = {campsite: index for index, campsite in enumerate(self.config.campsites)}
-        views = [_unwatched(self._view(key, copy, now), lacks.get(key), now) for key in self.config.cameras]
+        views = [_unwatched(self._view(key, copy, now), stale.get(key), now) for key in self.config.cameras]
         return sorted(views, key=lambda view: order[view.campsite_id])
 
     def modes(
-        self, authorities: Mapping[str, Mode], now: float, lacks: Mapping[str, Lack] = NOTHING_LACKS
+        self, authorities: Mapping[str, Mode], now: float, stale: Mapping[str, StaleCamera] = NOTHING_STALE
     ) -> list[ModeView]:
         """What holds at each campsite that has cameras, given the authority that was granted there."""
-        cameras = self.cameras(now, lacks)
+        cameras = self.cameras(now, stale)
         return [
             _mode(
                 key, site.name or key, authorities.get(key, Mode.SHADOW), [c for c in cameras if c.campsite_id == key]
@@ -181,8 +181,8 @@ def _mode(campsite_id: str, name: str, granted: Mode, cameras: list[CameraView])
     return ModeView(campsite_id, name, granted, blind, unwatched, nobody_sees)
 
 
-def _unwatched(view: CameraView, lack: Lack | None, now: float) -> CameraView:
-    if lack is None:
+def _unwatched(view: CameraView, camera: StaleCamera | None, now: float) -> CameraView:
+    if camera is None:
         return view
-    since = lack.lost_at if lack.watched_at is None else lack.watched_at
+    since = camera.lost_at if camera.captured_at is None else camera.captured_at
     return replace(view, unwatched_s=max(0.0, now - since))

@@ -11,17 +11,17 @@ from db.models import Mode
 from review_ui.live.camera_status import CameraBoard, ModeView
 from rollout.alerting.send_policy import switched_off
 from rollout.authority.authority import authority
-from rollout.authority.freshness import Lack, lacking
+from rollout.authority.freshness import StaleCamera, stale_cameras
 from rollout.stages.event_store import load
 from rollout.stages.state import State
 
 
 def modes_now(
-    session: Session, board: CameraBoard, now: float, lacks: Mapping[str, Lack] | None = None
+    session: Session, board: CameraBoard, now: float, stale: Mapping[str, StaleCamera] | None = None
 ) -> list[ModeView]:
     """What holds at each campsite: the authority granted there, whether any camera sees, and who watches instead.
 
-    ``lacks``: :func:`~rollout.authority.freshness.lacking` at this moment, where the caller has it already.
+    ``stale``: :func:`~rollout.authority.freshness.stale_cameras` at this moment, where the caller has it already.
     """
     granted = {campsite: authority(session, campsite, now) for campsite in board.config.campsites}
     paged = _paged(load(session))
@@ -31,7 +31,7 @@ def modes_now(
             handover=paged.get(view.campsite_id),
             switched_off=view.mode is not Mode.SHADOW and switched_off(session, view.campsite_id, now),
         )
-        for view in board.modes(granted, now, lacking(session, now) if lacks is None else lacks)
+        for view in board.modes(granted, now, stale_cameras(session, now) if stale is None else stale)
     ]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, Encounter, LedgerEntry
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 
 CAMPER_KINDS: Final = ("camper.report", "camper.complaint", "camper.handled")
@@ -43,9 +43,9 @@ class Happening:
         data = {"kind": self.kind, "subject": self.subject, "campsite": self.campsite}
         return on_the_wire("ledger", data, id=self.seq)
 
-    def may_reach(self, account: Account, sight: Visible) -> bool:
+    def may_reach(self, account: Account, scope: AccessScope) -> bool:
         """Whether this person may hear of it now."""
-        if sight.shows(self.campsite, self.span, self.camera):
+        if scope.shows(self.campsite, self.span, self.camera):
             return True
         if self.kind in CAMPER_KINDS:
             return self.campsite is None or account.covers(self.campsite)

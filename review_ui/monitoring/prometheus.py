@@ -26,7 +26,7 @@ from review_ui.live.camera_status import Seeing
 from review_ui.live.latencies import BUCKETS_S
 from review_ui.site import Site, SiteDep
 from review_ui.web.health import database_answers
-from rollout.authority.freshness import lacking
+from rollout.authority.freshness import stale_cameras
 from rollout.breakers import open_trips
 
 router = APIRouter()
@@ -119,7 +119,7 @@ def _parsed(written: str) -> tuple[str, dict[str, str]]:
 
 def _cameras(session: Session, site: Site) -> Iterator[Metric]:
     now = site.clock()
-    views = [view for view in site.board.cameras(now, lacking(session, now)) if view.seeing is not Seeing.OFF]
+    views = [view for view in site.board.cameras(now, stale_cameras(session, now)) if view.seeing is not Seeing.OFF]
     yield _gauge("bearwatch_camera_blind", {view.id: int(view.seeing is Seeing.BLIND) for view in views}, "camera_name")
     unwatched = {view.id: int(view.unwatched_s is not None) for view in views}
     yield _gauge("bearwatch_camera_unwatched", unwatched, "camera_name")
@@ -173,7 +173,7 @@ def _may_scrape(request: Request, site: Site) -> bool:
 
     1. With a token configured: whoever shows it, from wherever.
     2. Without one: programs on this machine. What came through a proxy, or carries a ranger's cookie, is not one of
-       them: the count of open alerts would lift a watcher's blindfold.
+       them: the count of open alerts would unblind a watcher.
     """
     token = site.settings.bearwatch_metrics_token
     if token is not None:

@@ -15,7 +15,7 @@ from core.charts.strip import Mark, ruler, strip
 from core.night_span import Night, date_of, night, parse_date
 from db import weather
 from db.models import AlertStatus, Weather
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.nights.scrub import Shot, shots
 from review_ui.nights.view import CameraRow, SiteRow, moments, rows
@@ -244,8 +244,8 @@ def _scope(site: Site, account: Account, date: str, campsite: str, at: float | N
 
 
 def _rows(session: Session, site: Site, account: Account, scope: Scope, now: float) -> tuple[SiteRow, ...]:
-    sight = visible(session, account, now, site.match_rule)
-    return rows(session, site.config, scope.night, scope.campsites, sight, account.id, now)
+    access = access_scope(session, account, now, site.match_rule)
+    return rows(session, site.config, scope.night, scope.campsites, access, account.id, now)
 
 
 def _newest(sites: tuple[SiteRow, ...], at: float) -> float:
@@ -260,8 +260,8 @@ def _weather(session: Session, site: Site, scope: Scope) -> dict[str, tuple[Weat
 
 
 def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: float) -> dict[str, Any]:
-    sight = visible(session, account, now, site.match_rule)
-    found = shots(session, site.media, site.config, scope.campsites, sight, scope.at)
+    access = access_scope(session, account, now, site.match_rule)
+    found = shots(session, site.media, site.config, scope.campsites, access, scope.at)
     steps = [(step, scope.at + step) for step in STEPS_S if scope.night.holds(scope.at + step)]
     return {"shots": found, "steps": steps}
 

@@ -14,7 +14,7 @@ from core.config import Config
 from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box
 from db.models import CameraHour, Encounter, EncounterFrame
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.rendering.pictures import Picture, picture
 
 FRAME_WITHIN_S: Final = 45.0
@@ -40,11 +40,11 @@ class Shot:
 
 
 def shots(
-    session: Session, media: MediaStore, config: Config, campsites: Sequence[str], sight: Visible, at: float
+    session: Session, media: MediaStore, config: Config, campsites: Sequence[str], scope: AccessScope, at: float
 ) -> tuple[Shot, ...]:
     """All cameras of these campsites at one moment."""
     return tuple(
-        _shot(session, media, config, key, at, sight.hides_camera(key, campsite))
+        _shot(session, media, config, key, at, scope.hides_camera(key, campsite))
         for campsite in campsites
         for key, camera in config.cameras.items()
         if camera.campsite == campsite

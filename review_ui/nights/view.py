@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from core.config import Config
 from core.night_span import Night
 from db.models import Alert, AlertStatus, AuditAnswer, AuditSheet, CameraHour, Encounter, SheetKind, Sighting, Watch
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.rendering.wording import ANIMALS, STATUS_WORDS, age
 
 NOT_WRITTEN_YET_S: Final = 180.0
@@ -131,12 +131,12 @@ def rows(
     config: Config,
     night: Night,
     campsites: Sequence[str],
-    sight: Visible,
+    scope: AccessScope,
     own: int,
     now: float,
 ) -> tuple[SiteRow, ...]:
     """The night of these campsites for one viewer, in their order."""
-    return tuple(_site(session, config, night, campsite, sight, own, now) for campsite in campsites)
+    return tuple(_site(session, config, night, campsite, scope, own, now) for campsite in campsites)
 
 
 def moments(sites: Sequence[SiteRow]) -> list[Moment]:
@@ -164,12 +164,12 @@ def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple
 
 
 def _site(
-    session: Session, config: Config, night: Night, campsite: str, sight: Visible, own: int, now: float
+    session: Session, config: Config, night: Night, campsite: str, scope: AccessScope, own: int, now: float
 ) -> SiteRow:
-    hidden = campsite in sight.hidden
+    hidden = campsite in scope.hidden
     cameras = [key for key, camera in config.cameras.items() if camera.campsite == campsite]
-    shown = [key for key in cameras if not sight.hides_camera(key, campsite)]
-    visits = _visits(session, shown, night, sight)
+    shown = [key for key in cameras if not scope.hides_camera(key, campsite)]
+    visits = _visits(session, shown, night, scope)
     audits = {} if hidden else _audits(session, cameras, night, now)
     hours = _hours(session, cameras, night)
     return SiteRow(
@@ -193,7 +193,7 @@ def _site(
     )
 
 
-def _visits(session: Session, cameras: Sequence[str], night: Night, sight: Visible) -> dict[str, list[Visit]]:
+def _visits(session: Session, cameras: Sequence[str], night: Night, scope: AccessScope) -> dict[str, list[Visit]]:
     found: dict[str, list[Visit]] = {}
     query = (
         select(Encounter, Alert.id, Alert.status)
@@ -202,7 +202,7 @@ def _visits(session: Session, cameras: Sequence[str], night: Night, sight: Visib
         .order_by(Encounter.first_at)
     )
     for encounter, alert_id, status in session.execute(query):
-        secret = alert_id in sight.second_looks
+        secret = alert_id in scope.second_looks
         found.setdefault(encounter.camera_id, []).append(
             Visit(
                 encounter.id,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import ApiToken, Role
 from review_ui.auth import totp
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import BadScope, make_token, own_tokens, revoke_token
@@ -150,7 +150,7 @@ class PasswordOut(BaseModel):
 def get_me(site: SiteDep, account: Viewer) -> MeOut:
     """The account behind the cookie or the token."""
     with site.database.read() as session:
-        blind = visible(session, account, site.clock(), site.match_rule).blind
+        blind = access_scope(session, account, site.clock(), site.match_rule).blind
     return MeOut(
         id=account.id,
         name=account.name,

@@ -22,7 +22,7 @@ from db.ledger import head_seq, record
 from db.models import Alert, AlertStatus, Encounter, LedgerEntry, LoginSession, Mode, PushKey, User
 from db.models import PushSubscription as Subscription
 from db.session import Database
-from review_ui.auth.access_scope import visible_to
+from review_ui.auth.access_scope import access_scopes
 from review_ui.auth.accounts import Account, account_for
 from review_ui.auth.rights import Right
 from review_ui.push.encryption import SiteKey, check_browser_key, new_site_key
@@ -187,14 +187,14 @@ def hearers(
         account = account_for(each.user, f"push:{each.id}", required)
         if each.session_hash not in ended and account.owes is None and account.may(Right.VIEW):
             devices[account.session] = (each, account)
-    sights = visible_to(session, [account for _, account in devices.values()], now, rule)
+    scopes = access_scopes(session, [account for _, account in devices.values()], now, rule)
     return {
         each.id: each
         for key, (each, account) in devices.items()
         if any(
             account.covers(new.campsite)
             and (not each.campsites or new.campsite in each.campsites)
-            and sights[key].shows(new.campsite, new.span, new.camera)
+            and scopes[key].shows(new.campsite, new.span, new.camera)
             for new in news
         )
     }

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Alert
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import NextBeforeKey
 from review_ui.site import Site
@@ -57,11 +57,11 @@ class Readable:
 
 def readable(session: Session, site: Site, account: Account, now: float) -> Readable:
     """What may be reported to somebody now. Whoever is blind to one campsite reads of the others alone."""
-    sight = visible(session, account, now, site.match_rule)
+    scope = access_scope(session, account, now, site.match_rule)
     known = campsites_known(session, site.config)
     mine = tuple(each for each in known if account.covers(each))
-    free = tuple(each for each in mine if each not in sight.hidden)
-    return Readable(free, tuple(each for each in mine if each in sight.blind), free == known and not sight.hidden)
+    free = tuple(each for each in mine if each not in scope.hidden)
+    return Readable(free, tuple(each for each in mine if each in scope.blind), free == known and not scope.hidden)
 
 
 def hear(site: Site, kind: Kind) -> Heard | None:
@@ -85,7 +85,7 @@ def report_for(
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
     report = make(kind, Asked(session, site.config, site.road.current(), days, chosen, now, everything, heard))
-    looks = visible(session, account, now, site.match_rule).second_looks
+    looks = access_scope(session, account, now, site.match_rule).second_looks
     return without_decisions(session, site, report, looks) if looks else report
 
 

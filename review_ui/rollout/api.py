@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
 
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.rendering.cursors import Before, Limit, NextBefore, Strict, next_after
@@ -133,9 +133,9 @@ def get_road(site: SiteDep, account: Viewer) -> RoadView:
     """
     look_if_never(site)
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
+        scope = access_scope(session, account, site.clock(), site.match_rule)
         view = overview(session, site.road.current(), site.clock(), configured_site(site))
-        return redact(view, reader_of(site.config, account, sight))
+        return redact(view, reader_of(site.config, account, scope))
 
 
 @router.post("/look", summary="Look at the gates now; returns the road")
@@ -156,7 +156,7 @@ def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Li
     """Details that are not for you now are empty."""
     with site.database.read() as session:
         entries = history(session, limit, before)
-        reader = reader_of(site.config, account, visible(session, account, site.clock(), site.match_rule))
+        reader = reader_of(site.config, account, access_scope(session, account, site.clock(), site.match_rule))
         events = events_out(reader, entries)
     return HistoryOut(events=events, next_before=next_after([each.seq for each in events], limit))
 
@@ -228,7 +228,7 @@ def _answer(command: Callable[[], Outcome]) -> OutcomeOut:
 def _shown(site: Site, account: Account, outcome: OutcomeOut) -> OutcomeOut:
     """Why the road was held, without numbers for whoever watches blind or may see some campsites only."""
     with site.database.read() as session:
-        blind = visible(session, account, site.clock(), site.match_rule).blind
+        blind = access_scope(session, account, site.clock(), site.match_rule).blind
     if outcome.why and (blind or account.campsites is not None):
         return outcome.model_copy(update={"why": ["see `missing` of the road"]})
     return outcome

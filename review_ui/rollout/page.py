@@ -86,10 +86,10 @@ def history_page(
         entries = history(session, EVENTS_A_PAGE, before)
         context = {
             "frame": around,
-            "events": events_out(reader_of(site.config, account, around.visible), entries),
+            "events": events_out(reader_of(site.config, account, around.scope), entries),
             "older": entries[-1].seq if len(entries) == EVENTS_A_PAGE else None,
             "timezone": site.road.current().timezone,
-            "why_hidden": WHY_HIDDEN if around.visible.blind else "",
+            "why_hidden": WHY_HIDDEN if around.scope.blind else "",
         }
         return site.pages.render(request, "rollout_history.html", context)
 
@@ -272,7 +272,7 @@ def _page(
         around = frame(session, site, account, site.clock())
         context = _road(session, site, account, around)
         road = site.road.current()
-        reader = reader_of(site.config, account, around.visible)
+        reader = reader_of(site.config, account, around.scope)
         context |= {
             "notice": notice,
             "problem": problem,
@@ -290,7 +290,7 @@ def _page(
 def _road(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
     road = site.road.current()
     view = redact(
-        overview(session, road, site.clock(), configured_site(site)), reader_of(site.config, account, around.visible)
+        overview(session, road, site.clock(), configured_site(site)), reader_of(site.config, account, around.scope)
     )
     return {
         "frame": around,

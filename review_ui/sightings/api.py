@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.messages import EncounterKind
 from db.models import Sighting, Watch
-from review_ui.auth.access_scope import visible
+from review_ui.auth.access_scope import access_scope
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
 from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
 from review_ui.rendering.problems import Problem
@@ -121,8 +121,8 @@ class WatchesOut(BaseModel):
 def list_sightings(site: SiteDep, account: Viewer, after: After = 0, limit: Limit = 50) -> SightingsOut:
     """One's own sightings, and others' at campsites that one may see now."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
-        readable = (Sighting.user_id == account.id) | Sighting.campsite_id.not_in(sight.hidden)
+        scope = access_scope(session, account, site.clock(), site.match_rule)
+        readable = (Sighting.user_id == account.id) | Sighting.campsite_id.not_in(scope.hidden)
         rows = session.scalars(
             select(Sighting).where(Sighting.id > after, readable).order_by(Sighting.id).limit(limit)
         ).all()
@@ -159,12 +159,12 @@ def post_sighting(site: SiteDep, account: Watcher, body: SightingIn) -> Sighting
 def get_sighting(site: SiteDep, account: Viewer, sighting_id: int) -> SightingOut:
     """One sighting."""
     with site.database.read() as session:
-        sight = visible(session, account, site.clock(), site.match_rule)
-        row = find_sighting(session, sighting_id, account, sight)
+        scope = access_scope(session, account, site.clock(), site.match_rule)
+        row = find_sighting(session, sighting_id, account, scope)
         if row is None:
             raise HTTPException(404, NO_SUCH_SIGHTING)
         rule = site.match_rule
-        found = None if match_is_hidden(row, sight) else match(session, row, sight, rule)
+        found = None if match_is_hidden(row, scope) else match(session, row, scope, rule)
     seen = found and MatchOut(kind=found.kind, alert=found.alert_id, camera=found.camera, lead_s=found.lead_s)
     return SightingOut(**SightingRowOut.row(row).model_dump(), match=seen)
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.models import Camera, Sighting
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import open_watches
 from review_ui.rendering.wording import ANIMALS
@@ -30,7 +30,7 @@ def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response
     """The newest sightings."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        rows = recent(session, SHOWN, account.id, around.visible)
+        rows = recent(session, SHOWN, account.id, around.scope)
         context = {"frame": around, "sightings": rows, "animals": ANIMALS}
         return site.pages.render(request, "sightings.html", context)
 
@@ -116,10 +116,10 @@ def _log(request: Request, site: Site, account: Account, form: SightingForm) -> 
 def _context(session: Session, site: Site, account: Account, sighting_id: int) -> dict[str, Any]:
     now = site.clock()
     around = frame(session, site, account, now)
-    sighting = find_sighting(session, sighting_id, account, around.visible)
+    sighting = find_sighting(session, sighting_id, account, around.scope)
     if sighting is None:
         raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
-    hidden = match_is_hidden(sighting, around.visible)
+    hidden = match_is_hidden(sighting, around.scope)
     rule = site.match_rule
     return {
         "frame": around,
@@ -129,14 +129,14 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
         "animals": ANIMALS,
         "intact": intact(sighting),
         "hidden": hidden,
-        "match": None if hidden else match(session, sighting, around.visible, rule),
+        "match": None if hidden else match(session, sighting, around.scope, rule),
         "looking_until": sighting.seen_at + rule.after_s,
     }
 
 
-def find_sighting(session: Session, sighting_id: int, account: Account, sight: Visible) -> Sighting | None:
+def find_sighting(session: Session, sighting_id: int, account: Account, scope: AccessScope) -> Sighting | None:
     """A sighting that this person may read: their own, or one at a campsite that is not hidden from them."""
     sighting = session.get(Sighting, sighting_id) if sighting_id < 2**31 else None
-    if sighting is None or (sighting.user_id != account.id and sighting.campsite_id in sight.hidden):
+    if sighting is None or (sighting.user_id != account.id and sighting.campsite_id in scope.hidden):
         return None
     return sighting

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from core.messages import EncounterKind
 from db.ledger import record
 from db.models import Alert, Camera, Campsite, Encounter, Sighting
-from review_ui.auth.access_scope import Visible, blindfolds
+from review_ui.auth.access_scope import AccessScope, current_blindings
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import open_watches
 from review_ui.web.sighting_form import Entered
@@ -69,7 +69,7 @@ def log_sighting(
         raise KeyTaken
     if known is not None:
         return known
-    fold = blindfolds(session, now, rule, account.id).get((account.id, entered.campsite))
+    blinding = current_blindings(session, now, rule, account.id).get((account.id, entered.campsite))
     watch = next((w for w in open_watches(session, account.id, now) if w.campsite_id == entered.campsite), None)
     sighting = Sighting(
         campsite_id=entered.campsite,
@@ -82,7 +82,7 @@ def log_sighting(
         seen_at=entered.seen_at,
         sealed_at=now,
         seal=seal_of(entered, account.id, now),
-        blind=fold is not None and fold.all_along_since(entered.seen_at, entered.camera),
+        blind=blinding is not None and blinding.all_along_since(entered.seen_at, entered.camera),
         idempotency_key=key,
     )
     session.add(sighting)
@@ -99,7 +99,7 @@ def log_sighting(
     return sighting
 
 
-def match(session: Session, sighting: Sighting, sight: Visible, rule: MatchRule) -> Match | None:
+def match(session: Session, sighting: Sighting, scope: AccessScope, rule: MatchRule) -> Match | None:
     """Whether the model saw it, by the road's rule: the encounter of the same campsite, or of the camera that the
     observer named, visible to whoever asks, that began nearest.
 
@@ -112,7 +112,7 @@ def match(session: Session, sighting: Sighting, sight: Visible, rule: MatchRule)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
         .where(
             Camera.campsite_id == sighting.campsite_id,
-            sight.encounters(),
+            scope.encounters(),
             *([Camera.id == sighting.camera_id] if named else []),
             func.coalesce(Alert.created_at, Encounter.first_at) <= sighting.seen_at + rule.after_s,
             Encounter.last_at >= sighting.seen_at - rule.before_s,
@@ -126,16 +126,16 @@ def match(session: Session, sighting: Sighting, sight: Visible, rule: MatchRule)
     return Match(EncounterKind(encounter.kind), encounter.id, alert_id, camera, sighting.seen_at - encounter.first_at)
 
 
-def match_is_hidden(sighting: Sighting, sight: Visible) -> bool:
+def match_is_hidden(sighting: Sighting, scope: AccessScope) -> bool:
     """Whether the reader may not know if the model saw it: the campsite is hidden, and no view of this moment open."""
-    return not sight.shows(sighting.campsite_id, (sighting.seen_at, sighting.seen_at))
+    return not scope.shows(sighting.campsite_id, (sighting.seen_at, sighting.seen_at))
 
 
-def recent(session: Session, limit: int, own: int, sight: Visible) -> Sequence[Sighting]:
+def recent(session: Session, limit: int, own: int, scope: AccessScope) -> Sequence[Sighting]:
     """The newest sightings: one's own, and others' at campsites that one may see, so that watchers stay independent."""
     return session.scalars(
         select(Sighting)
-        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(sight.hidden))
+        .where((Sighting.user_id == own) | Sighting.campsite_id.not_in(scope.hidden))
         .options(joinedload(Sighting.user), joinedload(Sighting.campsite).joinedload(Campsite.region))
         .order_by(Sighting.sealed_at.desc())
         .limit(limit)

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.web.alert_cards import queue
 from review_ui.web.page_chrome import frame
-from rollout.authority.freshness import lacking
+from rollout.authority.freshness import stale_cameras
 from rollout.control.status_words import and_list
 
 router = APIRouter()
@@ -75,29 +75,29 @@ def go_off_watch(site: SiteDep, account: Watcher, watch_id: int) -> Response:
     return RedirectResponse("/", status_code=303)
 
 
-def _unseen(site: Site, sight: Visible) -> dict[str, str]:
+def _unseen(site: Site, scope: AccessScope) -> dict[str, str]:
     """The cameras that are hidden from a watcher, in words, of campsites where others advise."""
     found: dict[str, list[str]] = {}
     for key, camera in site.config.cameras.items():
-        if camera.campsite in sight.blind and sight.hides_camera(key, camera.campsite):
+        if camera.campsite in scope.blind and scope.hides_camera(key, camera.campsite):
             found.setdefault(camera.campsite, []).append(camera.name or key)
-    advised = {site.config.cameras[key].campsite for key in sight.advising if key in site.config.cameras}
+    advised = {site.config.cameras[key].campsite for key in scope.advising if key in site.config.cameras}
     return {campsite: and_list(names) for campsite, names in found.items() if campsite in advised}
 
 
 def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
     now = site.clock()
-    lacks = lacking(session, now)
-    around = frame(session, site, account, now, lacks)
+    stale = stale_cameras(session, now)
+    around = frame(session, site, account, now, stale)
     watches = open_watches(session, account.id, now)
     watched = {watch.campsite_id for watch in watches}
     return {
         "frame": around,
-        "queue": queue(session, site.media, around.visible, now),
-        "cameras": [each for each in site.board.cameras(now, lacks) if account.covers(each.campsite_id)],
+        "queue": queue(session, site.media, around.scope, now),
+        "cameras": [each for each in site.board.cameras(now, stale) if account.covers(each.campsite_id)],
         "watches": watches,
-        "hidden": around.visible.blind,
-        "unseen": _unseen(site, around.visible),
+        "hidden": around.scope.blind,
+        "unseen": _unseen(site, around.scope),
         "asks_before_s": site.settings.watch_asks_before_s,
         "free_campsites": [
             (key, c.name or key)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from core.media import MediaStore
 from core.messages import Box, EncounterKind
 from db.models import Alert, AlertStatus, Campsite, Review, Verdict
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.rendering.pictures import Crop, Picture, crop, picture
 from rollout.alerting.review_rules import PastReview, standing
 
@@ -86,50 +86,50 @@ class Queue:
         return bool(self.waiting) and not self.waiting[0].unknown and any(card.unknown for card in self.waiting)
 
 
-def queue(session: Session, media: MediaStore, sight: Visible, now: float) -> Queue:
+def queue(session: Session, media: MediaStore, scope: AccessScope, now: float) -> Queue:
     """Alerts that this viewer may see: the unreviewed ones, then unsure ones, then what was decided lately."""
-    waiting = open_alerts(session, sight, QUEUE_SHOWN)
-    decided = _decided(session, sight, now)
+    waiting = open_alerts(session, scope, QUEUE_SHOWN)
+    decided = _decided(session, scope, now)
     cards = [
         DecidedCard(
-            card_of(alert, media, sight), Verdict(review.verdict), review.user_id, review.user.name, review.created_at,
+            card_of(alert, media, scope), Verdict(review.verdict), review.user_id, review.user.name, review.created_at,
             review.effective_at,
         )
         for alert, review in decided
     ]  # fmt: skip
     return Queue(
-        waiting=tuple(card_of(alert, media, sight) for alert in waiting),
-        waiting_count=count_open(session, sight),
+        waiting=tuple(card_of(alert, media, scope) for alert in waiting),
+        waiting_count=count_open(session, scope),
         unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
         decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
     )
 
 
-def open_alerts(session: Session, sight: Visible, limit: int) -> Sequence[Alert]:
+def open_alerts(session: Session, scope: AccessScope, limit: int) -> Sequence[Alert]:
     """Unreviewed alerts: bears before animals that the model does not know, and of each the oldest first."""
     return session.scalars(
         select(Alert)
-        .where(Alert.status == AlertStatus.OPEN, sight.alerts())
+        .where(Alert.status == AlertStatus.OPEN, scope.alerts())
         .order_by(case((Alert.kind == EncounterKind.BEAR, 0), else_=1), Alert.captured_at, Alert.id)
         .options(*_FULL)
         .limit(limit)
     ).all()
 
 
-def count_open(session: Session, sight: Visible) -> int:
+def count_open(session: Session, scope: AccessScope) -> int:
     """How many unreviewed alerts there are."""
-    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, sight.alerts())
+    visible = select(func.count(Alert.id)).where(Alert.status == AlertStatus.OPEN, scope.alerts())
     return session.scalar(visible) or 0
 
 
-def find_alert(session: Session, alert_id: int, sight: Visible) -> Alert | None:
+def find_alert(session: Session, alert_id: int, scope: AccessScope) -> Alert | None:
     """An alert by its number; None both when there is none and when it is hidden, so that nobody can tell which."""
     if not 0 < alert_id < 2**31:
         return None
-    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, sight.alerts())))
+    return session.scalar(_full(select(Alert).where(Alert.id == alert_id, scope.alerts())))
 
 
-def card_of(alert: Alert, media: MediaStore, sight: Visible) -> AlertCard:
+def card_of(alert: Alert, media: MediaStore, scope: AccessScope) -> AlertCard:
     """An alert as a card for somebody who may see it."""
     encounter = alert.encounter
     cover = picture(media, encounter.cover)
@@ -138,7 +138,7 @@ def card_of(alert: Alert, media: MediaStore, sight: Visible) -> AlertCard:
     return AlertCard(
         id=alert.id,
         version=alert.version,
-        status=None if alert.id in sight.second_looks else AlertStatus(alert.status),
+        status=None if alert.id in scope.second_looks else AlertStatus(alert.status),
         kind=EncounterKind(alert.kind),
         campsite_id=alert.campsite_id,
         campsite=alert.campsite.name,
@@ -165,15 +165,15 @@ def standing_review(reviews: Sequence[Review]) -> Review | None:
     return next((review for review in reviews if last and review.id == last.id), None)
 
 
-def _decided(session: Session, sight: Visible, now: float) -> list[tuple[Alert, Review]]:
+def _decided(session: Session, scope: AccessScope, now: float) -> list[tuple[Alert, Review]]:
     """Alerts with their standing decisions, newest decision first; none of those that wait for a second look."""
     alerts = session.scalars(
         _full(
             select(Alert)
             .where(
                 Alert.status != AlertStatus.OPEN,
-                sight.alerts(),
-                Alert.id.not_in(sight.second_looks),
+                scope.alerts(),
+                Alert.id.not_in(scope.second_looks),
                 Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
             )
             .order_by(Alert.id.desc())

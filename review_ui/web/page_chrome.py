@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from db.ledger import head_seq
-from review_ui.auth.access_scope import Visible, visible
+from review_ui.auth.access_scope import AccessScope, access_scope
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.live.broadcast import shape
@@ -19,20 +19,20 @@ from review_ui.web.alert_cards import count_open
 from review_ui.web.viewer_scope import reader_of
 from rollout.alerting import appeals
 from rollout.alerting import camper_messages as messages_of_campers
-from rollout.authority.freshness import Lack
+from rollout.authority.freshness import StaleCamera
 from rollout.control.open_status import HandoverView, handovers_for, open_handovers
 from rollout.stages.event_store import load
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The frame around a page. ``visible`` is what this viewer may see now."""
+    """The frame around a page. ``scope`` is what this viewer may see now."""
 
     modes: tuple[ModeView, ...]
     shape: str
     waiting: int
     seq: int
-    visible: Visible
+    scope: AccessScope
     timezone: str
     camper_messages: int = 0
     """Reports and complaints that wait; also of campsites to which the viewer is blind, since people wrote them."""
@@ -50,7 +50,7 @@ class Frame:
     @property
     def hidden(self) -> frozenset[str]:
         """The campsites that this viewer must not see now, but for open windows."""
-        return self.visible.hidden
+        return self.scope.hidden
 
     @property
     def shown_modes(self) -> list[ModeView]:
@@ -77,7 +77,7 @@ class Frame:
         return [camera for view in self.modes for camera in (*view.blind, *view.unwatched)]
 
     @property
-    def sightless(self) -> list[CameraView]:
+    def unwatched_cameras(self) -> list[CameraView]:
         """Cameras that are not watched although campers rely on them, of campsites where others are."""
         return [camera for view in self.shown_modes if not view.manual_watch for camera in view.unwatched]
 
@@ -87,35 +87,37 @@ class Frame:
         return [camera for view in self.shown_modes if not view.manual_watch for camera in view.blind]
 
 
-def frame(session: Session, site: Site, account: Account, now: float, lacks: Mapping[str, Lack] | None = None) -> Frame:
+def frame(
+    session: Session, site: Site, account: Account, now: float, stale: Mapping[str, StaleCamera] | None = None
+) -> Frame:
     """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event.
 
-    ``lacks``: :func:`~rollout.authority.freshness.lacking` at this moment, where the caller has it already.
+    ``stale``: :func:`~rollout.authority.freshness.stale_cameras` at this moment, where the caller has it already.
     """
     seq = head_seq(session)
-    sight = visible(session, account, now, site.match_rule)
-    modes = [mode for mode in modes_now(session, site.board, now, lacks) if account.covers(mode.campsite_id)]
+    scope = access_scope(session, account, now, site.match_rule)
+    modes = [mode for mode in modes_now(session, site.board, now, stale) if account.covers(mode.campsite_id)]
     return Frame(
         modes=tuple(modes),
         shape=shape(modes),
-        waiting=count_open(session, sight),
+        waiting=count_open(session, scope),
         seq=seq,
-        visible=sight,
+        scope=scope,
         timezone=next(iter(site.config.regions.values())).timezone,
-        camper_messages=messages_of_campers.count_waiting(session, elsewhere(account, sight))
+        camper_messages=messages_of_campers.count_waiting(session, elsewhere(account, scope))
         if account.may(Right.REVIEW)
         else 0,
-        second_looks=appeals.count_waiting(session, account.id, sight.hidden) if account.may(Right.REVIEW) else 0,
-        handovers=_handovers(session, site, account, sight),
+        second_looks=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
+        handovers=_handovers(session, site, account, scope),
     )
 
 
-def _handovers(session: Session, site: Site, account: Account, sight: Visible) -> tuple[HandoverView, ...]:
-    road, reader = site.road.current(), reader_of(site.config, account, sight)
+def _handovers(session: Session, site: Site, account: Account, scope: AccessScope) -> tuple[HandoverView, ...]:
+    road, reader = site.road.current(), reader_of(site.config, account, scope)
     found = open_handovers(road, load(session).handovers, reader.names)
     return handovers_for(reader, found, {keeper.user for keeper in road.roster})
 
 
-def elsewhere(account: Account, sight: Visible) -> set[str]:
+def elsewhere(account: Account, scope: AccessScope) -> set[str]:
     """The campsites that are not this viewer's at all, whether they watch or not."""
-    return {campsite for campsite in sight.hidden if not account.covers(campsite)}
+    return {campsite for campsite in scope.hidden if not account.covers(campsite)}

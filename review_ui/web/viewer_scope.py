@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.config import Config
 from db.models import Role
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
 from review_ui.site import Site
@@ -12,12 +12,12 @@ from rollout.control.reader import Names, Reader
 from rollout.control.status import Configured
 
 
-def reader_of(config: Config, account: Account, sight: Visible) -> Reader:
-    """Somebody with an account. ``sight``: what they may see now."""
+def reader_of(config: Config, account: Account, scope: AccessScope) -> Reader:
+    """Somebody with an account. ``scope``: what they may see now."""
     return Reader(
         names=Names.of(config),
         campsites=account.campsites,
-        blind=sight.blind,
+        blind=scope.blind,
         user=account.name,
         takes_watch=account.may(Right.WATCH),
         operates=account.may(Right.OPERATE),

@@ -49,7 +49,7 @@ def current_warning(session: Session, campsite_id: str, now: float) -> CamperWar
 
 
 def live_cameras(session: Session, campsite_id: str, now: float) -> frozenset[str]:
-    """The cameras of a campsite on whose account campers may be warned now, given sight. None: the page is off."""
+    """The cameras of a campsite on whose account campers may be warned now while they are fresh. None: no page."""
     cameras = session.scalars(select(Camera.id).where(Camera.campsite_id == campsite_id, Camera.configured))
     return frozenset(camera for camera in cameras if granted(session, campsite_id, now, camera) is not Mode.SHADOW)
 

@@ -50,8 +50,8 @@ SEND: Final = Permission(Verdict.SEND)
 def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float, alert: Alert | None = None) -> Mode:
     """The mode that holds for one camera: what its campsite was granted, less what open breakers leave of it.
 
-    1. Without sight it is shadow. For an ``alert`` that was raised with sight that has been answered: a bear may well
-       tear down the camera that has seen it, and campers are warned all the same.
+    1. A camera that is not fresh: shadow. For an ``alert`` that was raised while it was, that has been answered: a bear
+       may well tear down the camera that has seen it, and campers are warned all the same.
     2. In a night that the lot has switched off (:mod:`rollout.evidence.on_off_nights`) it is shadow.
     """
     seen = alert is not None and alert.mode != Mode.SHADOW

@@ -1,9 +1,9 @@
 """How much may happen for a camera now. One question, one answer, asked in the transaction that acts on it.
 
 The answer is a lease: one row for each campsite, written by :mod:`rollout.authority.leases` alone and dead by itself
-when nobody renews it. It rests on sight: the row beside it says how far the camera's pictures have come, and when that
-is too long ago nothing holds (:mod:`rollout.authority.freshness`). Both are read at each act, so that whatever ends
-authority takes effect everywhere with the commit, and time alone ends it where nobody commits anything.
+when nobody renews it. It depends on freshness: the row beside it says how far the camera's pictures have come, and when
+that is too long ago nothing holds (:mod:`rollout.authority.freshness`). Both are read at each act, so that whatever
+ends authority takes effect everywhere with the commit, and time alone ends it where nobody commits anything.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from db.models import AuthorityLease, CameraSight, Mode
-from rollout.authority.freshness import sees
+from db.models import AuthorityLease, CameraFreshness, Mode
+from rollout.authority.freshness import is_fresh
 
 _Names = str | list[str] | None
 """A JSON list of names as the driver gives it: SQLite its text, PostgreSQL the list."""
 
 
 class _Lease(NamedTuple):
-    """One row of the lease and, if a camera was asked for, of its sight; each field is the column of that name."""
+    """One row of the lease and, if a camera was asked for, of its freshness; each field is the column of that name."""
 
     mode: str
     granted_at: float
@@ -35,9 +35,9 @@ class _Lease(NamedTuple):
     only_cameras: _Names
     without_cameras: _Names
     reviewed_cameras: _Names
-    sight_s: float | None
-    sight_back_s: float | None
-    watched_at: float | None
+    fresh_within_s: float | None
+    fresh_back_s: float | None
+    captured_at: float | None
     steady_since: float | None
 
 
@@ -57,18 +57,18 @@ def authority(session: Session, campsite_id: str, now: float, camera_id: str | N
     """The mode that holds at ``now`` for a campsite, or for one of its cameras.
 
     1. As :func:`granted`.
-    2. A camera without sight: shadow. It may only warn, and only be relied on, while its pictures arrive.
+    2. A camera that is not fresh: shadow. It may only warn, and only be relied on, while its pictures arrive.
     """
     lease = _read(session, campsite_id, camera_id)
     mode = _granted(lease, now, camera_id)
-    if lease is None or mode is Mode.SHADOW or camera_id is None or lease.sight_s is None:
+    if lease is None or mode is Mode.SHADOW or camera_id is None or lease.fresh_within_s is None:
         return mode
-    seeing = sees(lease.watched_at, lease.steady_since, now, lease.sight_s, lease.sight_back_s or 0.0)
-    return mode if seeing else Mode.SHADOW
+    fresh = is_fresh(lease.captured_at, lease.steady_since, now, lease.fresh_within_s, lease.fresh_back_s or 0.0)
+    return mode if fresh else Mode.SHADOW
 
 
 def granted(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> Mode:
-    """The mode that the lease grants at ``now``, whether the camera has sight or not.
+    """The mode that the lease grants at ``now``, whether the camera is fresh or not.
 
     1. As :func:`effective_mode`.
     2. A lease for some cameras only grants nothing to others, nor to whoever does not say which camera it is.
@@ -136,12 +136,12 @@ def _read(session: Session, campsite_id: str, camera_id: str | None) -> _Lease |
 @lru_cache(maxsize=8)
 def _compiled(dialect: Dialect) -> SQLCompiler:
     """The statement in the database's own words, its columns in the order of :class:`_Lease`."""
-    columns = {**AuthorityLease.__table__.columns, **CameraSight.__table__.columns}
-    sight = CameraSight.camera_id == bindparam("camera")
+    columns = {**AuthorityLease.__table__.columns, **CameraFreshness.__table__.columns}
+    row = CameraFreshness.camera_id == bindparam("camera")
     statement = (
         select(*(columns[name] for name in _Lease._fields))
         .select_from(AuthorityLease)
-        .outerjoin(CameraSight, sight)
+        .outerjoin(CameraFreshness, row)
         .where(AuthorityLease.campsite_id == bindparam("campsite"))
     )
     compiled = statement.compile(dialect=dialect)

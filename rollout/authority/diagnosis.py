@@ -1,4 +1,4 @@
-"""Why a camera has no sight, as far as Redis tells: the first link of its path that is known to be broken. Pure."""
+"""Why a camera is not fresh, as far as Redis tells: the first link of its path that is known to be broken. Pure."""
 
 from __future__ import annotations
 

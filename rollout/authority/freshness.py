@@ -1,10 +1,10 @@
-"""Authority rests on sight: no camera warns anybody whose pictures do not reach the tracker.
+"""Pipeline freshness: no camera warns anybody whose pictures do not reach the tracker.
 
 A picture counts when a detector that proves itself has scored it and the tracker has handled it in time. The tracker
-writes down how far each camera has come (:func:`note`); :func:`rollout.authority.authority.authority` reads that, so
-that authority rests by itself, to the second, whatever died and whoever is left to see it. The controller looks at it
-every second (:func:`look`) and writes down from when until when authority rested, and why: nobody is paged for that
-alone, but everybody who relies on it is told.
+writes down how far each camera has come (:func:`store_watermarks`); :func:`rollout.authority.authority.authority` reads
+that, so that warnings are paused by themselves, to the second, whatever died and whoever is left to see it. The
+controller looks at it every second (:func:`look`) and writes down from when until when they were paused, and why:
+nobody is paged for that alone, but everybody who relies on it is told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy import and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.ledger import lock, record
-from db.models import AuthorityLease, Camera, CameraSight, Mode, SightGap
+from db.models import AuthorityLease, Camera, CameraFreshness, FreshnessGap, Mode
 from db.session import Database
 
 LOOK_S: Final = 1.0
@@ -33,88 +33,88 @@ def unknown_why(camera: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighted:
+class Watermark:
     """How far one camera has come: the newest handled picture, and since when they come without a gap."""
 
-    watched_at: float = NEVER
+    captured_at: float = NEVER
     steady_since: float | None = None
 
-    def handled(self, captured_at: float, now: float, within_s: float) -> Sighted:
+    def handled(self, captured_at: float, now: float, within_s: float) -> Watermark:
         """After a picture that was taken at ``captured_at`` was handled ``now``.
 
         1. A picture older than ``within_s`` proves nothing about now; one from the future is from now.
-        2. Where sight was lost in between, it begins anew now.
+        2. Where pictures stayed away in between, they come since now.
         """
         taken_at = min(captured_at, now)
-        if taken_at <= self.watched_at or now - taken_at > within_s:
+        if taken_at <= self.captured_at or now - taken_at > within_s:
             return self
-        unbroken = self.steady_since is not None and now - self.watched_at <= within_s
-        return Sighted(taken_at, self.steady_since if unbroken else now)
+        unbroken = self.steady_since is not None and now - self.captured_at <= within_s
+        return Watermark(taken_at, self.steady_since if unbroken else now)
 
-    def lost(self) -> Sighted:
+    def lost(self) -> Watermark:
         """Nothing can arrive any more."""
-        return Sighted(self.watched_at, None)
+        return Watermark(self.captured_at, None)
 
 
-def sees(watched_at: float | None, steady_since: float | None, now: float, within_s: float, back_s: float) -> bool:
-    """Whether a camera has sight: its last handled picture is young enough, and they have come for long enough."""
-    if watched_at is None or steady_since is None:
+def is_fresh(captured_at: float | None, steady_since: float | None, now: float, within_s: float, back_s: float) -> bool:
+    """Whether a camera is fresh: its last handled picture is young enough, and they have come for long enough."""
+    if captured_at is None or steady_since is None:
         return False
-    return now - watched_at <= within_s and now - steady_since >= back_s
+    return now - captured_at <= within_s and now - steady_since >= back_s
 
 
-def known(session: Session, cameras: Collection[str]) -> dict[str, Sighted]:
+def read_watermarks(session: Session, cameras: Collection[str]) -> dict[str, Watermark]:
     """How far each of these cameras has come, as last written down."""
-    columns = select(CameraSight.camera_id, CameraSight.watched_at, CameraSight.steady_since)
-    rows = session.execute(columns.where(CameraSight.camera_id.in_(cameras))).all()
-    return {camera: Sighted(at, since) for camera, at, since in rows}
+    columns = select(CameraFreshness.camera_id, CameraFreshness.captured_at, CameraFreshness.steady_since)
+    rows = session.execute(columns.where(CameraFreshness.camera_id.in_(cameras))).all()
+    return {camera: Watermark(at, since) for camera, at, since in rows}
 
 
-def note(session: Session, sights: Mapping[str, Sighted]) -> None:
+def store_watermarks(session: Session, watermarks: Mapping[str, Watermark]) -> None:
     """Write down how far cameras have come; what is older than what stands there changes nothing."""
-    before = known(session, sights)
+    before = read_watermarks(session, watermarks)
     rows: dict[bool, list[dict[str, object]]] = {False: [], True: []}
-    for camera, sight in sorted(sights.items()):
-        if sight.watched_at > NEVER and sight.watched_at >= before.get(camera, sight).watched_at:
-            row = {"camera_id": camera, "watched_at": sight.watched_at, "steady_since": sight.steady_since}
+    for camera, watermark in sorted(watermarks.items()):
+        if watermark.captured_at > NEVER and watermark.captured_at >= before.get(camera, watermark).captured_at:
+            row = {"camera_id": camera, "captured_at": watermark.captured_at, "steady_since": watermark.steady_since}
             rows[camera in before].append(row)
     if rows[True]:
-        session.execute(update(CameraSight), rows[True])
+        session.execute(update(CameraFreshness), rows[True])
     if rows[False]:
-        session.execute(insert(CameraSight), rows[False])
+        session.execute(insert(CameraFreshness), rows[False])
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
-    """A camera that has authority but for its sight. ``lost_at``: since when that rests."""
+class StaleCamera:
+    """A camera that has authority but no fresh pictures. ``lost_at``: since when it is paused."""
 
-    camera: str
+    name: str
     campsite: str
-    watched_at: float | None
+    captured_at: float | None
     lost_at: float
 
 
-def lacking(session: Session, now: float) -> dict[str, Lack]:
-    """Every camera that has authority now but for its sight."""
+def stale_cameras(session: Session, now: float) -> dict[str, StaleCamera]:
+    """Every camera that has authority now but no fresh pictures."""
     leases = {lease.campsite_id: lease for lease in _leases(session, now)}
     found = {}
     for camera, campsite, at, since in _granted(session, leases):
-        within_s, back_s = leases[campsite].sight_s, leases[campsite].sight_back_s
-        if within_s is not None and not sees(at, since, now, within_s, back_s or 0.0):
+        within_s, back_s = leases[campsite].fresh_within_s, leases[campsite].fresh_back_s
+        if within_s is not None and not is_fresh(at, since, now, within_s, back_s or 0.0):
             lost_at = max(leases[campsite].granted_at, _lost_at(at, since, within_s, now))
-            found[camera] = Lack(camera, campsite, at, lost_at)
+            found[camera] = StaleCamera(camera, campsite, at, lost_at)
     return found
 
 
 def _leases(session: Session, now: float) -> Iterable[AuthorityLease]:
-    """The live leases that rest on sight."""
+    """The live leases that ask for freshness."""
     return session.scalars(
         select(AuthorityLease)
         .where(
             AuthorityLease.mode != Mode.SHADOW,
             AuthorityLease.granted_at <= now,
             AuthorityLease.expires_at > now,
-            AuthorityLease.sight_s.is_not(None),
+            AuthorityLease.fresh_within_s.is_not(None),
         )
         .execution_options(populate_existing=True)
     )
@@ -123,10 +123,10 @@ def _leases(session: Session, now: float) -> Iterable[AuthorityLease]:
 def _granted(
     session: Session, leases: Mapping[str, AuthorityLease]
 ) -> Iterator[tuple[str, str, float | None, float | None]]:
-    """Every camera with authority but for its sight: itself, its campsite, when it was watched, and since when."""
+    """Every camera to which a lease grants authority: itself, campsite, newest picture, since when they come."""
     rows = session.execute(
-        select(Camera.id, Camera.campsite_id, CameraSight.watched_at, CameraSight.steady_since)
-        .outerjoin(CameraSight, CameraSight.camera_id == Camera.id)
+        select(Camera.id, Camera.campsite_id, CameraFreshness.captured_at, CameraFreshness.steady_since)
+        .outerjoin(CameraFreshness, CameraFreshness.camera_id == Camera.id)
         .where(Camera.campsite_id.in_(leases), Camera.enabled, Camera.configured)
         .order_by(Camera.id)
     ).all()
@@ -144,32 +144,32 @@ def _lost_at(at: float | None, since: float | None, within_s: float, now: float)
 
 
 def look(database: Database, now: float, ask: Callable[[], Why] = lambda: unknown_why) -> list[str]:
-    """Write down which cameras have lost or found their sight since the last look; returns what happened, in words.
+    """Write down which cameras have gone stale or are fresh again since the last look; returns what happened, in words.
 
     Looking costs two reads; only a change is written, with its ledger entry. ``ask`` finds out what is known of the
-    causes; it is called outside of any transaction, and only when a camera has lost its sight.
+    causes; it is called outside of any transaction, and only when a camera has gone stale.
     """
     with database.read() as session:
-        lacks, gaps = lacking(session, now), open_gaps(session)
-        if lacks.keys() == gaps.keys():
+        stale, gaps = stale_cameras(session, now), open_gaps(session)
+        if stale.keys() == gaps.keys():
             return []
-    why = ask() if lacks.keys() - gaps.keys() else unknown_why
+    why = ask() if stale.keys() - gaps.keys() else unknown_why
     with database.write() as session:
         lock(session)
-        lacks, gaps = lacking(session, now), open_gaps(session)
-        said = [_begin(session, lack, why(name)[:200], now) for name, lack in lacks.items() if name not in gaps]
+        stale, gaps = stale_cameras(session, now), open_gaps(session)
+        said = [_begin(session, camera, why(name)[:200], now) for name, camera in stale.items() if name not in gaps]
         granted = {row[0] for row in _granted(session, {each.campsite_id: each for each in _leases(session, now)})}
-        said += [_end(session, gap, name in granted, now) for name, gap in gaps.items() if name not in lacks]
+        said += [_end(session, gap, name in granted, now) for name, gap in gaps.items() if name not in stale]
     return said
 
 
-def open_gaps(session: Session) -> dict[str, SightGap]:
+def open_gaps(session: Session) -> dict[str, FreshnessGap]:
     """The gaps that are not over, by camera."""
-    return {gap.camera_id: gap for gap in session.scalars(select(SightGap).where(SightGap.over_at.is_(None)))}
+    return {gap.camera_id: gap for gap in session.scalars(select(FreshnessGap).where(FreshnessGap.over_at.is_(None)))}
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class PausedCamera:
     """A camera on whose account nobody is warned now, since when, and why as far as somebody has written it down."""
 
     camera: str
@@ -178,31 +178,31 @@ class Rest:
     why: str
 
 
-def resting(session: Session, now: float) -> tuple[Rest, ...]:
-    """Every camera whose authority rests for lack of sight now, by name."""
-    lacks, gaps = lacking(session, now), open_gaps(session)
+def paused_cameras(session: Session, now: float) -> tuple[PausedCamera, ...]:
+    """Every camera whose warnings are paused now, by name."""
+    stale, gaps = stale_cameras(session, now), open_gaps(session)
     return tuple(
-        Rest(name, lack.campsite, lack.lost_at, gaps[name].why if name in gaps else unknown_why(name))
-        for name, lack in sorted(lacks.items())
+        PausedCamera(name, camera.campsite, camera.lost_at, gaps[name].why if name in gaps else unknown_why(name))
+        for name, camera in sorted(stale.items())
     )
 
 
-def _begin(session: Session, lack: Lack, why: str, now: float) -> str:
+def _begin(session: Session, camera: StaleCamera, why: str, now: float) -> str:
     session.add(
-        SightGap(
-            camera_id=lack.camera, campsite_id=lack.campsite, watched_at=lack.watched_at, lost_at=lack.lost_at,
+        FreshnessGap(
+            camera_id=camera.name, campsite_id=camera.campsite, captured_at=camera.captured_at, lost_at=camera.lost_at,
             noticed_at=now, why=why, over_at=None, over=None,
         )
     )  # fmt: skip
     session.flush()
     record(
-        session, at=now, kind="sight.lost", subject=f"camera:{lack.camera}", actor="controller",
-        campsite=lack.campsite, body={"lost_at": lack.lost_at, "watched_at": lack.watched_at, "why": why},
+        session, at=now, kind="sight.lost", subject=f"camera:{camera.name}", actor="controller",
+        campsite=camera.campsite, body={"lost_at": camera.lost_at, "watched_at": camera.captured_at, "why": why},
     )  # fmt: skip
-    return f"{lack.camera} is not watching: {why}"
+    return f"{camera.name} is not watching: {why}"
 
 
-def _end(session: Session, gap: SightGap, returned: bool, now: float) -> str:
+def _end(session: Session, gap: FreshnessGap, returned: bool, now: float) -> str:
     gap.over_at, gap.over = now, "sight" if returned else "authority"
     session.flush()
     record(
@@ -212,13 +212,13 @@ def _end(session: Session, gap: SightGap, returned: bool, now: float) -> str:
     return f"{gap.camera_id} is watching again" if returned else f"{gap.camera_id} has no authority any more"
 
 
-def rested_s(session: Session, campsites: Collection[str], since: float, until: float) -> dict[str, float]:
-    """Seconds between ``since`` and ``until`` in which authority rested for lack of sight, by camera."""
-    end = func.coalesce(SightGap.over_at, until)
+def paused_s(session: Session, campsites: Collection[str], since: float, until: float) -> dict[str, float]:
+    """Seconds between ``since`` and ``until`` in which warnings were paused, by camera."""
+    end = func.coalesce(FreshnessGap.over_at, until)
     rows = session.execute(
-        select(SightGap.camera_id, SightGap.lost_at, end).where(
-            and_(SightGap.campsite_id.in_(campsites), SightGap.lost_at < until),
-            or_(SightGap.over_at.is_(None), SightGap.over_at > since),
+        select(FreshnessGap.camera_id, FreshnessGap.lost_at, end).where(
+            and_(FreshnessGap.campsite_id.in_(campsites), FreshnessGap.lost_at < until),
+            or_(FreshnessGap.over_at.is_(None), FreshnessGap.over_at > since),
         )
     ).all()
     found: dict[str, float] = {}

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Mode
 from rollout.authority.authority import granted
-from rollout.stages.spec import SightTimes
+from rollout.stages.spec import FreshnessTimes
 from rollout.stages.state import Grant, State, grants
 
 
-def write_leases(session: Session, state: State, now: float, ttl_s: float | None, sight: SightTimes) -> None:
+def write_leases(session: Session, state: State, now: float, ttl_s: float | None, freshness: FreshnessTimes) -> None:
     """Make the rows say what the state grants.
 
     1. Live, with ``ttl_s``: alive until then, or until the stage's deadline if that comes first.
@@ -23,7 +23,7 @@ def write_leases(session: Session, state: State, now: float, ttl_s: float | None
     3. Handed over: dead now; its mode stays, so that rangers go on being advised.
     4. Neither: dead now, and shadow.
 
-    ``sight`` is what authority rests on beside time.
+    ``freshness`` is what authority depends on beside time.
     """
     rows = {lease.campsite_id: lease for lease in session.scalars(select(AuthorityLease))}
     wanted = grants(state)
@@ -33,7 +33,7 @@ def write_leases(session: Session, state: State, now: float, ttl_s: float | None
             lease = AuthorityLease(campsite_id=campsite, mode=Mode.ASSISTED, granted_at=now, expires_at=now)
             session.add(lease)
         _write(lease, grant, state, now, ttl_s)
-        lease.sight_s, lease.sight_back_s = sight.within.nominal_s, sight.back_after.nominal_s
+        lease.fresh_within_s, lease.fresh_back_s = freshness.within.nominal_s, freshness.back_after.nominal_s
     for campsite, lease in rows.items():
         if campsite not in wanted and lease.mode != Mode.SHADOW:
             # Whoever watches with their own eyes is blind from here on.
@@ -80,7 +80,7 @@ def died_at(state: State, expires: Mapping[str, float], now: float) -> float | N
 def effective(session: Session, state: State, now: float) -> tuple[tuple[str, str], ...]:
     """What is granted at each campsite, read back where everybody reads it. Shadow is left out, unless power should be.
 
-    Whether its cameras have sight is another question: that changes by the second, and no state is behind it.
+    Whether its cameras are fresh is another question: that changes by the second, and no state is behind it.
     """
     wanted = grants(state)
     found = []

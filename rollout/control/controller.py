@@ -96,8 +96,8 @@ class Controller:
             log.warning("left without giving the office back: %s", error)
         self.looker.wait(LEAVES_AFTER_S)
 
-    def look_at_sight(self, now: float) -> list[str]:
-        """Write down which cameras have lost or found their sight: between the ticks too, since it costs so little."""
+    def check_freshness(self, now: float) -> list[str]:
+        """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
         said = look(self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config))
         if said:
             log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
@@ -105,10 +105,10 @@ class Controller:
 
     def _look_between(self) -> None:
         try:
-            if self.look_at_sight(now_s()):
+            if self.check_freshness(now_s()):
                 self.telemetry.ring()
         except SQLAlchemyError as error:
-            log.error("nobody can look at the cameras' sight, which ends by itself: %s", error)
+            log.error("nobody can check the cameras' freshness, which ends by itself: %s", error)
         except RedisDown:
             return  # whoever asks for the office says so
 
@@ -121,7 +121,7 @@ class Controller:
         3. A lease that died is lost; it is not revived.
         4. The breakers, each open trip until it is known.
         5. Renewal, if Redis answers.
-        6. Sight, on which authority rests.
+        6. Freshness, on which authority depends.
         7. What holds is read back.
         """
         changed = self.plan.refresh()
@@ -139,7 +139,7 @@ class Controller:
                 events += renew(session, self.plan.road, now, "controller").events
         if renewed:
             self.renewed_at = now
-        seen = self.look_at_sight(now)
+        seen = self.check_freshness(now)
         state = confirm(self.database, self.plan.road, now)
         if state is None:
             with self.database.read() as session:

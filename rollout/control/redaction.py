@@ -1,7 +1,7 @@
 """The status as one reader may know it. The page, the API and the command pass it through here, and nowhere else.
 
 Of campsites that are not the reader's, nothing is said but how many there are. Whoever watches blind learns no number
-that moves with what the model sees. Cameras whose authority rests for lack of sight are shown to them as well: that
+that moves with what the model sees. Cameras whose warnings are paused are shown to them as well: that
 says nothing of what the model sees, and their eyes are what is left.
 """
 
@@ -37,7 +37,7 @@ def redact(view: RoadView, reader: Reader) -> RoadView:
             "breakers": tuple(each.redacted(reader) for each in view.breakers),
             "handovers": handovers_for(reader, view.handovers, {each.user for each in view.roster}),
             "campsites": tuple(each for each in view.campsites if reader.covers(each.campsite)),
-            "resting": tuple(each for each in view.resting if reader.covers(each.campsite)),
+            "paused": tuple(each for each in view.paused if reader.covers(each.campsite)),
             "problem": _problem(view.problem, reader),
         }
     )

@@ -203,7 +203,7 @@ def renew(session: Session, road: Road, now: float, seen_by: str) -> Outcome:
     if dead is not None:
         return execute(session, road, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
     if state.live:
-        write_leases(session, state, now, road.lease_ttl_s, road.defaults.sight)
+        write_leases(session, state, now, road.lease_ttl_s, road.defaults.freshness)
     return Outcome(state, ())
 
 
@@ -212,7 +212,7 @@ def _write(session: Session, road: Road, before: State, events: list[Event], now
     state = append(session, before, events, actors)
     if any(isinstance(event, _CHANGES_AUTHORITY) for event in events):
         fresh = any(isinstance(event, e.StageStarted) for event in events)
-        write_leases(session, state, now, road.lease_ttl_s if fresh else None, road.defaults.sight)
+        write_leases(session, state, now, road.lease_ttl_s if fresh else None, road.defaults.freshness)
     _close_trips(session, events, now)
     for index, wanted in pages(road, events):
         page(

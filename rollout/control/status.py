@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from core.clock import civil
 from db.models import AuthorityLease, Camera, Role
 from rollout.authority.authority import advises, effective_mode
-from rollout.authority.freshness import resting
+from rollout.authority.freshness import paused_cameras
 from rollout.authority.leases import expiries
 from rollout.base.scopes import campsites_of
 from rollout.control.analysis import Look, look
@@ -97,14 +97,14 @@ class SiteView(Values):
     advising: bool
 
 
-class RestView(Values):
+class PausedView(Values):
     """A camera on whose account nobody is warned now: its pictures do not reach the model."""
 
     camera: str
     name: str
     campsite: str
     campsite_name: str
-    since: float = Field(description="authority rests since this moment")
+    since: float = Field(description="warnings are paused since this moment")
     why: str
 
 
@@ -146,7 +146,9 @@ class RoadView(Values):
     handovers: tuple[HandoverView, ...]
     roster: tuple[KeeperView, ...]
     campsites: tuple[SiteView, ...]
-    resting: tuple[RestView, ...] = Field(description="cameras of yours whose authority rests for lack of sight")
+    paused: tuple[PausedView, ...] = Field(
+        description="cameras of yours whose warnings are paused, since their pictures do not arrive"
+    )
     problem: str | None = Field(description="what is wrong with the configuration, if anything")
 
     @property
@@ -209,7 +211,7 @@ def overview(
         handovers=open_handovers(road, state.handovers, names),
         roster=roster_of(session, road, people, site.watch_roles),
         campsites=_sites(session, road, names, now),
-        resting=_resting(session, names, now),
+        paused=_paused(session, names, now),
         problem=site.problem,
     )
 
@@ -308,9 +310,9 @@ def _sites(session: Session, road: Road, names: Names, now: float) -> tuple[Site
     return tuple(found)
 
 
-def _resting(session: Session, names: Names, now: float) -> tuple[RestView, ...]:
+def _paused(session: Session, names: Names, now: float) -> tuple[PausedView, ...]:
     return tuple(
-        RestView(
+        PausedView(
             camera=each.camera,
             name=names.camera(each.camera),
             campsite=each.campsite,
@@ -318,7 +320,7 @@ def _resting(session: Session, names: Names, now: float) -> tuple[RestView, ...]
             since=each.since,
             why=each.why,
         )
-        for each in resting(session, now)
+        for each in paused_cameras(session, now)
     )
 
 

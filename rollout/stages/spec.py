@@ -10,7 +10,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
 from core.config import Name, Strict, TimeZone
 from db.models import Mode, Role
@@ -269,8 +269,8 @@ class LeaseTimes(Strict):
         return self
 
 
-class SightTimes(Strict):
-    """Authority rests where nothing is seen."""
+class FreshnessTimes(Strict):
+    """How fresh a camera's pictures must be; otherwise its warnings are paused."""
 
     within: CivilDuration = Field(
         default=Duration(0, 30), description="a camera whose last handled picture is older has no authority"
@@ -283,7 +283,7 @@ class SightTimes(Strict):
     )
 
     @model_validator(mode="after")
-    def _soon(self) -> SightTimes:
+    def _soon(self) -> FreshnessTimes:
         if not 5 <= self.within.nominal_s <= 120 or not 0 <= self.back_after.nominal_s <= 600:
             raise ValueError("let `within` be 5 s to 2 min, and `back_after` ten minutes at most")
         if not 180 <= self.clips_every.nominal_s <= 3600:
@@ -325,7 +325,12 @@ class Defaults(Strict):
     extension: Extension = Field(default_factory=Extension, description="whether a stage may be made longer")
     manual_watch: ManualWatch = Field(default_factory=ManualWatch, description="who takes over")
     lease: LeaseTimes = Field(default_factory=LeaseTimes, description="authority dies by itself")
-    sight: SightTimes = Field(default_factory=SightTimes, description="authority rests where nothing is seen")
+    freshness: FreshnessTimes = Field(
+        default_factory=FreshnessTimes,
+        validation_alias=AliasChoices("freshness", "sight"),
+        serialization_alias="sight",
+        description="warnings are paused while a camera's pictures do not arrive",
+    )
 
 
 class Approval(Strict):

@@ -39,7 +39,7 @@ def resolve(section: RolloutSection, config: Config) -> tuple[Road, list[Misfit]
     _order(section, stages, found)
     _oversight(section, found)
     _budget(section, len(config.campsites), found)
-    _sight(section, config, found)
+    _freshness(section, config, found)
     live = any(stage.mode is not Mode.SHADOW for stage in section.stages)
     if live and not section.roster:
         found.append(
@@ -243,10 +243,10 @@ def _budget(section: RolloutSection, sites: int, found: list[Misfit]) -> None:
     ]
 
 
-def _sight(section: RolloutSection, config: Config, found: list[Misfit]) -> None:
+def _freshness(section: RolloutSection, config: Config, found: list[Misfit]) -> None:
     """A camera in front of which nothing moves sends a picture each ``keepalive_s``: two of them may go missing."""
     least = least_within_s(config.motion.keepalive_s)
-    if section.defaults.sight.within.nominal_s < least:
-        path: KeyPath = ("defaults", "sight", "within")
+    if section.defaults.freshness.within.nominal_s < least:
+        path: KeyPath = ("defaults", "freshness", "within")
         why = f"shorter than two keepalives and 3 s (motion: keepalive_s); write {math.ceil(least)}s or more"
         found.append(Misfit(path, why))

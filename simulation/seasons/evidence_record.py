@@ -18,7 +18,7 @@ from rollout.evidence.stats.recapture import Overlap
 from rollout.evidence.stats.visits import Seen, Visit
 from rollout.evidence.stats.weighted import audited_recall
 from rollout.stages.gates import GateResult, Outcome, assess_gate
-from rollout.stages.spec import Gate, SightTimes
+from rollout.stages.spec import FreshnessTimes, Gate
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES
 from simulation.seasons.random_streams import (
     AUDITOR_SEES,
@@ -257,7 +257,7 @@ def operations(
     *, days: float, cameras: int, uptime: float, open_breakers: int, canary: float, drill_age_d: float
 ) -> dict[str, Measured]:
     """What machines and people report of a stage."""
-    clips = DAY_S / SightTimes().clips_every.nominal_s * days * cameras
+    clips = DAY_S / FreshnessTimes().clips_every.nominal_s * days * cameras
     values: Iterator[tuple[str, float, float]] = iter(
         (
             ("inference_latency_p99_s", 0.4, clips),

@@ -69,11 +69,11 @@ class Faults:
     def _host_cause(self) -> str:
         return "missed" if self.missed_elsewhere else "host"
 
-    def _rests(self, cameras: tuple[str, ...], lost: float | None, fault: Fault) -> None:
-        """Authority rests from when the loss of sight is known until it is back, and people are told."""
+    def _pauses(self, cameras: tuple[str, ...], lost: float | None, fault: Fault) -> None:
+        """Warnings are paused from when the gap is known until pictures are back, and people are told."""
         if lost is not None and self.breakers:
-            back = noticing.sight_back(self.road.defaults.sight, fault.end, self._phase())
-            self.protection.rests(cameras, lost, back)
+            back = noticing.freshness_back(self.road.defaults.freshness, fault.end, self._phase())
+            self.protection.pauses(cameras, lost, back)
 
     def _phase(self) -> float:
         return float(self.people.uniform())
@@ -82,8 +82,8 @@ class Faults:
         assert fault.camera is not None
         cameras = (fault.camera,)
         self.protection.breaks(cameras, fault.at, fault.end, "camera")
-        sight = self.road.defaults.sight
-        self._rests(cameras, noticing.sight_lost(sight, fault.at, fault.end, self._phase()), fault)
+        freshness = self.road.defaults.freshness
+        self._pauses(cameras, noticing.freshness_lost(freshness, fault.at, fault.end, self._phase()), fault)
         noticed = noticing.camera_silent(self.specs["camera_loss"], fault.at, fault.end)
         if noticed is not None:
             self.agenda.plan(noticed, partial(self._camera_noticed, fault.camera, fault.end))
@@ -98,7 +98,7 @@ class Faults:
 
     def redis(self, fault: Fault, now: float) -> None:
         self.protection.breaks(CAMERAS, fault.at, fault.end, "redis")
-        self._rests(CAMERAS, noticing.said_lost(fault.at, fault.end), fault)
+        self._pauses(CAMERAS, noticing.said_lost(fault.at, fault.end), fault)
         self.gone_until["redis"] = max(self.gone_until["redis"], fault.end)
         noticed = noticing.nobody_updates(self.specs["no_data"], fault.at, fault.end)
         if noticed is not None:
@@ -111,7 +111,7 @@ class Faults:
     def detector(self, fault: Fault, now: float) -> None:
         """Pictures are handled in time and the network proves itself, but bears in them are not recognised."""
         self.protection.breaks(CAMERAS, fault.at, fault.end, "detector")
-        every_s = self.road.defaults.sight.clips_every.nominal_s if self.rollout.state.live else CLIP_EVERY_S
+        every_s = self.road.defaults.freshness.clips_every.nominal_s if self.rollout.state.live else CLIP_EVERY_S
         noticed = noticing.clips_missed(self.specs["canary_clip"], fault.at, fault.end, every_s, self._phase())
         if noticed is not None:
             self.agenda.plan(noticed, partial(self._clips_noticed, fault.end))
@@ -124,7 +124,7 @@ class Faults:
         """The network answers, and its answers mean nothing."""
         self.protection.breaks(CAMERAS, fault.at, fault.end, "network")
         phase = self._phase()
-        self._rests(CAMERAS, noticing.unproven(fault.at, fault.end, phase), fault)
+        self._pauses(CAMERAS, noticing.unproven(fault.at, fault.end, phase), fault)
         noticed = noticing.proof_fails_twice(self.specs["self_proof"], fault.at, fault.end, phase)
         if noticed is not None:
             self.agenda.plan(noticed, partial(self._unproven_noticed, fault.end))
@@ -140,7 +140,7 @@ class Faults:
         self.gone_until["host"] = max(self.gone_until["host"], fault.end)
         self.protection.breaks(CAMERAS, fault.at, fault.end, self._host_cause)
         if self.missed_elsewhere:
-            self._rests(CAMERAS, noticing.missed_elsewhere(fault.at, fault.end, self._phase()), fault)
+            self._pauses(CAMERAS, noticing.missed_elsewhere(fault.at, fault.end, self._phase()), fault)
         self._nobody_renews(fault, fault.end + SETTLE_S)
 
     def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:

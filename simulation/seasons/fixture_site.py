@@ -93,7 +93,7 @@ def policies() -> dict[str, Policy]:
         Policy("road", "the road as it ships", shipped),
         Policy("peeking", "gates looked at daily, at a bound made for one look", _anytime_road("cp_lower"), often=False,
                daily=True),
-        Policy("no-breakers", "the road as it ships, with neither breakers nor sight", shipped, breakers=False),
+        Policy("no-breakers", "the road as it ships, with neither breakers nor freshness", shipped, breakers=False),
         Policy("anytime", "e-values only, and a stage may be left on any day", _anytime_road("eprocess"), daily=True),
     )  # fmt: skip
     return {policy.name: policy for policy in found}

@@ -10,28 +10,28 @@ from core.config import Motion, Outside
 from core.redis_client import REPLY_TIMEOUT_S
 from detector.self_test import AGAIN_AFTER_S
 from detector.self_test import EVERY_S as PROOF_EVERY_S
-from rollout.authority.freshness import LOOK_S, Sighted, sees
+from rollout.authority.freshness import LOOK_S, Watermark, is_fresh
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate
 from rollout.breakers.gate_metrics import CLIP_LOOK_S, JUDGED_AFTER_S
 from rollout.breakers.samples import Inputs, Reading, label
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.control.controller import TICK_S
-from rollout.stages.spec import SightTimes
+from rollout.stages.spec import FreshnessTimes
 
 REGION: Final = Unit(Scope.REGION, "sierra")
 KEEPALIVE_S: Final = Motion().keepalive_s
 FLUSH_S: Final = 2.0
-"""The tracker writes sight down this often."""
+"""The tracker writes watermarks down this often."""
 CALLS_EVERY_S: Final = Outside().every_s
 PATIENCE_S: Final = 60.0
 """So long a service elsewhere waits for a call that is overdue, before it pages."""
 PROMISED_S: Final[Mapping[str, float]] = {
-    "camera": SightTimes().within.nominal_s + TICK_S,
-    "redis": SightTimes().within.nominal_s + TICK_S,
-    "lapsed": SightTimes().within.nominal_s + TICK_S,
+    "camera": FreshnessTimes().within.nominal_s + TICK_S,
+    "redis": FreshnessTimes().within.nominal_s + TICK_S,
+    "lapsed": FreshnessTimes().within.nominal_s + TICK_S,
     "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
-    "detector": SightTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_LOOK_S) + TICK_S,
+    "detector": FreshnessTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_LOOK_S) + TICK_S,
     "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
 }
 """By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a lost machine that
@@ -68,14 +68,14 @@ def _held(clause: Clause, finding: Finding, since: dict[str, float], now: float)
     return now - since.setdefault(clause.text, now) >= clause.hold_s
 
 
-def sight_lost(sight: SightTimes, begin: float, end: float, phase: float) -> float | None:
-    """Pictures stop coming; the last one was handled up to a keepalive before. The first look that finds no sight.
+def freshness_lost(freshness: FreshnessTimes, begin: float, end: float, phase: float) -> float | None:
+    """Pictures stop coming; the last one was handled up to a keepalive before. The first look that finds it stale.
 
     ``phase``, 0 to 1: where between two keepalives it began.
     """
     last, at = begin - phase * KEEPALIVE_S, on_grid(begin, LOOK_S)
     while at < end:
-        if not sees(last, begin - 3600.0, at, sight.within.nominal_s, sight.back_after.nominal_s):
+        if not is_fresh(last, begin - 3600.0, at, freshness.within.nominal_s, freshness.back_after.nominal_s):
             return at
         at += LOOK_S
     return None
@@ -110,14 +110,16 @@ def proof_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float)
     return None
 
 
-def sight_back(sight: SightTimes, end: float, phase: float) -> float:
-    """Pictures come again: the first look that finds sight."""
-    seen, at, next_at = Sighted(), on_grid(end, LOOK_S), end + phase * KEEPALIVE_S
+def freshness_back(freshness: FreshnessTimes, end: float, phase: float) -> float:
+    """Pictures come again: the first look that finds the camera fresh."""
+    seen, at, next_at = Watermark(), on_grid(end, LOOK_S), end + phase * KEEPALIVE_S
     while True:
         if at >= next_at:
-            seen = seen.handled(next_at, at, sight.within.nominal_s)
+            seen = seen.handled(next_at, at, freshness.within.nominal_s)
             next_at += KEEPALIVE_S
-        if sees(seen.watched_at, seen.steady_since, at, sight.within.nominal_s, sight.back_after.nominal_s):
+        if is_fresh(
+            seen.captured_at, seen.steady_since, at, freshness.within.nominal_s, freshness.back_after.nominal_s
+        ):
             return at
         at += LOOK_S
 

@@ -21,8 +21,8 @@ class Status(StrEnum):
 
     LIVE = "live"
     """Authority holds. If its path is broken meanwhile, that is what must not be."""
-    RESTING = "resting"
-    """Authority holds but for sight: it rests, and every page says so."""
+    PAUSED = "paused"
+    """Authority holds, but pictures do not arrive: warnings are paused, and every page says so."""
     PAGED = "paged"
     """Authority has ended; somebody has been paged and has not answered yet, rangers are advised."""
     WATCHED = "watched"
@@ -48,7 +48,7 @@ class Protection:
         default_factory=lambda: {camera: [(float("-inf"), Status.NEVER)] for camera in CAMERAS}
     )
     broken: dict[str, list[Broken]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
-    resting: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
+    paused: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
 
     def follow(self, state: State, now: float) -> None:
         """Take note of what the road's state means for each camera."""
@@ -72,17 +72,17 @@ class Protection:
         for camera in cameras:
             self.broken[camera].append(Broken(start, end, cause))
 
-    def rests(self, cameras: Iterable[str], start: float, end: float) -> None:
-        """These cameras have no sight, and everybody is told."""
+    def pauses(self, cameras: Iterable[str], start: float, end: float) -> None:
+        """Warnings are paused for these cameras, and everybody is told."""
         for camera in cameras:
-            self.resting[camera].append((start, end))
+            self.paused[camera].append((start, end))
 
     def status(self, camera: str, at: float) -> Status:
         """What the camera's campers may rely on."""
         course = self.changes[camera]
         status = course[bisect_right(course, at, key=lambda change: change[0]) - 1][1]
-        rests = status is Status.LIVE and any(start <= at < end for start, end in self.resting[camera])
-        return Status.RESTING if rests else status
+        pauses = status is Status.LIVE and any(start <= at < end for start, end in self.paused[camera])
+        return Status.PAUSED if pauses else status
 
     def cause(self, camera: str, at: float) -> str | None:
         """Why its path does not work; None when it does."""
@@ -100,7 +100,7 @@ class Protection:
     def during(self, passing: Passing) -> Iterator[tuple[str, float]]:
         """A visit's seconds by what could be relied on; the best camera counts.
 
-        ``live``, ``resting``, ``paged``, ``watched``, ``never``; ``within:CAUSE`` while authority stood over a path
+        ``live``, ``paused``, ``paged``, ``watched``, ``never``; ``within:CAUSE`` while authority stood over a path
         that did not work, for no longer than was promised, ``beyond:CAUSE`` after that.
         """
         moments = {passing.at, passing.end}
@@ -109,7 +109,7 @@ class Protection:
             for each in self.broken[camera]:
                 ends = (each.start, each.start + promised_s(each.cause), each.end)
                 moments.update(at for at in ends if passing.at < at < passing.end)
-            moments.update(at for span in self.resting[camera] for at in span if passing.at < at < passing.end)
+            moments.update(at for span in self.paused[camera] for at in span if passing.at < at < passing.end)
         ordered = sorted(moments)
         for start, end in pairwise(ordered):
             yield self._kind(passing.cameras, start), end - start
@@ -136,12 +136,12 @@ class Protection:
                             yield each.cause, one
 
     def _unsaid(self, camera: str, start: float, end: float) -> Iterator[float]:
-        """The lengths of what is left of a time when what is known to rest is taken out."""
-        for rest_start, rest_end in sorted(self.resting[camera]):
-            if start < rest_end and rest_start < end:
-                if rest_start > start:
-                    yield rest_start - start
-                start = rest_end
+        """The lengths of what is left of a time when what is known to be paused is taken out."""
+        for paused_from, paused_until in sorted(self.paused[camera]):
+            if start < paused_until and paused_from < end:
+                if paused_from > start:
+                    yield paused_from - start
+                start = paused_until
         if end > start:
             yield end - start
 

@@ -60,8 +60,8 @@ class Row:
     """Bear minutes after authority had ended, with a named ranger on watch."""
     bear_min_paged: float
     """Bear minutes after authority had ended, while somebody was being paged."""
-    bear_min_resting: float
-    """Bear minutes while authority rested for lack of sight, and every page said so."""
+    bear_min_paused: float
+    """Bear minutes while warnings were paused, and every page said so."""
     bear_s_within: float
     """Bear seconds under authority over a path that did not work, and nobody knew, within what is promised."""
     bear_s_beyond: float
@@ -105,7 +105,7 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
         bear_min_live=_bear_min(results, "live"),
         bear_min_watched=_bear_min(results, "watched"),
         bear_min_paged=_bear_min(results, "paged"),
-        bear_min_resting=_bear_min(results, "resting"),
+        bear_min_paused=_bear_min(results, "paused"),
         bear_s_within=fmean(result.unknown_s("within") for result in results),
         bear_s_beyond=fmean(result.unknown_s("beyond") for result in results),
         beyond_by_cause={
@@ -127,7 +127,7 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
 
 
 HEADINGS: Final = (
-    "world", "policy", "past shadow", "county", "median day", "bears: live / watched / paged / resting (min)",
+    "world", "policy", "past shadow", "county", "median day", "bears: live / watched / paged / paused (min)",
     "nobody knew: within / beyond the promise (s)", "false warnings", "handovers", "escalations",
 )  # fmt: skip
 
@@ -140,7 +140,7 @@ def cells(row: Row) -> tuple[str, ...]:
         str(row.past_shadow),
         f"{100 * row.county.share:.3g} %",
         "-" if row.county_day is None else f"{row.county_day:.0f}",
-        f"{row.bear_min_live:.0f} / {row.bear_min_watched:.0f} / {row.bear_min_paged:.1f} / {row.bear_min_resting:.1f}",
+        f"{row.bear_min_live:.0f} / {row.bear_min_watched:.0f} / {row.bear_min_paged:.1f} / {row.bear_min_paused:.1f}",
         f"{row.bear_s_within:.1f} / {row.bear_s_beyond:.1f}",
         f"{row.false_warnings:.1f}",
         f"{row.handovers:.1f}",

@@ -9,12 +9,12 @@ import pytest
 
 from core.messages import (
     OLD_THRESHOLD,
+    CameraHealth,
     CameraStatus,
     EncounterKind,
     Frame,
     FrameScores,
     MalformedMessage,
-    Sight,
 )
 from tests.support.factories import T0, frame, scored
 
@@ -78,9 +78,9 @@ def test_what_is_not_a_message_is_said_to_be_none(fields: dict[bytes, bytes]) ->
         Frame.unpack(fields)
 
 
-def status(sight: Sight = Sight.LIVE, reported: float = T0, content: float | None = T0) -> CameraStatus:
+def status(health: CameraHealth = CameraHealth.LIVE, reported: float = T0, content: float | None = T0) -> CameraStatus:
     """A camera's status."""
-    return CameraStatus("c", sight, "no connection", reported, content, 640, 360, 15.0, 5.0, 0, {}, {})
+    return CameraStatus("c", health, "no connection", reported, content, 640, 360, 15.0, 5.0, 0, {}, {})
 
 
 def test_a_healthy_connection_with_old_content_is_blind() -> None:
@@ -94,7 +94,7 @@ def test_a_dead_reader_makes_its_cameras_blind() -> None:
 
 
 def test_a_reader_that_says_blind_is_believed() -> None:
-    assert status(Sight.BLIND).blind_reason(T0, 15.0) == "no connection"
+    assert status(CameraHealth.BLIND).blind_reason(T0, 15.0) == "no connection"
 
 
 def test_a_camera_with_new_content_sees() -> None:

@@ -25,7 +25,7 @@ from core.jobs import (
     enqueue,
     queue_of,
 )
-from core.messages import Frame, FrameScores, Reason, Sight
+from core.messages import CameraHealth, Frame, FrameScores, Reason
 from core.streams import DETECTORS, TRACKER, FrameRoad
 from core.telemetry import Telemetry
 from db.session import Database
@@ -137,9 +137,9 @@ def test_what_processes_said_of_themselves_is_read(redis_client: redis.Redis) ->
     restore_redis(redis_client)
     telemetry = Telemetry(redis_client)
     seen = telemetry.cameras()
-    assert (seen["upper-creek"].sight, seen["upper-creek"].content_at) == (Sight.LIVE, T0 - 0.4)
+    assert (seen["upper-creek"].health, seen["upper-creek"].content_at) == (CameraHealth.LIVE, T0 - 0.4)
     assert (seen["upper-creek"].sent, seen["upper-creek"].dropped) == ({"motion": 3}, {"full": 1})
-    assert (seen["upper-trail"].sight, seen["upper-trail"].reconnects) == (Sight.BLIND, 4)
+    assert (seen["upper-trail"].health, seen["upper-trail"].reconnects) == (CameraHealth.BLIND, 4)
     assert telemetry.counters()['bearwatch_frames_sent_total{camera="upper-creek",reason="motion"}'] == 500
     beats = telemetry.heartbeats()
     assert set(beats) == {"tracker:0", "detector:one", "machine:ridge"}

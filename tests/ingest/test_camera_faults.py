@@ -16,7 +16,7 @@ import redis
 
 from bearwatch.embedded import EmbeddedRedis
 from core.config import Camera, Motion
-from core.messages import CameraStatus, Frame, Reason, Sight
+from core.messages import CameraHealth, CameraStatus, Frame, Reason
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from ingest.camera import CameraReader
@@ -107,9 +107,9 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
     def all_live() -> bool:
         now = reported()
         for name, status in now.items():
-            if status.sight is Sight.LIVE:
+            if status.health is CameraHealth.LIVE:
                 found.live_after_s.setdefault(name, time.time() - (found.healed_at or time.time()))
-        return len(now) == len(cameras.names) and all(status.sight is Sight.LIVE for status in now.values())
+        return len(now) == len(cameras.names) and all(status.health is CameraHealth.LIVE for status in now.values())
 
     wait_for(all_live)
     found.scene_began_at = time.time() - cameras.elapsed_s("calm")
@@ -124,7 +124,7 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
             if name == "calm":
                 found.longest_pause_s = max(found.longest_pause_s, status.reported_at - told_at)
                 told_at = status.reported_at
-            if status.sight is Sight.BLIND:
+            if status.health is CameraHealth.BLIND:
                 found.blind_after_s.setdefault(name, status.reported_at - found.troubled_at)
                 found.why[name] = status.detail
         time.sleep(0.05)
@@ -142,7 +142,7 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
 
 def test_a_healthy_camera_is_live_and_reports_what_it_is(record: Record) -> None:
     status = record.healed["calm"]
-    assert (status.sight, status.width, status.height, status.reconnects) == (Sight.LIVE, 320, 180, 0)
+    assert (status.health, status.width, status.height, status.reconnects) == (CameraHealth.LIVE, 320, 180, 0)
     assert set(status.dropped) <= {BEHIND}, "and that only where others need the machine"
     assert "calm" not in record.blind_after_s
 
@@ -183,12 +183,12 @@ def test_capture_times_and_sequences_of_every_camera_only_grow(record: Record) -
 @pytest.mark.parametrize("trouble", [Trouble.FREEZE, Trouble.STALL, Trouble.REFUSE, Trouble.GARBAGE, Trouble.BLACK])
 def test_a_camera_that_shows_nothing_new_is_blind_in_time(record: Record, trouble: Trouble) -> None:
     name = name_of(trouble)
-    assert record.well[name].sight is Sight.LIVE
+    assert record.well[name].health is CameraHealth.LIVE
     # Its last content may be a frame older than the trouble; a status is at most one report old, or as old as reports
     # have become on a busy machine.
     longest_pause_s = max(REPORT_EVERY_S, record.longest_pause_s)
     assert record.blind_after_s[name] <= BLIND_AFTER_S + longest_pause_s + 0.5
-    assert record.at_the_end[name].sight is Sight.BLIND
+    assert record.at_the_end[name].health is CameraHealth.BLIND
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_reset_connection_is_made_again_before_anybody_is_blind(record: Record
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_every_camera_is_live_again_after_its_trouble(record: Record, trouble: Trouble) -> None:
-    assert record.healed[name_of(trouble)].sight is Sight.LIVE
+    assert record.healed[name_of(trouble)].health is CameraHealth.LIVE
     after = [frame for frame in record.of(trouble) if frame.captured_at > record.healed_at]
     assert after
 

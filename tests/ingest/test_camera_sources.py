@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from core.config import Camera
-from core.messages import CameraStatus, Reason, Sight
+from core.messages import CameraHealth, CameraStatus, Reason
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -97,7 +97,7 @@ def test_a_file_plays_in_real_time_and_starts_again_at_its_end(
         wait_for(lambda: (now := status(redis_client, "creek")) is not None and at_its_pace(now))
         found = status(redis_client, "creek")
     assert found is not None
-    assert (found.sight, found.reconnects) == (Sight.LIVE, 0)
+    assert (found.health, found.reconnects) == (CameraHealth.LIVE, 0)
     assert (found.width, found.height) == (320, 180)
     captured = [frame.captured_at for frame in fresh(redis_client) if frame.reason is not Reason.AUDIT]
     assert captured == sorted(set(captured))
@@ -120,7 +120,7 @@ def test_an_mjpeg_camera_behind_a_password_is_read(redis_client: redis.Redis, re
             )
             found = status(redis_client, "creek")
     assert found is not None
-    assert found.sight is Sight.LIVE
+    assert found.health is CameraHealth.LIVE
     moving = [frame for frame in fresh(redis_client) if frame.reason is Reason.MOTION]
     heights = [box[3] - box[1] for frame in moving for box in frame.boxes]
     assert heights
@@ -158,7 +158,7 @@ def test_an_unreachable_camera_is_blind_and_tried_again_while_others_work(
 ) -> None:
     cameras = {"creek": {"url": str(clip)}, "gone": {"url": "rtsp://ranger:hunter2@127.0.0.1:1/x"}}
     with running(config_of(cameras), redis_url):
-        wait_for(lambda: (found := status(redis_client, "gone")) is not None and found.sight is Sight.BLIND)
+        wait_for(lambda: (found := status(redis_client, "gone")) is not None and found.health is CameraHealth.BLIND)
         gone, creek = status(redis_client, "gone"), status(redis_client, "creek")
         before = gone.reconnects if gone else 0
         wait_for(lambda: (status(redis_client, "gone") or gone).reconnects > before)  # type: ignore[union-attr] # gone is set
@@ -167,7 +167,7 @@ def test_an_unreachable_camera_is_blind_and_tried_again_while_others_work(
     assert gone.detail == "no connection: connection refused: is the camera on, and is this its port?"
     assert gone.blind_reason(gone.reported_at, 15.0) == gone.detail
     assert creek is not None
-    assert creek.sight is Sight.LIVE
+    assert creek.health is CameraHealth.LIVE
 
 
 def test_a_reader_that_crashes_starts_again(

@@ -122,7 +122,7 @@ def test_only_audits_are_thumbnails(sampler: Sampler) -> None:
 def test_whatever_moves_a_camera_that_sees_is_never_silent_for_longer_than_a_keepalive(
     sampler: Sampler, seed: int
 ) -> None:
-    """Authority rests on this: a healthy camera has a picture handled at least every ten seconds."""
+    """Authority depends on this: a healthy camera has a picture handled at least every ten seconds."""
     dice = Random(seed)
     results: list[MotionResult] = []
     while len(results) < 3000:

@@ -21,7 +21,7 @@ from pydantic import Field, TypeAdapter
 from bearwatch.cli.jobs import timetable
 from core.config import Config
 from core.jobs import FORMER_NAMES, JOBS, QUEUES, JobFormat, UnknownJob, function_of
-from core.messages import EncounterKind, Reason, Sight
+from core.messages import CameraHealth, EncounterKind, Reason
 from core.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import BELL_CHANNEL, CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX
@@ -75,7 +75,7 @@ EVENTS = {
 WORDS: list[tuple[type[StrEnum], str]] = [
     (EncounterKind, "bear unknown_animal"),
     (Reason, "motion keepalive audit"),
-    (Sight, "live starting blind"),
+    (CameraHealth, "live starting blind"),
     (m.Mode, "shadow assisted automatic"),
     (m.LookReason, "hourly asked step"),
     (m.AlertStatus, "open confirmed rejected unsure"),

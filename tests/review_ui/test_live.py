@@ -25,7 +25,7 @@ from core.telemetry import Telemetry
 from db.models import Role, User, UserCampsite
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.auth.access_scope import Visible
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account, open_session
 from review_ui.live.broadcast import QUEUE_LENGTH, Listener, LiveHub
 from review_ui.live.camera_status import CameraBoard
@@ -343,13 +343,13 @@ def test_a_burst_is_told_in_one_piece_that_pages_share_and_nobody_hears_more_tha
     caught_up = Listener(Account(4, "ranger-4", Role.RANGER, "s4"), 10)
     gone = Listener(Account(5, "ranger-5", Role.RANGER, "s5"), 0)
     hub._listeners |= {*everywhere, upper_only, caught_up, gone}
-    sights: dict[str, Visible | None] = {f"s{n}": Visible() for n in (1, 2, 4)}
-    sights |= {"s3": Visible(hidden=frozenset({"lower-pines"})), "s5": None}
+    scopes: dict[str, AccessScope | None] = {f"s{n}": AccessScope() for n in (1, 2, 4)}
+    scopes |= {"s3": AccessScope(hidden=frozenset({"lower-pines"})), "s5": None}
     news = [
         Happening(n, "alert.raised", f"alert:{n}", "upper-pines" if n % 2 else "lower-pines", "tracker")
         for n in range(1, 11)
     ]
-    hub._tell(news, 10, sights)
+    hub._tell(news, 10, scopes)
     first, second = (listener.queue.get_nowait() for listener in everywhere)
     assert first is second
     assert first is not None

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core.config import Config
-from core.messages import CameraStatus, Sight
+from core.messages import CameraHealth, CameraStatus
 from db.models import CanaryRun
 from rollout.breakers import Heard
 from rollout.breakers.telemetry_snapshot import Waiting
@@ -20,7 +20,7 @@ MACHINE = {"load": 0.5, "memory_used": 0.4, "disk_free": 0.6, "gpus": 0, "gpus_e
 def camera_status(camera: str, now: float, content_at: float | None = None) -> CameraStatus:
     """A camera that sees, unless its content is old."""
     return CameraStatus(
-        camera, Sight.LIVE, "", now, now if content_at is None else content_at, 640, 360, 15.0, 5.0, 0, {}, {}
+        camera, CameraHealth.LIVE, "", now, now if content_at is None else content_at, 640, 360, 15.0, 5.0, 0, {}, {}
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.media import MediaStore
 from core.messages import FrameScores
-from db.models import AuthorityLease, CameraSight, Encounter, Mode, User
+from db.models import AuthorityLease, CameraFreshness, Encounter, Mode, User
 from db.session import Database
 from detector.tracking.encounter_writer import Scribe
 from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
@@ -28,16 +28,16 @@ def grant(session: Session, campsite: str, mode: Mode, granted_at: float = T0, e
     session.flush()
 
 
-def rest_on_sight(session: Session, campsite: str, within_s: float = 30.0, back_s: float = 15.0) -> None:
-    """Let the campsite's lease rest on sight, as the road's do."""
+def require_freshness(session: Session, campsite: str, within_s: float = 30.0, back_s: float = 15.0) -> None:
+    """Let the campsite's lease depend on freshness, as the road's do."""
     lease = session.get_one(AuthorityLease, campsite)
-    lease.sight_s, lease.sight_back_s = within_s, back_s
+    lease.fresh_within_s, lease.fresh_back_s = within_s, back_s
     session.flush()
 
 
-def seen(session: Session, camera: str, watched_at: float, steady_since: float | None = T0 - 3600) -> None:
+def seen(session: Session, camera: str, captured_at: float, steady_since: float | None = T0 - 3600) -> None:
     """A camera whose newest picture was handled, as the tracker writes it down."""
-    session.merge(CameraSight(camera_id=camera, watched_at=watched_at, steady_since=steady_since))
+    session.merge(CameraFreshness(camera_id=camera, captured_at=captured_at, steady_since=steady_since))
     session.flush()
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from core.config import Config
 from core.media import MediaStore
-from core.messages import CameraStatus, Sight
+from core.messages import CameraHealth, CameraStatus
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.models import Alert, Role, User
@@ -115,14 +115,16 @@ def served(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive(), "the server did not stop"
 
 
-def report(telemetry: Telemetry, camera: str, now: float, sight: Sight = Sight.LIVE, age_s: float = 0.4) -> None:
+def report(
+    telemetry: Telemetry, camera: str, now: float, health: CameraHealth = CameraHealth.LIVE, age_s: float = 0.4
+) -> None:
     """What a camera's reader says about it."""
     telemetry.report_cameras(
         [
             CameraStatus(
                 camera=camera,
-                sight=sight,
-                detail="" if sight is Sight.LIVE else "cannot be opened: connection refused",
+                health=health,
+                detail="" if health is CameraHealth.LIVE else "cannot be opened: connection refused",
                 reported_at=now,
                 content_at=now - age_s,
                 width=640,

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import and_, or_, select
 
 from db.models import Alert, BreakerTrip, Camera, CanaryRun, Encounter
-from rollout.authority.freshness import rested_s
+from rollout.authority.freshness import paused_s
 from rollout.breakers.trip_scope import Scope
 from rollout.evidence.operations import FLUSH_S
 from rollout.reports.context import Asked
@@ -79,12 +79,12 @@ def cameras_section(asked: Asked, cameras: Cameras) -> Section:
 
 
 def _rested(asked: Asked) -> Figure:
-    """How long cameras had authority but for their sight: nobody was warned on their account, and pages said so."""
-    rested = rested_s(asked.session, asked.campsites, asked.period.start, min(asked.period.end, asked.now))
-    worst = max(rested, key=lambda camera: rested[camera], default=None)
+    """How long cameras had authority but no fresh pictures: nobody was warned on their account, and pages said so."""
+    paused = paused_s(asked.session, asked.campsites, asked.period.start, min(asked.period.end, asked.now))
+    worst = max(paused, key=lambda camera: paused[camera], default=None)
     return Figure(
-        "rested_s", "Authority rested for lack of sight, all cameras together", sum(rested.values()), Form.SECONDS,
-        sure="counted in full", n=len(rested), of="cameras",
+        "paused_s", "Warnings paused because pictures did not arrive, all cameras together", sum(paused.values()),
+        Form.SECONDS, sure="counted in full", n=len(paused), of="cameras",
         note=f"most at {asked.camera(worst)}" if worst is not None else "",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from db.models import Encounter, LedgerEntry, Mode, Role, Sighting, Watch
-from review_ui.auth.access_scope import REVEAL_S, blindfolds, visible, visible_to
+from review_ui.auth.access_scope import REVEAL_S, access_scope, access_scopes, current_blindings
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import make_token
@@ -251,13 +251,13 @@ def test_one_rule_answers_for_one_and_for_all(either: Stage) -> None:
     one = Account(either.user_id("day-ranger"), "day-ranger", Role.RANGER, "his")
     other = Account(either.user_id("ben"), "ben", Role.RANGER, "hers")
     with either.database.read() as session:
-        sights = visible_to(session, [one, other], now, RULE)
-        assert {name: sight.hidden for name, sight in sights.items()} == {
+        scopes = access_scopes(session, [one, other], now, RULE)
+        assert {name: scope.hidden for name, scope in scopes.items()} == {
             "his": {"upper-pines"},
             "hers": {"lower-pines"},
         }
-        assert visible(session, one, now, RULE).hidden == {"upper-pines"}
-        assert blindfolds(session, now, RULE)[(one.id, "upper-pines")].since == now
+        assert access_scope(session, one, now, RULE).hidden == {"upper-pines"}
+        assert current_blindings(session, now, RULE)[(one.id, "upper-pines")].since == now
 
 
 def test_an_encounter_without_its_alert_is_hidden_too(page: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from db.models import AuthorityLease, LedgerEntry, Mode, Sighting
-from review_ui.auth.access_scope import REVEAL_S, blindfolds, visible_to
+from review_ui.auth.access_scope import REVEAL_S, access_scopes, current_blindings
 from review_ui.live.page_events import happenings
 from rollout.base.scopes import Place
 from rollout.evidence.matching import MatchRule
@@ -57,9 +57,9 @@ def test_live_events_and_devices_are_told_of_the_cameras_that_advise_alone(page:
     page.alert("upper-creek"), page.alert("upper-trail")
     account = page.account("day-ranger")
     with page.database.read() as session:
-        sight = visible_to(session, [account], page.clock.now, MatchRule())[account.session]
+        scope = access_scopes(session, [account], page.clock.now, MatchRule())[account.session]
         rows = session.scalars(select(LedgerEntry).where(LedgerEntry.kind == "alert.raised")).all()
-        told = [each.camera for each in happenings(session, rows) if each.may_reach(account, sight)]
+        told = [each.camera for each in happenings(session, rows) if each.may_reach(account, scope)]
     assert told == ["upper-trail"]
 
 
@@ -74,7 +74,7 @@ def test_a_sighting_counts_as_blind_there_only_for_a_camera_that_does_not_advise
         assert day_ranger.post("/api/v1/sightings", json=seen).status_code == 201
     with page.database.read() as session:
         assert [s.blind for s in session.scalars(select(Sighting).order_by(Sighting.id))] == [False, False, False]
-        first = blindfolds(session, page.clock.now, MatchRule())[(page.user_id("day-ranger"), "upper-pines")]
+        first = current_blindings(session, page.clock.now, MatchRule())[(page.user_id("day-ranger"), "upper-pines")]
     assert first.windows  # the first sighting opened a view: blind is over
     page.clock.now += REVEAL_S + 300
     seen = {"campsite": "upper-pines", "camera": "upper-creek", "seen_at": page.clock(), "idempotency_key": "alone-now"}

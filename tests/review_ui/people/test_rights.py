@@ -1,4 +1,4 @@
-"""Every way in, for every role: the right, the campsite, the blindfold. ``tests/support/rights_table.py`` says what
+"""Every way in, for every role: the right, the campsite, the blinding. ``tests/support/rights_table.py`` says what
 must be.
 """
 

@@ -10,7 +10,7 @@ from db.models import Mode, UserCampsite
 from review_ui.live.broadcast import shape
 from review_ui.live.modes import modes_now
 from rollout.authority.freshness import look
-from tests.support.cast import grant, rest_on_sight, seen
+from tests.support.cast import grant, require_freshness, seen
 from tests.support.factories import T0
 from tests.support.pages import Stage
 
@@ -20,7 +20,7 @@ def page(readers: None, page: Stage) -> Stage:
     """Campers of Upper Pines rely on two cameras, which are watched and see."""
     with page.database.write() as session:
         grant(session, "upper-pines", Mode.AUTOMATIC, T0 - 10, T0 + 1e6)
-        rest_on_sight(session, "upper-pines")
+        require_freshness(session, "upper-pines")
     watched(page, "upper-creek", 5.0)
     watched(page, "upper-trail", 5.0)
     return page
@@ -95,12 +95,12 @@ def test_in_shadow_nobody_relies_on_it_and_nothing_is_said(page: Stage) -> None:
 
 
 def test_the_rollout_page_lists_the_cameras_whose_authority_rests_since_when_and_why(page: Stage) -> None:
-    assert "resting" not in page.person("day-ranger").get("/rollout").text
+    assert "paused" not in page.person("day-ranger").get("/rollout").text
     watched(page, "upper-creek", 40.0)
     now = page.clock.now
     look(page.database, now, lambda: lambda camera: "no detector reports")
-    (rest,) = page.person("day-ranger").get("/api/v1/rollout").json()["resting"]
-    assert rest == {
+    (camera,) = page.person("day-ranger").get("/api/v1/rollout").json()["paused"]
+    assert camera == {
         "camera": "upper-creek", "name": "Creek", "campsite": "upper-pines", "campsite_name": "Upper Pines",
         "since": now - 10.0, "why": "no detector reports",
     }  # fmt: skip
@@ -115,8 +115,8 @@ def test_who_has_another_campsite_is_not_told_of_it_and_a_blind_watcher_is(page:
     with page.database.write() as session:
         page.person("chin")
         session.add(UserCampsite(user_id=page.user_id("chin"), campsite_id="lower-pines"))
-    assert page.person("chin").get("/api/v1/rollout").json()["resting"] == []
+    assert page.person("chin").get("/api/v1/rollout").json()["paused"] == []
     assert "upper" not in page.person("chin").get("/fragments/rollout").text.casefold()
     watcher = page.person("day-ranger")
     assert watcher.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
-    assert [each["camera"] for each in watcher.get("/api/v1/rollout").json()["resting"]] == ["upper-creek"]
+    assert [each["camera"] for each in watcher.get("/api/v1/rollout").json()["paused"]] == ["upper-creek"]

@@ -1,4 +1,4 @@
-"""Sight in the database: what authority reads, what is written down of each gap, what an alert may do without it."""
+"""Freshness in the database: what authority reads, what is written down of gaps, what an alert may do without it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy import select, update
 from core.config import Config
 from core.config_file import ConfigError
 from db.ledger import verify
-from db.models import AuthorityLease, LedgerEntry, Mode, SightGap, Verdict
+from db.models import AuthorityLease, FreshnessGap, LedgerEntry, Mode, Verdict
 from db.session import Database
 from rollout.alerting.outbox import sweep
 from rollout.authority.authority import advising, authority, granted
-from rollout.authority.freshness import Sighted, known, look, note, rested_s
+from rollout.authority.freshness import Watermark, look, paused_s, read_watermarks, store_watermarks
 from rollout.stages.spec_file import road_of
 from tests.support.alerting_site import OutwardStage, outward_stage
-from tests.support.cast import grant, rest_on_sight, seen
+from tests.support.cast import grant, require_freshness, seen
 from tests.support.factories import T0
 from tests.support.rollout_plans import settings
 
@@ -34,7 +34,7 @@ def live(database: Database) -> Database:
 def _live(database: Database) -> None:
     with database.write() as session:
         grant(session, UPPER, Mode.AUTOMATIC, T0 - 1000, T0 + 10_000)
-        rest_on_sight(session, UPPER)
+        require_freshness(session, UPPER)
         seen(session, CREEK, T0)
         seen(session, TRAIL, T0)
 
@@ -46,7 +46,7 @@ def mode(database: Database, camera: str | None, at: float) -> Mode:
 
 def gaps(database: Database) -> list[tuple[str, float, float | None, str | None]]:
     with database.read() as session:
-        rows = session.scalars(select(SightGap).order_by(SightGap.id))
+        rows = session.scalars(select(FreshnessGap).order_by(FreshnessGap.id))
         return [(gap.camera_id, gap.lost_at - T0, gap.over_at and gap.over_at - T0, gap.over) for gap in rows]
 
 
@@ -56,25 +56,26 @@ def test_authority_rests_by_itself_to_the_second_and_the_grant_stands(live: Data
     with live.read() as session:
         assert granted(session, UPPER, T0 + 60, CREEK) is Mode.AUTOMATIC
         assert advising(session, UPPER), "rangers go on being told of every alert"
-    assert mode(live, None, T0 + 60) is Mode.AUTOMATIC, "a campsite is asked for its grant, a camera for its sight"
+    assert mode(live, None, T0 + 60) is Mode.AUTOMATIC, "a campsite is asked for its grant, a camera for its freshness"
 
 
 def test_a_camera_that_was_never_watched_has_no_authority(live: Database) -> None:
     with live.write() as session:
         grant(session, "lower-pines", Mode.AUTOMATIC, T0 - 10, T0 + 100)
-        rest_on_sight(session, "lower-pines")
+        require_freshness(session, "lower-pines")
         assert authority(session, "lower-pines", T0, "lower-meadow") is Mode.SHADOW
 
 
 def test_what_is_written_down_is_never_made_older(live: Database) -> None:
     with live.write() as session:
-        note(
-            session, {CREEK: Sighted(T0 - 5, T0 - 5), TRAIL: Sighted(T0 + 5, T0 - 60), "lower-meadow": Sighted(T0, T0)}
+        store_watermarks(
+            session,
+            {CREEK: Watermark(T0 - 5, T0 - 5), TRAIL: Watermark(T0 + 5, T0 - 60), "lower-meadow": Watermark(T0, T0)},
         )
     with live.read() as session:
-        found = known(session, (CREEK, TRAIL, "lower-meadow"))
-    assert (found[CREEK].watched_at, found[TRAIL].watched_at) == (T0, T0 + 5)
-    assert found["lower-meadow"] == Sighted(T0, T0)
+        found = read_watermarks(session, (CREEK, TRAIL, "lower-meadow"))
+    assert (found[CREEK].captured_at, found[TRAIL].captured_at) == (T0, T0 + 5)
+    assert found["lower-meadow"] == Watermark(T0, T0)
 
 
 def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database) -> None:
@@ -91,8 +92,8 @@ def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database
     assert look(live, T0 + 75) == ["upper-creek is watching again"]
     assert gaps(live) == [(CREEK, 30.0, 75.0, "sight")]
     with live.read() as session:
-        assert rested_s(session, [UPPER], T0 + 40, T0 + 1000) == {CREEK: 35.0}
-        assert rested_s(session, [UPPER], T0 + 75, T0 + 1000) == {}
+        assert paused_s(session, [UPPER], T0 + 40, T0 + 1000) == {CREEK: 35.0}
+        assert paused_s(session, [UPPER], T0 + 75, T0 + 1000) == {}
         kinds = list(session.scalars(select(LedgerEntry.kind).order_by(LedgerEntry.seq)))
         assert verify(session).broken_at is None
     assert kinds == ["sight.lost", "sight.returned"]
@@ -101,7 +102,7 @@ def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database
 def test_a_gap_that_is_not_over_counts_up_to_now(live: Database) -> None:
     look(live, T0 + 31)
     with live.read() as session:
-        assert rested_s(session, [UPPER], T0, T0 + 90) == {CREEK: 60.0, TRAIL: 60.0}
+        assert paused_s(session, [UPPER], T0, T0 + 90) == {CREEK: 60.0, TRAIL: 60.0}
 
 
 def test_where_authority_ends_the_question_ends_with_it(live: Database) -> None:
@@ -130,7 +131,7 @@ def test_a_bear_that_tears_down_the_camera_is_warned_of_all_the_same(stage: Outw
     assert [status for _kind, status in stage.outbox()].count("cancelled") == 1
 
 
-def test_what_a_camera_without_sight_finds_warns_nobody_by_itself_but_rangers_are_told(stage: OutwardStage) -> None:
+def test_what_a_camera_that_is_not_fresh_finds_warns_nobody_by_itself_but_rangers_are_told(stage: OutwardStage) -> None:
     stage.bear(CREEK, T0 + 100)
     assert stage.outbox() == []
     assert stage.outbox("rangers") == [("advisory", "pending")]
@@ -138,5 +139,16 @@ def test_what_a_camera_without_sight_finds_warns_nobody_by_itself_but_rangers_ar
 
 def test_a_road_cannot_ask_for_pictures_sooner_than_a_quiet_camera_sends_them() -> None:
     with pytest.raises(ConfigError, match=r"shorter than two keepalives.*write 23s or more"):
-        road_of(settings(defaults={"sight": {"within": "20s"}}))
-    assert road_of(settings(defaults={"sight": {"within": "23s"}})).defaults.sight.within.nominal_s == 23
+        road_of(settings(defaults={"freshness": {"within": "20s"}}))
+    assert road_of(settings(defaults={"freshness": {"within": "23s"}})).defaults.freshness.within.nominal_s == 23
+
+
+def test_the_key_of_before_is_read_and_makes_the_same_plan() -> None:
+    former = "sight"
+    before = road_of(settings(defaults={former: {"within": "23s"}}))
+    assert before.defaults.freshness.within.nominal_s == 23
+    assert before.digest == road_of(settings(defaults={"freshness": {"within": "23s"}})).digest
+    with pytest.raises(
+        ConfigError, match=r"defaults\.sight\.withn: unknown key; known here: back_after, clips_every, within"
+    ):
+        road_of(settings(defaults={former: {"withn": "23s"}}))

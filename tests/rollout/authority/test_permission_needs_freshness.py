@@ -1,4 +1,4 @@
-"""Whatever stops on a camera's path, its authority rests within what is promised, and comes back by itself.
+"""Whatever stops on a camera's path, its warnings are paused within what is promised, and come back by themselves.
 
 A real Redis, detector, tracker and controller; only the cameras are played.
 """
@@ -28,7 +28,7 @@ from core.messages import Reason
 from core.redis_client import RedisDown, connect
 from core.streams import FrameRoad
 from core.telemetry import Telemetry
-from db.models import LedgerEntry, Mode, SightGap, User
+from db.models import FreshnessGap, LedgerEntry, Mode, User
 from db.session import Database
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
@@ -105,12 +105,12 @@ class Site:
     def causes(self) -> set[str]:
         """What the controller has written down as causes."""
         with self.database.read() as session:
-            return set(session.scalars(select(SightGap.why)))
+            return set(session.scalars(select(FreshnessGap.why)))
 
     def all_is_said(self) -> bool:
-        """Whether the controller has seen all sight come back."""
+        """Whether the controller has seen all cameras come back."""
         with self.database.read() as session:
-            return set(session.scalars(select(SightGap.over))) == {"sight"}
+            return set(session.scalars(select(FreshnessGap.over))) == {"sight"}
 
     def ledger(self) -> set[str]:
         """The kinds of what the ledger holds."""
@@ -132,10 +132,10 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(detector.self_test, "AGAIN_AFTER_S", 0.5)
     monkeypatch.setattr(detector.tracking.track_worker, "FLUSH_EVERY_S", 0.2)
     monkeypatch.setattr(rollout.control.controller, "TICK_S", 1.5)
-    sight = {"within": f"{WITHIN_S:g}s", "back_after": f"{BACK_S:g}s"}
+    freshness = {"within": f"{WITHIN_S:g}s", "back_after": f"{BACK_S:g}s"}
     written = config.model_dump(mode="json", exclude_unset=True) | {
         "motion": {"keepalive_s": 1},
-        "rollout": {"roster": ROSTER, "defaults": {"sight": sight}},
+        "rollout": {"roster": ROSTER, "defaults": {"freshness": freshness}},
     }
     file = tmp_path / "bearwatch.yaml"
     file.write_text(yaml.safe_dump(written, sort_keys=False))

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
-from core.messages import CameraStatus, Sight
+from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.ledger import verify
@@ -96,7 +96,10 @@ class Site:
             telemetry.beat(process, self.now, {"model": DIGEST})
         telemetry.beat("machine:test", self.now, {"load": 0.2, "memory_used": 0.3, "disk_free": 0.8})
         telemetry.report_cameras(
-            [CameraStatus(name, Sight.LIVE, "", self.now, self.now, 640, 360, 15.0, 5.0, 0, {}, {}) for name in CAMERAS]
+            [
+                CameraStatus(name, CameraHealth.LIVE, "", self.now, self.now, 640, 360, 15.0, 5.0, 0, {}, {})
+                for name in CAMERAS
+            ]
         )
 
     def give(self, command: c.Command) -> Done:
@@ -242,8 +245,10 @@ def test_a_camera_that_goes_blind_loses_its_authority(live: Site) -> None:
     for _ in range(13):
         live.now += 10
         live.report()
-        silent = CameraStatus("upper-trail", Sight.BLIND, "no content", live.now, START, 640, 360, 0, 0, 0, {}, {})
-        seeing = CameraStatus("upper-creek", Sight.LIVE, "", live.now, live.now, 640, 360, 15, 5, 0, {}, {})
+        silent = CameraStatus(
+            "upper-trail", CameraHealth.BLIND, "no content", live.now, START, 640, 360, 0, 0, 0, {}, {}
+        )
+        seeing = CameraStatus("upper-creek", CameraHealth.LIVE, "", live.now, live.now, 640, 360, 15, 5, 0, {}, {})
         Telemetry(live.client).report_cameras([silent, seeing])
         live.controller.tick(live.now)
     latches = [latch.id for latch in live.state.latches]

@@ -23,7 +23,7 @@ from rollout.authority.freshness import look
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.spec_file import load_road
-from tests.support.cast import grant, rest_on_sight, seen
+from tests.support.cast import grant, require_freshness, seen
 from tests.support.rollout_plans import DIGEST, EVERYBODY, settings
 
 PASSWORD = "four-quiet-otters-swim"
@@ -66,20 +66,22 @@ def test_status_shows_the_road_as_a_picture_with_what_is_missing(
 
 def test_status_names_the_cameras_whose_authority_rests(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
     now = now_s()
-    assert rollout(capsys, "status")[1]["resting"] == []
+    assert rollout(capsys, "status")[1]["paused"] == []
     with place.write() as session:
         camera, campsite = session.execute(select(Camera.id, Camera.campsite_id).limit(1)).one()
         grant(session, campsite, Mode.ASSISTED, now - 100, now + 3600)
-        rest_on_sight(session, campsite)
+        require_freshness(session, campsite)
         session.get_one(AuthorityLease, campsite).only_cameras = [camera]
         seen(session, camera, now - 40, now - 3600)
     look(place, now, lambda: lambda name: "no tracker reports")
-    (rest,) = rollout(capsys, "status")[1]["resting"]
+    (found,) = rollout(capsys, "status")[1]["paused"]
     names = {"name": camera, "campsite_name": campsite}
-    assert rest == {"camera": camera, "campsite": campsite, **names, "since": now - 10, "why": "no tracker reports"}
+    assert found == {"camera": camera, "campsite": campsite, **names, "since": now - 10, "why": "no tracker reports"}
     assert main(["rollout", "status"]) == 0
     said = capsys.readouterr().out
-    assert re.search(rf"NOT WATCHED {camera} \({campsite}\): its authority rests since .*: no tracker reports", said)
+    assert re.search(
+        rf"NOT WATCHED {camera} \({campsite}\): its warnings are paused since .*: no tracker reports", said
+    )
 
 
 def test_plan_changes_nothing_and_counts_what_each_stage_takes(

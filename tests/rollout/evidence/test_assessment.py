@@ -29,7 +29,7 @@ from rollout.evidence.stats.intervals import Interval
 from rollout.stages.default_plan import HEALTH
 from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
 from rollout.stages.gates import Outcome, assess_gate
-from rollout.stages.spec import Gate, SightTimes
+from rollout.stages.spec import FreshnessTimes, Gate
 from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
 from tests.support.factories import T0
@@ -259,7 +259,7 @@ def test_running_is_measured_from_the_rows(season: Database) -> None:
 
 def test_a_quiet_day_at_one_camera_has_enough_clips_for_the_gates_of_latency(season: Database) -> None:
     """The gates of the shipped road, looked at six hours before the end of a campsite's day on which nothing came."""
-    clips_every_s = SightTimes().clips_every.nominal_s
+    clips_every_s = FreshnessTimes().clips_every.nominal_s
     with season.write() as session:
         for number in range(int(0.75 * DAY_S / clips_every_s)):
             session.add(

@@ -116,7 +116,7 @@ def test_without_redis_authority_rests_in_seconds_and_ends_in_a_minute() -> None
 def test_a_short_loss_rests_authority_and_pages_nobody(calm: Season) -> None:
     played = season(CALM, fault("redis", 40.0), fault("camera", 60.0, CAMERAS[3]))
     assert played.result.handovers == calm.result.handovers
-    assert all(len(played.protection.resting[camera]) == 1 + (camera == CAMERAS[3]) for camera in CAMERAS)
+    assert all(len(played.protection.paused[camera]) == 1 + (camera == CAMERAS[3]) for camera in CAMERAS)
 
 
 def test_a_network_that_answers_nonsense_is_found_out_by_its_own_proof() -> None:
@@ -126,7 +126,7 @@ def test_a_network_that_answers_nonsense_is_found_out_by_its_own_proof() -> None
 
 
 def test_bears_count_as_within_the_promise_until_it_is_over_and_as_beyond_it_after_that() -> None:
-    """Without sight a dead camera is not noticed at all: the first 35 seconds were promised, the rest was not."""
+    """Without freshness a dead camera is not noticed at all: the first 35 seconds were promised, the rest was not."""
     bear = next(p for p in draw(CALM, SEED).passings if p.at > START + LIVE_DAY * DAY_S and p.end - p.at > 300)
     dead = [Fault("camera", bear.at - 10.0, bear.end + 600.0, camera) for camera in bear.cameras]
     alone = season(CALM, *dead, policy="no-breakers", days=(bear.end - START) / DAY_S + 1).protection
@@ -137,7 +137,7 @@ def test_bears_count_as_within_the_promise_until_it_is_over_and_as_beyond_it_aft
     kinds = dict(road.during(bear))
     assert kinds["within:camera"] <= 25.0
     assert "beyond:camera" not in kinds
-    assert kinds["resting"] > 60.0, "until the breaker pages, every page says that nobody watches"
+    assert kinds["paused"] > 60.0, "until the breaker pages, every page says that nobody watches"
 
 
 def test_a_dead_controller_is_noticed_by_the_watchdog_when_the_lease_dies() -> None:
@@ -179,12 +179,12 @@ def test_a_fault_that_is_over_before_it_counts_is_no_trip() -> None:
     assert noticing.camera_silent(spec, 1000.0, 2000.0) == 1125.0
 
 
-def test_sight_is_given_back_when_pictures_have_come_for_a_while() -> None:
-    sight = policies()["road"].road.defaults.sight
-    assert noticing.sight_lost(sight, 1000.0, 9999.0, 0.0) == 1031.0
-    assert noticing.sight_lost(sight, 1000.0, 9999.0, 1.0) == 1021.0
-    assert noticing.sight_lost(sight, 1000.0, 1015.0, 1.0) is None
-    assert noticing.sight_back(sight, 2000.0, 0.5) == 2020.0
+def test_freshness_is_given_back_when_pictures_have_come_for_a_while() -> None:
+    freshness = policies()["road"].road.defaults.freshness
+    assert noticing.freshness_lost(freshness, 1000.0, 9999.0, 0.0) == 1031.0
+    assert noticing.freshness_lost(freshness, 1000.0, 9999.0, 1.0) == 1021.0
+    assert noticing.freshness_lost(freshness, 1000.0, 1015.0, 1.0) is None
+    assert noticing.freshness_back(freshness, 2000.0, 0.5) == 2020.0
 
 
 def test_a_share_has_its_exact_interval() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class RecallFigures:
     """``auc``, and for each wanted false-positive rate the recall and the threshold it takes."""
 
     bears: int
@@ -28,13 +28,13 @@ def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
     return float(wins / (len(positive) * len(negative)))
 
 
-def sight(
+def recall_figures(
     scores: NDArray[np.float32], is_bear: NDArray[np.bool_], rates: tuple[float, ...] = (0.02, 0.05)
-) -> Sight | None:
+) -> RecallFigures | None:
     """Figures for one slice; None when it lacks bears or others."""
     positive, negative = scores[is_bear].astype(np.float64), scores[~is_bear].astype(np.float64)
     if not len(positive) or not len(negative):
         return None
     threshold = {rate: float(np.quantile(negative, 1 - rate, method="higher")) for rate in rates}
     recall = {rate: float((positive > threshold[rate]).mean()) for rate in rates}
-    return Sight(len(positive), len(negative), auc(positive, negative), recall, threshold)
+    return RecallFigures(len(positive), len(negative), auc(positive, negative), recall, threshold)
