@@ -53,8 +53,12 @@ chaos: $(VENV)/.dev ## long fault-injection runs (kill, freeze, cut, fill the di
 examples: $(VENV)/.dev ## record the examples of the API's description at a real site
 	@BEARWATCH_RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q tests/review_ui/test_api_contract.py -k what_a_site_answers
 
-reference: $(VENV)/.dev ## write docs/reference.md from the code
+reference: $(VENV)/.dev ## write what of docs/ is made from the code: reference, log lines, retired words, the diagram
 	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m docs.log_lines
+	@$(BIN)/python -m docs.glossary_table
+	@$(BIN)/python -m docs.renamed_keys
+	@$(BIN)/python -m docs.pipeline_drawing
 
 screenshots: $(VENV)/.dev ## make the pictures of the README from the demo
 	@scripts/ensure-chromium
