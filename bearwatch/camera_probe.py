@@ -24,7 +24,7 @@ def probe_camera(camera: str) -> bool:
     facts = (
         _no(f"the camera {camera!r} is not in this process's configuration")
         if configured is None
-        else _look(camera, configured)
+        else _probe_now(camera, configured)
     )
     client = connect(current.redis)
     try:
@@ -34,7 +34,7 @@ def probe_camera(camera: str) -> bool:
     return bool(facts["ok"])
 
 
-def _look(name: str, camera: Camera) -> dict[str, Any]:
+def _probe_now(name: str, camera: Camera) -> dict[str, Any]:
     try:
         from ingest.probe import probe
     except ImportError:

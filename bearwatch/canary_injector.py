@@ -34,7 +34,7 @@ from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
 from detector.models.infrared import is_infrared
 from rollout.authority.authority import effective_mode
-from rollout.breakers.gate_metrics import CLIP_EVERY_S, CLIP_LOOK_S, JUDGED_AFTER_S
+from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, CLIP_EVERY_S, JUDGED_AFTER_S
 
 log = logging.getLogger(__name__)
 
@@ -154,11 +154,11 @@ class Planter:
         self._database = database
         self._media = media
         self._roads = {shard: FrameRoad(client, shard) for shard in config.shards()}
-        self._lease = Lease(client, "canary", 4 * CLIP_LOOK_S)
+        self._lease = Lease(client, "canary", 4 * CLIP_CHECK_EVERY_S)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Without the servers it waits; that nothing is planted is noticed elsewhere."""
-        while not stop.wait(CLIP_LOOK_S):
+        while not stop.wait(CLIP_CHECK_EVERY_S):
             try:
                 if self._lease.hold():
                     self.round(stop)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.config import Camera
 from core.messages import Box, EncounterKind, Frame, FrameScores
-from detector.classify import decode_jpeg, look
+from detector.classify import decode_jpeg, score_frames
 from detector.engines.engine import Engine
 from detector.tracking.tracker import (
     AlertRule,
@@ -88,8 +88,8 @@ def score(
     source = iter(frames)
     while batch := list(islice(source, FRAMES_AT_ONCE)):
         seen = [(decode_jpeg(frame.jpeg), frame.boxes, frame.reason) for frame in batch]
-        for frame, looked in zip(batch, look(engine, seen, threshold), strict=True):
-            yield looked.scores(frame, engine.name, frame.captured_at)
+        for frame, scored in zip(batch, score_frames(engine, seen, threshold), strict=True):
+            yield scored.scores(frame, engine.name, frame.captured_at)
         progress(batch[-1].captured_at)
 
 

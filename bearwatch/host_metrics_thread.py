@@ -20,7 +20,7 @@ from rollout.control.host_metrics import write_minute
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S: Final = 5.0
+POLL_EVERY_S: Final = 5.0
 HELD_S: Final = 150.0
 """Another process takes over this long after the one that wrote fell silent."""
 
@@ -29,7 +29,7 @@ def keep_history(config: Config, redis_address: str, database_address: str, stop
     """Write each minute once until ``stop`` is set; a minute in which a server is away is left out."""
     client, database = connect(redis_address), Database(database_address)
     office, written = Lease(client, "history", HELD_S), -1
-    while not stop.wait(LOOK_EVERY_S):
+    while not stop.wait(POLL_EVERY_S):
         now = now_s()
         if int(now // 60) == written:
             continue

@@ -76,9 +76,9 @@ def _picture(view: RoadView) -> Iterator[str]:
 
 def _clock(view: RoadView) -> Iterator[str]:
     clock, zone = view.clock, view.clock.timezone
-    yield f"Evidence since {moment(clock.since, zone)}, worked out {_looked(view)}"
-    if not clock.may_look:
-        yield f"The gates are looked at from {moment(clock.look_at, zone)} on"
+    yield f"Evidence since {moment(clock.since, zone)}, worked out {_analysed(view)}"
+    if not clock.analysis_open:
+        yield f"The gates are looked at from {moment(clock.analysis_opens_at, zone)} on"
     if clock.deadline_at is not None and clock.left_s is not None:
         yield f"The stage ends {moment(clock.deadline_at, zone)}, in {_span(clock.left_s)}"
     if clock.lease_until is not None:
@@ -174,8 +174,8 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _looked(view: RoadView) -> str:
-    return f"{_span(view.looked.age_s)} ago" if view.looked.stored else "just now"
+def _analysed(view: RoadView) -> str:
+    return f"{_span(view.last_analysis.age_s)} ago" if view.last_analysis.stored else "just now"
 
 
 def _span(seconds: float) -> str:

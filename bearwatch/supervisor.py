@@ -86,7 +86,7 @@ class Supervisor:
                 for server in self._servers:
                     _revive(server)
                 for child in self._children:
-                    self._look_after(child)
+                    self._supervise(child)
                 self._stop.wait(0.2)
         finally:
             self._stop_all()
@@ -99,7 +99,7 @@ class Supervisor:
             if child.process is not None and child.process.poll() is None
         }
 
-    def _look_after(self, child: _Child) -> None:
+    def _supervise(self, child: _Child) -> None:
         now = time.monotonic()
         if child.process is not None and child.process.poll() is not None:
             self._note_death(child, now)

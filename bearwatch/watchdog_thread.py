@@ -17,7 +17,7 @@ from rollout.stages.plan_watcher import PlanWatcher
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S: Final = 5.0
+POLL_EVERY_S: Final = 5.0
 
 
 def keep_watch(path: Path, address: str, stop: threading.Event) -> None:
@@ -28,7 +28,7 @@ def keep_watch(path: Path, address: str, stop: threading.Event) -> None:
         log.error("no watchdog: the road cannot be used:\n%s", error)
         return
     database = Database(address)
-    while not stop.wait(LOOK_EVERY_S):
+    while not stop.wait(POLL_EVERY_S):
         try:
             outcome = watch(database, plan.current(), now_s())
             if outcome is not None:

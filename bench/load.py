@@ -38,7 +38,7 @@ from detector.worker import DetectorWorker
 LOADS = (0.25, 0.5, 1.0, 1.5, 2.0)
 FPS = 5.0
 SETTLE_S, DRAIN_S = 2.0, 1.5
-LOOK_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.1
 P99_MS = 2500
 
 
@@ -70,14 +70,14 @@ def listen(
 ) -> None:
     """Read the scores as they come, and look at how old the newest of each camera is."""
     last: dict[Any, Any] = {scores: "0"}
-    look_at = counts_from
+    sample_at = counts_from
     while not stop.is_set():
         for entry in entries_of(client.xread(last, count=200, block=50)):
             last[scores] = entry.id
             _note(FrameScores.unpack(entry.fields), counts_from, seen)
         now = time.time()
-        if look_at <= now < until and seen.newest:
-            look_at = now + LOOK_EVERY_S
+        if sample_at <= now < until and seen.newest:
+            sample_at = now + SAMPLE_EVERY_S
             seen.ages_s += [now - captured_at for captured_at in seen.newest.values()]
 
 

@@ -99,7 +99,7 @@ async def _listen(port: int, cookies: Sequence[str], fetch: bool, told: Connecti
         news = asyncio.Event()
         tasks.append(asyncio.create_task(_page(port, cookie, heard, news)))
         if fetch:
-            tasks.append(asyncio.create_task(_look(port, cookie, heard, news)))
+            tasks.append(asyncio.create_task(_refresh(port, cookie, heard, news)))
     while heard.pages < len(cookies):
         await asyncio.sleep(0.02)
         for task in tasks:
@@ -139,7 +139,7 @@ async def _page(port: int, cookie: str, heard: Heard, news: asyncio.Event) -> No
         heard.cut_off += 1  # a page that lagged behind is cut off, comes back, and catches up
 
 
-async def _look(port: int, cookie: str, heard: Heard, news: asyncio.Event) -> None:
+async def _refresh(port: int, cookie: str, heard: Heard, news: asyncio.Event) -> None:
     """Fetch what changed, with the pauses of ``static/js/refresh.js``."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while True:

@@ -37,7 +37,7 @@ from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
 from rollout.stages.plan_watcher import PlanWatcher
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State
 
 PER_CAMPSITE = 4
@@ -78,7 +78,7 @@ class Year:
         self.rollout.give(command, self.now)
 
     def widen(self) -> None:
-        self.now = max(self.now, look_opens(self.rollout.road, self.state))
+        self.now = max(self.now, analysis_opens_at(self.rollout.road, self.state))
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
         gates = tuple(
@@ -95,7 +95,7 @@ class Year:
             for trip in range(TRIPS_A_DAY):
                 self.now += 86400 / TRIPS_A_DAY
                 self.blink(sites[(day * TRIPS_A_DAY + trip) % len(sites)].campsite)
-            if self.state.deadline_at is not None and self.now >= look_opens(self.rollout.road, self.state):
+            if self.state.deadline_at is not None and self.now >= analysis_opens_at(self.rollout.road, self.state):
                 self.widen()
             self.give(c.Tick())
 
@@ -185,7 +185,7 @@ def stop_to_effect(database: Database, road: Road, site: str, count: int = 10) -
             state = load(session)
             now = state.at + 1
             gates = tuple(GateResult(str(g), g.metric, Outcome.PASSED) for g in road.stages[state.stage].gates)
-        now = max(now, look_opens(road, state))
+        now = max(now, analysis_opens_at(road, state))
         for command in (c.WatchAck(by=RANGER), c.Approve(by=LEAD), c.Approve(by=OWNER)):
             _try(database, road, command, now)
         _try(database, road, c.Widen(by=RANGER, gates=gates, able=("rosa",)), now)
@@ -200,7 +200,7 @@ def stop_to_effect(database: Database, road: Road, site: str, count: int = 10) -
 def _stop(database: Database, other: Database, road: Road, site: str, now: float) -> float:
     ended: list[float] = []
 
-    def look() -> None:
+    def read_status() -> None:
         while not ended:
             with other.read() as session:
                 if authority(session, site, now) is Mode.SHADOW:
@@ -208,7 +208,7 @@ def _stop(database: Database, other: Database, road: Road, site: str, now: float
 
     with other.read() as session:
         assert authority(session, site, now) is not Mode.SHADOW, "nothing is live that could be stopped"
-    reader = threading.Thread(target=look)
+    reader = threading.Thread(target=read_status)
     reader.start()
     began = time.perf_counter()
     perform(database, road, c.Kill(by=RANGER), now)

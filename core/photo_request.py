@@ -26,7 +26,7 @@ _BLOCK_S = 2.0
 _KEEP_ANSWER_S = 30
 
 
-class NobodyLooks(RuntimeError):
+class NoDetector(RuntimeError):
     """No detector has answered in time."""
 
 
@@ -121,7 +121,7 @@ def ask(client: redis.Redis, picture: bytes, wait_s: float = WAIT_S) -> PhotoAns
     """Have a picture looked at. Blocks for at most about ``wait_s`` seconds.
 
     Raises:
-        TooBusy, NobodyLooks: try again; UnreadablePhoto: do not. redis-py's errors when the server is away or full.
+        TooBusy, NoDetector: try again; UnreadablePhoto: do not. redis-py's errors when the server is away or full.
     """
     if client.llen(WAITING_KEY) >= MOST_WAITING:
         raise TooBusy(f"{MOST_WAITING} photos wait already")
@@ -138,7 +138,7 @@ def ask(client: redis.Redis, picture: bytes, wait_s: float = WAIT_S) -> PhotoAns
         pipe.delete(_photo_key(photo.id))
         pipe.execute()
     if raw is None:
-        raise NobodyLooks(f"no detector has answered within {wait_s:.0f} s")
+        raise NoDetector(f"no detector has answered within {wait_s:.0f} s")
     return _read(raw)
 
 
@@ -177,7 +177,7 @@ def _read(raw: bytes) -> PhotoAnswer:
         unreadable = found.get("unreadable")
         said = None if unreadable else PhotoAnswer.of(found)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NobodyLooks(f"page and detector are of different releases: {error!r}") from error
+        raise NoDetector(f"page and detector are of different releases: {error!r}") from error
     if said is None:
         raise UnreadablePhoto(unreadable)
     return said

@@ -17,7 +17,7 @@ from detector.models.model import Model
 from detector.models.prediction import verdict_of
 from detector.parallel_map import side_by_side
 
-__all__ = ["MAX_BATCH", "Looked", "Seen", "UndecodableFrame", "classify", "decode_jpeg", "look"]
+__all__ = ["MAX_BATCH", "ScoredFrame", "Seen", "UndecodableFrame", "classify", "decode_jpeg", "score_frames"]
 
 MAX_BATCH = 256
 """Most crops handed to the engine at once: 256 crops of 224 px are 39 MB."""
@@ -27,7 +27,7 @@ Seen = tuple[NDArray[np.uint8], Sequence[Box], Reason]
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ScoredFrame:
     """What the model says of one frame.
 
     ``threshold`` is the bear score from which a frame of its light agrees, ``infrared`` that light.
@@ -42,13 +42,13 @@ class Looked:
         return FrameScores(frame, self.crops, model, scored_at, self.infrared, self.threshold)
 
 
-def look(
+def score_frames(
     engine: Engine,
     frames: Sequence[Seen],
     threshold: float | None = None,
     policy: CropPolicy | None = None,
     max_batch: int = MAX_BATCH,
-) -> list[Looked]:
+) -> list[ScoredFrame]:
     """Score every crop of every frame; one answer per frame, in order, none without crops.
 
     1. The crops are cut by the model's policy, unless another ``policy`` is given.
@@ -74,7 +74,9 @@ def look(
         logits[start : start + max_batch] = engine.infer(crops[start : start + max_batch])
     answers = zip(bundle.labels.probabilities(logits), bundle.unknown_scores(logits).tolist(), strict=True)
     return [
-        _looked(bundle.model, [(box, next(answers)) for box in of_frame], dark, threshold, reason is Reason.MOTION)
+        _scored_frame(
+            bundle.model, [(box, next(answers)) for box in of_frame], dark, threshold, reason is Reason.MOTION
+        )
         for of_frame, (_crops, dark), (_image, _moving, reason) in zip(boxes, prepared, frames, strict=True)
     ]
 
@@ -82,21 +84,21 @@ def look(
 def classify(
     engine: Engine, frames: Sequence[Seen], policy: CropPolicy | None = None, max_batch: int = MAX_BATCH
 ) -> list[list[CropScore]]:
-    """:func:`look`, for those who want nothing but the crops: one list per frame, in order, never empty."""
-    return [list(looked.crops) for looked in look(engine, frames, None, policy, max_batch)]
+    """:func:`score_frames`, for those who want nothing but the crops: one list per frame, in order, never empty."""
+    return [list(scored.crops) for scored in score_frames(engine, frames, None, policy, max_batch)]
 
 
-def _looked(
+def _scored_frame(
     model: Model,
     answers: Sequence[tuple[Box, tuple[NDArray[np.float32], float]]],
     infrared: bool,
     threshold: float | None,
     moved: bool,
-) -> Looked:
+) -> ScoredFrame:
     """``answers``: each crop's box with its probabilities (labels,) and its unknown score."""
     bear_from = model.thresholds.bear(infrared) if threshold is None else threshold
     crops = []
     for box, (shares, strange) in answers:
         said = verdict_of(model, shares, strange, infrared, bear_from)
         crops.append(CropScore(box, said.bear, said.label, said.probability, moved and said.unknown, strange))
-    return Looked(tuple(crops), infrared, bear_from)
+    return ScoredFrame(tuple(crops), infrared, bear_from)

@@ -35,7 +35,7 @@ class PhotoDesk:
         self.engine = engine
         self._predictor: Predictor | None = None
 
-    def look(self, data: bytes) -> PhotoAnswer:
+    def predict(self, data: bytes) -> PhotoAnswer:
         """What the model says of a file, by the model's own view of still pictures and the rule that holds everywhere
         (:func:`detector.models.prediction.verdict_of`).
 

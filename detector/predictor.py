@@ -21,7 +21,7 @@ from detector.models.bundle import ModelBundle
 from detector.models.infrared import is_infrared
 from detector.models.prediction import verdict_of
 from detector.models.view import View
-from detector.stills import Glance, Stills
+from detector.stills import StillPrediction, Stills
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +83,15 @@ class Predictor:
         """What the model says of still pictures (height, width, 3), uint8 BGR, of any sizes, in order."""
         if not images:
             return []
-        glances = self._stills.look(images)
-        strange = self.bundle.unknown_scores(np.stack([glance.logits for glance in glances])).tolist()
+        predictions = self._stills.predict(images)
+        strange = self.bundle.unknown_scores(np.stack([predicted.logits for predicted in predictions])).tolist()
         return [
-            self._prediction(glance, unknown_score, is_infrared(image))
-            for glance, unknown_score, image in zip(glances, strange, images, strict=True)
+            self._prediction(predicted, unknown_score, is_infrared(image))
+            for predicted, unknown_score, image in zip(predictions, strange, images, strict=True)
         ]
 
-    def _prediction(self, glance: Glance, unknown_score: float, infrared: bool) -> BundlePrediction:
-        model, shares = self.bundle.model, glance.probabilities
+    def _prediction(self, predicted: StillPrediction, unknown_score: float, infrared: bool) -> BundlePrediction:
+        model, shares = self.bundle.model, predicted.probabilities
         threshold = model.thresholds.still_bear(infrared)
         said = verdict_of(model, shares, unknown_score, infrared, threshold)
         return BundlePrediction(
@@ -104,5 +104,5 @@ class Predictor:
             unknown_score=unknown_score,
             infrared=infrared,
             threshold=threshold,
-            box=glance.box,
+            box=predicted.box,
         )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import Box, Reason
-from detector.classify import decode_jpeg, look
+from detector.classify import decode_jpeg, score_frames
 from detector.engines.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -78,10 +78,10 @@ class SelfProof:
 
     def _try(self) -> tuple[float, float, str]:
         try:
-            bear, empty = look(self._engine, list(_known()), self._threshold)
+            bear, empty = score_frames(self._engine, list(_known()), self._threshold)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with the network is what this is about
             return math.nan, math.nan, f"the known pictures cannot be scored: {error}"
-        scores = [max((crop.bear for crop in looked.crops), default=math.nan) for looked in (bear, empty)]
+        scores = [max((crop.bear for crop in scored.crops), default=math.nan) for scored in (bear, empty)]
         return scores[0], scores[1], _judge(scores[0], scores[1], bear.threshold)
 
 

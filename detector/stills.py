@@ -21,7 +21,7 @@ TILE_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class StillPrediction:
     """What the network makes of one still picture.
 
     ``probabilities`` (labels,) are merged over all looks; ``logits`` (outputs,) are the mean over the looks at the part
@@ -42,30 +42,30 @@ class Stills:
         sizes_px = view.sizes_px or (bundle.input_px,)
         self._engines = [engine_of(bundle if px == bundle.input_px else bundle.at_size(px)) for px in sizes_px]
 
-    def look(self, images: Sequence[NDArray[np.uint8]]) -> list[Glance]:
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[StillPrediction]:
         """One answer for each picture (height, width, 3), uint8 BGR, of any sizes."""
         if not images:
             return []
-        whole = np.stack([look for engine in self._engines for look in self._whole(engine, images)], axis=1)
+        whole = np.stack([logits for engine in self._engines for logits in self._whole(engine, images)], axis=1)
         tiles = [self._tiles(image) for image in images]
         first = self._engines[0]
         crops = [cut(image, boxes, first.input_px) for image, boxes in zip(images, tiles, strict=True)]
         said = first.infer(np.concatenate(crops))
         ends = np.cumsum([0, *map(len, tiles)])
         return [
-            self._merge(looks, boxes, said[start:end])
-            for looks, boxes, (start, end) in zip(whole, tiles, pairwise(ends.tolist()), strict=True)
+            self._merge(logits, boxes, said[start:end])
+            for logits, boxes, (start, end) in zip(whole, tiles, pairwise(ends.tolist()), strict=True)
         ]
 
     def _whole(self, engine: Engine, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """(n, outputs) logits of the whole pictures, of their middle squares, and of the mirror images, as wanted."""
-        looks = []
+        logits = []
         for box_of in (_whole_box, _middle_square) if self.view.kind == "blend" else (_whole_box,):
             pictures = np.concatenate([cut(image, [box_of(image)], engine.input_px) for image in images])
-            looks.append(engine.infer(pictures))
+            logits.append(engine.infer(pictures))
             if self.view.kind in _MIRRORED:
-                looks.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))
-        return looks
+                logits.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))
+        return logits
 
     def _tiles(self, image: NDArray[np.uint8]) -> Sequence[Box]:
         if self.view.kind not in _TILED:
@@ -74,11 +74,11 @@ class Stills:
         boxes = crops_for(Reason.KEEPALIVE, (), width, height, self.bundle.model.crops)
         return [box for box in boxes if box != WHOLE_FRAME]
 
-    def _merge(self, whole: NDArray[np.float32], boxes: Sequence[Box], tiles: NDArray[np.float32]) -> Glance:
+    def _merge(self, whole: NDArray[np.float32], boxes: Sequence[Box], tiles: NDArray[np.float32]) -> StillPrediction:
         """(looks, outputs) of the whole and (tiles, outputs) of its parts to one answer."""
         labels = self.bundle.labels
         of_whole = labels.probabilities(whole).mean(axis=0)
-        seen = Glance(of_whole, whole.mean(axis=0), WHOLE_FRAME)
+        seen = StillPrediction(of_whole, whole.mean(axis=0), WHOLE_FRAME)
         if not len(tiles):
             return seen
         of_tiles = labels.probabilities(tiles)
@@ -86,7 +86,7 @@ class Stills:
         if of_tiles[best, labels.bear] <= of_whole[labels.bear]:
             return seen
         shares = of_tiles[best] if self.view.kind == "best" else of_whole + TILE_SHARE * (of_tiles[best] - of_whole)
-        return Glance(shares, tiles[best], boxes[best])
+        return StillPrediction(shares, tiles[best], boxes[best])
 
 
 def _whole_box(image: NDArray[np.uint8]) -> Box:

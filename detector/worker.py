@@ -33,7 +33,7 @@ from core.redis_client import RedisDown
 from core.streams import DETECTORS, Entry, FrameRoad
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
-from detector.classify import Looked, UndecodableFrame, decode_jpeg, look
+from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_frames
 from detector.engines.engine import Engine
 from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
@@ -136,13 +136,13 @@ class DetectorWorker:
         photo = take(self.client)
         if photo is None:
             return
-        answer(self.client, photo, self._look_at(photo))
+        answer(self.client, photo, self._predict_photo(photo))
         self.counts["bearwatch_photos_total"] += 1
         self.photo_at = time.monotonic() + PHOTO_EVERY_S
 
-    def _look_at(self, photo: Photo) -> PhotoAnswer | UnreadablePhoto:
+    def _predict_photo(self, photo: Photo) -> PhotoAnswer | UnreadablePhoto:
         try:
-            return self.photos.look(photo.picture)
+            return self.photos.predict(photo.picture)
         except UnreadablePhoto as error:
             return error
         except Exception:  # whatever is wrong with somebody's photo, the cameras' frames go on
@@ -205,17 +205,17 @@ class DetectorWorker:
             return
         began = time.perf_counter()
         frames = [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded]
-        answers = look(self.engine, frames, self.detector.threshold)
+        answers = score_frames(self.engine, frames, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
-        scored = [(e, self._scores(f, looked)) for (e, f, _image), looked in zip(decoded, answers, strict=True)]
+        scored = [(e, self._scores(f, result)) for (e, f, _image), result in zip(decoded, answers, strict=True)]
         road.publish_scores(DETECTORS, scored)
 
-    def _scores(self, frame: Frame, looked: Looked) -> FrameScores:
-        scores = replace(looked.scores(frame, self.engine.name, now_s()), proven=self.proof.last.ok)
+    def _scores(self, frame: Frame, result: ScoredFrame) -> FrameScores:
+        scores = replace(result.scores(frame, self.engine.name, now_s()), proven=self.proof.last.ok)
         self.counts[_count_of("bearwatch_frames_scored_total", frame.camera, "scored")] += 1
         if planted_on(frame.camera) is None:
             self.counts[counter("bearwatch_frames_unknown_total", camera_name=frame.camera)] += scores.unknown
-        self.counts["bearwatch_crops_scored_total"] += len(looked.crops)
+        self.counts["bearwatch_crops_scored_total"] += len(result.crops)
         return scores
 
     def _housekeep(self) -> None:

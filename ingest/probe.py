@@ -40,14 +40,14 @@ def probe(camera_name: str, camera: Camera, timeout_s: float = 10.0) -> ProbeRes
     try:
         container = open_stream(camera.url, timeout_s, timeout_s)
         try:
-            return _look(camera_name, camera, container, timeout_s)
+            return _measure(camera_name, camera, container, timeout_s)
         finally:
             container.close()
     except StreamFailure as failure:
         return ProbeResult(camera_name, False, "", 0, 0, 0.0, None, str(failure))
 
 
-def _look(camera_name: str, camera: Camera, container: InputContainer, timeout_s: float) -> ProbeResult:
+def _measure(camera_name: str, camera: Camera, container: InputContainer, timeout_s: float) -> ProbeResult:
     stream = container.streams.video[0]
     prepare(stream)
     recording = is_file(camera.url)

@@ -33,7 +33,7 @@ from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.models.try_photo import PictureBodies
 from review_ui.rendering import openapi
-from review_ui.rendering.concurrency_limit import LooksByTurns
+from review_ui.rendering.concurrency_limit import ConcurrencyLimit
 from review_ui.rendering.pages import STATIC_DIR, Pages
 from review_ui.rendering.style_sheets import bundle
 from review_ui.site import Site
@@ -121,7 +121,7 @@ def create_app(
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
             Middleware(PictureBodies),
-            Middleware(LooksByTurns),
+            Middleware(ConcurrencyLimit),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
     )

@@ -69,12 +69,12 @@ def _probe_all(config: Config, arguments: argparse.Namespace) -> list[dict[str, 
     with Progress(console=Console(stderr=True), transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
         task = progress.add_task("opening cameras", total=len(streams))
 
-        def look(item: tuple[str, Camera]) -> ProbeResult:
+        def probe_one(item: tuple[str, Camera]) -> ProbeResult:
             result = probe(item[0], item[1], arguments.timeout)
             progress.advance(task)
             return result
 
-        return [_camera(result, snapshots) for result in pool.map(look, streams.items())]
+        return [_camera(result, snapshots) for result in pool.map(probe_one, streams.items())]
 
 
 def _streams(config: Config) -> Iterator[tuple[str, Camera]]:

@@ -15,12 +15,14 @@ from db.models.ledger_tables import LedgerEntry
 from db.models.place_tables import Camera, Campsite, Region
 from db.models.push_tables import PushKey, PushSubscription
 from db.models.review_tables import Review, Sighting, Verdict, Watch
-from db.models.rollout_tables import AuthorityLease, GateLook, LookReason, Mode, RolloutEvent, StoredLook
+from db.models.rollout_tables import AnalysisReason, AnalysisRunRow, AuthorityLease, GateResultRow, Mode, RolloutEvent
 from db.models.weather_tables import Weather
 
 __all__ = [
     "Alert",
     "AlertStatus",
+    "AnalysisReason",
+    "AnalysisRunRow",
     "ApiToken",
     "Appeal",
     "Audience",
@@ -48,13 +50,12 @@ __all__ = [
     "Encounter",
     "EncounterFrame",
     "FreshnessGap",
-    "GateLook",
+    "GateResultRow",
     "GpuSample",
     "LabelChange",
     "LabelEdit",
     "LedgerEntry",
     "LoginSession",
-    "LookReason",
     "MachineSample",
     "MessageKind",
     "Mode",
@@ -73,7 +74,6 @@ __all__ = [
     "SenderKey",
     "SheetKind",
     "Sighting",
-    "StoredLook",
     "User",
     "UserCampsite",
     "Verdict",

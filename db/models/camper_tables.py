@@ -1,4 +1,4 @@
-"""What campers tell us through the public page, and second looks at decisions that somebody doubts.
+"""What campers tell us through the public page, and second reviews of decisions that somebody doubts.
 
 Nothing here says who a camper is. The sender is a digest under a key that is thrown away after a day or two, so that
 it can be counted but not found again; the words themselves are forgotten after ``retention.camper_days``.
@@ -61,7 +61,7 @@ class SenderKey(Base):
 
 
 class Outcome(StrEnum):
-    """What a second look came to."""
+    """What a second review came to."""
 
     UPHELD = "upheld"
     """The second ranger says otherwise than the first: whoever appealed was right."""
@@ -71,9 +71,9 @@ class Outcome(StrEnum):
 
 
 class Appeal(Base):
-    """A second, blind look at an alert.
+    """A second, blind review of an alert.
 
-    ``control`` rows are no appeals: they are other decided alerts, mixed in so that a second look does not tell what
+    ``control`` rows are no appeals: they are other decided alerts, mixed in so that a second review does not tell what
     the first decision was. They count in no appeal figure.
     """
 

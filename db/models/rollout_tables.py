@@ -71,7 +71,7 @@ class RolloutEvent(Base):
     """Canonical JSON; the ledger holds the same."""
 
 
-class LookReason(StrEnum):
+class AnalysisReason(StrEnum):
     """Who wanted a look at the gates."""
 
     HOURLY = "hourly"
@@ -82,7 +82,7 @@ class LookReason(StrEnum):
     """A wish to go on, or for more time."""
 
 
-class StoredLook(Base):
+class AnalysisRunRow(Base):
     """A look at the gates of a stage. Rows older than 60 days are thinned to one a day, but for those of steps."""
 
     __tablename__ = "looks"
@@ -104,12 +104,12 @@ class StoredLook(Base):
     """All metrics as JSON: by window, then by name. Only the newest look of all keeps them."""
 
 
-class GateLook(Base):
+class GateResultRow(Base):
     """What a look found of one gate."""
 
     __tablename__ = "gate_looks"
 
-    look_id: Mapped[int] = mapped_column(ForeignKey("looks.id"), primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("looks.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """Its place among the stage's gates."""
     gate: Mapped[str] = mapped_column(Text)

@@ -35,7 +35,7 @@ def between(low: float, high: float) -> float:
     return float(low + (high - low) * torch.rand(()))
 
 
-class Looks:
+class Augmentations:
     """A random look for a picture; ``size_px`` is the side of the result."""
 
     def __init__(self, size_px: int) -> None:

@@ -116,8 +116,8 @@ class Judges:
         scores = list[float]()
         for first in range(0, len(places), _CHUNK):
             chunk = places[first : first + _CHUNK]
-            seen = stills.look([read_picture(self.pictures[place].path) for place in chunk])
-            scores += [float(glance.probabilities[bundle.labels.bear]) for glance in seen]
+            seen = stills.predict([read_picture(self.pictures[place].path) for place in chunk])
+            scores += [float(predicted.probabilities[bundle.labels.bear]) for predicted in seen]
             self.advance(f"stills as {view}", len(chunk), 2 * len(still_places(self.pictures)))
         return np.array(scores, dtype=np.float32)
 

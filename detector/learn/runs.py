@@ -13,7 +13,7 @@ from detector.learn.fit import PROGRESS, TRAINED, Run, fit
 
 Watcher = Callable[[str, int, int, float], None]
 """Called with a run's name, its step, its number of steps and its last loss."""
-_LOOK_EVERY_S = 1.0
+_POLL_EVERY_S = 1.0
 
 
 def fit_all(runs: Sequence[Run], at_once: int, watch: Watcher) -> None:
@@ -27,7 +27,7 @@ def fit_all(runs: Sequence[Run], at_once: int, watch: Watcher) -> None:
     with ProcessPoolExecutor(at_once, mp_context=context) as pool:
         waiting = [pool.submit(_fit_quietly, run) for run in runs]
         while not all(each.done() for each in waiting):
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_EVERY_S)
             for run in runs:
                 _report(run.folder, run, watch)
         for each in waiting:

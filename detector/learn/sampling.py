@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from detector.evaluate.manifest import LabelledPicture, read_picture
-from detector.learn.augmentations import Looks
+from detector.learn.augmentations import Augmentations
 
 EMPTY, CAMERA_TRAP = "empty", "camtrap"
 _LARGEST_SIDE_PX = 512
@@ -51,7 +51,7 @@ class Draws(Dataset[tuple[Tensor, int]]):
         self, pictures: Sequence[LabelledPicture], weights: NDArray[np.float64], count: int, size_px: int, seed: int
     ) -> None:
         self.pictures = pictures
-        self.looks = Looks(size_px)
+        self.augmentations = Augmentations(size_px)
         self.seed = seed
         self.order = np.random.default_rng(seed).choice(len(pictures), size=count, p=weights)
         self.backgrounds = [number for number, picture in enumerate(pictures) if picture.label == EMPTY]
@@ -67,7 +67,7 @@ class Draws(Dataset[tuple[Tensor, int]]):
             if self.backgrounds:
                 scene = self.backgrounds[int(torch.randint(len(self.backgrounds), ()))]
                 background = read_tensor(self.pictures[scene])
-            return self.looks(read_tensor(self.pictures[number]), background), number
+            return self.augmentations(read_tensor(self.pictures[number]), background), number
 
 
 def read_tensor(picture: LabelledPicture) -> Tensor:

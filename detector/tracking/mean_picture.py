@@ -30,7 +30,7 @@ class Scenes:
     def __init__(self) -> None:
         self._means: dict[tuple[str, bool], tuple[int, Small]] = {}
 
-    def look(self, camera: str, infrared: bool, jpeg: bytes) -> float | None:
+    def compare(self, camera: str, infrared: bool, jpeg: bytes) -> float | None:
         """How far a thumbnail is from the mean picture; then it becomes part of it.
 
         The distance is that of the block of pixels (4 by 4 of 64 by 36) that differs most, in grey levels. None while

@@ -248,7 +248,7 @@ class TrackWorker:
     def _scene_gap(self, scores: FrameScores) -> float | None:
         if scores.frame.reason is not Reason.AUDIT:
             return None
-        return self.scenes.look(scores.frame.camera, scores.infrared, scores.frame.jpeg)
+        return self.scenes.compare(scores.frame.camera, scores.infrared, scores.frame.jpeg)
 
     def _beat(self) -> None:
         lag, pending = self.road.waiting(self.road.scores, TRACKER)

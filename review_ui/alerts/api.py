@@ -40,7 +40,7 @@ class AlertOut(BaseModel):
     id: int
     version: int
     status: AlertStatus | None = Field(
-        description="null while you may take a second look at it: what was decided first is hidden from you until then"
+        description="null while you may take a second review of it: what was decided first is hidden from you until then"
     )
     kind: EncounterKind = Field(description="`bear`, or `unknown_animal`: one that the model does not know")
     campsite: str
@@ -110,8 +110,8 @@ class AlertFileOut(AlertOut):
     frames: list[FrameOut]
     history: list[AlertHistoryOut]
     opinion: OpinionOut | None = Field(description="null until somebody has answered")
-    second_look: int | None = Field(
-        description="the second look that you may take at `/api/v1/appeals/…`; until then its decision is hidden"
+    second_review: int | None = Field(
+        description="the second review that you may take at `/api/v1/appeals/…`; until then its decision is hidden"
     )
     held: int = Field(description="of an unknown animal: visits to the camera soon after, without alerts of their own")
 
@@ -130,7 +130,7 @@ class AlertFileOut(AlertOut):
             opinion=OpinionOut(score=said.score, label=said.label, model=said.model, threshold=said.threshold)
             if said
             else None,
-            second_look=file.second_look,
+            second_review=file.second_review,
         )
 
 
@@ -298,6 +298,6 @@ def _alerts_after(
 ) -> list[Alert]:
     wanted = select(Alert.id).where(Alert.id > after, scope.alerts())
     if status is not None:
-        wanted = wanted.where(Alert.status == status, Alert.id.not_in(scope.second_looks))
+        wanted = wanted.where(Alert.status == status, Alert.id.not_in(scope.second_reviews))
     ids = session.scalars(wanted.order_by(Alert.id).limit(limit)).all()
     return [alert for alert in (find_alert(session, alert_id, scope) for alert_id in ids) if alert is not None]

@@ -16,7 +16,7 @@ from review_ui.web.alert_cards import find_alert
 from rollout.alerting.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
 from rollout.alerting.recipients import Outward
 
-SECOND_LOOK_FIRST = "A second look at this alert waits for you. Take it first; then you may decide."
+SECOND_REVIEW_FIRST = "A second review of this alert waits for you. Take it first; then you may decide."
 KEY_TAKEN = "This idempotency key belongs to another decision. Reload the page and decide again."
 
 
@@ -57,7 +57,7 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
 
     1. An alert that is hidden from this person does not exist for them.
     2. The score was hidden from whoever gave the first answer, and from nobody after: that is written down.
-    3. Whoever may take a second look at it takes that first: a decision beside it would say what stands.
+    3. Whoever may take a second review of it takes that first: a decision beside it would say what stands.
     4. A conflict leaves no trace. A key that was used for something else is one, too.
     """
     now = site.clock()
@@ -67,8 +67,8 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
             alert = find_alert(session, alert_id, scope)
             if alert is None:
                 return None
-            if alert.id in scope.second_looks:
-                return Conflict(SECOND_LOOK_FIRST, alert.version, "second_look")
+            if alert.id in scope.second_reviews:
+                return Conflict(SECOND_REVIEW_FIRST, alert.version, "second_review")
             try:
                 review = decide(session, _decision(session, account, alert, answer), Outward.of(site.config), now)
             except SomebodyElseWasFirst as first:

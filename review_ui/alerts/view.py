@@ -78,8 +78,8 @@ class CaseFile:
     """Visits of unknown animals to the same camera soon after, which were written down without an alert."""
     previous_id: int | None
     next_id: int | None
-    second_look: int | None
-    """The second look that the reader may take: until then the decision and all that followed from it are left out."""
+    second_review: int | None
+    """The second review that the reader may take: until then the decision and all that followed from it are left out."""
 
     @property
     def cover_number(self) -> int:
@@ -98,8 +98,8 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
     alert = find_alert(session, alert_id, scope)
     if alert is None:
         return None
-    second_look = scope.second_looks.get(alert.id)
-    reviews = _reviews(session, alert) if second_look is None else []
+    second_review = scope.second_reviews.get(alert.id)
+    reviews = _reviews(session, alert) if second_review is None else []
     card = card_of(alert, media, scope)
     stands = standing_review(reviews)
     rows = list(alert.encounter.frames)
@@ -115,12 +115,12 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
         )
         if stands
         else None,
-        history=_history(session, alert, reviews) if second_look is None else tuple(_raised(alert)),
+        history=_history(session, alert, reviews) if second_review is None else tuple(_raised(alert)),
         opinion=opinion(alert, bool(reviews)),
         held=_held(session, config, alert, scope) if card.unknown else 0,
         previous_id=previous_id,
         next_id=next_id,
-        second_look=second_look,
+        second_review=second_review,
     )
 
 

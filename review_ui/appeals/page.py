@@ -1,4 +1,4 @@
-"""``/appeals``: what campers write, and second looks at decisions, blind until they are answered."""
+"""``/appeals``: what campers write, and second reviews of decisions, blind until they are answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rollout.alerting import appeals, camper_messages
 
 router = APIRouter()
 
-NO_SUCH_LOOK: Final = "There is no such second look, it is hidden while you are on watch, or you decided first."
+NO_SUCH_REVIEW: Final = "There is no such second review, it is hidden while you are on watch, or you decided first."
 NO_SUCH_MESSAGE: Final = "There is no such message, or somebody else has handled it."
 LONGEST_ANSWER: Final = 600
 ANSWERS: Final = (Verdict.BEAR, Verdict.NOT_A_BEAR, Verdict.UNSURE)
@@ -54,18 +54,20 @@ def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response
 
 
 @router.get("/appeals/{appeal_id:int}")
-def second_look(request: Request, site: SiteDep, account: Reviewer, appeal_id: int) -> Response:
+def second_review(request: Request, site: SiteDep, account: Reviewer, appeal_id: int) -> Response:
     """The frames, and three answers. Both decisions and the camper's words once it is answered."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        appeal, file = _look(session, site, account, appeal_id)
+        appeal, file = _review(session, site, account, appeal_id)
         context = {"frame": around.about(appeal.campsite_id), "appeal": appeal, "file": file, "card": file.card,
                    "words": _words(session, appeal)}  # fmt: skip
         return site.pages.render(request, "appeal.html", context)
 
 
 @router.post("/appeals/{appeal_id:int}/answer")
-def answer_look(site: SiteDep, account: Reviewer, appeal_id: int, verdict: Annotated[Verdict, Form()]) -> Response:
+def answer_second_review(
+    site: SiteDep, account: Reviewer, appeal_id: int, verdict: Annotated[Verdict, Form()]
+) -> Response:
     """The second decision."""
     _answer(site, account, appeal_id, verdict)
     return RedirectResponse(f"/appeals/{appeal_id}", status_code=303)
@@ -107,23 +109,23 @@ class CamperMessagesOut(BaseModel):
     next_after: NextAfter
 
 
-class SecondLookRowOut(BaseModel):
-    """A second look that waits."""
+class SecondReviewRowOut(BaseModel):
+    """A second review that waits."""
 
     id: int
     campsite: str
     captured_at: float
 
 
-class SecondLooksOut(BaseModel):
-    """A page of second looks."""
+class SecondReviewsOut(BaseModel):
+    """A page of second reviews."""
 
-    second_looks: list[SecondLookRowOut]
+    second_reviews: list[SecondReviewRowOut]
     next_after: NextAfter
 
 
-class SecondLookOut(BaseModel):
-    """A second look. The first decision is null until it is answered."""
+class SecondReviewOut(BaseModel):
+    """A second review. The first decision is null until it is answered."""
 
     id: int
     campsite: str
@@ -163,25 +165,25 @@ def post_handled(site: SiteDep, account: Reviewer, message_id: int, body: WordsI
     _handle(site, account, message_id, body.text)
 
 
-@router.get("/api/v1/appeals", summary="Second looks that wait for you")
-def list_looks(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> SecondLooksOut:
+@router.get("/api/v1/appeals", summary="Second reviews that wait for you")
+def list_second_reviews(site: SiteDep, account: Reviewer, after: After = 0, limit: Limit = 50) -> SecondReviewsOut:
     """In the order of their alerts, which says nothing. Those that you decided yourself are not yours to look at."""
     with site.database.read() as session:
         hidden = access_scope(session, account, site.clock(), site.match_rule).hidden
         found = [each for each in appeals.waiting(session, account.id, hidden) if each.alert_id > after][:limit]
         rows = [
-            SecondLookRowOut(id=each.id, campsite=each.campsite_id, captured_at=each.alert.captured_at)
+            SecondReviewRowOut(id=each.id, campsite=each.campsite_id, captured_at=each.alert.captured_at)
             for each in found
         ]
-    return SecondLooksOut(second_looks=rows, next_after=next_after([each.alert_id for each in found], limit))
+    return SecondReviewsOut(second_reviews=rows, next_after=next_after([each.alert_id for each in found], limit))
 
 
-@router.get("/api/v1/appeals/{appeal_id}", summary="One second look")
-def get_look(site: SiteDep, account: Reviewer, appeal_id: int) -> SecondLookOut:
+@router.get("/api/v1/appeals/{appeal_id}", summary="One second review")
+def get_second_review(site: SiteDep, account: Reviewer, appeal_id: int) -> SecondReviewOut:
     """Its frames; both decisions once it is answered."""
     with site.database.read() as session:
-        appeal, file = _look(session, site, account, appeal_id)
-        return SecondLookOut(
+        appeal, file = _review(session, site, account, appeal_id)
+        return SecondReviewOut(
             id=appeal.id,
             campsite=appeal.campsite_id,
             frames=[each.picture.url for each in file.frames],
@@ -192,7 +194,7 @@ def get_look(site: SiteDep, account: Reviewer, appeal_id: int) -> SecondLookOut:
         )
 
 
-@router.post("/api/v1/appeals/{appeal_id}/answer", summary="Answer a second look", status_code=204)
+@router.post("/api/v1/appeals/{appeal_id}/answer", summary="Answer a second review", status_code=204)
 def post_answer(site: SiteDep, account: Reviewer, appeal_id: int, body: AnswerIn) -> None:
     """Once; a second time is 409."""
     _answer(site, account, appeal_id, body.verdict)
@@ -204,15 +206,15 @@ def post_settlement(site: SiteDep, account: Reviewer, appeal_id: int, body: Word
     _settle(site, account, appeal_id, body.text)
 
 
-def _look(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, CaseFile]:
-    """A second look that this person may take or read. Whoever decided first reads it once it is answered."""
+def _review(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, CaseFile]:
+    """A second review that this person may take or read. Whoever decided first reads it once it is answered."""
     scope = access_scope(session, account, site.clock(), site.match_rule)
     appeal = appeals.find(session, appeal_id, scope.hidden)
     if appeal is None or (appeal.answered_at is None and not appeals.may_answer(session, appeal, account.id)):
-        raise HTTPException(404, NO_SUCH_LOOK)
+        raise HTTPException(404, NO_SUCH_REVIEW)
     file = casefile(session, site.media, site.config, appeal.alert_id, scope)
     if file is None:
-        raise HTTPException(404, NO_SUCH_LOOK)
+        raise HTTPException(404, NO_SUCH_REVIEW)
     return appeal, file
 
 
@@ -226,10 +228,10 @@ def _words(session: Session, appeal: Appeal) -> list[str]:
 
 def _answer(site: Site, account: Account, appeal_id: int, verdict: Verdict) -> None:
     if verdict not in ANSWERS:
-        raise HTTPException(422, "A second look is answered with bear, not a bear, or unsure.")
+        raise HTTPException(422, "A second review is answered with bear, not a bear, or unsure.")
     try:
         with site.database.write() as session:
-            appeal, _ = _look(session, site, account, appeal_id)
+            appeal, _ = _review(session, site, account, appeal_id)
             appeals.answer(session, appeal, account.id, verdict, site.clock())
     except (appeals.NotYours, appeals.AlreadyAnswered):
         raise HTTPException(409, "Somebody else was faster. Your answer was not written down.") from None
@@ -241,7 +243,7 @@ def _settle(site: Site, account: Account, appeal_id: int, what: str) -> None:
     if not said:
         raise HTTPException(422, "Write what was done.")
     with site.database.write() as session:
-        appeal, _ = _look(session, site, account, appeal_id)
+        appeal, _ = _review(session, site, account, appeal_id)
         if not appeals.settle(session, appeal, account.id, said, site.clock()):
             raise HTTPException(409, "There is nothing to settle, or somebody else was faster.")
 

@@ -176,7 +176,7 @@ def _answer(site: Site, account: Account, sheet_id: int, bear: BearSeen, marked:
                     answered_at=row.answered_at,
                 )  # fmt: skip
         except IntegrityError:
-            if not again:  # the same key twice at once: the second look finds the first one's answer
+            if not again:  # the same key twice at once: the second read finds the first one's answer
                 raise
     raise AssertionError("unreachable")  # pragma: no cover
 

@@ -8,13 +8,13 @@ night, and stays in the record under its author's name.
 
 Where only some cameras of a campsite advise and the others are still in the shadow stage, the others alone are hidden.
 
-The same person may be asked for a second look at a decision (:mod:`rollout.alerting.appeals`). Until they have
-answered, they must not learn what was decided first: such alerts are in :attr:`AccessScope.second_looks`.
+The same person may be asked for a second review of a decision (:mod:`rollout.alerting.appeals`). Until they have
+answered, they must not learn what was decided first: such alerts are in :attr:`AccessScope.second_reviews`.
 
 Every route asks here, with :func:`access_scope`; there is no other rule. Whoever shows something new puts
 :meth:`AccessScope.alerts` or :meth:`AccessScope.encounters` into its query, or asks :meth:`AccessScope.shows`; whoever
 cannot tell when a thing was seen, or by which camera, leaves out the campsites in :attr:`AccessScope.hidden`. Whoever
-shows a decision leaves out those about the alerts in :attr:`AccessScope.second_looks`.
+shows a decision leaves out those about the alerts in :attr:`AccessScope.second_reviews`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from core.night_span import date_of, night
 from db.models import Alert, AuthorityLease, Camera, Campsite, Encounter, EncounterFrame, Sighting, Watch
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
-from rollout.alerting.appeals import open_looks
+from rollout.alerting.appeals import open_reviews
 from rollout.alerting.send_policy import advised
 from rollout.authority.authority import advises
 from rollout.authority.notified_cameras import advising_cameras
@@ -88,8 +88,8 @@ class AccessScope:
     """Cameras at hidden campsites that advise: what they saw may be seen all the same."""
     rule: MatchRule = field(default_factory=MatchRule)
     """What ``windows`` were opened by; whoever matches sightings for this person uses it, too."""
-    second_looks: Mapping[int, int] = field(default_factory=dict)
-    """Alerts of which they must not know the decision, and the second look that they may take instead."""
+    second_reviews: Mapping[int, int] = field(default_factory=dict)
+    """Alerts of which they must not know the decision, and the second review that they may take instead."""
 
     def alerts(self) -> ColumnElement[bool]:
         """Condition on :class:`Alert`."""
@@ -139,12 +139,12 @@ def access_scopes(
     users = {account.id for account in accounts}
     blindings = current_blindings(session, now, rule, next(iter(users)) if len(users) == 1 else None)
     everything = _all_campsites(session) if any(a.campsites is not None for a in accounts) else frozenset()
-    looks = open_looks(session)
+    open_now = open_reviews(session)
     found = {}
     for account in accounts:
-        # A program with fewer rights still belongs to somebody who takes second looks.
+        # A program with fewer rights still belongs to somebody who takes second reviews.
         reviews = may(account.role, Right.REVIEW)
-        theirs = {look.alert_id: look.id for look in looks if reviews and account.id not in look.known_to}
+        theirs = {review.alert_id: review.id for review in open_now if reviews and account.id not in review.known_to}
         found[account.session] = _access_scope(account, blindings, everything, rule, theirs)
     return found
 
@@ -216,7 +216,7 @@ def _access_scope(
     blindings: Blindings,
     everything: frozenset[str],
     rule: MatchRule,
-    second_looks: Mapping[int, int],
+    second_reviews: Mapping[int, int],
 ) -> AccessScope:
     mine = {campsite: blinding for (user, campsite), blinding in blindings.items() if user == account.id}
     elsewhere = frozenset() if account.campsites is None else everything - account.campsites
@@ -227,7 +227,7 @@ def _access_scope(
         windows=tuple(window for blinding in theirs for window in blinding.windows),
         advising=frozenset[str]().union(*(blinding.advising for blinding in theirs)),
         rule=rule,
-        second_looks=second_looks,
+        second_reviews=second_reviews,
     )
 
 

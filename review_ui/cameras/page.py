@@ -33,7 +33,7 @@ class HourOut(BaseModel):
     """One hour of a camera."""
 
     at: float
-    looked: int = Field(description="minutes in which somebody looked")
+    scored: int = Field(description="minutes in which somebody looked")
     of: int = Field(description="minutes of the hour that are over")
 
 
@@ -126,7 +126,7 @@ def get_camera(site: SiteDep, account: Viewer, camera: str) -> CameraFileOut:
         source_fps=status.source_fps if status else None,
         analysed_fps=status.analysed_fps if status else None,
         reconnects=status.reconnects if status else None,
-        hours=[HourOut(at=hour.at, looked=hour.looked, of=hour.of) for hour in hours],
+        hours=[HourOut(at=hour.at, scored=hour.scored, of=hour.of) for hour in hours],
         test=_test(site, camera),
     )
 

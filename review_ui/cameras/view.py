@@ -25,15 +25,15 @@ class Hour:
     """One hour of one camera: in how many of ``of`` minutes it looked."""
 
     at: float
-    looked: int
+    scored: int
     of: int
 
     @property
     def heat(self) -> int:
         """0 for never, :data:`HEATS` for all the time; only a whole hour is all the time."""
-        if self.of == 0 or self.looked == 0:
+        if self.of == 0 or self.scored == 0:
             return 0
-        return HEATS if self.looked >= self.of else 1 + int((HEATS - 1) * self.looked / self.of)
+        return HEATS if self.scored >= self.of else 1 + int((HEATS - 1) * self.scored / self.of)
 
 
 def uptime(
@@ -56,14 +56,14 @@ def uptime(
 def share(hours: Sequence[Hour]) -> float | None:
     """Share of the minutes in which the camera looked; None before the first minute is over."""
     minutes = sum(hour.of for hour in hours)
-    return sum(min(hour.looked, hour.of) for hour in hours) / minutes if minutes else None
+    return sum(min(hour.scored, hour.of) for hour in hours) / minutes if minutes else None
 
 
 def marks(hours: Sequence[Hour]) -> list[Mark]:
     """The hours as cells of a strip."""
     width = 1000.0 / len(hours)
     return [
-        Mark(place * width, (place + 1) * width - 2, f"mark-heat-{hour.heat}", f"{hour.looked} of {hour.of} minutes")
+        Mark(place * width, (place + 1) * width - 2, f"mark-heat-{hour.heat}", f"{hour.scored} of {hour.of} minutes")
         for place, hour in enumerate(hours)
         if hour.of
     ]

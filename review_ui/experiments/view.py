@@ -113,7 +113,7 @@ def _hours(session: Session, reader: Reader, mine: Collection[str], now: float) 
     found = []
     for row in rows:
         over = row.ends_at <= now
-        looked = total(intersection(watched.get(row.campsite_id, ()), [Interval(row.starts_at, row.ends_at)]))
+        watched_s = total(intersection(watched.get(row.campsite_id, ()), [Interval(row.starts_at, row.ends_at)]))
         found.append(
             DrawnHourOut(
                 id=row.id,
@@ -123,7 +123,7 @@ def _hours(session: Session, reader: Reader, mine: Collection[str], now: float) 
                 ends_at=row.ends_at,
                 timezone=zones[row.campsite_id],
                 state="over" if over else "now" if row.starts_at <= now else "coming",
-                watched_share=looked / (row.ends_at - row.starts_at) if over else None,
+                watched_share=watched_s / (row.ends_at - row.starts_at) if over else None,
             )
         )
     return found

@@ -136,7 +136,9 @@ def _unknown(
 
 def _decision_shown(scope: AccessScope) -> ColumnElement[bool]:
     """Condition on :class:`Alert`: somebody has decided, and this viewer may know what."""
-    return and_(Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(scope.hidden), Alert.id.not_in(scope.second_looks))
+    return and_(
+        Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(scope.hidden), Alert.id.not_in(scope.second_reviews)
+    )
 
 
 def _undecided_shown(scope: AccessScope) -> ColumnElement[bool]:

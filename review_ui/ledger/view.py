@@ -79,9 +79,9 @@ class Reader:
     all_campsites: bool
     until: float | None
     secret_since: float | None = None
-    """From then on entries about appeals are left out: the reader may be the one who takes the second look."""
-    second_looks: tuple[int, ...] = ()
-    """Alerts of which the reader may take a second look, and must not read what was decided first."""
+    """From then on entries about appeals are left out: the reader may be the one who takes the second review."""
+    second_reviews: tuple[int, ...] = ()
+    """Alerts of which the reader may take a second review, and must not read what was decided first."""
     unlabelled: frozenset[str] = frozenset()
     """Their pictures, as changes of labels name them."""
 
@@ -92,14 +92,14 @@ class Reader:
         mine = [blinding.since for (user, _), blinding in blindings.items() if user == account.id]
         scope = access_scope(session, account, now, rule)
         secret = secret_since(session) if may(account.role, Right.REVIEW) else None
-        looks = tuple(sorted(scope.second_looks))
+        second_reviews = tuple(sorted(scope.second_reviews))
         return cls(
             hidden=scope.hidden,
             all_campsites=account.campsites is None,
             until=min(mine, default=None),
             secret_since=secret,
-            second_looks=looks,
-            unlabelled=_pictures(session, looks) if looks else frozenset(),
+            second_reviews=second_reviews,
+            unlabelled=_pictures(session, second_reviews) if second_reviews else frozenset(),
         )
 
     def query(self, filters: Filters) -> Select[LedgerEntry]:
@@ -111,8 +111,8 @@ class Reader:
             found = found.where(LedgerEntry.at <= self.until)
         if self.secret_since is not None:
             found = found.where(~(LedgerEntry.kind.in_(APPEAL_KINDS) & (LedgerEntry.at >= self.secret_since)))
-        if self.second_looks:
-            theirs = LedgerEntry.subject.in_([f"alert:{number}" for number in self.second_looks])
+        if self.second_reviews:
+            theirs = LedgerEntry.subject.in_([f"alert:{number}" for number in self.second_reviews])
             found = found.where(~(theirs & LedgerEntry.kind.not_in(RAISED_KINDS)))
         if filters.kind:
             found = found.where(LedgerEntry.kind == filters.kind)
@@ -154,7 +154,7 @@ def kinds(session: Session) -> list[str]:
 def _entries(session: Session, reader: Reader, rows: Sequence[LedgerEntry]) -> list[Entry]:
     names = _names(session, {row.actor for row in rows})
     unanswered = _unanswered(session, {row.subject for row in rows})
-    unanswered |= {f"alert:{number}" for number in reader.second_looks}
+    unanswered |= {f"alert:{number}" for number in reader.second_reviews}
     return [_entry(row, names, unanswered, reader) for row in rows]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from db.models import Alert, Encounter
 
 BUCKETS_S: Final = (0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
-FIRST_LOOK_S: Final = 24 * 3600.0
+BACKFILL_S: Final = 24 * 3600.0
 """How far back a process that has just started counts. Prometheus knows counters that begin anew."""
 READ_AT_ONCE: Final = 5000
 
@@ -40,7 +40,7 @@ class Latencies:
         """What has been counted, after a look at the new alerts."""
         with self._lock:
             if self._last_id is None:
-                before = select(func.max(Alert.id)).where(Alert.created_at < now - FIRST_LOOK_S)
+                before = select(func.max(Alert.id)).where(Alert.created_at < now - BACKFILL_S)
                 self._last_id = session.scalar(before) or 0
             while self._read(session) == READ_AT_ONCE:
                 pass

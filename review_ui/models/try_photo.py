@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.charts.strip import WIDE, Mark, strip
 from core.charts.svg import Svg
 from core.messages import WHOLE_FRAME
-from core.photo_request import WAIT_S, NobodyLooks, PhotoAnswer, TooBusy, UnreadablePhoto, ask
+from core.photo_request import WAIT_S, NoDetector, PhotoAnswer, TooBusy, UnreadablePhoto, ask
 from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
 from core.rate_limit import Rate, RateExceeded
 from review_ui.auth.accounts import Account
@@ -188,7 +188,7 @@ def _ask(site: Site, account: Account, picture: bytes) -> PhotoAnswer:
         raise HTTPException(429, words, {"Retry-After": str(math.ceil(exceeded.wait_s))}) from exceeded
     except TooBusy as busy:
         raise _not_now("Other photos are being looked at. Try again in a few seconds.") from busy
-    except NobodyLooks as nobody:
+    except NoDetector as nobody:
         log.warning("a photo was not looked at: %s", nobody)
         raise _not_now(_nobody(site)) from nobody
     except redis.RedisError as error:

@@ -123,8 +123,8 @@ class VisitOut(BaseModel):
     alert: int | None
     first_at: float
     last_at: float
-    status: AlertStatus | None = Field(description="null without an alert, and while `second_look`")
-    second_look: bool = Field(description="you may take a second look: what was decided first is hidden until then")
+    status: AlertStatus | None = Field(description="null without an alert, and while `second_review`")
+    second_review: bool = Field(description="you may take a second review: what was decided first is hidden until then")
 
 
 class AuditOut(BaseModel):
@@ -141,7 +141,7 @@ class CameraNightOut(BaseModel):
     camera: str
     campsite: str
     hidden: bool = Field(description="true while you are on watch: what the model saw here is left out")
-    nobody_looked: list[tuple[float, float]]
+    unscored: list[tuple[float, float]]
     visits: list[VisitOut]
     audits: list[AuditOut]
 
@@ -268,9 +268,9 @@ def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: fl
 
 def _camera_strip(row: CameraRow, scope: Scope) -> Any:
     x = scope.night.x
-    looked = [
-        Mark(x(band.start), x(band.end), "mark-looked", top=30)
-        if band.looked
+    scored = [
+        Mark(x(band.start), x(band.end), "mark-scored", top=30)
+        if band.scored
         else Mark(x(band.start), x(band.end), "mark-blind", "nobody looked")
         for band in row.bands
     ]
@@ -282,7 +282,7 @@ def _camera_strip(row: CameraRow, scope: Scope) -> Any:
     audits = [
         Mark(x(a.hour_at), x(a.hour_at + 3600), "mark-audit", f"audited by {a.by}: {a.bear}", 34) for a in row.audits
     ]
-    return strip([*looked, *audits, *visits], x(scope.at))
+    return strip([*scored, *audits, *visits], x(scope.at))
 
 
 def _people_strip(row: SiteRow, scope: Scope) -> Any:
@@ -305,7 +305,7 @@ def _camera_out(row: CameraRow) -> CameraNightOut:
         camera=row.id,
         campsite=row.campsite_id,
         hidden=row.hidden,
-        nobody_looked=[(band.start, band.end) for band in row.bands if not band.looked],
+        unscored=[(band.start, band.end) for band in row.bands if not band.scored],
         visits=[
             VisitOut(
                 encounter=v.encounter_id,
@@ -313,7 +313,7 @@ def _camera_out(row: CameraRow) -> CameraNightOut:
                 first_at=v.first_at,
                 last_at=v.last_at,
                 status=v.status,
-                second_look=v.second_look,
+                second_review=v.second_review,
             )
             for v in row.visits
         ],

@@ -59,9 +59,9 @@ def thumbnail_at(thumbnails: Sequence[str], minutes: int, hour_at: float, at: fl
     """
     if not thumbnails:
         return None
-    looked = [minute for minute in range(60) if minutes >> minute & 1]
-    if len(looked) == len(thumbnails):
-        times = [hour_at + 60.0 * minute + 30.0 for minute in looked]
+    scored = [minute for minute in range(60) if minutes >> minute & 1]
+    if len(scored) == len(thumbnails):
+        times = [hour_at + 60.0 * minute + 30.0 for minute in scored]
     else:
         step = 3600.0 / len(thumbnails)
         times = [hour_at + step * (place + 0.5) for place in range(len(thumbnails))]

@@ -26,7 +26,7 @@ class Band:
 
     start: float
     end: float
-    looked: bool
+    scored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,20 @@ class Visit:
     status: AlertStatus | None
     late: bool
     model: str
-    second_look: bool = False
-    """What was decided is hidden from this viewer, who may take a second look; ``status`` is None then."""
+    second_review: bool = False
+    """What was decided is hidden from this viewer, who may take a second review; ``status`` is None then."""
 
     @property
     def words(self) -> str:
         """What became of it."""
-        if self.second_look:
-            return "A second look waits for you"
+        if self.second_review:
+            return "A second review waits for you"
         return STATUS_WORDS[self.status] if self.status else "No alert"
 
     @property
     def mark(self) -> str:
-        """How it is drawn: what waits for a second look looks like what waits for a first one."""
-        return "open" if self.second_look else self.status or "none"
+        """How it is drawn: what waits for a second review looks like what waits for a first one."""
+        return "open" if self.second_review else self.status or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class CameraRow:
     @property
     def blind_s(self) -> float:
         """How long nobody looked."""
-        return sum(band.end - band.start for band in self.bands if not band.looked)
+        return sum(band.end - band.start for band in self.bands if not band.scored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +151,12 @@ def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple
     ``hours`` are pairs of an hour's start and its bits: bit n is set when somebody looked in minute n. Minutes that
     no row tells of are minutes in which nobody looked. The last minutes before ``now`` are left open.
     """
-    looked = {int(start) // 60 + minute for start, bits in hours for minute in range(WHOLE_HOUR) if bits >> minute & 1}
+    scored = {int(start) // 60 + minute for start, bits in hours for minute in range(WHOLE_HOUR) if bits >> minute & 1}
     first, until = int(night.start) // 60, min(night.end, now - NOT_WRITTEN_YET_S) // 60
     found: list[Band] = []
     for minute in range(first, int(until)):
-        saw, start, end = minute in looked, minute * 60.0, minute * 60.0 + 60.0
-        if found and found[-1].looked is saw:
+        saw, start, end = minute in scored, minute * 60.0, minute * 60.0 + 60.0
+        if found and found[-1].scored is saw:
             found[-1] = Band(found[-1].start, end, saw)
         else:
             found.append(Band(start, end, saw))
@@ -202,7 +202,7 @@ def _visits(session: Session, cameras: Sequence[str], night: Night, scope: Acces
         .order_by(Encounter.first_at)
     )
     for encounter, alert_id, status in session.execute(query):
-        secret = alert_id in scope.second_looks
+        secret = alert_id in scope.second_reviews
         found.setdefault(encounter.camera_id, []).append(
             Visit(
                 encounter.id,
@@ -297,7 +297,7 @@ def _moments(site: SiteRow) -> Iterator[Moment]:
             text = f"{audit.by} looked through this hour of {camera.name}, {site.name}, blind: {said}"
             yield Moment(audit.hour_at, "audit", text, None)
         for band in camera.bands:
-            if not band.looked:
+            if not band.scored:
                 text = f"{camera.name}, {site.name}: nobody looked for {age(band.end - band.start)}"
                 yield Moment(band.start, "blind", text, None)
     for sighting in site.sightings:

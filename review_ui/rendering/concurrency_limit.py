@@ -12,11 +12,11 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOKS: Final = "/fragments/"
+LIMITED_PATHS: Final = "/fragments/"
 AT_ONCE: Final = 2
 
 
-class LooksByTurns:
+class ConcurrencyLimit:
     """Middleware around requests for the changing parts of pages; everything else passes."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -25,7 +25,7 @@ class LooksByTurns:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(LOOKS):
+        if scope["type"] != "http" or not scope["path"].startswith(LIMITED_PATHS):
             await self.app(scope, receive, send)
             return
         async with AsyncExitStack() as turn:

@@ -53,8 +53,8 @@ GROUPS: Final = (
         Key(("F",), "Full size, and back"),
         Key(("B",), "Bear"), Key(("N",), "No bear"), Key(("U",), "Unsure"),
     )),
-    Group("second-looks", "Camper messages and second looks", r"/appeals", (Key(("J",), "The first second look"),)),
-    Group("second-look", "A second look", r"/appeals/\d+", _VERDICTS),
+    Group("second-reviews", "Camper messages and second reviews", r"/appeals", (Key(("J",), "The first second review"),)),
+    Group("second-review", "A second review", r"/appeals/\d+", _VERDICTS),
     Group("night", "A night", r"/nights/.*", (
         Key(("←", "→"), "A minute back, forward"),
         Key(("←", "→"), "Ten minutes", shift=True),

@@ -85,8 +85,8 @@ def report_for(
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
     report = make(kind, Asked(session, site.config, site.road.current(), days, chosen, now, everything, heard))
-    looks = access_scope(session, account, now, site.match_rule).second_looks
-    return without_decisions(session, site, report, looks) if looks else report
+    second_reviews = access_scope(session, account, now, site.match_rule).second_reviews
+    return without_decisions(session, site, report, second_reviews) if second_reviews else report
 
 
 FOLLOWS_WITHIN_S: Final = 86400.0
@@ -96,7 +96,7 @@ TELLS: Final = frozenset({"review", "truth", "lead_s", "taken_back_at"})
 
 
 def without_decisions(session: Session, site: Site, report: Report, alerts: Collection[int]) -> Report:
-    """A report whose rows do not say what was decided about some alerts: the reader may take a second look at them."""
+    """A report whose rows do not say what was decided about some alerts: the reader may take a second review of them."""
     found = session.execute(select(Alert.camera_id, Alert.captured_at).where(Alert.id.in_(alerts)))
     secret = []
     for camera, at in found:

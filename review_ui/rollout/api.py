@@ -13,7 +13,7 @@ from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.rendering.cursors import Before, Limit, NextBefore, Strict, next_after
 from review_ui.rollout import commanding as give
-from review_ui.rollout.analysis_requests import look_if_never, look_now
+from review_ui.rollout.analysis_requests import run_analysis_now, run_first_analysis
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import EventOut, events_out
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
@@ -131,17 +131,17 @@ def get_road(site: SiteDep, account: Viewer) -> RoadView:
     Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
     (`looked`); what decides about going on is a fresh one.
     """
-    look_if_never(site)
+    run_first_analysis(site)
     with site.database.read() as session:
         scope = access_scope(session, account, site.clock(), site.match_rule)
         view = overview(session, site.road.current(), site.clock(), configured_site(site))
         return redact(view, reader_of(site.config, account, scope))
 
 
-@router.post("/look", summary="Look at the gates now; returns the road")
-def post_look(site: SiteDep, account: Viewer) -> RoadView:
+@router.post("/analysis", summary="Look at the gates now; returns the road")
+def post_analysis(site: SiteDep, account: Viewer) -> RoadView:
     """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
-    look_now(site)
+    run_analysis_now(site)
     return get_road(site, account)
 
 

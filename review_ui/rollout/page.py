@@ -18,7 +18,7 @@ from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.rendering.rollout_charts import series_plot
 from review_ui.rollout import commanding as give
-from review_ui.rollout.analysis_requests import look_if_never, look_now
+from review_ui.rollout.analysis_requests import run_analysis_now, run_first_analysis
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import events_out
 from review_ui.rollout.view import WHY_HIDDEN, gate_cards, moment, trail_of
@@ -52,7 +52,7 @@ DONE: Final = {
     "approved": "Your approval is written down.",
     "widened": "The road goes on: the next stage runs.",
     "held": "Not yet. What is in the way stands below; nothing was changed.",
-    "looked": "Evidence was worked out anew.",
+    "analysis": "Evidence was worked out anew.",
     "extended": "The stage has more time.",
     "narrowed": "Power was taken back.",
     "taken": "You have taken over the watch. Now go on watch, so that it is on record that somebody looks.",
@@ -70,7 +70,7 @@ def rollout_page(request: Request, site: SiteDep, account: Viewer, done: str = "
 @router.get("/fragments/rollout")
 def rollout_fragment(request: Request, site: SiteDep, account: Viewer) -> Response:
     """The part that changes by itself: where we are, and who watches."""
-    look_if_never(site)
+    run_first_analysis(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         return site.pages.render(request, "_road_now.html", _road(session, site, account, around))
@@ -124,11 +124,11 @@ def stop(
         return site.pages.render(request, "rollout_stopped.html", context)
 
 
-@router.post("/rollout/look")
-def look_again(site: SiteDep, account: Viewer) -> Response:
+@router.post("/rollout/analysis")
+def analyse_again(site: SiteDep, account: Viewer) -> Response:
     """Look at the gates now, instead of waiting for the hour to pass. It changes nothing on the road."""
-    look_now(site)
-    return _back("looked")
+    run_analysis_now(site)
+    return _back("analysis")
 
 
 @router.post("/rollout/ack")
@@ -267,7 +267,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     """The whole page; ``typed`` is what a refused form had in its fields, by their names."""
-    look_if_never(site)
+    run_first_analysis(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         context = _road(session, site, account, around)

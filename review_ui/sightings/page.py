@@ -130,7 +130,7 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
         "intact": intact(sighting),
         "hidden": hidden,
         "match": None if hidden else match(session, sighting, around.scope, rule),
-        "looking_until": sighting.seen_at + rule.after_s,
+        "matches_until": sighting.seen_at + rule.after_s,
     }
 
 

@@ -1,4 +1,4 @@
-"""Alerts as cards: what waits, what wants a second look, what was decided lately."""
+"""Alerts as cards: what waits, what wants a second review, what was decided lately."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AlertCard:
     id: int
     version: int
     status: AlertStatus | None
-    """None: hidden from whoever may take a second look at it."""
+    """None: hidden from whoever may take a second review of it."""
     kind: EncounterKind
     campsite_id: str
     campsite: str
@@ -138,7 +138,7 @@ def card_of(alert: Alert, media: MediaStore, scope: AccessScope) -> AlertCard:
     return AlertCard(
         id=alert.id,
         version=alert.version,
-        status=None if alert.id in scope.second_looks else AlertStatus(alert.status),
+        status=None if alert.id in scope.second_reviews else AlertStatus(alert.status),
         kind=EncounterKind(alert.kind),
         campsite_id=alert.campsite_id,
         campsite=alert.campsite.name,
@@ -166,14 +166,14 @@ def standing_review(reviews: Sequence[Review]) -> Review | None:
 
 
 def _decided(session: Session, scope: AccessScope, now: float) -> list[tuple[Alert, Review]]:
-    """Alerts with their standing decisions, newest decision first; none of those that wait for a second look."""
+    """Alerts with their standing decisions, newest decision first; none of those that wait for a second review."""
     alerts = session.scalars(
         _full(
             select(Alert)
             .where(
                 Alert.status != AlertStatus.OPEN,
                 scope.alerts(),
-                Alert.id.not_in(scope.second_looks),
+                Alert.id.not_in(scope.second_reviews),
                 Alert.id.in_(select(Review.alert_id).where(Review.created_at > now - DECIDED_FOR_S)),
             )
             .order_by(Alert.id.desc())

@@ -36,8 +36,8 @@ class Frame:
     timezone: str
     camper_messages: int = 0
     """Reports and complaints that wait; also of campsites to which the viewer is blind, since people wrote them."""
-    second_looks: int = 0
-    """Second looks at decisions that this viewer may take."""
+    second_reviews: int = 0
+    """Second reviews of decisions that this viewer may take."""
     handovers: tuple[HandoverView, ...] = ()
     """Watches that nobody has taken over yet."""
     focus: str | None = None
@@ -107,7 +107,7 @@ def frame(
         camper_messages=messages_of_campers.count_waiting(session, elsewhere(account, scope))
         if account.may(Right.REVIEW)
         else 0,
-        second_looks=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
+        second_reviews=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
         handovers=_handovers(session, site, account, scope),
     )
 

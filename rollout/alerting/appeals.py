@@ -1,4 +1,4 @@
-"""Second looks: an appealed warning goes to a ranger who knows neither the first decision nor that it was appealed.
+"""Second reviews: an appealed warning goes to a ranger who knows neither the first decision nor that it was appealed.
 
 Only warnings are appealed, so a list of appeals would give the first decision away. With each appeal another decided
 alert is drawn, at random and of any outcome, and put in the same list (``control``). Whoever looks sees the frames and
@@ -32,7 +32,7 @@ CONTROLS_FROM_S: Final = 30 * 86400.0
 
 
 class NotYours(Exception):
-    """Whoever has decided about the alert does not take the second look."""
+    """Whoever has decided about the alert does not take the second review."""
 
 
 class AlreadyAnswered(Exception):
@@ -48,7 +48,7 @@ class First:
 
 
 def open_appeal(session: Session, alert_id: int, now: float) -> Appeal:
-    """Ask for a second look at an alert, and draw a control beside it. Asked already: the same one again.
+    """Ask for a second review of an alert, and draw a control beside it. Asked already: the same one again.
 
     A control whose alert is then appealed for real becomes an appeal, if nobody has answered it.
     """
@@ -72,7 +72,7 @@ def outcome_of(first: Verdict | None, second: Verdict) -> Outcome:
 
 
 def waiting(session: Session, user_id: int, hidden: Collection[str]) -> Sequence[Appeal]:
-    """Second looks that this person may take. The order says nothing: it is that of the alerts, not of the appeals."""
+    """Second reviews that this person may take. The order says nothing: it is that of the alerts, not of the appeals."""
     query = (
         select(Appeal)
         .where(Appeal.answered_at.is_(None), Appeal.campsite_id.not_in(hidden), _not_by(user_id))
@@ -83,7 +83,7 @@ def waiting(session: Session, user_id: int, hidden: Collection[str]) -> Sequence
 
 
 def count_waiting(session: Session, user_id: int, hidden: Collection[str]) -> int:
-    """How many second looks this person may take."""
+    """How many second reviews this person may take."""
     query = select(func.count(Appeal.id)).where(
         Appeal.answered_at.is_(None), Appeal.campsite_id.not_in(hidden), _not_by(user_id)
     )
@@ -91,16 +91,16 @@ def count_waiting(session: Session, user_id: int, hidden: Collection[str]) -> in
 
 
 @dataclass(frozen=True, slots=True)
-class OpenLook:
-    """A second look that nobody has answered, and who knows already what was decided about its alert."""
+class OpenReview:
+    """A second review that nobody has answered, and who knows already what was decided about its alert."""
 
     id: int
     alert_id: int
     known_to: frozenset[int]
 
 
-def open_looks(session: Session) -> list[OpenLook]:
-    """The second looks that wait, of alerts about which there is a decision to be kept secret."""
+def open_reviews(session: Session) -> list[OpenReview]:
+    """The second reviews that wait, of alerts about which there is a decision to be kept secret."""
     rows = session.execute(
         select(Appeal.id, Appeal.alert_id, Review.user_id)
         .join(Alert, Alert.id == Appeal.alert_id)
@@ -108,9 +108,9 @@ def open_looks(session: Session) -> list[OpenLook]:
         .where(Appeal.answered_at.is_(None), Alert.status.in_((AlertStatus.CONFIRMED, AlertStatus.REJECTED)))
     ).all()
     known: dict[tuple[int, int], set[int]] = {}
-    for look, alert, user in rows:
-        known.setdefault((look, alert), set()).add(user)
-    return [OpenLook(look, alert, frozenset(users)) for (look, alert), users in known.items()]
+    for review, alert, user in rows:
+        known.setdefault((review, alert), set()).add(user)
+    return [OpenReview(review, alert, frozenset(users)) for (review, alert), users in known.items()]
 
 
 def secret_since(session: Session) -> float | None:
@@ -120,7 +120,7 @@ def secret_since(session: Session) -> float | None:
 
 
 def find(session: Session, appeal_id: int, hidden: Collection[str]) -> Appeal | None:
-    """A second look by its number; None when there is none or it is hidden."""
+    """A second review by its number; None when there is none or it is hidden."""
     if not 0 < appeal_id < 2**31:
         return None
     query = select(Appeal).where(Appeal.id == appeal_id, Appeal.campsite_id.not_in(hidden))
@@ -150,7 +150,7 @@ def answer(session: Session, appeal: Appeal, user_id: int, verdict: Verdict, now
 
 
 def may_answer(session: Session, appeal: Appeal, user_id: int) -> bool:
-    """Whether somebody may take a second look: they have decided nothing about its alert themselves."""
+    """Whether somebody may take a second review: they have decided nothing about its alert themselves."""
     return session.scalar(select(Appeal.id).where(Appeal.id == appeal.id, _not_by(user_id))) is not None
 
 

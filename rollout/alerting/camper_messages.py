@@ -61,7 +61,7 @@ def receive(database: Database, limiter: RateLimiter, message: Message, now: flo
     1. The same idempotency key again is the same message; one that comes at the very same moment counts all the same.
     2. More than the limits allow raise :class:`TooMany`.
     3. An appeal is about the warning that stands now; without one it raises :class:`NothingToAppeal`.
-    4. The first appeal of a warning opens a second, blind look at it.
+    4. The first appeal of a warning opens a second, blind review of it.
     """
     with database.write() as session:
         known = session.scalar(select(CamperMessage.id).where(CamperMessage.idempotency_key == message.idempotency_key))
@@ -108,7 +108,7 @@ def _keep(session: Session, message: Message, sender: str, now: float) -> int:
 def waiting(session: Session, hidden: Collection[str], limit: int = 100, after: int = 0) -> Sequence[CamperMessage]:
     """Reports and complaints that nobody has handled, oldest first, those numbered above ``after``.
 
-    Appeals are handled as second looks.
+    Appeals are handled as second reviews.
     """
     query = _waiting_query(hidden).where(CamperMessage.id > after).options(joinedload(CamperMessage.campsite))
     return session.scalars(query.order_by(CamperMessage.id).limit(limit)).all()

@@ -16,7 +16,7 @@ from rollout.alerting.outbox import attempt
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S: Final = 1.0
+POLL_EVERY_S: Final = 1.0
 AT_ONCE: Final = 20
 
 
@@ -40,7 +40,7 @@ def send_pages(database: Database, now: float) -> int:
 
 def keep_paging(database: Database, stop: threading.Event) -> None:
     """Look for pages until ``stop`` is set."""
-    while not stop.wait(LOOK_EVERY_S):
+    while not stop.wait(POLL_EVERY_S):
         try:
             send_pages(database, now_s())
         except SQLAlchemyError as error:

@@ -20,7 +20,7 @@ from db.ledger import lock, record
 from db.models import AuthorityLease, Camera, CameraFreshness, FreshnessGap, Mode
 from db.session import Database
 
-LOOK_S: Final = 1.0
+CHECK_EVERY_S: Final = 1.0
 """The controller looks this often."""
 NEVER: Final = float("-inf")
 Why = Callable[[str], str]
@@ -143,7 +143,7 @@ def _lost_at(at: float | None, since: float | None, within_s: float, now: float)
     return at + within_s if since is not None and now - at > within_s else now
 
 
-def look(database: Database, now: float, ask: Callable[[], Why] = lambda: unknown_why) -> list[str]:
+def check_freshness(database: Database, now: float, ask: Callable[[], Why] = lambda: unknown_why) -> list[str]:
     """Write down which cameras have gone stale or are fresh again since the last look; returns what happened, in words.
 
     Looking costs two reads; only a change is written, with its ledger entry. ``ask`` finds out what is known of the

@@ -14,7 +14,7 @@ from rollout.base.metrics import Measured
 
 CLIP_EVERY_S: Final = 3600.0
 """A clip is planted on each camera's path this often where nothing is live; else as often as the road says."""
-CLIP_LOOK_S: Final = 15.0
+CLIP_CHECK_EVERY_S: Final = 15.0
 """Whether one is due is asked this often."""
 JUDGED_AFTER_S: Final = 60.0
 """A planted clip that nobody has seen by then was missed."""

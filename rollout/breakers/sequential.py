@@ -93,7 +93,7 @@ def _effort(asked: Gathering, before: float) -> dict[str, int]:
 def _false_alarms(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
     memory = memories.of(name, EVERYTHING)
     for day in _due_days(memory, asked.now):
-        looking = set(
+        scoring = set(
             asked.session.scalars(
                 select(CameraHour.camera_id)
                 .where(CameraHour.hour_at >= day * DAY_S, CameraHour.hour_at < (day + 1) * DAY_S)
@@ -110,7 +110,7 @@ def _false_alarms(name: str, spec: BreakerSpec, asked: Gathering, memories: Memo
             .group_by(Alert.camera_id)
         ).all()
         counts = {camera: int(count) for camera, count in rows}
-        memory = false_alarm_step(memory, [counts.get(c, 0) for c in sorted(looking | set(counts))], day * DAY_S, spec)
+        memory = false_alarm_step(memory, [counts.get(c, 0) for c in sorted(scoring | set(counts))], day * DAY_S, spec)
         memory = {**memory, "day": day}
     what = "evidence that there are too many false alarms"
     yield from _judge(name, spec, EVERYTHING, memory, memories, spec.number("c"), what)

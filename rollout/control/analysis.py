@@ -37,7 +37,7 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AnalysisRun:
     """What a look found. ``at`` is when evidence was worked out."""
 
     at: float
@@ -50,7 +50,9 @@ class Look:
     gates: tuple[GateResult, ...]
 
 
-def look(session: Session, road: Road, state: State, now: float, measures: Sequence[Measure] | None = None) -> Look:
+def run_analysis(
+    session: Session, road: Road, state: State, now: float, measures: Sequence[Measure] | None = None
+) -> AnalysisRun:
     """Look at the current stage's gates.
 
     1. Each window that a gate names is measured once: from the stage's start, or the last so much of it. In shadow it
@@ -65,10 +67,10 @@ def look(session: Session, road: Road, state: State, now: float, measures: Seque
         measured[window] = {}
         for measure in MEASURES if measures is None else measures:
             measured[window].update(measure(session, road, state, stage, begin, now))
-    return Look(now, stage, state.run, since, state.model, measured, _assessed(road, stage, measured))
+    return AnalysisRun(now, stage, state.run, since, state.model, measured, _assessed(road, stage, measured))
 
 
-def brought_up_to_date(session: Session, road: Road, state: State, earlier: Look, now: float) -> Look:
+def brought_up_to_date(session: Session, road: Road, state: State, earlier: AnalysisRun, now: float) -> AnalysisRun:
     """An earlier look at the same stage, with what the road knows of itself as it is now: that costs next to nothing.
 
     Evidence stays as old as the look; breakers, drills, planted clips and watches are of ``now``.
@@ -97,7 +99,7 @@ def _windows(road: Road, stage: Stage, since: float, now: float) -> list[tuple[s
 
 
 def _assessed(road: Road, stage: Stage, measured: Mapping[str, Mapping[str, Measured]]) -> tuple[GateResult, ...]:
-    return assess_gates(stage.gates, measured, road.looked_at_often(stage))
+    return assess_gates(stage.gates, measured, road.analysed_repeatedly(stage))
 
 
 def by_evidence(

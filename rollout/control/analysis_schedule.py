@@ -13,10 +13,10 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from db.models import LookReason
+from db.models import AnalysisReason
 from db.session import Database
-from rollout.control.analysis import Measure, look
-from rollout.control.analysis_store import keep, last, thin
+from rollout.control.analysis import Measure, run_analysis
+from rollout.control.analysis_store import last_analysis, store, thin
 from rollout.stages.event_store import load
 from rollout.stages.plan import Road
 
@@ -27,7 +27,7 @@ ASK_EVERY_S: Final = 60.0
 """Whether a look is due is asked this often."""
 
 
-class Looker:
+class AnalysisScheduler:
     """Looks when a look is due, at most one at a time."""
 
     def __init__(self, database: Database, measures: Sequence[Measure] | None = None) -> None:
@@ -41,7 +41,7 @@ class Looker:
         if self.busy or self._asked_at <= now < self._asked_at + ASK_EVERY_S:
             return False
         self._asked_at = now
-        self._thread = threading.Thread(target=self._look, args=(road, now), name="looks at the gates", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(road, now), name="looks at the gates", daemon=True)
         self._thread.start()
         return True
 
@@ -55,29 +55,29 @@ class Looker:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _look(self, road: Road, now: float) -> None:
+    def _run(self, road: Road, now: float) -> None:
         try:
-            self.look_if_due(road, now)
+            self.run_if_due(road, now)
         except SQLAlchemyError as error:
             log.error("the look at the gates could not be written down; the next one comes: %s", error)
         except Exception:
             log.exception("the look at the gates failed; the road goes on as it is")
 
-    def look_if_due(self, road: Road, now: float) -> bool:
+    def run_if_due(self, road: Road, now: float) -> bool:
         """Look and write it down, unless no model runs or somebody has looked at this stage within the hour."""
-        if not look_if_older(self.database, road, now, EVERY_S, LookReason.HOURLY, self.measures):
+        if not run_analysis_if_older(self.database, road, now, EVERY_S, AnalysisReason.HOURLY, self.measures):
             return False
         with self.database.write() as session:
             thin(session, now)
         return True
 
 
-def look_if_older(
+def run_analysis_if_older(
     database: Database,
     road: Road,
     now: float,
     older_than_s: float,
-    reason: LookReason,
+    reason: AnalysisReason,
     measures: Sequence[Measure] | None = None,
 ) -> bool:
     """Look and write it down, unless no model runs or the last look at this stage is younger than ``older_than_s``.
@@ -86,10 +86,10 @@ def look_if_older(
     """
     with database.read() as session:
         state = load(session)
-        earlier = last(session, road, state, now)
+        earlier = last_analysis(session, road, state, now)
         if state.model is None or (earlier is not None and earlier.at <= now < earlier.at + older_than_s):
             return False
-        found = look(session, road, state, now, measures)
+        found = run_analysis(session, road, state, now, measures)
     with database.write() as session:
-        keep(session, road, found, reason)
+        store(session, road, found, reason)
     return True

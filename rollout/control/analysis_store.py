@@ -10,9 +10,9 @@ from typing import Any, Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.models import GateLook, LookReason, StoredLook
+from db.models import AnalysisReason, AnalysisRunRow, GateResultRow
 from rollout.base.metrics import Measured
-from rollout.control.analysis import Look, brought_up_to_date, look, since_of, stage_of
+from rollout.control.analysis import AnalysisRun, brought_up_to_date, run_analysis, since_of, stage_of
 from rollout.stages.gates import assess_gates
 from rollout.stages.plan import Road
 from rollout.stages.state import State
@@ -33,10 +33,10 @@ class Point:
     compared: float | None
 
 
-def keep(session: Session, road: Road, found: Look, reason: LookReason) -> None:
+def store(session: Session, road: Road, found: AnalysisRun, reason: AnalysisReason) -> None:
     """Write a look down, in the caller's writing transaction. Only the newest keeps all of its metrics."""
-    session.execute(update(StoredLook).where(StoredLook.measured.is_not(None)).values(measured=None))
-    row = StoredLook(
+    session.execute(update(AnalysisRunRow).where(AnalysisRunRow.measured.is_not(None)).values(measured=None))
+    row = AnalysisRunRow(
         at=found.at, reason=reason, stage=found.stage.name, run=found.run, since=found.since, model=found.model,
         road=road.digest, measured=_as_text(found.measured),
     )  # fmt: skip
@@ -44,54 +44,56 @@ def keep(session: Session, road: Road, found: Look, reason: LookReason) -> None:
     session.flush()
     rows = [
         {
-            "look_id": row.id, "number": number, "gate": each.gate, "metric": each.metric,
+            "run_id": row.id, "number": number, "gate": each.gate, "metric": each.metric,
             "outcome": each.outcome.value, "value": each.value, "compared": each.compared, "limit": each.limit,
             "n": each.n, "least_n": each.least_n, "unit": each.unit, "why": each.why,
         }
         for number, each in enumerate(found.gates)
     ]  # fmt: skip
     if rows:
-        session.execute(insert(GateLook), rows)
+        session.execute(insert(GateResultRow), rows)
 
 
-def last(session: Session, road: Road, state: State, now: float) -> Look | None:
+def last_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun | None:
     """The newest look, if it was at these gates, of this run's evidence and this model; as it was found then."""
-    row = session.scalars(select(StoredLook).order_by(StoredLook.id.desc()).limit(1)).first()
+    row = session.scalars(select(AnalysisRunRow).order_by(AnalysisRunRow.id.desc()).limit(1)).first()
     stage, since = stage_of(road, state), since_of(state, now)
     if row is None or row.measured is None:
         return None
     if (row.stage, row.since, row.model, row.road) != (stage.name, since, state.model, road.digest):
         return None
     measured = _from_text(row.measured)
-    gates = assess_gates(stage.gates, measured, road.looked_at_often(stage))
-    return Look(row.at, stage, row.run, row.since, row.model, measured, gates)
+    gates = assess_gates(stage.gates, measured, road.analysed_repeatedly(stage))
+    return AnalysisRun(row.at, stage, row.run, row.since, row.model, measured, gates)
 
 
-def seen(session: Session, road: Road, state: State, now: float) -> Look:
+def current_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun:
     """The last look, with what the road knows of itself as it is now; a fresh one where nobody has looked yet."""
-    earlier = last(session, road, state, now)
+    earlier = last_analysis(session, road, state, now)
     if earlier is None:
-        return look(session, road, state, now)
+        return run_analysis(session, road, state, now)
     return brought_up_to_date(session, road, state, earlier, now)
 
 
-def courses(session: Session, at: Look, most: int = MOST_POINTS) -> Mapping[str, tuple[Point, ...]]:
+def courses(session: Session, at: AnalysisRun, most: int = MOST_POINTS) -> Mapping[str, tuple[Point, ...]]:
     """By gate: what the looks at this stage found so far, with the evidence that still counts; oldest first."""
     moments = session.execute(
-        select(StoredLook.id, StoredLook.at)
+        select(AnalysisRunRow.id, AnalysisRunRow.at)
         .where(
-            StoredLook.stage == at.stage.name,
-            StoredLook.since == at.since,
-            StoredLook.model.is_not_distinct_from(at.model),
+            AnalysisRunRow.stage == at.stage.name,
+            AnalysisRunRow.since == at.since,
+            AnalysisRunRow.model.is_not_distinct_from(at.model),
         )
-        .order_by(StoredLook.at, StoredLook.id)
+        .order_by(AnalysisRunRow.at, AnalysisRunRow.id)
     ).all()
     chosen = _spread([(key, moment) for key, moment in moments], most)
     rows = session.execute(
-        select(StoredLook.at, GateLook.gate, GateLook.outcome, GateLook.value, GateLook.compared)
-        .join(GateLook, GateLook.look_id == StoredLook.id)
-        .where(StoredLook.id.in_(chosen))
-        .order_by(StoredLook.at, StoredLook.id)
+        select(
+            AnalysisRunRow.at, GateResultRow.gate, GateResultRow.outcome, GateResultRow.value, GateResultRow.compared
+        )
+        .join(GateResultRow, GateResultRow.run_id == AnalysisRunRow.id)
+        .where(AnalysisRunRow.id.in_(chosen))
+        .order_by(AnalysisRunRow.at, AnalysisRunRow.id)
     )
     found: dict[str, list[Point]] = {}
     for moment, gate, outcome, value, compared in rows:
@@ -102,17 +104,17 @@ def courses(session: Session, at: Look, most: int = MOST_POINTS) -> Mapping[str,
 def thin(session: Session, now: float) -> int:
     """Of looks older than 60 days, keep the last of each day (UTC) and those of steps; returns how many went."""
     rows = session.execute(
-        select(StoredLook.id, StoredLook.at, StoredLook.stage, StoredLook.since, StoredLook.reason)
-        .where(StoredLook.at < now - KEPT_WHOLE_S)
-        .order_by(StoredLook.at, StoredLook.id)
+        select(AnalysisRunRow.id, AnalysisRunRow.at, AnalysisRunRow.stage, AnalysisRunRow.since, AnalysisRunRow.reason)
+        .where(AnalysisRunRow.at < now - KEPT_WHOLE_S)
+        .order_by(AnalysisRunRow.at, AnalysisRunRow.id)
     ).all()
     newest = {(stage, since, at // 86400): key for key, at, stage, since, _reason in rows}
     kept = set(newest.values())
-    gone = [key for key, _at, _stage, _since, reason in rows if key not in kept and reason != LookReason.STEP]
+    gone = [key for key, _at, _stage, _since, reason in rows if key not in kept and reason != AnalysisReason.STEP]
     for begin in range(0, len(gone), 500):
         part = gone[begin : begin + 500]
-        session.execute(delete(GateLook).where(GateLook.look_id.in_(part)))
-        session.execute(delete(StoredLook).where(StoredLook.id.in_(part)))
+        session.execute(delete(GateResultRow).where(GateResultRow.run_id.in_(part)))
+        session.execute(delete(AnalysisRunRow).where(AnalysisRunRow.id.in_(part)))
     return len(gone)
 
 

@@ -27,11 +27,11 @@ from db.ledger import lock
 from db.places import sync_places
 from db.session import Database
 from rollout.authority.diagnosis import causes
-from rollout.authority.freshness import LOOK_S, look
+from rollout.authority.freshness import CHECK_EVERY_S, check_freshness
 from rollout.authority.leases import died_at, expiries
 from rollout.base.scopes import campsites_of
 from rollout.breakers import Action, Heard, History, Places, Scope, Trip, check, listen, open_trips
-from rollout.control.analysis_schedule import Looker
+from rollout.control.analysis_schedule import AnalysisScheduler
 from rollout.control.service import confirm, execute, renew
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
@@ -70,7 +70,7 @@ class Controller:
         self.telemetry = Telemetry(client)
         self.office = Lease(client, "controller", OFFICE_S)
         self.history = History()
-        self.looker = Looker(database)
+        self.scheduler = AnalysisScheduler(database)
         self.renewed_at = float("-inf")
         self.began_at: float | None = None
         self.alone = False
@@ -84,26 +84,28 @@ class Controller:
                 working = self._in_office()
                 if working:
                     self.tick(now_s())
-                    self.looker.ask(self.plan.road, now_s())
+                    self.scheduler.ask(self.plan.road, now_s())
             except SQLAlchemyError as error:
                 log.error("the tick could not be written, trying again: %s", error)
-            while not stop.wait(LOOK_S) and time.monotonic() < again_at - LOOK_S / 2:
+            while not stop.wait(CHECK_EVERY_S) and time.monotonic() < again_at - CHECK_EVERY_S / 2:
                 if working:
-                    self._look_between()
+                    self._check_between()
         try:
             self.office.give_back()
         except RedisDown as error:
             log.warning("left without giving the office back: %s", error)
-        self.looker.wait(LEAVES_AFTER_S)
+        self.scheduler.wait(LEAVES_AFTER_S)
 
     def check_freshness(self, now: float) -> list[str]:
         """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
-        said = look(self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config))
+        said = check_freshness(
+            self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config)
+        )
         if said:
             log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
         return said
 
-    def _look_between(self) -> None:
+    def _check_between(self) -> None:
         try:
             if self.check_freshness(now_s()):
                 self.telemetry.ring()

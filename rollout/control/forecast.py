@@ -10,7 +10,7 @@ from typing import Final
 
 from rollout.base.metrics import METRICS, Measured, with_unit
 from rollout.base.scopes import campsites_of
-from rollout.control.analysis import STAGE, Look
+from rollout.control.analysis import STAGE, AnalysisRun
 from rollout.evidence.stats.proportions import needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import anytime_upper, poisson_upper
 from rollout.stages.gates import GateResult, Outcome, compared_bound
@@ -68,12 +68,14 @@ class Rates:
     campsites: int
 
 
-def plan(road: Road, state: State, look: Look, now: float, cameras: Mapping[str, int]) -> tuple[StagePlan, ...]:
+def plan(
+    road: Road, state: State, analysis: AnalysisRun, now: float, cameras: Mapping[str, int]
+) -> tuple[StagePlan, ...]:
     """The whole road from here. ``cameras`` is how many cameras each campsite has."""
     here = min(state.stage, len(road.stages) - 1)
-    rates = Rates(look.measured[STAGE], (now - look.since) / 86400, len(look.stage.places))
+    rates = Rates(analysis.measured[STAGE], (now - analysis.since) / 86400, len(analysis.stage.places))
     return tuple(
-        _stage(stage, index, look.gates if index == here else None, rates, cameras, road.looked_at_often(stage))
+        _stage(stage, index, analysis.gates if index == here else None, rates, cameras, road.analysed_repeatedly(stage))
         for index, stage in enumerate(road.stages)
     )
 
@@ -81,12 +83,12 @@ def plan(road: Road, state: State, look: Look, now: float, cameras: Mapping[str,
 def _stage(
     stage: Stage,
     index: int,
-    looked: tuple[GateResult, ...] | None,
+    found: tuple[GateResult, ...] | None,
     rates: Rates,
     cameras: Mapping[str, int],
     often: bool,
 ) -> StagePlan:
-    results = {result.gate: result for result in looked or ()}
+    results = {result.gate: result for result in found or ()}
     here = sum(cameras.get(site, 0) for site in campsites_of(stage.places))
     demands = tuple(demand(gate, results.get(str(gate)), rates, stage, here, often) for gate in stage.gates)
     chosen = stage.duration.min or stage.duration.longest

@@ -16,14 +16,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.ledger import lock, record
-from db.models import BreakerTrip, LookReason, User
+from db.models import AnalysisReason, BreakerTrip, User
 from db.session import Database
 from rollout.alerting.alerts import page
 from rollout.authority.leases import died_at, effective, expiries, granted_modes, write_leases
 from rollout.base.durations import Duration
 from rollout.breakers import reset
-from rollout.control.analysis import Look, Measure, look
-from rollout.control.analysis_store import keep
+from rollout.control.analysis import AnalysisRun, Measure, run_analysis
+from rollout.control.analysis_store import store
 from rollout.control.page_rules import pages
 from rollout.stages import commands as c
 from rollout.stages import events as e
@@ -94,7 +94,7 @@ def perform(
     command: Command,
     now: float,
     actor: str | None = None,
-    looked: Look | None = None,
+    analysis: AnalysisRun | None = None,
 ) -> Outcome:
     """As :func:`execute`, in transactions of its own: obey, then read back what holds, and record what was read.
 
@@ -105,8 +105,8 @@ def perform(
         try:
             with database.write() as session:
                 outcome = execute(session, road, command, now, actor)
-                if looked is not None:
-                    keep(session, road, looked, LookReason.STEP)
+                if analysis is not None:
+                    store(session, road, analysis, AnalysisReason.STEP)
             break
         except IntegrityError:
             if not left:
@@ -153,7 +153,7 @@ def go_on(
     """
     with database.read() as session:
         state = load(session)
-        found = look(session, road, state, now, measures)
+        found = run_analysis(session, road, state, now, measures)
         command = c.Widen(
             by=by, key=key, epoch=epoch or state.epoch, gates=found.gates, able=able(session, road), again=again
         )
@@ -174,7 +174,7 @@ def more_time(
     """Look at the gates, then ask for more time for the running stage, as :func:`go_on` does."""
     with database.read() as session:
         state = load(session)
-        found = look(session, road, state, now)
+        found = run_analysis(session, road, state, now)
     command = c.Extend(by=by, longer=longer, gates=found.gates, key=key, epoch=epoch or state.epoch)
     return perform(database, road, command, now, actor, found)
 

@@ -21,8 +21,8 @@ from rollout.authority.authority import advises, effective_mode
 from rollout.authority.freshness import paused_cameras
 from rollout.authority.leases import expiries
 from rollout.base.scopes import campsites_of
-from rollout.control.analysis import Look, look
-from rollout.control.analysis_store import courses, seen
+from rollout.control.analysis import AnalysisRun, run_analysis
+from rollout.control.analysis_store import courses, current_analysis
 from rollout.control.forecast import Demand, StagePlan, plan
 from rollout.control.gate_status import GateView
 from rollout.control.open_status import BreakerView, HandoverView, open_breakers, open_handovers
@@ -36,7 +36,7 @@ from rollout.stages.approvals import authors, still_needed
 from rollout.stages.commands import Person, Step
 from rollout.stages.event_store import load
 from rollout.stages.plan import Road
-from rollout.stages.promotion import Hurdle, hurdles, look_opens, next_stage
+from rollout.stages.promotion import Hurdle, analysis_opens_at, hurdles, next_stage
 from rollout.stages.state import State
 
 LATE_S: Final = 7200.0
@@ -70,8 +70,8 @@ class ClockView(Values):
     """The present stage's times, seconds since 1970."""
 
     since: float
-    look_at: float = Field(description="before this moment the gates are not looked at")
-    may_look: bool
+    analysis_opens_at: float = Field(description="before this moment the gates are not looked at")
+    analysis_open: bool
     deadline_at: float | None = Field(description="null in shadow, which does not end by itself")
     left_s: float | None
     share: float | None = Field(description="how much of its time is over, from 0 to 1")
@@ -79,7 +79,7 @@ class ClockView(Values):
     lease_until: float | None = Field(description="when authority dies unless it is renewed; null when there is none")
 
 
-class LookedView(Values):
+class LastAnalysisView(Values):
     """When evidence was worked out. Breakers, drills, planted clips and watches are of now."""
 
     at: float
@@ -132,7 +132,7 @@ class RoadView(Values):
     withdrawn_cameras: tuple[str, ...] = Field(description="lost authority while their campsites kept it")
     stages: tuple[StageView, ...]
     clock: ClockView
-    looked: LookedView
+    last_analysis: LastAnalysisView
     blind_to: tuple[str, ...] = Field(
         default=(), description="names of campsites whose numbers are hidden from you now"
     )
@@ -179,7 +179,7 @@ def overview(
     """
     state = as_accounts_stand(session, load(session))
     here = min(state.stage, len(road.stages) - 1)
-    found = look(session, road, state, now) if fresh else seen(session, road, state, now)
+    found = run_analysis(session, road, state, now) if fresh else current_analysis(session, road, state, now)
     people = able(session, road)
     plans = plan(road, state, found, now, _cameras(session))
     gates, clock = _gates(session, found, plans[here]), _clock(session, road, state, found, now)
@@ -200,7 +200,7 @@ def overview(
         withdrawn_cameras=state.withdrawn,
         stages=_stages(road, here, plans, names),
         clock=clock,
-        looked=LookedView(at=found.at, age_s=age_s, stored=found.at != now, late=age_s > LATE_S),
+        last_analysis=LastAnalysisView(at=found.at, age_s=age_s, stored=found.at != now, late=age_s > LATE_S),
         gates=gates,
         missing=(*_hurdles(hurdles(road, state, asked, now), clock), *in_the_way(gates)),
         approvals=approvals_of(road, state, now),
@@ -238,8 +238,8 @@ def _stages(road: Road, here: int, plans: Sequence[StagePlan], names: Names) -> 
     )
 
 
-def _clock(session: Session, road: Road, state: State, found: Look, now: float) -> ClockView:
-    opens = look_opens(road, state)
+def _clock(session: Session, road: Road, state: State, found: AnalysisRun, now: float) -> ClockView:
+    opens = analysis_opens_at(road, state)
     until = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
     deadline_at = state.deadline_at
     left_s = None if deadline_at is None else max(0.0, deadline_at - now)
@@ -248,8 +248,8 @@ def _clock(session: Session, road: Road, state: State, found: Look, now: float) 
         share = min(1.0, max(0.0, 1 - left_s / (deadline_at - found.since)))
     return ClockView(
         since=found.since,
-        look_at=opens,
-        may_look=now >= opens,
+        analysis_opens_at=opens,
+        analysis_open=now >= opens,
         deadline_at=deadline_at,
         left_s=left_s,
         share=share,
@@ -258,7 +258,7 @@ def _clock(session: Session, road: Road, state: State, found: Look, now: float) 
     )
 
 
-def _gates(session: Session, found: Look, here: StagePlan) -> tuple[GateView, ...]:
+def _gates(session: Session, found: AnalysisRun, here: StagePlan) -> tuple[GateView, ...]:
     earlier = courses(session, found)
     return tuple(
         GateView.of(
@@ -276,7 +276,9 @@ def _hurdles(found: Collection[Hurdle], clock: ClockView) -> list[HurdleView]:
         if hurdle.kind in ("gate_missing", "gate_failed", "breaker"):
             continue
         if hurdle.kind == "early":
-            text = f"the gates are looked at from {civil(clock.look_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
+            text = (
+                f"the gates are looked at from {civil(clock.analysis_opens_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
+            )
         elif hurdle.kind == "approvals":
             text = in_words(text)
         listed.append(HurdleView(kind=hurdle.kind, text=f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."))

@@ -178,7 +178,7 @@ class Panels:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAt:
+class AnalysisPoint:
     """What one look found of a gate: the estimate, the bound that was compared, if another, and whether it passed."""
 
     at: float
@@ -193,7 +193,7 @@ class Course:
 
     key: str
     title: str
-    points: tuple[LookedAt, ...]
+    points: tuple[AnalysisPoint, ...]
     limit: float | None
     timezone: str
     form: Form = Form.NUMBER

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rollout.base.metrics import METRICS
 from rollout.control.analysis_store import Point
-from rollout.reports.document import Course, Form, LookedAt
+from rollout.reports.document import AnalysisPoint, Course, Form
 from rollout.stages.gates import Outcome
 from rollout.stages.spec import Gate
 
@@ -18,7 +18,7 @@ def course_of(gate: Gate, points: Iterable[Point], timezone: str) -> Course:
         key=str(gate),
         title=f"{kind.summary[:1].upper()}{kind.summary[1:]}",
         points=tuple(
-            LookedAt(
+            AnalysisPoint(
                 at=each.at,
                 value=each.compared if eprocess else each.value,
                 compared=None if eprocess or gate.bound is None else each.compared,

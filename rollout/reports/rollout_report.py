@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from db.models import Mode
 from rollout.base.scopes import campsites_of
-from rollout.control.analysis import Look
-from rollout.control.analysis_store import courses, seen
+from rollout.control.analysis import AnalysisRun
+from rollout.control.analysis_store import courses, current_analysis
 from rollout.reports.context import Asked
 from rollout.reports.document import (
     Answer,
@@ -132,7 +132,7 @@ def road(asked: Asked) -> Report:
         places=asked.places,
         made_at=asked.now,
         answers=(_where(asked), _live(asked, runs), _handovers(handed, asked.now)),
-        sections=(_stages(asked, runs), _looks(asked, within), _approvals(asked, within),
+        sections=(_stages(asked, runs), _gate_section(asked, within), _approvals(asked, within),
                   _handover_section(asked, handed), Section("breakers", "Breakers", tables=(breakers_table(asked),)),
                   _history(asked, within)),
         model=load(asked.session).model,
@@ -238,7 +238,7 @@ def _ended(asked: Asked, run: Run) -> str:
     return run.ended if run.end is None or _knows_all(asked, run.campsites) else "it ended"
 
 
-def _looks(asked: Asked, events: Sequence[Event]) -> Section:
+def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
     held: list[tuple[Cell, ...]] = [
         (event.at, event.by, event.to, "; ".join(event.why)) for event in events if isinstance(event, e.WidenHeld)
     ]
@@ -248,15 +248,15 @@ def _looks(asked: Asked, events: Sequence[Event]) -> Section:
     columns = (Column("at", "When", Form.TIME), Column("by", "Asked by"), Column("to", "Towards"),
                Column("found", "What the look found"))  # fmt: skip
     rows = sorted([*held, *granted], key=lambda row: row[0] or 0.0)
-    wishes = table("looks", "Every wish to go on", columns, rows, "Nobody has asked to go on in this time.")
+    wishes = table("analysis", "Every wish to go on", columns, rows, "Nobody has asked to go on in this time.")
     if not asked.everything:
-        return Section("looks", "Gates", tables=(wishes,))
-    found = seen(asked.session, asked.road, load(asked.session), asked.now)
-    return Section("looks", "Gates", words=(_how_old(asked, found),), plots=_courses(asked, found),
+        return Section("analysis", "Gates", tables=(wishes,))
+    found = current_analysis(asked.session, asked.road, load(asked.session), asked.now)
+    return Section("analysis", "Gates", words=(_how_old(asked, found),), plots=_courses(asked, found),
                    tables=(wishes, _gates_now(found)))  # fmt: skip
 
 
-def _how_old(asked: Asked, found: Look) -> str:
+def _how_old(asked: Asked, found: AnalysisRun) -> str:
     at = moment(found.at, asked.period.timezone)
     return (
         f"Evidence was last worked out {at}. Whoever asks to go on is answered by a fresh look. Lines show the looks "
@@ -264,14 +264,14 @@ def _how_old(asked: Asked, found: Look) -> str:
     )
 
 
-def _courses(asked: Asked, found: Look) -> tuple[Course, ...]:
+def _courses(asked: Asked, found: AnalysisRun) -> tuple[Course, ...]:
     """The gates of which at least two looks have found a value."""
     earlier = courses(asked.session, found)
     drawn = [course_of(gate, earlier.get(str(gate), ()), asked.period.timezone) for gate in found.stage.gates]
     return tuple(each for each in drawn if drawable(each))
 
 
-def _gates_now(found: Look) -> Table:
+def _gates_now(found: AnalysisRun) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (each.gate, each.outcome.value, each.value, each.compared if each.compared != each.value else None, each.limit,
          each.n, each.least_n, each.unit, each.why) for each in found.gates

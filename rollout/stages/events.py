@@ -48,7 +48,7 @@ class StageStarted(Event):
     mode: Mode
     places: Places
     deadline_at: float | None
-    look_at: float
+    analysis_opens_at: float
     timezone: str
     tzdata: str
     model: str | None
@@ -159,7 +159,7 @@ class Narrowed(Event):
     mode: Mode | None = None
     places: Places = ()
     deadline_at: float | None = None
-    look_at: float | None = None
+    analysis_opens_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class Extended(Event):
 
     run: int
     deadline_at: float
-    look_at: float
+    analysis_opens_at: float
     approved_by: tuple[str, ...]
 
 

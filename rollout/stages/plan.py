@@ -117,7 +117,7 @@ class Road:
         earlier = last_local_time(end, time.fromisoformat(clock), self.timezone)
         return earlier if earlier - start >= (end - start) / 2 else end
 
-    def look_from(self, stage: Stage, start: float, deadline: float) -> float:
+    def analysis_opens_at(self, stage: Stage, start: float, deadline: float) -> float:
         """From when on a stage's gates may be looked at.
 
         1. ``look: anytime``, or a stage with a minimum: as soon as the minimum is over.
@@ -125,13 +125,13 @@ class Road:
         """
         if stage.duration.min is not None:
             return stage.duration.min.after(start, self.timezone)
-        if self.defaults.evidence.look == "anytime":
+        if self.defaults.evidence.analysis == "anytime":
             return start
         return deadline - min(86400.0, (deadline - start) / 4)
 
-    def looked_at_often(self, stage: Stage) -> bool:
+    def analysed_repeatedly(self, stage: Stage) -> bool:
         """Whether a stage's gates may be looked at for longer than its last day, and so again and again."""
-        return stage.duration.min is not None or self.defaults.evidence.look == "anytime"
+        return stage.duration.min is not None or self.defaults.evidence.analysis == "anytime"
 
 
 def evidence_rule(evidence: Evidence, least_recall: float = 0.90) -> EvidenceRule:

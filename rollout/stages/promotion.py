@@ -30,13 +30,13 @@ def next_stage(road: Road, state: State, again: bool = False) -> int:
     return min(state.stage + 1, len(road.stages) - 1)
 
 
-def look_opens(road: Road, state: State) -> float:
+def analysis_opens_at(road: Road, state: State) -> float:
     """From when on the current stage's gates may be looked at."""
-    if state.live and state.look_at is not None:
-        return state.look_at
+    if state.live and state.analysis_opens_at is not None:
+        return state.analysis_opens_at
     start = state.evidence_since or state.at
     stage = road.stages[0]
-    return road.look_from(stage, start, road.deadline(stage, start))
+    return road.analysis_opens_at(stage, start, road.deadline(stage, start))
 
 
 def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurdle]:
@@ -51,7 +51,7 @@ def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurd
     found += [Hurdle("breaker", f"breaker {latch.id} is open: {latch.reason}") for latch in state.latches]
     if len(road.stages) < 2:
         found.append(Hurdle("road", "the road has no stage beyond shadow"))
-    early = look_opens(road, state)
+    early = analysis_opens_at(road, state)
     if now < early:
         found.append(
             Hurdle("early", f"evidence is not looked at before {early:.0f}: looking early promotes weak models")
@@ -75,10 +75,10 @@ def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurd
 
 def _gate_hurdles(road: Road, state: State, command: c.Widen) -> list[Hurdle]:
     gates = road.stages[state.stage].gates
-    looked = {result.gate: result for result in command.gates}
+    results = {result.gate: result for result in command.gates}
     found = []
     for gate in gates:
-        result = looked.get(str(gate))
+        result = results.get(str(gate))
         if result is None:
             found.append(Hurdle("gate_missing", f"{gate}: nobody has looked at it"))
         elif result.outcome is Outcome.INCONCLUSIVE:
@@ -124,7 +124,7 @@ def start(road: Road, state: State, index: int, now: float, by: str, approved: t
         mode=stage.mode,
         places=stage.places,
         deadline_at=deadline if live else None,
-        look_at=road.look_from(stage, now, deadline),
+        analysis_opens_at=road.analysis_opens_at(stage, now, deadline),
         timezone=road.timezone,
         tzdata=tzdata_version(),
         model=state.model,
@@ -183,18 +183,25 @@ def extend(road: Road, state: State, command: c.Extend, now: float) -> list[e.Ev
         lack = still_needed(road, state, Step.EXTEND, road.approvals.widen, now, need=rule.approvals)
         raise Refused(lack or "")
     deadline = command.longer.after(state.deadline_at, state.timezone)
-    look = road.look_from(road.stages[state.stage], state.started_at, deadline)
+    opens = road.analysis_opens_at(road.stages[state.stage], state.started_at, deadline)
     return [
-        e.Extended(at=now, by=command.by.name, run=state.run, deadline_at=deadline, look_at=look, approved_by=approved)
+        e.Extended(
+            at=now,
+            by=command.by.name,
+            run=state.run,
+            deadline_at=deadline,
+            analysis_opens_at=opens,
+            approved_by=approved,
+        )
     ]
 
 
 def _refuse_by_gates(road: Road, state: State, command: c.Extend) -> None:
-    looked = {result.gate: result for result in command.gates}
+    results = {result.gate: result for result in command.gates}
     for gate in road.stages[state.stage].gates:
-        result = looked.get(str(gate))
+        result = results.get(str(gate))
         outcome = result.outcome if result else Outcome.INCONCLUSIVE
         if outcome is Outcome.FAILED and {"gates_green", "gates_not_red"} & set(road.extension.requires):
             raise Refused(f"gate {gate} fails")
         if outcome is Outcome.INCONCLUSIVE and "gates_green" in road.extension.requires:
-            raise Refused(f"gate {gate} is inconclusive: {result.why if result else 'nobody has looked at it'}")
+            raise Refused(f"gate {gate} is inconclusive: {result.why if result else 'nobody has results at it'}")

@@ -134,7 +134,7 @@ def _back_to(road: Road, state: State, command: c.Narrow, name: str, now: float)
         mode=stage.mode,
         places=kept,
         deadline_at=deadline,
-        look_at=road.look_from(stage, now, deadline),
+        analysis_opens_at=road.analysis_opens_at(stage, now, deadline),
     )
     if not gone:
         return [event]

@@ -87,7 +87,7 @@ class State:
     """The stage's; what holds at a campsite is in :func:`grants`."""
     started_at: float | None = None
     deadline_at: float | None = None
-    look_at: float | None = None
+    analysis_opens_at: float | None = None
     timezone: str = ""
     tzdata: str = ""
     granted: Places = ()

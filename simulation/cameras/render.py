@@ -96,14 +96,14 @@ class SceneRenderer:
         height_px = max(8, round(visit.height * rows))
         to_right = visit.path[1][0] >= visit.path[0][0]
         phase = self._phase(visit, loop_s)
-        look = self._figure(visit.kind, height_px, to_right, int(phase * STEPS) % STEPS, self.scene.light)
+        sprite = self._figure(visit.kind, height_px, to_right, int(phase * STEPS) % STEPS, self.scene.light)
         bob = 0.008 * height_px * np.sin(4 * np.pi * phase)
-        left = round(box.left * columns) - look.pad_px
-        top = round(box.bottom * rows - height_px + bob) - look.pad_px
+        left = round(box.left * columns) - sprite.pad_px
+        top = round(box.bottom * rows - height_px + bob) - sprite.pad_px
         distance_m = LENS.distance_m(box.bottom)
         shadow = self._shadow(visit.kind, height_px, to_right, int(phase * STEPS) % STEPS, self.scene.light)
         self._darken(frame, shadow, left - shadow_room_px(height_px), top, distance_m)
-        self._lay(frame, look, left, top, distance_m)
+        self._lay(frame, sprite, left, top, distance_m)
 
     def _phase(self, visit: Visit, loop_s: float) -> float:
         """Step cycles since the start, from the way walked: who stands still does not step."""
@@ -133,28 +133,28 @@ class SceneRenderer:
             grey = 0.8 * strength * falls
             plane[here] = np.round(plane[here] + (128.0 - plane[here]) * grey).astype(np.uint8)
 
-    def _lay(self, frame: Frame, look: Figure, left: int, top: int, distance_m: float) -> None:
+    def _lay(self, frame: Frame, sprite: Figure, left: int, top: int, distance_m: float) -> None:
         rows, columns = self.scene.height, self.scene.width
-        cut = _overlap(look.alpha.shape, left, top, rows, columns)
+        cut = _overlap(sprite.alpha.shape, left, top, rows, columns)
         if cut is None:
             return
         here, patch = cut
         hidden = self._depth_m[here] < distance_m * 0.9
-        alpha = np.where(hidden, 0.0, look.alpha[patch]).astype(np.float32)
-        luma = look.luma[patch]
+        alpha = np.where(hidden, 0.0, sprite.alpha[patch]).astype(np.float32)
+        luma = sprite.luma[patch]
         if self.scene.light == "infrared":
             reach = float(np.clip(1.35 * np.exp(-distance_m / 13.0), 0.1, 1.0))
             luma = 20 + (luma - 20) * reach * self._lamp[here]
         _blend(frame[:rows][here], luma, alpha)
         if self.scene.light == "infrared":
             return
-        half = _overlap(look.alpha_half.shape, left // 2, top // 2, rows // 2, columns // 2)
+        half = _overlap(sprite.alpha_half.shape, left // 2, top // 2, rows // 2, columns // 2)
         if half is None:
             return
         here, patch = half
         hidden = self._depth_m[::2, ::2][here] < distance_m * 0.9
-        alpha = np.where(hidden, 0.0, look.alpha_half[patch]).astype(np.float32)
-        for plane, chroma in zip(frame[rows:].reshape(2, rows // 2, columns // 2), look.chroma, strict=True):
+        alpha = np.where(hidden, 0.0, sprite.alpha_half[patch]).astype(np.float32)
+        for plane, chroma in zip(frame[rows:].reshape(2, rows // 2, columns // 2), sprite.chroma, strict=True):
             _blend(plane[here], chroma[patch], alpha)
 
     def _hang_branch(self, frame: Frame, wind: float, loop_s: float) -> None:

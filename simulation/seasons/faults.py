@@ -149,8 +149,8 @@ class Faults:
         dies = last + self.road.lease_ttl_s
         if renewed_at <= dies:
             return
-        looks = noticing.on_grid(max(dies, fault.end if fault.kind == "host" else dies))
-        self.agenda.plan(looks, partial(self._lease_noticed, dies, fault))
+        noticed = noticing.on_grid(max(dies, fault.end if fault.kind == "host" else dies))
+        self.agenda.plan(noticed, partial(self._lease_noticed, dies, fault))
 
     def _lease_noticed(self, dies: float, fault: Fault, now: float) -> None:
         if not self.rollout.state.live or (self.rollout.state.started_at or now) > fault.at:

@@ -10,10 +10,10 @@ from core.config import Motion, Outside
 from core.redis_client import REPLY_TIMEOUT_S
 from detector.self_test import AGAIN_AFTER_S
 from detector.self_test import EVERY_S as PROOF_EVERY_S
-from rollout.authority.freshness import LOOK_S, Watermark, is_fresh
+from rollout.authority.freshness import CHECK_EVERY_S, Watermark, is_fresh
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate
-from rollout.breakers.gate_metrics import CLIP_LOOK_S, JUDGED_AFTER_S
+from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, JUDGED_AFTER_S
 from rollout.breakers.samples import Inputs, Reading, label
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.control.controller import TICK_S
@@ -31,7 +31,7 @@ PROMISED_S: Final[Mapping[str, float]] = {
     "redis": FreshnessTimes().within.nominal_s + TICK_S,
     "lapsed": FreshnessTimes().within.nominal_s + TICK_S,
     "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
-    "detector": FreshnessTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_LOOK_S) + TICK_S,
+    "detector": FreshnessTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_CHECK_EVERY_S) + TICK_S,
     "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
 }
 """By cause: a path that does not work is known within so many seconds, wherever anybody looks. For a lost machine that
@@ -73,17 +73,17 @@ def freshness_lost(freshness: FreshnessTimes, begin: float, end: float, phase: f
 
     ``phase``, 0 to 1: where between two keepalives it began.
     """
-    last, at = begin - phase * KEEPALIVE_S, on_grid(begin, LOOK_S)
+    last, at = begin - phase * KEEPALIVE_S, on_grid(begin, CHECK_EVERY_S)
     while at < end:
         if not is_fresh(last, begin - 3600.0, at, freshness.within.nominal_s, freshness.back_after.nominal_s):
             return at
-        at += LOOK_S
+        at += CHECK_EVERY_S
     return None
 
 
 def said_lost(begin: float, end: float) -> float | None:
     """The tracker finds out by itself that nothing can come any more, and writes that down at once."""
-    at = on_grid(begin + REPLY_TIMEOUT_S, LOOK_S)
+    at = on_grid(begin + REPLY_TIMEOUT_S, CHECK_EVERY_S)
     return at if at < end else None
 
 
@@ -95,7 +95,7 @@ def missed_elsewhere(begin: float, end: float, phase: float) -> float | None:
 
 def unproven(begin: float, end: float, phase: float) -> float | None:
     """The network's answers mean nothing any more: its next proof fails, and so does the next picture's word."""
-    at = on_grid(begin + phase * (PROOF_EVERY_S + KEEPALIVE_S) + FLUSH_S, LOOK_S)
+    at = on_grid(begin + phase * (PROOF_EVERY_S + KEEPALIVE_S) + FLUSH_S, CHECK_EVERY_S)
     return at if at < end else None
 
 
@@ -112,7 +112,7 @@ def proof_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float)
 
 def freshness_back(freshness: FreshnessTimes, end: float, phase: float) -> float:
     """Pictures come again: the first look that finds the camera fresh."""
-    seen, at, next_at = Watermark(), on_grid(end, LOOK_S), end + phase * KEEPALIVE_S
+    seen, at, next_at = Watermark(), on_grid(end, CHECK_EVERY_S), end + phase * KEEPALIVE_S
     while True:
         if at >= next_at:
             seen = seen.handled(next_at, at, freshness.within.nominal_s)
@@ -121,7 +121,7 @@ def freshness_back(freshness: FreshnessTimes, end: float, phase: float) -> float
             seen.captured_at, seen.steady_since, at, freshness.within.nominal_s, freshness.back_after.nominal_s
         ):
             return at
-        at += LOOK_S
+        at += CHECK_EVERY_S
 
 
 def camera_silent(spec: BreakerSpec, begin: float, end: float) -> float | None:
@@ -159,7 +159,7 @@ def clips_missed(spec: BreakerSpec, begin: float, end: float, every_s: float, ph
     planted, missed = begin + phase * every_s, 0
     while planted < end:
         missed += 1
-        judged = planted + JUDGED_AFTER_S + CLIP_LOOK_S
+        judged = planted + JUDGED_AFTER_S + CLIP_CHECK_EVERY_S
         if any(evaluate(c, {"planted_clip_missed": float(missed)}.get).met for c in _clauses(spec)):
             return on_grid(judged)
         planted = judged if missed == 1 else planted + every_s

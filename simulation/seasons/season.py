@@ -21,7 +21,7 @@ from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.commands import Person, Step
 from rollout.stages.in_memory import InMemoryRollout
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.rollback import latch_id
 from rollout.stages.state import State
 from simulation.seasons import noticing
@@ -154,13 +154,18 @@ class Season:
     def _ask(self, now: float) -> None:
         """Two people agree and a third asks to go on, if every gate is green on the page."""
         state = self.state
-        if state.handovers or state.latches or now < look_opens(self.road, state) or self.faults.anything_away(now):
+        if (
+            state.handovers
+            or state.latches
+            or now < analysis_opens_at(self.road, state)
+            or self.faults.anything_away(now)
+        ):
             return
         stage = self.road.stages[state.stage]
         since = state.started_at if state.live else state.evidence_since
         if since is None or (state.live and state.deadline_at is not None and now >= state.deadline_at):
             return
-        often = self.road.looked_at_often(stage) if self.policy.often is None else self.policy.often
+        often = self.road.analysed_repeatedly(stage) if self.policy.often is None else self.policy.often
         sites = campsites_of(stage.places)
         asked = Asked(frozenset(sites), since, now, partial(self._operations, sites, since, now))
         gates = self.dossier.all_green(stage.gates, asked, often)

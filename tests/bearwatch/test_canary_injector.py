@@ -111,11 +111,11 @@ def test_a_model_that_sees_nothing_has_missed_it(
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.05):
         planter.round(threading.Event())
 
-        def looked_at() -> bool:
+        def checked() -> bool:
             with sqlite_database.read() as session:
                 return session.scalar(select(func.count(CanaryRun.id)).where(CanaryRun.peak_score > 0)) == 3
 
-        wait_for(looked_at)
+        wait_for(checked)
     now = time.time()
     with sqlite_database.write() as session:
         assert judge(session, now) == 0, "not yet"

@@ -123,22 +123,24 @@ def _walk(page: Page, path: str) -> list[str]:
     wrong += _too_wide(page, path)
     wrong += [f"{path}: too small for a thumb: {each}" for each in page.evaluate(SMALL, TOUCH_PX)]
     page.evaluate(AXE_SCRIPT)
-    wrong += [f"{path}: {each}" for each in page.evaluate(LOOK, [["light", []], ["dark", COLOURS], ["red", COLOURS]])]
+    wrong += [
+        f"{path}: {each}" for each in page.evaluate(PROBLEMS_JS, [["light", []], ["dark", COLOURS], ["red", COLOURS]])
+    ]
     page.set_viewport_size(NARROW)
     for theme in THEMES:
         page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
         wrong += _too_wide(page, f"{path} in {theme} at {NARROW['width']} px")
     page.set_viewport_size(DESKTOP)
     wrong += _too_wide(page, f"{path} on a desktop")
-    return wrong + [f"{path} on a desktop: {each}" for each in page.evaluate(LOOK, [["light", OF_WIDTH]])]
+    return wrong + [f"{path} on a desktop: {each}" for each in page.evaluate(PROBLEMS_JS, [["light", OF_WIDTH]])]
 
 
 COLOURS = ["color-contrast"]
 OF_WIDTH = ["target-size", "scrollable-region-focusable", "landmark-one-main", "bypass", "label", "button-name"]
 """What another width can break: things that it shows or hides."""
-LOOK = """async (looks) => {
+PROBLEMS_JS = """async (themes) => {
     const found = [];
-    for (const [theme, rules] of looks) {
+    for (const [theme, rules] of themes) {
         document.documentElement.dataset.theme = theme;
         const options = { resultTypes: ['violations'], preload: false };
         if (rules.length) options.runOnly = rules;

@@ -46,13 +46,13 @@ def url(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Pat
     """The page, with a detector that says the same of every photo."""
     stop, client = threading.Event(), connect(redis_url)
 
-    def look() -> None:
+    def answer_one() -> None:
         while not stop.wait(0.02):
             photo = take(client)
             if photo is not None:
                 answer(client, photo, SAID)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=answer_one)
     thread.start()
     app = create_app(Settings(redis_url=redis_url, bearwatch_data=tmp_path), config, sqlite_database)
     with served(app) as address:

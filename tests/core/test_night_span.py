@@ -56,17 +56,17 @@ def test_what_is_no_date_is_none(text: str) -> None:
 
 def test_minutes_in_which_nobody_looked_become_bands_and_the_last_minutes_stay_open() -> None:
     found = night(date(2027, 1, 15), HERE)
-    looked = (1 << 60) - 1 & ~(0b11111 << 10)  # all but the minutes 10 to 14
+    scored = (1 << 60) - 1 & ~(0b11111 << 10)  # all but the minutes 10 to 14
     now = found.start + 3600 + 600
-    joined = bands([(found.start, looked)], found, now)
-    spans = [((b.start - found.start) / 60, (b.end - found.start) / 60, b.looked) for b in joined]
+    joined = bands([(found.start, scored)], found, now)
+    spans = [((b.start - found.start) / 60, (b.end - found.start) / 60, b.scored) for b in joined]
     assert spans == [(0, 10, True), (10, 15, False), (15, 60, True), (60, 67, False)]
 
 
 def test_a_camera_of_which_nothing_is_known_was_blind_all_night() -> None:
     found = night(date(2027, 1, 15), HERE)
     (band,) = bands([], found, found.end + 9999)
-    assert (band.looked, band.end - band.start) == (False, 24 * 3600)
+    assert (band.scored, band.end - band.start) == (False, 24 * 3600)
 
 
 def test_a_thumbnail_is_found_by_its_minute() -> None:

@@ -27,7 +27,7 @@ from review_ui.app import create_app
 from review_ui.auth.secretbox import SecretBox
 from review_ui.ledger.view import APPEAL_KINDS
 from review_ui.sightings.sealing import intact
-from rollout.control.analysis_store import courses, last
+from rollout.control.analysis_store import courses, last_analysis
 from rollout.control.verification import verify_road
 from rollout.reports.archive import Archive
 from rollout.reports.build import make
@@ -103,7 +103,7 @@ def test_its_seals_hold(old: Database) -> None:
 def test_its_looks_at_the_gates_are_found_again(old: Database, config: Config) -> None:
     then = said()["look"]
     with old.read() as session:
-        found = last(session, road_of(configured(config)), load(session), NOW)
+        found = last_analysis(session, road_of(configured(config)), load(session), NOW)
         assert found is not None, "the last look counts still"
         course = courses(session, found)
     assert found.at == then["at"]
@@ -192,7 +192,7 @@ def _facts(state: State) -> dict[str, Any]:
         "mode": state.mode.value,
         "started_at": state.started_at,
         "deadline_at": state.deadline_at,
-        "look_at": state.look_at,
+        "look_at": state.analysis_opens_at,
         "timezone": state.timezone,
         "tzdata": state.tzdata,
         "granted": [{"campsite": each.campsite, "cameras": _list(each.cameras)} for each in state.granted],

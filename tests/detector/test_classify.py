@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Reason
-from detector.classify import Seen, classify, look
+from detector.classify import Seen, classify, score_frames
 from detector.models.bundle import ModelBundle
 from detector.models.crops import CropPolicy
 from detector.models.imagenet_labels import Label, LabelMap
@@ -127,15 +127,15 @@ HALF_A_BEAR = (0.0, 0.0, -9.0)
 def test_the_light_of_the_frame_decides_from_which_score_it_agrees() -> None:
     frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
     engine = SayingEngine(*HALF_A_BEAR)
-    by_day, by_night = (one.scores(frame(), engine.name, T0) for one in look(engine, frames))
+    by_day, by_night = (one.scores(frame(), engine.name, T0) for one in score_frames(engine, frames))
     assert (by_day.infrared, by_day.threshold, by_day.is_bear) == (False, 0.6, False)
     assert (by_night.infrared, by_night.threshold, by_night.is_bear) == (True, 0.4, True)
 
 
 def test_a_number_in_the_configuration_holds_for_both_lights() -> None:
     frames = [(colourful(), [SMALL], Reason.MOTION), (grey(90), [SMALL], Reason.MOTION)]
-    looked = look(SayingEngine(*HALF_A_BEAR), frames, threshold=0.45)
-    assert [one.threshold for one in looked] == [0.45, 0.45]
+    scored = score_frames(SayingEngine(*HALF_A_BEAR), frames, threshold=0.45)
+    assert [one.threshold for one in scored] == [0.45, 0.45]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_number_in_the_configuration_holds_for_both_lights() -> None:
 def test_an_animal_like_none_that_is_known_is_an_unknown_animal(
     logits: tuple[float, float, float], threshold: float | None, unknown: bool
 ) -> None:
-    (looked,) = look(SayingEngine(*logits), [(colourful(), [SMALL], Reason.MOTION)], threshold)
-    assert [crop.unknown for crop in looked.crops] == [unknown]
+    (scored,) = score_frames(SayingEngine(*logits), [(colourful(), [SMALL], Reason.MOTION)], threshold)
+    assert [crop.unknown for crop in scored.crops] == [unknown]
 
 
 def test_the_model_brings_its_own_way_to_cut_crops() -> None:
@@ -163,6 +163,6 @@ def test_the_model_brings_its_own_way_to_cut_crops() -> None:
 
 
 def test_only_what_moves_can_be_an_unknown_animal() -> None:
-    still = look(SayingEngine(-9.0, 1.0, 0.0), [(colourful(), [SMALL], Reason.KEEPALIVE)])[0]
+    still = score_frames(SayingEngine(-9.0, 1.0, 0.0), [(colourful(), [SMALL], Reason.KEEPALIVE)])[0]
     assert len(still.crops) > 1
     assert not any(crop.unknown for crop in still.crops)

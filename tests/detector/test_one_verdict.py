@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.messages import Reason
-from detector.classify import look
+from detector.classify import score_frames
 from detector.engines.choose import engine_for
 from detector.engines.engine import Engine
 from detector.engines.network import load_network
@@ -60,9 +60,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 def told_live(engine: Engine, jpeg: bytes, _folder: Path) -> str:
     """A motion crop of all of a frame."""
-    (looked,) = look(engine, [(decode_jpeg(jpeg), [EVERYTHING], Reason.MOTION)])
-    (crop,) = looked.crops
-    return "bear" if crop.bear >= looked.threshold else UNKNOWN if crop.unknown else crop.label
+    (scored,) = score_frames(engine, [(decode_jpeg(jpeg), [EVERYTHING], Reason.MOTION)])
+    (crop,) = scored.crops
+    return "bear" if crop.bear >= scored.threshold else UNKNOWN if crop.unknown else crop.label
 
 
 def told_by_the_predictor(engine: Engine, jpeg: bytes, _folder: Path) -> str:
@@ -72,7 +72,7 @@ def told_by_the_predictor(engine: Engine, jpeg: bytes, _folder: Path) -> str:
 
 def told_to_somebody_who_tries_a_photo(engine: Engine, jpeg: bytes, _folder: Path) -> str:
     """A file that somebody handed in."""
-    answer = PhotoDesk(engine).look(jpeg)
+    answer = PhotoDesk(engine).predict(jpeg)
     assert answer.unknown == (answer.verdict == UNKNOWN)
     return answer.verdict
 

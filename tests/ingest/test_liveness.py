@@ -75,8 +75,8 @@ def test_a_source_that_repeats_its_last_seconds_is_frozen_too(liveness: Liveness
 
 
 def test_only_pictures_that_were_not_there_before_are_worth_a_look(liveness: Liveness) -> None:
-    looks = [liveness.saw(Content(digest, 60.0), T0 + at) for at, digest in enumerate((1, 2, 2, 3, 1, 4))]
-    assert looks == [True, True, False, True, False, True]
+    new = [liveness.saw(Content(digest, 60.0), T0 + at) for at, digest in enumerate((1, 2, 2, 3, 1, 4))]
+    assert new == [True, True, False, True, False, True]
 
 
 def test_a_file_that_plays_in_a_short_loop_is_not_frozen() -> None:

@@ -77,7 +77,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (Reason, "motion keepalive audit"),
     (CameraHealth, "live starting blind"),
     (m.Mode, "shadow assisted automatic"),
-    (m.LookReason, "hourly asked step"),
+    (m.AnalysisReason, "hourly asked step"),
     (m.AlertStatus, "open confirmed rejected unsure"),
     (m.Audience, "campers rangers staff"),
     (m.DeliveryKind, "warning confirmed retraction advisory page"),

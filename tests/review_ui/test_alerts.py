@@ -157,11 +157,11 @@ def test_an_auditor_may_look_but_not_decide(page: Stage) -> None:
     assert _state(auditor, alert) == ("open", 1)
 
 
-def test_an_unsure_answer_asks_for_a_second_look(page: Stage) -> None:
+def test_an_unsure_answer_asks_for_a_second_review(page: Stage) -> None:
     alert = page.alert()
     _decide(page.person("day-ranger"), alert, "unsure")
     html = page.person("ben").get("/").text
-    assert "a second look" in html
+    assert "a second review" in html
     assert "day-ranger was unsure" in html
 
 

@@ -289,7 +289,7 @@ def test_every_list_read_one_by_one_is_the_whole_list(page: Stage) -> None:
         (admin, "/api/v1/people", "people", "after", 2),
         (admin, "/api/v1/labels", "labels", "after", 3),
         (admin, "/api/v1/camper-messages", "messages", "after", 3),
-        (reviewer, "/api/v1/appeals", "second_looks", "after", 1),
+        (reviewer, "/api/v1/appeals", "second_reviews", "after", 1),
         (admin, "/api/v1/models", "models", "after", 1),
     )
     for browser, path, rows, key, number in lists:

@@ -40,12 +40,12 @@ def test_a_camera_is_shown_with_its_state_and_its_day(page: Stage, redis_url: st
     detail = page.person().get("/cameras/upper-creek").text
     assert "640 \N{MULTIPLICATION SIGN} 360" in detail
     answer = page.person().get("/api/v1/cameras/upper-creek").json()
-    assert [(h["looked"], h["of"]) for h in answer["hours"][-3:]] == [(30, 60), (60, 60), (28, 28)]
+    assert [(h["scored"], h["of"]) for h in answer["hours"][-3:]] == [(30, 60), (60, 60), (28, 28)]
     assert (answer["seeing"], answer["width"]) == ("sees", 640)
 
 
 def test_an_hour_is_full_only_when_every_minute_was_looked_at() -> None:
-    assert [Hour(0, looked, 60).heat for looked in (0, 1, 30, 59, 60)] == [0, 1, 2, 3, 4]
+    assert [Hour(0, scored, 60).heat for scored in (0, 1, 30, 59, 60)] == [0, 1, 2, 3, 4]
     assert Hour(0, 0, 0).heat == 0
     assert share([Hour(0, 30, 60), Hour(1, 60, 60)]) == 0.75
     assert share([Hour(0, 0, 0)]) is None

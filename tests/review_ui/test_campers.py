@@ -66,8 +66,8 @@ def _messages(page: Stage) -> list[CamperMessage]:
         return list(session.scalars(select(CamperMessage).order_by(CamperMessage.id)))
 
 
-def _looks(browser: TestClient) -> list[int]:
-    return [each["id"] for each in browser.get("/api/v1/appeals").json()["second_looks"]]
+def _waiting(browser: TestClient) -> list[int]:
+    return [each["id"] for each in browser.get("/api/v1/appeals").json()["second_reviews"]]
 
 
 def _state(page: Stage) -> str:
@@ -252,60 +252,60 @@ def test_without_a_warning_there_is_nothing_to_appeal(page: Stage) -> None:
 
 
 def test_an_appeal_goes_blind_to_a_second_ranger_and_both_decisions_are_kept(page: Stage) -> None:
-    look, control = _appealed(page)
+    appeal, control = _appealed(page)
     first, second = page.person("day-ranger"), page.person("ben")
-    assert _looks(page.person("day-ranger")) == [control]  # not one's own decision
-    assert first.get(f"/appeals/{look}").status_code == 404
-    assert first.post(f"/appeals/{look}/answer", data={"verdict": "bear"}).status_code == 404
-    assert sorted(_looks(second)) == sorted([look, control])
-    shown, of_control = second.get(f"/appeals/{look}").text, second.get(f"/appeals/{control}").text
+    assert _waiting(page.person("day-ranger")) == [control]  # not one's own decision
+    assert first.get(f"/appeals/{appeal}").status_code == 404
+    assert first.post(f"/appeals/{appeal}/answer", data={"verdict": "bear"}).status_code == 404
+    assert sorted(_waiting(second)) == sorted([appeal, control])
+    shown, of_control = second.get(f"/appeals/{appeal}").text, second.get(f"/appeals/{control}").text
     for told in ("it was my dog", "day-ranger", "appealed", "Upheld", "0.90"):
         assert told not in shown.partition("<main")[2]
     names = re.compile(
-        r"Second look \d+|\d\d:\d\d:\d\d|Creek|Trail|/appeals/\d+|/media/[^\"]+|Thu 14 Jan|Fri 15 Jan|[\d.]+"
+        r"Second review \d+|\d\d:\d\d:\d\d|Creek|Trail|/appeals/\d+|/media/[^\"]+|Thu 14 Jan|Fri 15 Jan|[\d.]+"
     )
     assert names.sub("", shown.partition("<main")[2]) == names.sub("", of_control.partition("<main")[2])
-    assert second.get(f"/api/v1/appeals/{look}").json()["first_verdict"] is None
-    assert "2 second looks wait for you" in second.get("/").text
-    lead = page.person("cleo", Role.LEAD_RANGER)  # may read the ledger, and may be asked for the second look
+    assert second.get(f"/api/v1/appeals/{appeal}").json()["first_verdict"] is None
+    assert "2 second reviews wait for you" in second.get("/").text
+    lead = page.person("cleo", Role.LEAD_RANGER)  # may read the ledger, and may be asked for the second review
     assert lead.get("/api/v1/ledger?kind=appeal.opened").json()["entries"] == []
     assert len(page.person("ina", Role.AUDITOR).get("/api/v1/ledger?kind=appeal.opened").json()["entries"]) == 1
-    assert second.post(f"/appeals/{look}/answer", data={"verdict": "not_a_bear"}).status_code == 303
+    assert second.post(f"/appeals/{appeal}/answer", data={"verdict": "not_a_bear"}).status_code == 303
     assert len(lead.get("/api/v1/ledger?kind=appeal.opened").json()["entries"]) == 1
-    assert page.person("lea").post(f"/appeals/{look}/answer", data={"verdict": "bear"}).status_code == 409
-    after = second.get(f"/appeals/{look}").text
+    assert page.person("lea").post(f"/appeals/{appeal}/answer", data={"verdict": "bear"}).status_code == 409
+    after = second.get(f"/appeals/{appeal}").text
     assert "Upheld" in after
     assert "it was my dog" in after
     with page.database.read() as session:
-        row = session.get_one(Appeal, look)
+        row = session.get_one(Appeal, appeal)
         assert (row.first_verdict, row.second_verdict, row.outcome) == ("bear", "not_a_bear", Outcome.UPHELD)
         assert session.get_one(Alert, row.alert_id).status == AlertStatus.CONFIRMED  # people correct it, not the answer
     assert _state(page) == "BEAR WARNING"
 
 
 def test_an_upheld_appeal_counts_until_somebody_says_what_was_done(page: Stage) -> None:
-    look, control = _appealed(page)
+    appeal, control = _appealed(page)
     ben = page.person("ben")
     ben.post(f"/appeals/{control}/answer", data={"verdict": "bear"})  # a disagreement, but nobody appealed
-    ben.post(f"/appeals/{look}/answer", data={"verdict": "not_a_bear"})
+    ben.post(f"/appeals/{appeal}/answer", data={"verdict": "not_a_bear"})
     with page.database.read() as session:
         measured = appeals_upheld_open(session, ["upper-pines"])
         assert (measured.value, measured.n) == (1.0, 1.0)
         assert appeals_upheld_open(session, ["lower-pines"]).value == 0.0
     assert "Upheld, and not settled" in ben.get("/appeals").text
-    assert ben.post(f"/appeals/{look}/settle", data={"what": ""}).status_code == 422
-    assert ben.post(f"/appeals/{look}/settle", data={"what": "took the warning back"}).status_code == 303
-    assert ben.post(f"/appeals/{look}/settle", data={"what": "again"}).status_code == 409
+    assert ben.post(f"/appeals/{appeal}/settle", data={"what": ""}).status_code == 422
+    assert ben.post(f"/appeals/{appeal}/settle", data={"what": "took the warning back"}).status_code == 303
+    assert ben.post(f"/appeals/{appeal}/settle", data={"what": "again"}).status_code == 409
     assert ben.post(f"/appeals/{control}/settle", data={"what": "x"}).status_code == 409
     with page.database.read() as session:
         assert appeals_upheld_open(session, ["upper-pines"]).value == 0.0
 
 
-def test_many_appeals_of_one_warning_are_one_second_look(page: Stage) -> None:
-    look, control = _appealed(page)
+def test_many_appeals_of_one_warning_are_one_second_review(page: Stage) -> None:
+    appeal, control = _appealed(page)
     assert _send(page, "appeal", "appeal-key-2") == 201
     with page.database.read() as session:
-        assert [row.id for row in session.scalars(select(Appeal).order_by(Appeal.id))] == [look, control]
+        assert [row.id for row in session.scalars(select(Appeal).order_by(Appeal.id))] == [appeal, control]
 
 
 def test_what_two_decisions_come_to() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from review_ui.rendering.concurrency_limit import AT_ONCE, LooksByTurns
+from review_ui.rendering.concurrency_limit import AT_ONCE, ConcurrencyLimit
 
-LOOKS = 10
+REFRESHES = 10
 
 
 class Kitchen:
@@ -52,21 +52,21 @@ def _play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_looks_are_worked_by_turns_and_a_decision_passes_them() -> None:
     async def scene() -> None:
         kitchen = Kitchen()
-        door = LooksByTurns(kitchen)
+        door = ConcurrencyLimit(kitchen)
         answers: list[Message] = []
 
         async def send(message: Message) -> None:
             answers.append(message)
 
-        looks = [asyncio.create_task(door(_scope("/fragments/watch"), _nothing, send)) for _ in range(LOOKS)]
+        refreshes = [asyncio.create_task(door(_scope("/fragments/watch"), _nothing, send)) for _ in range(REFRESHES)]
         await _settle()
         decision = asyncio.create_task(door(_scope("/api/v1/alerts/1/decisions"), _nothing, send))
         await _settle()
         assert len(kitchen.at_work) == AT_ONCE + 1
         assert "/api/v1/alerts/1/decisions" in kitchen.at_work
         kitchen.go.set()
-        await asyncio.gather(decision, *looks)
-        assert len(answers) == LOOKS + 1
+        await asyncio.gather(decision, *refreshes)
+        assert len(answers) == REFRESHES + 1
         assert kitchen.most == AT_ONCE
 
     _play(scene)
@@ -76,7 +76,7 @@ def test_a_browser_that_reads_slowly_holds_nobody_up() -> None:
     async def scene() -> None:
         kitchen = Kitchen()
         kitchen.go.set()
-        door = LooksByTurns(kitchen)
+        door = ConcurrencyLimit(kitchen)
         for_ever = asyncio.Event()
         answered = 0
 
@@ -85,11 +85,11 @@ def test_a_browser_that_reads_slowly_holds_nobody_up() -> None:
             answered += 1
             await for_ever.wait()
 
-        looks = [asyncio.create_task(door(_scope("/fragments/banner"), _nothing, slow)) for _ in range(LOOKS)]
+        refreshes = [asyncio.create_task(door(_scope("/fragments/banner"), _nothing, slow)) for _ in range(REFRESHES)]
         await _settle()
-        assert answered == LOOKS
+        assert answered == REFRESHES
         for_ever.set()
-        await asyncio.gather(*looks)
+        await asyncio.gather(*refreshes)
 
     _play(scene)
 
@@ -102,9 +102,9 @@ def test_a_look_that_fails_gives_its_turn_on() -> None:
         async def unheard(message: Message) -> None:
             raise AssertionError(message)
 
-        door = LooksByTurns(broken)
+        door = ConcurrencyLimit(broken)
         done = await asyncio.gather(
-            *(door(_scope("/fragments/watch"), _nothing, unheard) for _ in range(LOOKS)), return_exceptions=True
+            *(door(_scope("/fragments/watch"), _nothing, unheard) for _ in range(REFRESHES)), return_exceptions=True
         )
         assert all(isinstance(each, ValueError) for each in done)
 

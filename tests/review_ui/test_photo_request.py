@@ -21,7 +21,7 @@ from core.messages import FrameScores
 from core.photo_request import (
     MOST_WAITING,
     WAITING_KEY,
-    NobodyLooks,
+    NoDetector,
     PhotoAnswer,
     TooBusy,
     UnreadablePhoto,
@@ -196,7 +196,7 @@ def test_strangers_cannot_ask(page: Stage) -> None:
 
 
 def test_a_photo_nobody_waits_for_any_more_is_not_looked_at(redis_client: redis.Redis) -> None:
-    with pytest.raises(NobodyLooks):
+    with pytest.raises(NoDetector):
         ask(redis_client, b"a picture", 0.05)
     assert redis_client.llen(WAITING_KEY) == 0
     redis_client.rpush(WAITING_KEY, "expired")
@@ -215,7 +215,7 @@ def test_a_photo_that_breaks_the_model_does_not_stop_the_watch(
     def broken(_desk: PhotoDesk, _data: bytes) -> PhotoAnswer:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(PhotoDesk, "look", broken)
+    monkeypatch.setattr(PhotoDesk, "predict", broken)
     status, words = post(page.person(), photo())
     assert status == 422
     assert "its log says why" in words
@@ -225,7 +225,7 @@ def test_a_photo_that_breaks_the_model_does_not_stop_the_watch(
 
 
 def test_answers_survive_the_journey(redis_client: redis.Redis, engine: Engine) -> None:
-    found = PhotoDesk(engine).look(photo())
+    found = PhotoDesk(engine).predict(photo())
     asked = threading.Thread(target=_answer_next, args=(redis_client, found))
     asked.start()
     assert ask(redis_client, photo(), 2.0) == found

@@ -19,7 +19,7 @@ from db.session import Database
 from detector.worker import _count_of
 from docs.reference import FILE
 from review_ui.app import create_app
-from review_ui.live.latencies import FIRST_LOOK_S
+from review_ui.live.latencies import BACKFILL_S
 from review_ui.monitoring.prometheus import METRICS
 from tests.support.factories import T0
 from tests.support.pages import Stage, report
@@ -162,7 +162,7 @@ def test_with_a_token_whoever_shows_it_may_scrape(
 def test_a_scrape_counts_each_alert_once_and_only_those_of_the_last_day(page: Stage) -> None:
     count = "bearwatch_capture_to_alert_seconds_count"
     page.alert("upper-creek", T0)
-    page.clock.now += FIRST_LOOK_S + 3600
+    page.clock.now += BACKFILL_S + 3600
     page.alert("upper-creek", page.clock.now - 10)
     assert [_metrics(page)[count] for _ in range(2)] == [1, 1]
     page.alert("upper-trail", page.clock.now - 5)

@@ -15,7 +15,7 @@ BY_BROWSER = {("audit", "Space")}
 WHERE = {
     "js/alert.js": ("alert",), "js/audit.js": ("audit",), "js/night.js": ("night",), "js/labels.js": ("labels",),
     "js/page.js": ("watch", "alert"), "js/decide.js": ("alert",), "_panel.html": ("alert",), "audit.html": ("audit",),
-    "night.html": ("night",), "appeal.html": ("second-look",), "appeals.html": ("second-looks",),
+    "night.html": ("night",), "appeal.html": ("second-review",), "appeals.html": ("second-reviews",),
     "macros.html": ("watch", "alert"), "alert.html": ("alert",),
 }  # fmt: skip
 """On which pages each file's keys work. A file with a key that is not named here fails the test."""

@@ -26,7 +26,7 @@ def _decide(browser: TestClient, alert: int, verdict: str) -> None:
     assert browser.post(f"/api/v1/alerts/{alert}/decisions", json=body).status_code == 200
 
 
-def _looked(page: Stage, camera: str, minutes: int, thumbnails: list[str] | None = None) -> None:
+def _scored(page: Stage, camera: str, minutes: int, thumbnails: list[str] | None = None) -> None:
     with page.database.write() as session:
         session.add(
             CameraHour(
@@ -59,19 +59,19 @@ def test_a_night_shows_what_was_seen_decided_and_watched(page: Stage) -> None:
 
 
 def test_minutes_in_which_nobody_looked_are_said(page: Stage) -> None:
-    _looked(page, "upper-creek", (1 << 60) - 1 & ~(0b1111 << 20))
+    _scored(page, "upper-creek", (1 << 60) - 1 & ~(0b1111 << 20))
     answer = page.person().get("/api/v1/nights/2027-01-14").json()
     creek = next(each for each in answer["cameras"] if each["camera"] == "upper-creek")
-    assert [T0 + 20 * 60, T0 + 24 * 60] in creek["nobody_looked"]
+    assert [T0 + 20 * 60, T0 + 24 * 60] in creek["unscored"]
     trail = next(each for each in answer["cameras"] if each["camera"] == "upper-trail")
-    assert len(trail["nobody_looked"]) == 1  # all night so far
+    assert len(trail["unscored"]) == 1  # all night so far
     assert answer["end"] - answer["start"] == 24 * 3600
 
 
 def test_the_frames_at_a_moment_are_those_of_the_encounter_else_of_the_minute(page: Stage) -> None:
     page.alert("upper-creek", T0 + 600)
     key = page.media.put("upper-trail", T0, jpeg(120))
-    _looked(page, "upper-trail", 0b10000000000, [key])
+    _scored(page, "upper-trail", 0b10000000000, [key])
     ranger = page.person()
     shots = {each["camera"]: each for each in ranger.get(f"/api/v1/nights/2027-01-14/frames?at={T0 + 601}").json()}
     assert abs(shots["upper-creek"]["at"] - (T0 + 600.4)) < 1

@@ -71,9 +71,9 @@ def test_a_stage_longer_than_a_day_ends_earlier_at_noon(
 def test_evidence_is_looked_at_near_the_end_of_a_stage_or_after_its_minimum() -> None:
     road, start = shipped(), local(2027, 5, 3, 18, 0)
     shadow, one_day, one_week = road.stages[:3]
-    assert road.look_from(shadow, start, road.deadline(shadow, start)) == local(2027, 5, 17, 18, 0)
-    assert road.look_from(one_day, start, road.deadline(one_day, start)) == local(2027, 5, 4, 12, 0)
-    assert road.look_from(one_week, start, road.deadline(one_week, start)) == local(2027, 5, 9, 12, 0)
+    assert road.analysis_opens_at(shadow, start, road.deadline(shadow, start)) == local(2027, 5, 17, 18, 0)
+    assert road.analysis_opens_at(one_day, start, road.deadline(one_day, start)) == local(2027, 5, 4, 12, 0)
+    assert road.analysis_opens_at(one_week, start, road.deadline(one_week, start)) == local(2027, 5, 9, 12, 0)
 
 
 def test_the_version_of_the_time_zone_data_is_known() -> None:

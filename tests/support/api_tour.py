@@ -87,7 +87,7 @@ def walk(there: RoadStage, redis_url: str, photo: Path) -> dict[str, Any]:
     """Walk past everything. A detector has to run at this Redis: it looks at ``photo``, a PNG."""
     tour = Tour(there)
     _a_site_in_which_something_happens(tour, redis_url)
-    for part in (_rollout, _alerts, _campers, _second_looks, _sightings, _labels, _audits, _lots):
+    for part in (_rollout, _alerts, _campers, _second_reviews, _sightings, _labels, _audits, _lots):
         part(tour)
     for part in (_stop, _people, _tokens, _cameras, _the_past):
         part(tour)
@@ -140,7 +140,7 @@ def _a_site_in_which_something_happens(tour: Tour, redis_url: str) -> None:
 def _rollout(tour: Tour) -> None:
     lena, omar, olga = tour.who("lena"), tour.who("omar"), tour.who("olga")
     path = "/api/v1/rollout"
-    tour.ask(olga, "POST", f"{path}/look")
+    tour.ask(olga, "POST", f"{path}/analysis")
     tour.ask(olga, "GET", f"{path}/plan")
     epoch = tour.ask(lena, "GET", path)["epoch"]
     del tour.found[f"GET {path}"]  # there will be more to see
@@ -172,16 +172,16 @@ def _campers(tour: Tour) -> None:
     tour.ask(rosa, "POST", "/api/v1/camper-messages/{message_id}", words, message_id=waiting["id"])
 
 
-def _second_looks(tour: Tour) -> None:
+def _second_reviews(tour: Tour) -> None:
     """The first decision was rosa's."""
     page, chin, path = tour.there.page, tour.who("chin"), "/api/v1/appeals"
     with page.database.write() as session:
-        look = open_appeal(session, 1, page.clock.now).id
+        appeal = open_appeal(session, 1, page.clock.now).id
     tour.ask(chin, "GET", path)
-    tour.ask(chin, "POST", f"{path}/{{appeal_id}}/answer", {"verdict": "not_a_bear"}, appeal_id=look)
-    tour.ask(chin, "GET", f"{path}/{{appeal_id}}", appeal_id=look)
+    tour.ask(chin, "POST", f"{path}/{{appeal_id}}/answer", {"verdict": "not_a_bear"}, appeal_id=appeal)
+    tour.ask(chin, "GET", f"{path}/{{appeal_id}}", appeal_id=appeal)
     words = {"text": "apologised to the campers; the crop is in the label set"}
-    tour.ask(chin, "POST", f"{path}/{{appeal_id}}/settlement", words, appeal_id=look)
+    tour.ask(chin, "POST", f"{path}/{{appeal_id}}/settlement", words, appeal_id=appeal)
 
 
 def _sightings(tour: Tour) -> None:
@@ -206,8 +206,8 @@ def _labels(tour: Tour) -> None:
     draft = tour.ask(lena, "POST", f"{path}/edits", edit)
     tour.ask(lena, "GET", f"{path}/changes")
     tour.ask(lena, "GET", f"{path}/changes/{{change_id}}", change_id=draft["id"])
-    looked_over = {"seen": draft["digest"], "reason": "a clear picture"}
-    tour.ask(chin, "POST", f"{path}/changes/{{change_id}}/apply", looked_over, change_id=draft["id"])
+    approved_edits = {"seen": draft["digest"], "reason": "a clear picture"}
+    tour.ask(chin, "POST", f"{path}/changes/{{change_id}}/apply", approved_edits, change_id=draft["id"])
 
 
 def _audits(tour: Tour) -> None:

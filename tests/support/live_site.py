@@ -34,7 +34,7 @@ from rollout.stages.state import State
 from simulation.cameras.builtin import load_test_scenes
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.heartbeat_listener import Listener
-from tests.support.rollout_plans import LEAD, OPERATOR, OWNER, add_people, looked
+from tests.support.rollout_plans import LEAD, OPERATOR, OWNER, add_people, gate_results
 from tests.support.waiting import wait_for
 
 QUIET_GAP_S = 4.0
@@ -161,7 +161,7 @@ def go_live(site: Site, database: Database) -> float:
     wait_for(lambda: newest_alert(database), 90)
     for by in (LEAD, OWNER):
         perform(database, site.road, c.Approve(by=by), time.time())
-    gates = looked(site.road, state_of(database))
+    gates = gate_results(site.road, state_of(database))
     outcome = perform(database, site.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), time.time())
     assert outcome.started, outcome.events
     return time.time()

@@ -18,7 +18,7 @@ from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.event_store import load
 from rollout.stages.gates import GateResult
-from rollout.stages.gates import Outcome as Looked
+from rollout.stages.gates import Outcome as GateOutcome
 from rollout.stages.spec import Gate
 from rollout.stages.spec_file import road_of
 from rollout.stages.state import State
@@ -100,7 +100,7 @@ class RoadStage:
 
 
 def _passed(gate: Gate) -> GateResult:
-    return GateResult(str(gate), gate.metric, Looked.PASSED)
+    return GateResult(str(gate), gate.metric, GateOutcome.PASSED)
 
 
 @contextmanager

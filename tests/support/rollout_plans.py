@@ -19,7 +19,7 @@ from rollout.stages.evolve import replay
 from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.spec_file import road_of
 from rollout.stages.state import State
 
@@ -75,7 +75,7 @@ def add_people(session: Session) -> None:
         session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
 
 
-def looked(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
+def gate_results(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
     """A look at the current stage's gates, all with the same outcome."""
     return tuple(
         GateResult(str(gate), gate.metric, outcome, why="" if outcome is Outcome.PASSED else "for the test")
@@ -125,13 +125,13 @@ class Walk:
 
     def ask(self, outcome: Outcome = Outcome.PASSED, by: Person = OPERATOR, **more: Any) -> list[Event]:
         """Wish to go on, with all gates at one outcome."""
-        gates = looked(self.road, self.state, outcome)
+        gates = gate_results(self.road, self.state, outcome)
         return self.give(c.Widen(by=by, gates=gates, able=("rosa",), **more))
 
     def reach(self, stage: int) -> None:
         """Go on until a stage runs, at the earliest moment for each look."""
         while self.state.stage < stage or not self.state.live:
-            self.now = max(self.now, look_opens(self.road, self.state))
+            self.now = max(self.now, analysis_opens_at(self.road, self.state))
             self.agree()
             held = self.ask()
             assert self.state.live, held

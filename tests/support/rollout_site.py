@@ -11,9 +11,9 @@ from rollout.control.service import Outcome, perform
 from rollout.stages import commands as c
 from rollout.stages.commands import Command, Person, Step
 from rollout.stages.event_store import load
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State
-from tests.support.rollout_plans import DIGEST, OPERATOR, START, add_people, looked, settings, shipped
+from tests.support.rollout_plans import DIGEST, OPERATOR, START, add_people, gate_results, settings, shipped
 
 
 class RoadSite:
@@ -26,7 +26,7 @@ class RoadSite:
             add_people(session)
         self.give(c.RoadChanged())
         self.give(c.ModelChanged(DIGEST))
-        self.now = look_opens(self.road, self.state)
+        self.now = analysis_opens_at(self.road, self.state)
 
     @property
     def state(self) -> State:
@@ -51,4 +51,4 @@ class RoadSite:
 
     def ask(self) -> Outcome:
         """A wish to go on, with every gate passed."""
-        return self.give(c.Widen(by=OPERATOR, gates=looked(self.road, self.state), able=("rosa",)))
+        return self.give(c.Widen(by=OPERATOR, gates=gate_results(self.road, self.state), able=("rosa",)))

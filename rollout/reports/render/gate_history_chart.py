@@ -11,7 +11,7 @@ from core.charts.line import Band, Dot, Line, Panel, sparkline
 from core.charts.scale import Scale
 from core.charts.svg import Svg
 from core.clock import civil
-from rollout.reports.document import Course, LookedAt
+from rollout.reports.document import AnalysisPoint, Course
 from rollout.reports.render.number_format import clock, many, number
 
 TWO_DAYS_S: Final = 2 * 86400.0
@@ -79,9 +79,9 @@ def in_words(plot: Course) -> str:
     return f"{plot.title}, {span}: {values}{demand}. It passed at {passed} of {shown} shown; at the last it {now}."
 
 
-def _runs(points: Iterable[LookedAt]) -> Iterator[list[LookedAt]]:
+def _runs(points: Iterable[AnalysisPoint]) -> Iterator[list[AnalysisPoint]]:
     """The stretches of looks that found a value; where one found none, the line has a gap."""
-    run: list[LookedAt] = []
+    run: list[AnalysisPoint] = []
     for point in points:
         if _has_value(point):
             run.append(point)
@@ -92,7 +92,7 @@ def _runs(points: Iterable[LookedAt]) -> Iterator[list[LookedAt]]:
         yield run
 
 
-def _has_value(point: LookedAt) -> bool:
+def _has_value(point: AnalysisPoint) -> bool:
     return point.value is not None and not isnan(point.value)
 
 

@@ -101,14 +101,14 @@ def _beyond(machine: PastMachine, limits: Sequence[Limit], zone: str) -> list[tu
     found = []
     for limit in limits:
         fact = machine.facts[limit.key]
-        if fact.worst is None or fact.worst_at is None or not fact.look:
+        if fact.worst is None or fact.worst_at is None or not fact.warn:
             continue
         when = clock(fact.worst_at, zone)
         if fact.act and fact.act >= limit.lasting:
             found.append(
                 (Light.RED, f"{limit.said(fact.worst)} at {when}, {fact.act} min beyond {limit.height(limit.act)}")
             )
-        elif fact.act or fact.look >= limit.lasting:
+        elif fact.act or fact.warn >= limit.lasting:
             found.append((Light.AMBER, f"{limit.said(fact.worst)} at {when}"))
     if machine.throttled:
         found.append((Light.AMBER, f"slowed down by heat or power for {machine.throttled} min"))
@@ -129,8 +129,8 @@ def _missing(machine: PastMachine, zone: str) -> list[tuple[Light, str]]:
 
 def _full(machine: PastMachine) -> list[tuple[Light, str]]:
     days = machine.disk.days if machine.disk else None
-    look, act = FULL_SOON_DAYS
-    if days is None or days > look:
+    warn, act = FULL_SOON_DAYS
+    if days is None or days > warn:
         return []
     return [(Light.RED if days <= act else Light.AMBER, f"disk full in {days:.0f} days at this pace")]
 

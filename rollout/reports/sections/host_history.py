@@ -35,7 +35,7 @@ class Fact:
 
     worst: float | None
     worst_at: float | None = None
-    look: int = 0
+    warn: int = 0
     act: int = 0
 
 
@@ -143,7 +143,7 @@ def _machine_rows(
     for limit in limits:
         if limit.key in _FACTS:
             at = _FACTS[limit.key]
-            columns.append(_minutes(at, s.span, limit.look, low=limit.low).label(f"{limit.key}_look"))
+            columns.append(_minutes(at, s.span, limit.warn, low=limit.low).label(f"{limit.key}_warn"))
             columns.append(_minutes(at, s.span, limit.act, low=limit.low).label(f"{limit.key}_act"))
     query = select(s.machine, bucket, *columns).where(s.minute >= first, s.minute < last)
     return _by_machine(session.execute(query.group_by(s.machine, bucket).order_by(bucket)).all())
@@ -159,7 +159,7 @@ def _gpu_rows(session: Session, first: int, last: int, step: int, limits: Sequen
         func.max(s.celsius).label("celsius"),
         func.max(s.busy).label("busy"),
         func.max(s.memory).label("memory"),
-        _minutes(s.celsius, s.span, heat.look, low=False).label("look"),
+        _minutes(s.celsius, s.span, heat.warn, low=False).label("warn"),
         _minutes(s.celsius, s.span, heat.act, low=False).label("act"),
     ).where(s.minute >= first, s.minute < last)
     return _by_machine(session.execute(query.group_by(s.machine, s.gpu, bucket).order_by(bucket)).all())
@@ -219,8 +219,8 @@ def _fact(rows: Sequence[Row[Any]], key: str, line: Points) -> Fact:
     if not line:
         return Fact(None)
     at, worst = (min if key in _LOW else max)(line, key=lambda point: point[1])
-    look, act = (sum(int(getattr(row, f"{key}_{level}")) for row in rows) for level in ("look", "act"))
-    return Fact(worst, at, look, act)
+    warn, act = (sum(int(getattr(row, f"{key}_{level}")) for row in rows) for level in ("warn", "act"))
+    return Fact(worst, at, warn, act)
 
 
 def _heat(by_gpu: Mapping[int, Sequence[Row[Any]]], step: int) -> Fact:
@@ -229,10 +229,10 @@ def _heat(by_gpu: Mapping[int, Sequence[Row[Any]]], step: int) -> Fact:
     if not points:
         return Fact(None)
     at, worst = max(points, key=lambda point: point[1])
-    look, act = (
-        max(sum(int(getattr(row, level)) for row in own) for own in by_gpu.values()) for level in ("look", "act")
+    warn, act = (
+        max(sum(int(getattr(row, level)) for row in own) for own in by_gpu.values()) for level in ("warn", "act")
     )
-    return Fact(worst, at, look, act)
+    return Fact(worst, at, warn, act)
 
 
 def _disks(session: Session, end: float) -> dict[str, Forecast | None]:

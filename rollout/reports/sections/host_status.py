@@ -24,7 +24,7 @@ class Limit:
 
     key: str
     words: str
-    look: float
+    warn: float
     act: float
     low: bool = False
     share: bool = False
@@ -36,7 +36,7 @@ class Limit:
         sign = -1 if self.low else 1
         if sign * value >= sign * self.act:
             return Light.RED
-        return Light.AMBER if sign * value >= sign * self.look else Light.GREEN
+        return Light.AMBER if sign * value >= sign * self.warn else Light.GREEN
 
     def said(self, value: float) -> str:
         """The fact in words."""
@@ -70,8 +70,8 @@ def limits_of(breakers: Breakers) -> tuple[Limit, ...]:
 def _as_road(limit: Limit, clause: Clause | None) -> Limit:
     if clause is None:
         return limit
-    look = max(limit.look, clause.limit) if limit.low else min(limit.look, clause.limit)
-    return replace(limit, act=clause.limit, look=look, lasting=clause.hold_s / 60)
+    warn = max(limit.warn, clause.limit) if limit.low else min(limit.warn, clause.limit)
+    return replace(limit, act=clause.limit, warn=warn, lasting=clause.hold_s / 60)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.engines.network import load_network
 from detector.evaluate.manifest import LabelledPicture, read_manifest
-from detector.learn.augmentations import Looks, dark, infrared, noisy, paste, smeared, stamped
+from detector.learn.augmentations import Augmentations, dark, infrared, noisy, paste, smeared, stamped
 from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
 from detector.learn.corruptions import BEARS, HARD, OTHERS, empty_scenes, hard_places
 from detector.learn.fit import learning_rate
@@ -87,12 +87,12 @@ def test_batches_go_on_where_a_run_stopped() -> None:
 
 
 def test_every_label_gets_the_same_looks() -> None:
-    looks = Looks(48)
+    augmentations = Augmentations(48)
     greys = Counter[str]()
     for label in ("bear", "dog"):
         for seed in range(60):
             torch.manual_seed(seed)
-            shown = looks(tensor(label, 1), tensor("empty", 2))
+            shown = augmentations(tensor(label, 1), tensor("empty", 2))
             assert shown.shape == (3, 48, 48)
             assert shown.dtype == torch.uint8
             greys[label] += int((shown.amax(0).int() - shown.amin(0).int()).float().mean() < 12)

@@ -323,30 +323,30 @@ def test_a_view_says_how_often_a_still_is_looked_at(view: str, asked: int) -> No
         return engines[-1]
 
     bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
-    (glance,) = Stills(bundle, View.parse(view), engine_of).look([a_spot()])
+    (predicted,) = Stills(bundle, View.parse(view), engine_of).predict([a_spot()])
     assert sum(engine.asked for engine in engines) == asked
     whole = float(a_spot().mean()) / 255
     if "whole" in view or "flip" in view:
-        assert glance.box == WHOLE_FRAME
-        assert glance.probabilities[0] == pytest.approx(whole, abs=0.01)
+        assert predicted.box == WHOLE_FRAME
+        assert predicted.probabilities[0] == pytest.approx(whole, abs=0.01)
     else:
-        assert glance.box[0] > 0.4
-        assert glance.box[1] > 0.2
-        assert glance.probabilities[0] > 1.5 * whole
+        assert predicted.box[0] > 0.4
+        assert predicted.box[1] > 0.2
+        assert predicted.probabilities[0] > 1.5 * whole
 
 
 def test_the_blend_is_two_parts_whole_and_middle_and_one_part_best_tile() -> None:
     labels = LabelMap(("bear", "dog"), (0, 1))
     bundle = ModelBundle(described(labels=labels), Provenance(), None, None)
     image = a_spot()
-    (glance,) = Stills(bundle, View("blend"), Countable).look([image])
-    (best,) = Stills(bundle, View("best"), Countable).look([image])
+    (predicted,) = Stills(bundle, View("blend"), Countable).predict([image])
+    (best,) = Stills(bundle, View("best"), Countable).predict([image])
     middle = image[:, 70:250]
     seen = (image.mean() + middle.mean()) / 2 / 255
     expected = seen + (best.probabilities[0] - seen) / 3
-    assert glance.probabilities[0] == pytest.approx(expected, abs=0.01)
-    assert glance.box == best.box
-    (even,) = Stills(bundle, View("blend"), Countable).look([np.full((50, 90, 3), 128, dtype=np.uint8)])
+    assert predicted.probabilities[0] == pytest.approx(expected, abs=0.01)
+    assert predicted.box == best.box
+    (even,) = Stills(bundle, View("blend"), Countable).predict([np.full((50, 90, 3), 128, dtype=np.uint8)])
     assert even.probabilities[0] == pytest.approx(128 / 255, abs=0.01)
 
 

@@ -25,31 +25,31 @@ def _jpeg(rng: np.random.Generator, bear: bool = False, brightness: float = 0.0)
 def warm() -> Scenes:
     """A camera whose mean picture is just made."""
     scenes, rng = Scenes(), np.random.default_rng(1)
-    assert [scenes.look("creek", False, _jpeg(rng)) for _ in range(WARM)] == [None] * WARM
+    assert [scenes.compare("creek", False, _jpeg(rng)) for _ in range(WARM)] == [None] * WARM
     return scenes
 
 
 def test_a_bear_differs_from_the_mean_picture_and_clouds_hardly_do(warm: Scenes) -> None:
     rng = np.random.default_rng(2)
-    usual = [warm.look("creek", False, _jpeg(rng, brightness=shift)) or 0.0 for shift in (0, 10, -10, 20)]
-    bear = warm.look("creek", False, _jpeg(rng, bear=True))
+    usual = [warm.compare("creek", False, _jpeg(rng, brightness=shift)) or 0.0 for shift in (0, 10, -10, 20)]
+    bear = warm.compare("creek", False, _jpeg(rng, bear=True))
     assert bear is not None
     assert bear > 4 * max(usual)
-    again = warm.look("creek", False, _jpeg(rng)) or 0.0
+    again = warm.compare("creek", False, _jpeg(rng)) or 0.0
     assert again < bear / 4  # one bear does not change the mean picture
 
 
 def test_each_camera_and_each_light_has_its_own(warm: Scenes) -> None:
     rng = np.random.default_rng(3)
-    assert warm.look("creek", True, _jpeg(rng)) is None
-    assert warm.look("trail", False, _jpeg(rng)) is None
-    assert warm.look("creek", False, _jpeg(rng)) is not None
+    assert warm.compare("creek", True, _jpeg(rng)) is None
+    assert warm.compare("trail", False, _jpeg(rng)) is None
+    assert warm.compare("creek", False, _jpeg(rng)) is not None
 
 
 def test_what_is_no_picture_changes_nothing(warm: Scenes) -> None:
     assert small(b"no picture") is None
-    assert warm.look("creek", False, b"") is None
-    assert warm.look("creek", False, _jpeg(np.random.default_rng(4))) is not None
+    assert warm.compare("creek", False, b"") is None
+    assert warm.compare("creek", False, _jpeg(np.random.default_rng(4))) is not None
 
 
 def test_a_camera_hour_keeps_its_most_different_thumbnail() -> None:

@@ -1,4 +1,4 @@
-"""Whoever may take a second look does not learn what was decided first, whatever they try, until they have answered."""
+"""Whoever may take a second review does not learn what was decided first, whatever they try, until they have answered."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _decide(browser: TestClient, alert: int, verdict: str = "bear", version: int
 
 
 def _appealed(page: Stage, verdict: str = "bear") -> tuple[int, int]:
-    """An alert that lena has decided, and the second look that was asked for."""
+    """An alert that lena has decided, and the second review that was asked for."""
     with page.database.write() as session:
         grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 60, page.clock.now + 1e5)
     alert = page.alert("upper-creek")
     assert _decide(page.person("lena"), alert, verdict) == 200
     with page.database.write() as session:
-        look = open_appeal(session, alert, page.clock.now)
-    return alert, look.id
+        appeal = open_appeal(session, alert, page.clock.now)
+    return alert, appeal.id
 
 
 def _ways_in(page: Stage, browser: TestClient, alert: int) -> dict[str, bool]:
@@ -62,8 +62,8 @@ def _ways_in(page: Stage, browser: TestClient, alert: int) -> dict[str, bool]:
         "API labels": item in browser.get("/api/v1/labels").text,
         "labels' export": item in browser.get("/labels.csv").text,
         "report": "'a bear'" in _reported(browser),
-        "second look": bool(told.search(_main(browser, "/appeals/1"))),
-        "API second look": browser.get("/api/v1/appeals/1").json()["first_verdict"] is not None,
+        "second review": bool(told.search(_main(browser, "/appeals/1"))),
+        "API second review": browser.get("/api/v1/appeals/1").json()["first_verdict"] is not None,
     }
 
 
@@ -85,11 +85,11 @@ def _reported(browser: TestClient) -> str:
 
 
 def test_every_way_to_the_first_decision_is_closed_until_the_second_one_and_open_afterwards(either: Stage) -> None:
-    alert, look = _appealed(either)
+    alert, appeal = _appealed(either)
     olga = either.person("olga", Role.ADMINISTRATOR)
     before = _ways_in(either, olga, alert)
     assert not any(before.values()), {way for way, told in before.items() if told}
-    assert olga.post(f"/api/v1/appeals/{look}/answer", json={"verdict": "not_a_bear"}).status_code == 204
+    assert olga.post(f"/api/v1/appeals/{appeal}/answer", json={"verdict": "not_a_bear"}).status_code == 204
     after = _ways_in(either, olga, alert)
     assert all(after.values()), {way for way, told in after.items() if not told}
 
@@ -98,9 +98,9 @@ def test_whoever_decided_first_and_whoever_never_reviews_sees_it_all_along(page:
     alert, _ = _appealed(page)
     for name, role in (("lena", Role.RANGER), ("rosa", Role.AUDITOR)):
         file = page.person(name, role).get(f"/api/v1/alerts/{alert}").json()
-        assert (file["status"], file["second_look"]) == ("confirmed", None)
+        assert (file["status"], file["second_review"]) == ("confirmed", None)
     page.person("olga")
-    assert page.person("olga").get(f"/api/v1/alerts/{alert}").json()["second_look"] == 1
+    assert page.person("olga").get(f"/api/v1/alerts/{alert}").json()["second_review"] == 1
 
 
 def test_a_program_with_fewer_rights_is_no_way_around(page: Stage) -> None:
@@ -122,22 +122,22 @@ def test_a_control_is_hidden_like_an_appeal_so_that_neither_tells_what_it_is(pag
     olga = page.person("olga")
     files = [olga.get(f"/api/v1/alerts/{alert}").json() for alert in decided.values()]
     assert [(file["status"], len(file["history"])) for file in files] == [(None, 1), (None, 1)]
-    assert all(file["second_look"] for file in files)
+    assert all(file["second_review"] for file in files)
 
 
-def test_a_decision_waits_for_the_second_look_and_the_page_leads_there(page: Stage) -> None:
-    alert, look = _appealed(page)
+def test_a_decision_waits_for_the_second_review_and_the_page_leads_there(page: Stage) -> None:
+    alert, appeal = _appealed(page)
     olga = page.person("olga")
-    assert f'href="/appeals/{look}"' in olga.get(f"/alerts/{alert}").text
+    assert f'href="/appeals/{appeal}"' in olga.get(f"/alerts/{alert}").text
     assert _decide(olga, alert, "not_a_bear", version=2) == 409
     form = {"verdict": "not_a_bear", "seen_version": 2, "idempotency_key": "by-form-key"}
     refused = olga.post(f"/alerts/{alert}/decision", data=form)
-    assert (refused.status_code, f'href="/appeals/{look}"' in refused.text) == (409, True)
-    assert olga.post(f"/appeals/{look}/answer", data={"verdict": "not_a_bear"}).status_code == 303
+    assert (refused.status_code, f'href="/appeals/{appeal}"' in refused.text) == (409, True)
+    assert olga.post(f"/appeals/{appeal}/answer", data={"verdict": "not_a_bear"}).status_code == 303
     assert _decide(olga, alert, "not_a_bear", version=2) == 200
 
 
-def test_whoever_has_decided_anything_about_the_alert_takes_no_second_look(page: Stage) -> None:
+def test_whoever_has_decided_anything_about_the_alert_takes_no_second_review(page: Stage) -> None:
     """Also somebody whose decision was taken back: they know the alert, and half of its history."""
     alert = page.alert("upper-creek")
     lena, rosa = page.person("lena"), page.person("rosa")
@@ -145,16 +145,16 @@ def test_whoever_has_decided_anything_about_the_alert_takes_no_second_look(page:
     assert _decide(lena, alert, "undo", 2) == 200
     assert _decide(lena, alert, "bear", 3) == 200
     with page.database.write() as session:
-        look = open_appeal(session, alert, page.clock.now).id
+        appeal = open_appeal(session, alert, page.clock.now).id
         assert waiting(session, page.user_id("rosa"), ()) == []
-    assert rosa.get(f"/appeals/{look}").status_code == 404
-    assert rosa.post(f"/api/v1/appeals/{look}/answer", json={"verdict": "bear"}).status_code == 404
+    assert rosa.get(f"/appeals/{appeal}").status_code == 404
+    assert rosa.post(f"/api/v1/appeals/{appeal}/answer", json={"verdict": "bear"}).status_code == 404
 
 
 def test_what_one_has_answered_is_open_to_everybody(page: Stage) -> None:
-    alert, look = _appealed(page)
+    alert, appeal = _appealed(page)
     olga, rosa = page.person("olga"), page.person("rosa")
     with page.database.write() as session:
-        answer(session, session.get_one(Appeal, look), page.user_id("olga"), Verdict.BEAR, page.clock.now)
+        answer(session, session.get_one(Appeal, appeal), page.user_id("olga"), Verdict.BEAR, page.clock.now)
     for browser in (olga, rosa):
         assert browser.get(f"/api/v1/alerts/{alert}").json()["status"] == "confirmed"

@@ -9,7 +9,7 @@ import pytest
 from db.models import Mode, UserCampsite
 from review_ui.live.broadcast import shape
 from review_ui.live.modes import modes_now
-from rollout.authority.freshness import look
+from rollout.authority.freshness import check_freshness
 from tests.support.cast import grant, require_freshness, seen
 from tests.support.factories import T0
 from tests.support.pages import Stage
@@ -98,7 +98,7 @@ def test_the_rollout_page_lists_the_cameras_whose_authority_rests_since_when_and
     assert "paused" not in page.person("day-ranger").get("/rollout").text
     watched(page, "upper-creek", 40.0)
     now = page.clock.now
-    look(page.database, now, lambda: lambda camera: "no detector reports")
+    check_freshness(page.database, now, lambda: lambda camera: "no detector reports")
     (camera,) = page.person("day-ranger").get("/api/v1/rollout").json()["paused"]
     assert camera == {
         "camera": "upper-creek", "name": "Creek", "campsite": "upper-pines", "campsite_name": "Upper Pines",

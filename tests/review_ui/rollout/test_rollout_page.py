@@ -73,23 +73,23 @@ def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(shi
         add_bear(session, clock.now - 3600, status=AlertStatus.REJECTED, model=DIGEST)
     clock.now += 720
     before = rosa.get("/api/v1/rollout").json()
-    assert (before["looked"]["age_s"], before["looked"]["late"]) == (720, False)
+    assert (before["last_analysis"]["age_s"], before["last_analysis"]["late"]) == (720, False)
     page = rosa.get("/rollout").text
     assert "Evidence was worked out 12 min ago" in page
     assert 'class="course"' not in page, "one look has no course"
-    answer = rosa.post("/rollout/look")
-    assert answer.headers["location"] == "/rollout?done=looked"
+    answer = rosa.post("/rollout/analysis")
+    assert answer.headers["location"] == "/rollout?done=analysis"
     after = rosa.get("/api/v1/rollout").json()
-    assert after["looked"]["age_s"] == 0
+    assert after["last_analysis"]["age_s"] == 0
     alarms = {g["metric"]: g for g in after["gates"]}["false_alarms_per_camera_day"]
     assert alarms["course"][0]["value"] == 0
     assert alarms["course"][1]["value"] == alarms["value"] > 0
-    page = rosa.get("/rollout?done=looked").text
+    page = rosa.get("/rollout?done=analysis").text
     assert "Evidence was worked out anew." in page
     assert re.search(r'<svg class="course"[^>]*role="img" aria-label="Alerts without a bear, from [^"]+"', page)
     clock.now += 7201
     assert "the controller should do it each hour" in rosa.get("/rollout").text
-    assert rosa.post("/api/v1/rollout/look").json()["looked"]["age_s"] == 0
+    assert rosa.post("/api/v1/rollout/analysis").json()["last_analysis"]["age_s"] == 0
 
 
 def test_who_watches_blind_sees_no_course_either(shipped: RoadStage) -> None:
@@ -99,7 +99,7 @@ def test_who_watches_blind_sees_no_course_either(shipped: RoadStage) -> None:
     rosa.get("/rollout")
     assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
     clock.now += 60
-    rosa.post("/rollout/look")
+    rosa.post("/rollout/analysis")
     assert 'class="course"' not in rosa.get("/rollout").text
     assert all(gate["course"] == [] for gate in rosa.get("/api/v1/rollout").json()["gates"])
     assert 'class="course"' in shipped.page.person("chin").get("/rollout").text

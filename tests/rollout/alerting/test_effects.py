@@ -267,8 +267,8 @@ def test_an_open_handover_of_the_region_lets_nothing_out_whatever_the_lease_says
 
 def test_an_automatic_alert_that_no_ranger_looks_at_is_paged_once(stage: Stage) -> None:
     stage.grant(Mode.AUTOMATIC)
-    looked_at, forgotten = stage.bear(), stage.bear("upper-trail", T0 + 1)
-    stage.say(looked_at, Verdict.UNSURE, T0 + 30)
+    reviewed, forgotten = stage.bear(), stage.bear("upper-trail", T0 + 1)
+    stage.say(reviewed, Verdict.UNSURE, T0 + 30)
     for at, pages in ((170, 0), (182, 1), (190, 1)):
         with stage.database.write() as session:
             chase(session, stage.outward, T0 + at)

@@ -14,7 +14,7 @@ from db.models import AuthorityLease, FreshnessGap, LedgerEntry, Mode, Verdict
 from db.session import Database
 from rollout.alerting.outbox import sweep
 from rollout.authority.authority import advising, authority, granted
-from rollout.authority.freshness import Watermark, look, paused_s, read_watermarks, store_watermarks
+from rollout.authority.freshness import Watermark, check_freshness, paused_s, read_watermarks, store_watermarks
 from rollout.stages.spec_file import road_of
 from tests.support.alerting_site import OutwardStage, outward_stage
 from tests.support.cast import grant, require_freshness, seen
@@ -81,15 +81,15 @@ def test_what_is_written_down_is_never_made_older(live: Database) -> None:
 def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database) -> None:
     with live.write() as session:
         seen(session, TRAIL, T0 + 100)
-    assert look(live, T0 + 30) == []
-    assert look(live, T0 + 31, lambda: lambda camera: f"{camera}: chewed") == [
+    assert check_freshness(live, T0 + 30) == []
+    assert check_freshness(live, T0 + 31, lambda: lambda camera: f"{camera}: chewed") == [
         "upper-creek is not watching: upper-creek: chewed"
     ]
-    assert look(live, T0 + 32) == []
+    assert check_freshness(live, T0 + 32) == []
     with live.write() as session:
         seen(session, CREEK, T0 + 70, steady_since=T0 + 60)
-    assert look(live, T0 + 74) == [], "its pictures have not come for long enough"
-    assert look(live, T0 + 75) == ["upper-creek is watching again"]
+    assert check_freshness(live, T0 + 74) == [], "its pictures have not come for long enough"
+    assert check_freshness(live, T0 + 75) == ["upper-creek is watching again"]
     assert gaps(live) == [(CREEK, 30.0, 75.0, "sight")]
     with live.read() as session:
         assert paused_s(session, [UPPER], T0 + 40, T0 + 1000) == {CREEK: 35.0}
@@ -100,16 +100,16 @@ def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database
 
 
 def test_a_gap_that_is_not_over_counts_up_to_now(live: Database) -> None:
-    look(live, T0 + 31)
+    check_freshness(live, T0 + 31)
     with live.read() as session:
         assert paused_s(session, [UPPER], T0, T0 + 90) == {CREEK: 60.0, TRAIL: 60.0}
 
 
 def test_where_authority_ends_the_question_ends_with_it(live: Database) -> None:
-    look(live, T0 + 31)
+    check_freshness(live, T0 + 31)
     with live.write() as session:
         session.execute(update(AuthorityLease).values(without_cameras=[CREEK]))
-    assert look(live, T0 + 40) == ["upper-creek has no authority any more"]
+    assert check_freshness(live, T0 + 40) == ["upper-creek has no authority any more"]
     assert gaps(live) == [(CREEK, 30.0, 40.0, "authority"), (TRAIL, 30.0, None, None)]
 
 

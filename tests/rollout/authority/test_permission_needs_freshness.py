@@ -43,7 +43,7 @@ from rollout.stages.event_store import load
 from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.breaker_site import camera_status
 from tests.support.factories import frame
-from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, OPERATOR, OWNER, ROSTER, looked
+from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, OPERATOR, OWNER, ROSTER, gate_results
 from tests.support.waiting import wait_for
 
 CREEK, TRAIL = "upper-creek", "upper-trail"
@@ -175,7 +175,7 @@ def _go_live(database: Database, plan: PlanWatcher, model: str) -> None:
     for by in (LEAD, OWNER):
         perform(database, plan.road, c.Approve(by=by), now)
     with database.read() as session:
-        gates = looked(plan.road, load(session))
+        gates = gate_results(plan.road, load(session))
     assert perform(database, plan.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), now).started
 
 

@@ -57,7 +57,7 @@ class Desk:
 
     specs = SPECS
 
-    def look(self, at: float, heard: Heard | None = None, lease_until: float | None = None) -> list[Trip]:
+    def check(self, at: float, heard: Heard | None = None, lease_until: float | None = None) -> list[Trip]:
         """One tick."""
         with self.database.write() as session:
             return check(
@@ -69,7 +69,7 @@ class Desk:
         """Ticks for a while; returns all that tripped."""
         trips: list[Trip] = []
         for step in range(int(seconds / 5) + 1):
-            trips += self.look(begin + 5 * step, heard(begin + 5 * step))
+            trips += self.check(begin + 5 * step, heard(begin + 5 * step))
         return trips
 
 
@@ -85,14 +85,14 @@ def what(trips: Sequence[Trip]) -> list[tuple[str, Unit, Action]]:
 
 
 def test_a_healthy_site_trips_nothing_for_an_hour(desk: Desk) -> None:
-    trips = [trip for minute in range(60) for trip in desk.look(T0 + 60 * minute)]
+    trips = [trip for minute in range(60) for trip in desk.check(T0 + 60 * minute)]
     assert trips == []
 
 
 def test_a_silent_camera_trips_for_itself_and_for_its_campsite_when_too_few_see(desk: Desk) -> None:
     """A hiccup is no trip, though one of two cameras is under three quarters."""
-    assert desk.look(T0, with_camera(healthy(desk.config, T0), "upper-creek", T0 - 119)) == []
-    trips = desk.look(T0 + 5, with_camera(healthy(desk.config, T0 + 5), "upper-creek", T0 - 119))
+    assert desk.check(T0, with_camera(healthy(desk.config, T0), "upper-creek", T0 - 119)) == []
+    trips = desk.check(T0 + 5, with_camera(healthy(desk.config, T0 + 5), "upper-creek", T0 - 119))
     assert what(trips) == [("camera_loss", CREEK, Action.HANDOVER), ("camera_loss", UPPER, Action.HANDOVER)]
     assert "124" in trips[0].why
 
@@ -100,14 +100,14 @@ def test_a_silent_camera_trips_for_itself_and_for_its_campsite_when_too_few_see(
 def test_where_enough_others_see_a_silent_camera_is_its_own_trip(desk: Desk) -> None:
     many = {f"upper-{n}": desk.config.cameras["upper-creek"] for n in range(4)}
     desk.config = desk.config.model_copy(update={"cameras": {**desk.config.cameras, **many}})
-    trips = desk.look(T0, with_camera(healthy(desk.config, T0), "upper-creek", T0 - 121))
+    trips = desk.check(T0, with_camera(healthy(desk.config, T0), "upper-creek", T0 - 121))
     assert what(trips) == [("camera_loss", CREEK, Action.HANDOVER)]
 
 
 def test_a_trip_is_latched_until_people_reset_it(desk: Desk) -> None:
     sick = healthy(desk.config, T0)
-    desk.look(T0, replace(sick, waiting={0: replace(sick.waiting[0], entries=20_001)}))
-    assert desk.look(T0 + 5) == []
+    desk.check(T0, replace(sick, waiting={0: replace(sick.waiting[0], entries=20_001)}))
+    assert desk.check(T0 + 5) == []
     with desk.database.write() as session:
         (trip,) = open_trips(session)
         assert (trip.breaker, trip.unit) == ("queue_depth", SIERRA)
@@ -130,10 +130,10 @@ def test_what_is_still_wrong_after_a_reset_trips_again(desk: Desk) -> None:
         sick = healthy(desk.config, at)
         return replace(sick, waiting={0: replace(sick.waiting[0], entries=20_001)})
 
-    (trip,) = desk.look(T0, full(T0))
+    (trip,) = desk.check(T0, full(T0))
     with desk.database.write() as session:
         reset(session, trip.id, ["a", "b"], "wishful thinking", T0 + 3)
-    assert what(desk.look(T0 + 5, full(T0 + 5))) == [("queue_depth", SIERRA, Action.HANDOVER)]
+    assert what(desk.check(T0 + 5, full(T0 + 5))) == [("queue_depth", SIERRA, Action.HANDOVER)]
 
 
 def test_a_condition_with_a_duration_must_hold_without_a_break(desk: Desk) -> None:
@@ -142,7 +142,7 @@ def test_a_condition_with_a_duration_must_hold_without_a_break(desk: Desk) -> No
         return replace(sick, waiting={0: replace(sick.waiting[0], oldest_s=61.0)})
 
     assert desk.watch(T0, 115, lagging) == []
-    assert desk.look(T0 + 118) == []
+    assert desk.check(T0 + 118) == []
     assert desk.watch(T0 + 120, 115, lagging) == []
     (trip,) = desk.watch(T0 + 240, 5, lagging)
     assert trip.breaker == "queue_depth"
@@ -182,7 +182,7 @@ def _dead_reader(heard: Heard) -> Heard:
 )
 def test_an_input_that_nobody_updates_trips(desk: Desk, spoil: Callable[[Heard], Heard], missing: str) -> None:
     """Missing telemetry never means fine."""
-    assert desk.look(T0) == []
+    assert desk.check(T0) == []
     early = desk.watch(T0 + 5, 50, lambda at: spoil(healthy(desk.config, at)))
     assert "no_data" not in [trip.breaker for trip in early]
     trips = desk.watch(T0 + 60, 10, lambda at: spoil(healthy(desk.config, at)))
@@ -192,22 +192,22 @@ def test_an_input_that_nobody_updates_trips(desk: Desk, spoil: Callable[[Heard],
 
 
 def test_planted_clips_that_nobody_plants_any_more_trip_too(desk: Desk) -> None:
-    assert desk.look(T0 - 600 + 3 * 3600) == []
-    (trip,) = desk.look(T0 - 600 + 3 * 3600 + 5)
+    assert desk.check(T0 - 600 + 3 * 3600) == []
+    (trip,) = desk.check(T0 - 600 + 3 * 3600 + 5)
     assert (trip.breaker, "planted_clip_missed" in trip.why) == ("no_data", True)
 
 
 def test_two_planted_clips_missed_in_a_row_trip_and_one_does_not(desk: Desk) -> None:
     with desk.database.write() as session:
         plant(session, desk.config, T0, seen=False, camera="upper-creek")
-    assert desk.look(T0 + 60) == []
+    assert desk.check(T0 + 60) == []
     with desk.database.write() as session:
         plant(session, desk.config, T0 + 3600, seen=False, camera="upper-creek")
-    (trip,) = desk.look(T0 + 3660)
+    (trip,) = desk.check(T0 + 3660)
     assert what([trip]) == [("canary_clip", SIERRA, Action.HANDOVER)]
     with desk.database.write() as session:
         reset(session, trip.id, ["a", "b"], "the model was loaded without its weights", T0 + 3700)
-    assert desk.look(T0 + 3705) == [], "what was missed before the reset has been dealt with"
+    assert desk.check(T0 + 3705) == [], "what was missed before the reset has been dealt with"
 
 
 def test_a_detector_that_fails_its_proof_twice_hands_its_region_over_and_a_good_one_beside_it_is_no_excuse(
@@ -219,10 +219,10 @@ def test_a_detector_that_fails_its_proof_twice_hands_its_region_over_and_a_good_
                  (("detector:one", failed), ("detector:two", 0))}  # fmt: skip
         return replace(well, heartbeats={**well.heartbeats, **beats})
 
-    assert desk.look(T0, heard(0, T0)) == []
-    assert desk.look(T0 + 5, heard(1, T0 + 5)) == []
-    assert desk.look(T0 + 10, heard(9, T0 + 10, shards=(7,))) == [], "it works for another region"
-    (trip,) = desk.look(T0 + 15, heard(2, T0 + 15))
+    assert desk.check(T0, heard(0, T0)) == []
+    assert desk.check(T0 + 5, heard(1, T0 + 5)) == []
+    assert desk.check(T0 + 10, heard(9, T0 + 10, shards=(7,))) == [], "it works for another region"
+    (trip,) = desk.check(T0 + 15, heard(2, T0 + 15))
     assert what([trip]) == [("self_proof", SIERRA, Action.HANDOVER)]
 
 
@@ -237,10 +237,10 @@ def _false_alarms(desk: Desk, media: MediaStore, count: int, camera: str, start:
 def test_a_burst_of_false_alarms_limits_that_camera_and_no_other(desk: Desk, tmp_path: Path) -> None:
     media = MediaStore(tmp_path)
     _false_alarms(desk, media, 5, "upper-creek", T0)
-    assert desk.look(T0 + 500) == []
+    assert desk.check(T0 + 500) == []
     _false_alarms(desk, media, 1, "upper-creek", T0 + 600)
     _false_alarms(desk, media, 2, "upper-trail", T0)
-    trips = desk.look(T0 + 700)
+    trips = desk.check(T0 + 700)
     assert what(trips) == [("false_alarm_burst", CREEK, Action.LIMIT)]
 
 
@@ -258,7 +258,7 @@ def test_two_bears_that_the_model_missed_within_a_day_trip(desk: Desk, tmp_path:
     now = T0 + 9300
 
     def at(moment: float) -> list[tuple[str, Unit, Action]]:
-        return [each for each in what(desk.look(moment)) if each[0] == "missed_sighting_1"]
+        return [each for each in what(desk.check(moment)) if each[0] == "missed_sighting_1"]
 
     assert at(now) == [], "an alert may still come"
     assert at(now + 400) == [("missed_sighting_1", UPPER, Action.HANDOVER)]
@@ -267,7 +267,7 @@ def test_two_bears_that_the_model_missed_within_a_day_trip(desk: Desk, tmp_path:
 def test_money_is_paged_about_first_and_handed_over_at_twice_the_budget(desk: Desk) -> None:
     priced = desk.config.model_copy(update={"costs": Costs(camera_day=1.0, message=0.01, budget_day=4.0)})
     desk.config = priced
-    assert desk.look(T0) == [], "three cameras, three a day"
+    assert desk.check(T0) == [], "three cameras, three a day"
 
     def spend(messages: int) -> None:
         from db.models import Delivery
@@ -284,16 +284,16 @@ def test_money_is_paged_about_first_and_handed_over_at_twice_the_budget(desk: De
             )
 
     spend(301)
-    assert what(desk.look(T0 + 5)) == [("cost", EVERYTHING, Action.PAGE)]
+    assert what(desk.check(T0 + 5)) == [("cost", EVERYTHING, Action.PAGE)]
     spend(200)
-    assert what(desk.look(T0 + 10)) == [("cost", EVERYTHING, Action.HANDOVER)]
-    assert desk.look(T0 + 15) == []
+    assert what(desk.check(T0 + 10)) == [("cost", EVERYTHING, Action.HANDOVER)]
+    assert desk.check(T0 + 15) == []
 
 
 def test_a_gpu_that_is_gone_trips_where_there_was_one_and_nowhere_else(desk: Desk) -> None:
-    assert desk.look(T0, healthy(desk.config, T0, gpus=0, gpus_expected=0)) == []
-    assert desk.look(T0 + 5, healthy(desk.config, T0 + 5, gpus=1, gpus_expected=1, gpu_c=86.0)) == []
-    (gone,) = desk.look(T0 + 10, healthy(desk.config, T0 + 10, gpus=0, gpus_expected=1))
+    assert desk.check(T0, healthy(desk.config, T0, gpus=0, gpus_expected=0)) == []
+    assert desk.check(T0 + 5, healthy(desk.config, T0 + 5, gpus=1, gpus_expected=1, gpu_c=86.0)) == []
+    (gone,) = desk.check(T0 + 10, healthy(desk.config, T0 + 10, gpus=0, gpus_expected=1))
     assert (gone.breaker, gone.unit) == ("gpu_temp", SIERRA)
 
 
@@ -304,15 +304,15 @@ def test_a_hot_gpu_and_a_full_disk_trip_after_two_minutes(desk: Desk) -> None:
 
 
 def test_an_expired_lease_is_the_controllers_trip(desk: Desk) -> None:
-    assert desk.look(T0, lease_until=T0 + 1) == []
-    assert what(desk.look(T0 + 1, lease_until=T0 + 1)) == [("controller", EVERYTHING, Action.HANDOVER)]
+    assert desk.check(T0, lease_until=T0 + 1) == []
+    assert what(desk.check(T0 + 1, lease_until=T0 + 1)) == [("controller", EVERYTHING, Action.HANDOVER)]
 
 
 def test_two_controllers_at_once_latch_one_trip(desk: Desk) -> None:
     sick = healthy(desk.config, T0)
     full = replace(sick, waiting={0: replace(sick.waiting[0], entries=20_001)})
-    assert len(desk.look(T0, full)) == 1
-    assert desk.look(T0, full) == []
+    assert len(desk.check(T0, full)) == 1
+    assert desk.check(T0, full) == []
     with desk.database.read() as session:
         assert len(open_trips(session)) == 1
 
@@ -329,34 +329,34 @@ def test_each_blind_encounter_counts_once_towards_the_recall_detector(desk: Desk
     moments = [T0 + 86400 * day for day in range(6)]
     with desk.database.write() as session:
         session.add_all(_sighting(at, f"bear {at}") for at in moments)
-    desk.look(T0 + 60)
+    desk.check(T0 + 60)
     assert _level(desk, "recall_edetector") == (1.0, "6"), "what is not over yet is not counted"
-    desk.look(moments[2])
-    desk.look(moments[-1] + 3000)
+    desk.check(moments[2])
+    desk.check(moments[-1] + 3000)
     level, _last = _level(desk, "recall_edetector")
     assert level == pytest.approx(3.0**5)
-    desk.look(moments[-1] + 3005)
+    desk.check(moments[-1] + 3005)
     assert _level(desk, "recall_edetector")[0] == level
     with desk.database.read() as session:
         (trip,) = [trip for trip in open_trips(session) if trip.breaker == "recall_edetector"]
     assert (trip.unit, trip.action, len(trip.series)) == (EVERYTHING, Action.HANDOVER, 6)
     with desk.database.write() as session:
         reset(session, trip.id, ["a", "b"], "an old model had been loaded", moments[-1] + 4000)
-    desk.look(moments[-1] + 4005)
+    desk.check(moments[-1] + 4005)
     assert _level(desk, "recall_edetector") == (1.0, "6"), "after a reset the evidence begins anew"
 
 
 def test_a_sighting_in_a_handover_says_nothing_about_recall(desk: Desk) -> None:
     with desk.database.write() as session:
         session.add_all(_sighting(T0 + 86400 * day, f"told {day}", blind=False) for day in range(6))
-    desk.look(T0 + 6 * 86400)
+    desk.check(T0 + 6 * 86400)
     with desk.database.read() as session:
         assert session.get(BreakerState, ("recall_edetector", str(EVERYTHING))) is None
 
 
 def test_days_are_counted_once_they_are_over_and_reviewed(desk: Desk, tmp_path: Path) -> None:
     midnight = (T0 // 86400 + 1) * 86400
-    desk.look(midnight - 3600)
+    desk.check(midnight - 3600)
     _false_alarms(desk, MediaStore(tmp_path), 8, "upper-creek", midnight + 3600)
     with desk.database.write() as session:
         for name in desk.config.cameras:
@@ -366,9 +366,9 @@ def test_days_are_counted_once_they_are_over_and_reviewed(desk: Desk, tmp_path: 
                     histogram=[50] + [0] * 19, max_score=0.0, minutes=1, thumbnails=[],
                 )
             )  # fmt: skip
-    desk.look(midnight + 86400 + 3600)
+    desk.check(midnight + 86400 + 3600)
     assert _level(desk, "false_alarm_rate")[0] == 1.0
-    desk.look(midnight + 86400 + 6 * 3600)
+    desk.check(midnight + 86400 + 6 * 3600)
     level, day = _level(desk, "false_alarm_rate")
     assert day == str(int(midnight // 86400))
     assert level == pytest.approx(1 + 4 * (4 / 3 / 4 - 0.125)), "eight on one of three cameras count as four"
@@ -382,5 +382,5 @@ def test_many_cameras_at_once_trip_each_for_itself_and_once_for_their_campsite(d
     desk.config = desk.config.model_copy(update={"cameras": many})
     heard = healthy(desk.config, T0)
     silent = replace(heard, cameras={name: replace(s, content_at=T0 - 121) for name, s in heard.cameras.items()})
-    trips = desk.look(T0, silent)
+    trips = desk.check(T0, silent)
     assert len(trips) == 120 + 1

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.models import GateLook, LookReason, StoredLook
+from db.models import AnalysisReason, AnalysisRunRow, GateResultRow
 from db.session import Database
 from rollout.base.metrics import METRICS, Measured
-from rollout.control.analysis import Look, look
-from rollout.control.analysis_schedule import ASK_EVERY_S, EVERY_S, Looker
-from rollout.control.analysis_store import MOST_POINTS, courses, keep, last, seen, thin
+from rollout.control.analysis import AnalysisRun, run_analysis
+from rollout.control.analysis_schedule import ASK_EVERY_S, EVERY_S, AnalysisScheduler
+from rollout.control.analysis_store import MOST_POINTS, courses, current_analysis, last_analysis, store, thin
 from rollout.control.model_spans import model_spans
 from rollout.control.service import go_on, more_time
 from rollout.control.status import overview
@@ -56,30 +56,30 @@ def _nights(site: RoadSite, count: int) -> None:
             _night(session, site.now - (count - number) * DAY_S)
 
 
-def _look(site: RoadSite, at: float | None = None) -> Look:
+def _analyse(site: RoadSite, at: float | None = None) -> AnalysisRun:
     with site.database.read() as session:
-        return look(session, site.road, site.state, site.now if at is None else at)
+        return run_analysis(session, site.road, site.state, site.now if at is None else at)
 
 
-def _keep(site: RoadSite, found: Look, reason: LookReason = LookReason.HOURLY) -> None:
+def _keep(site: RoadSite, found: AnalysisRun, reason: AnalysisReason = AnalysisReason.HOURLY) -> None:
     with site.database.write() as session:
-        keep(session, site.road, found, reason)
+        store(session, site.road, found, reason)
 
 
-def _last(site: RoadSite, road: Road | None = None) -> Look | None:
+def _last(site: RoadSite, road: Road | None = None) -> AnalysisRun | None:
     with site.database.read() as session:
-        return last(session, road or site.road, site.state, site.now)
+        return last_analysis(session, road or site.road, site.state, site.now)
 
 
-def _stored(site: RoadSite) -> list[StoredLook]:
+def _stored(site: RoadSite) -> list[AnalysisRunRow]:
     with site.database.read() as session:
-        return list(session.scalars(select(StoredLook).order_by(StoredLook.id)))
+        return list(session.scalars(select(AnalysisRunRow).order_by(AnalysisRunRow.id)))
 
 
 def test_a_look_that_was_written_down_is_found_again_as_it_was(database: Database) -> None:
     site = RoadSite(database)
     _nights(site, 5)
-    found = _look(site)
+    found = _analyse(site)
     _keep(site, found)
     again = _last(site)
     assert again is not None
@@ -91,7 +91,7 @@ def test_a_look_that_was_written_down_is_found_again_as_it_was(database: Databas
             other.gate, other.outcome, other.value, other.compared, other.limit, other.n, other.why,
         )  # fmt: skip
     with database.read() as session:
-        row = session.scalars(select(GateLook).where(GateLook.gate == RECALL)).one()
+        row = session.scalars(select(GateResultRow).where(GateResultRow.gate == RECALL)).one()
         assert (row.metric, row.outcome, row.value, row.n) == ("recall_blind", "inconclusive", 1.0, 5)
         assert row.compared is not None
         assert row.compared < 0.9
@@ -100,12 +100,12 @@ def test_a_look_that_was_written_down_is_found_again_as_it_was(database: Databas
 
 def test_only_the_newest_look_keeps_all_of_its_metrics(site: RoadSite) -> None:
     for hour in range(3):
-        _keep(site, _look(site, site.now + hour * 3600))
+        _keep(site, _analyse(site, site.now + hour * 3600))
     assert [row.measured is None for row in _stored(site)] == [True, True, False]
 
 
 def test_a_look_at_other_gates_or_at_another_model_is_not_the_last_one(site: RoadSite) -> None:
-    _keep(site, _look(site))
+    _keep(site, _analyse(site))
     assert _last(site) is not None
     assert _last(site, replace(site.road, digest="another road")) is None
     site.give(c.ModelChanged("sha256:another"))
@@ -116,7 +116,7 @@ def test_the_page_shows_the_last_look_with_its_age_and_what_the_road_knows_of_it
     site: RoadSite,
 ) -> None:
     _nights(site, 3)
-    _keep(site, _look(site))
+    _keep(site, _analyse(site))
     with site.database.write() as session:
         _night(session, site.now - 6 * DAY_S)
     site.give(
@@ -127,9 +127,9 @@ def test_the_page_shows_the_last_look_with_its_age_and_what_the_road_knows_of_it
     with site.database.read() as session:
         view = overview(session, site.road, site.now)
         fresh = overview(session, site.road, site.now, fresh=True)
-        now = seen(session, site.road, site.state, site.now)
-    assert (view.looked.age_s, view.looked.stored) == (720.0, True)
-    assert (fresh.looked.age_s, fresh.looked.stored) == (0.0, False)
+        now = current_analysis(session, site.road, site.state, site.now)
+    assert (view.last_analysis.age_s, view.last_analysis.stored) == (720.0, True)
+    assert (fresh.last_analysis.age_s, fresh.last_analysis.stored) == (0.0, False)
     nights = {gate.gate: gate.value for gate in view.gates}["encounters_blind >= 46"]
     assert nights == 3, "as it was found then, whatever has been logged since"
     assert {gate.gate: gate.value for gate in fresh.gates}["encounters_blind >= 46"] == 4
@@ -140,12 +140,12 @@ def test_before_anybody_has_looked_the_view_looks_itself(site: RoadSite) -> None
     _nights(site, 3)
     with site.database.read() as session:
         view = overview(session, site.road, site.now)
-    assert (view.looked.stored, view.gates[0].value) == (False, 3)
+    assert (view.last_analysis.stored, view.gates[0].value) == (False, 3)
 
 
 def test_what_decides_is_a_fresh_look_whatever_was_written_down(site: RoadSite) -> None:
     """An old look says that every gate passes; the wish to go on is held all the same, and what it found is kept."""
-    found = _look(site)
+    found = _analyse(site)
     gates = tuple(Measured(gate.metric, 1000.0, {gate.bound: 1000.0} if gate.bound else {}, n=1e6)
                   for gate in found.stage.gates)  # fmt: skip
     _keep(site, replace(found, measured={"stage": {each.metric: each for each in gates}}))
@@ -154,7 +154,7 @@ def test_what_decides_is_a_fresh_look_whatever_was_written_down(site: RoadSite) 
     assert done.held is not None
     assert done.held.missing
     step = _stored(site)[-1]
-    assert (step.reason, step.at, step.stage) == (LookReason.STEP, site.now, "shadow")
+    assert (step.reason, step.at, step.stage) == (AnalysisReason.STEP, site.now, "shadow")
 
 
 def test_a_wish_that_is_refused_leaves_no_look_behind(site: RoadSite) -> None:
@@ -178,7 +178,7 @@ def test_the_look_behind_a_step_stands_with_it(site: RoadSite) -> None:
     (row,) = _stored(site)
     assert (row.stage, row.model, row.at) == ("shadow", DIGEST, done.started.at)
     with site.database.read() as session:
-        outcomes = set(session.scalars(select(GateLook.outcome)))
+        outcomes = set(session.scalars(select(GateResultRow.outcome)))
     assert outcomes == {Outcome.PASSED}
 
 
@@ -192,9 +192,9 @@ def test_a_course_tells_what_the_looks_so_far_found_and_not_those_of_another_mod
     for day in range(4):
         with site.database.write() as session:
             _night(session, site.now - 3600, DIGEST if day else None)
-        _keep(site, _look(site))
+        _keep(site, _analyse(site))
         site.now += DAY_S
-    found = _look(site)
+    found = _analyse(site)
     with site.database.read() as session:
         points = courses(session, found)[RECALL]
     assert [point.value for point in points] == sorted(point.value or 0.0 for point in points)
@@ -206,14 +206,14 @@ def test_a_course_tells_what_the_looks_so_far_found_and_not_those_of_another_mod
     assert in_words(drawn).endswith("demanded 90.0%. It passed at 0 of 4 looks shown; at the last it does not pass.")
     site.give(c.ModelChanged("sha256:another"))
     with site.database.read() as session:
-        assert courses(session, _look(site)) == {}
+        assert courses(session, _analyse(site)) == {}
 
 
 def test_a_long_course_is_drawn_from_sixty_looks_over_all_of_it(site: RoadSite) -> None:
-    found = _look(site)
+    found = _analyse(site)
     with site.database.write() as session:
         for hour in range(200):
-            keep(session, site.road, replace(found, at=found.at + hour * 3600, measured={}), LookReason.HOURLY)
+            store(session, site.road, replace(found, at=found.at + hour * 3600, measured={}), AnalysisReason.HOURLY)
     with site.database.read() as session:
         points = courses(session, found)[RECALL]
     assert len(points) == MOST_POINTS
@@ -223,12 +223,12 @@ def test_a_long_course_is_drawn_from_sixty_looks_over_all_of_it(site: RoadSite) 
 
 
 def test_old_looks_are_thinned_to_one_a_day_but_those_of_steps_stay(site: RoadSite) -> None:
-    found = _look(site)
+    found = _analyse(site)
     midnight = site.now // DAY_S * DAY_S
     with site.database.write() as session:
         for hour in range(48):
-            reason = LookReason.STEP if hour == 5 else LookReason.HOURLY
-            keep(session, site.road, replace(found, at=midnight + hour * 3600, measured={}), reason)
+            reason = AnalysisReason.STEP if hour == 5 else AnalysisReason.HOURLY
+            store(session, site.road, replace(found, at=midnight + hour * 3600, measured={}), reason)
     later = midnight + 61 * DAY_S
     with site.database.write() as session:
         assert thin(session, midnight + 59 * DAY_S) == 0
@@ -237,18 +237,18 @@ def test_old_looks_are_thinned_to_one_a_day_but_those_of_steps_stay(site: RoadSi
     kept = [(row.at - midnight) / 3600 for row in _stored(site)]
     assert kept == [5, 23, *range(24, 48)]
     with site.database.read() as session:
-        rows = session.scalar(select(func.count()).select_from(GateLook))
+        rows = session.scalar(select(func.count()).select_from(GateResultRow))
     assert rows == len(kept) * len(found.gates), "what a look found goes with it"
 
 
 def test_the_controller_looks_once_an_hour_and_at_once_when_a_stage_begins(site: RoadSite) -> None:
-    looker = Looker(site.database)
-    assert looker.look_if_due(site.road, site.now)
-    assert not looker.look_if_due(site.road, site.now + EVERY_S - 1)
-    assert looker.look_if_due(site.road, site.now + EVERY_S)
+    scheduler = AnalysisScheduler(site.database)
+    assert scheduler.run_if_due(site.road, site.now)
+    assert not scheduler.run_if_due(site.road, site.now + EVERY_S - 1)
+    assert scheduler.run_if_due(site.road, site.now + EVERY_S)
     site.approve(LEAD, OWNER)
     assert site.ask().started
-    assert looker.look_if_due(site.road, site.now + 5)
+    assert scheduler.run_if_due(site.road, site.now + 5)
     assert [row.stage for row in _stored(site)] == ["shadow", "shadow", "one-campsite-one-day"]
 
 
@@ -256,21 +256,21 @@ def test_without_a_model_there_is_nothing_to_look_at(sqlite_database: Database) 
     site = RoadSite(sqlite_database)
     with sqlite_database.write() as session:
         session.connection().exec_driver_sql("DELETE FROM rollout_events")
-    assert not Looker(sqlite_database).look_if_due(site.road, site.now)
+    assert not AnalysisScheduler(sqlite_database).run_if_due(site.road, site.now)
 
 
 def test_a_look_that_fails_is_said_and_the_next_one_comes(site: RoadSite, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_arguments: object, **_named: object) -> Mapping[str, Measured]:
         raise ZeroDivisionError
 
-    looker = Looker(site.database, [broken])
-    assert looker.ask(site.road, site.now)
-    looker.wait(10)
+    scheduler = AnalysisScheduler(site.database, [broken])
+    assert scheduler.ask(site.road, site.now)
+    scheduler.wait(10)
     assert "the look at the gates failed" in caplog.text
-    assert not looker.ask(site.road, site.now + ASK_EVERY_S - 1)
-    looker.measures = None
-    assert looker.ask(site.road, site.now + ASK_EVERY_S)
-    looker.wait(10)
+    assert not scheduler.ask(site.road, site.now + ASK_EVERY_S - 1)
+    scheduler.measures = None
+    assert scheduler.ask(site.road, site.now + ASK_EVERY_S)
+    scheduler.wait(10)
     assert len(_stored(site)) == 1
 
 
@@ -281,12 +281,12 @@ def test_only_one_look_goes_on_at_a_time(site: RoadSite) -> None:
         goes_on.wait(20)
         return {}
 
-    looker = Looker(site.database, [slow])
-    assert looker.ask(site.road, site.now)
-    assert not looker.ask(site.road, site.now + 10 * ASK_EVERY_S)
+    scheduler = AnalysisScheduler(site.database, [slow])
+    assert scheduler.ask(site.road, site.now)
+    assert not scheduler.ask(site.road, site.now + 10 * ASK_EVERY_S)
     goes_on.set()
-    looker.wait(20)
-    assert not looker.busy
+    scheduler.wait(20)
+    assert not scheduler.busy
     assert len(_stored(site)) == 1
 
 
@@ -299,10 +299,10 @@ def test_a_model_that_never_raised_anything_was_in_office_all_the_same(site: Roa
         for day in range(1, 4):
             _night(session, begun + day * DAY_S, None)
     site.now = begun + 5 * DAY_S
-    measured = _look(site).measured["stage"]
+    measured = _analyse(site).measured["stage"]
     assert (measured["recall_blind"].value, measured["recall_blind"].n) == (0.0, 3)
     site.give(c.ModelChanged(DIGEST))
-    first = _look(site).measured["stage"]["recall_blind_cumulative"]
+    first = _analyse(site).measured["stage"]["recall_blind_cumulative"]
     assert first.value == 1.0, "what the second model missed is not held against the first"
 
 
@@ -330,5 +330,5 @@ def test_nobody_counts_what_was_seen_before_any_model_was_known(site: RoadSite) 
     with site.database.write() as session:
         _night(session, begun - 2 * DAY_S, None)
         _night(session, begun + 2 * DAY_S)
-    recall = _look(site).measured["stage"]["recall_blind"]
+    recall = _analyse(site).measured["stage"]["recall_blind"]
     assert (recall.value, recall.n) == (1.0, 1)

@@ -16,12 +16,12 @@ from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.ledger import verify
-from db.models import AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent, StoredLook
+from db.models import AnalysisRunRow, AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent
 from db.places import sync_places
 from db.session import Database
 from rollout.authority.authority import advising, authority
 from rollout.base.metrics import Measured
-from rollout.control.analysis import look
+from rollout.control.analysis import run_analysis
 from rollout.control.controller import Controller
 from rollout.control.controller_watchdog import watch
 from rollout.control.service import Outcome as Done
@@ -30,7 +30,7 @@ from rollout.stages import commands as c
 from rollout.stages.event_store import everything, load
 from rollout.stages.gates import Outcome
 from rollout.stages.plan_watcher import PlanWatcher
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import Phase, State
 from tests.support.rollout_plans import (
     AUDITOR,
@@ -42,7 +42,7 @@ from tests.support.rollout_plans import (
     RANGER,
     START,
     add_people,
-    looked,
+    gate_results,
     settings,
 )
 from tests.support.waiting import wait_for
@@ -114,11 +114,11 @@ class Site:
     def widen(self) -> Done:
         """Two people approve, a third asks, and every gate passes."""
         state = self.state
-        self.now = max(self.now, look_opens(self.plan.road, state))
+        self.now = max(self.now, analysis_opens_at(self.plan.road, state))
         self.tick()
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
-        gates = looked(self.plan.road, state)
+        gates = gate_results(self.plan.road, state)
         return self.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))
 
     def kinds(self) -> list[str]:
@@ -160,11 +160,11 @@ def test_a_widening_grants_one_campsite_and_is_read_back(live: Site) -> None:
 
 
 def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(site: Site) -> None:
-    site.now = look_opens(site.plan.road, site.state)
+    site.now = analysis_opens_at(site.plan.road, site.state)
     for by in (LEAD, OWNER):
         site.give(c.Approve(by=by))
     with site.database.write() as session:
-        gates = look(session, site.plan.road, site.state, site.now).gates
+        gates = run_analysis(session, site.plan.road, site.state, site.now).gates
         done = execute(session, site.plan.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), site.now)
     assert all(gate.outcome is not Outcome.PASSED for gate in gates)
     assert done.held is not None
@@ -321,18 +321,18 @@ def test_a_look_that_takes_long_delays_no_renewal(live: Site) -> None:
         may_end.wait(30)
         return {}
 
-    looker = live.controller.looker
-    looker.measures = [slow]
-    assert looker.ask(live.plan.road, live.now)
+    scheduler = live.controller.scheduler
+    scheduler.measures = [slow]
+    assert scheduler.ask(live.plan.road, live.now)
     for _ in range(15):
         live.tick(20)
-        looker.ask(live.plan.road, live.now)
-    assert looker.busy
+        scheduler.ask(live.plan.road, live.now)
+    assert scheduler.busy
     assert live.mode() is Mode.ASSISTED, "five minutes, and authority was renewed all along"
     may_end.set()
-    looker.wait(30)
+    scheduler.wait(30)
     with live.database.read() as session:
-        (row,) = session.scalars(select(StoredLook))
+        (row,) = session.scalars(select(AnalysisRunRow))
     assert (row.stage, row.at) == ("one-campsite-one-day", live.now - 300)
 
 
@@ -345,12 +345,12 @@ def test_the_controllers_loop_looks_by_itself(
     loop = threading.Thread(target=site.controller.run, args=(stop,))
     loop.start()
 
-    def looks() -> int:
+    def added() -> int:
         with site.database.read() as session:
-            return len(list(session.scalars(select(StoredLook.id))))
+            return len(list(session.scalars(select(AnalysisRunRow.id))))
 
     try:
-        wait_for(lambda: looks() == 1)
+        wait_for(lambda: added() == 1)
     finally:
         stop.set()
         loop.join(20)
@@ -367,9 +367,9 @@ def test_the_jobs_process_watches_over_the_controller(
     alone.now = now_s() - 180
     for by in (LEAD, OWNER):
         alone.give(c.Approve(by=by))
-    gates = looked(alone.plan.road, alone.state)
+    gates = gate_results(alone.plan.road, alone.state)
     assert alone.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",))).started
-    monkeypatch.setattr("bearwatch.watchdog_thread.LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr("bearwatch.watchdog_thread.POLL_EVERY_S", 0.05)
     stop = threading.Event()
     address = str(sqlite_database.url)
     watching = threading.Thread(target=keep_watch, args=(alone.file, address, stop))

@@ -32,7 +32,7 @@ from rollout.stages.spec_file import road_of
 from rollout.stages.state import Phase
 from tests.support.heartbeat_listener import Listener, listening
 from tests.support.rollout_pages import STAGES, with_road
-from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, add_people, looked
+from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, add_people, gate_results
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -67,7 +67,7 @@ def go_live(database: Database, config: Config, now: float) -> None:
     for by in (LEAD, OWNER):
         perform(database, road, c.Approve(by=by), now)
     with database.read() as session:
-        gates = looked(road, load(session))
+        gates = gate_results(road, load(session))
     assert perform(database, road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), now).started
 
 

@@ -133,7 +133,7 @@ def keeping(
     sqlite_database: Database, config: Config, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[threading.Thread]]:
     """Two processes' threads that would write the same minutes."""
-    monkeypatch.setattr(host_metrics_thread, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(host_metrics_thread, "POLL_EVERY_S", 0.05)
     stop, address = threading.Event(), str(sqlite_database.url)
     threads = [
         threading.Thread(target=host_metrics_thread.keep_history, args=(config, redis_url, address, stop))

@@ -57,7 +57,7 @@ def eventful(live: RoadStage) -> RoadStage:
 
 def test_whoever_may_know_all_reads_the_same_from_the_api_and_the_command(eventful: RoadStage, command: Said) -> None:
     admin = eventful.page.person("root", Role.ADMINISTRATOR)
-    told = admin.post("/api/v1/rollout/look").json()
+    told = admin.post("/api/v1/rollout/analysis").json()
     assert told == command("status")
     assert told["here"] == 2
     assert told["stages"][1]["name"] == "one-campsite"
@@ -74,6 +74,6 @@ def test_whoever_may_know_less_reads_the_same_from_both(eventful: RoadStage, com
             session.add(UserCampsite(user_id=page.user_id(who), campsite_id="lower-pines"))
     else:
         go_on_watch(browser, "lower-pines")
-    told = browser.post("/api/v1/rollout/look").json()
+    told = browser.post("/api/v1/rollout/analysis").json()
     assert told == command("status", "--as", who)
     assert told != command("status"), "something is kept from them"

@@ -19,7 +19,7 @@ from db.places import sync_places
 from db.session import Database
 from review_ui.auth.accounts import MAX_FAILURES_PAIR
 from review_ui.auth.passwords import hash_password
-from rollout.authority.freshness import look
+from rollout.authority.freshness import check_freshness
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.spec_file import load_road
@@ -73,7 +73,7 @@ def test_status_names_the_cameras_whose_authority_rests(place: Database, capsys:
         require_freshness(session, campsite)
         session.get_one(AuthorityLease, campsite).only_cameras = [camera]
         seen(session, camera, now - 40, now - 3600)
-    look(place, now, lambda: lambda name: "no tracker reports")
+    check_freshness(place, now, lambda: lambda name: "no tracker reports")
     (found,) = rollout(capsys, "status")[1]["paused"]
     names = {"name": camera, "campsite_name": campsite}
     assert found == {"camera": camera, "campsite": campsite, **names, "since": now - 10, "why": "no tracker reports"}

@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from rollout.control.analysis_store import Point
-from rollout.reports.document import Course, Form, LookedAt
+from rollout.reports.document import AnalysisPoint, Course, Form
 from rollout.reports.gate_history import course_of
 from rollout.reports.render.gate_history_chart import WIDE, in_words
 from rollout.reports.render.plots import svg
@@ -34,10 +34,10 @@ VALUES = st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True))
 def test_a_course_is_well_formed_and_says_the_same_in_words(
     points: list[tuple[float, float | None, float | None, bool]], limit: float | None, form: Form, log: bool
 ) -> None:
-    looked = tuple(LookedAt(*each) for each in sorted(points, key=lambda each: each[0]))
-    plot = Course("key", HOSTILE, looked, limit, ZONE, form, log=log)
+    results = tuple(AnalysisPoint(*each) for each in sorted(points, key=lambda each: each[0]))
+    plot = Course("key", HOSTILE, results, limit, ZONE, form, log=log)
     drawn, words = svg(plot), in_words(plot)
-    with_value = [each for each in looked if each.value is not None and not math.isnan(each.value)]
+    with_value = [each for each in results if each.value is not None and not math.isnan(each.value)]
     assert bool(drawn) == (len(with_value) >= 2)
     assert words.startswith(HOSTILE)
     if not drawn:
@@ -51,9 +51,9 @@ def test_a_course_is_well_formed_and_says_the_same_in_words(
 
 def test_a_course_has_a_gap_where_a_look_found_nothing() -> None:
     values = (0.7, 0.8, None, 0.9, 0.95)
-    looked = tuple(LookedAt(T0 + hour * 3600.0, value, value and value - 0.2, hour == 4)
+    results = tuple(AnalysisPoint(T0 + hour * 3600.0, value, value and value - 0.2, hour == 4)
                    for hour, value in enumerate(values))  # fmt: skip
-    plot = Course("k", "Recall", looked, 0.9, ZONE, Form.SHARE)
+    plot = Course("k", "Recall", results, 0.9, ZONE, Form.SHARE)
     assert svg(plot).count("course-line") == svg(plot).count("course-band") == 2
     assert in_words(plot) == (
         "Recall, from 15 Jan 00:00 to 15 Jan 04:00: estimate from 70.0% to 95.0%, its bound from 50.0% to "

@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from core.config import Config, Costs
-from db.models import AlertStatus, Delivery, LookReason, NightExperiment, Watch
+from db.models import AlertStatus, AnalysisReason, Delivery, NightExperiment, Watch
 from db.session import Database
 from rollout.breakers.telemetry_snapshot import Heard
-from rollout.control.analysis import look
-from rollout.control.analysis_store import keep
+from rollout.control.analysis import run_analysis
+from rollout.control.analysis_store import store
 from rollout.reports.archive import Archive
 from rollout.reports.build import make, usual_period
 from rollout.reports.document import Course, Kind, Light, Report
@@ -230,11 +230,11 @@ def test_the_rollout_report_draws_each_gates_course_from_the_looks_that_were_kep
     road = road_of(config)
     for days in (3, 2):
         with season.read() as session:
-            found = look(session, road, load(session), NOW - days * DAY_S)
+            found = run_analysis(session, road, load(session), NOW - days * DAY_S)
         with season.write() as session:
-            keep(session, road, found, LookReason.HOURLY)
+            store(session, road, found, AnalysisReason.HOURLY)
     report = _report(season, config, Kind.ROLLOUT)
-    section = next(section for section in report.sections if section.key == "looks")
+    section = next(section for section in report.sections if section.key == "analysis")
     drawn = {plot.key: plot for plot in section.plots if isinstance(plot, Course)}
     assert [point.at for point in drawn["encounters_blind >= 46"].points] == [NOW - 3 * DAY_S, NOW - 2 * DAY_S]
     assert "Evidence was last worked out Tue 2 Feb 2027" in section.words[0]
@@ -249,7 +249,7 @@ def test_the_road_report_tells_its_history(season: Database, config: Config) -> 
     assert run[5] == pytest.approx(2 * DAY_S)
     assert run[6:8] == ("breaker gpu_temp", "lead, owner")
     assert report.figure("time_live_s").value == pytest.approx(2 * DAY_S)
-    assert [row[3] for row in report.table("looks").rows] == ["recall_blind: not enough", "granted"]
+    assert [row[3] for row in report.table("analysis").rows] == ["recall_blind: not enough", "granted"]
     (handover,) = report.table("handovers").rows
     assert handover[4:6] == (1, "sam")
     assert handover[6] == pytest.approx(420.0)

@@ -11,7 +11,7 @@ from rollout.control.status import overview
 from rollout.stages import commands as c
 from rollout.stages.commands import Refused, Step
 from rollout.stages.state import Phase
-from tests.support.rollout_plans import CHIEF, LEAD, OPERATOR, OWNER, RANGER, looked
+from tests.support.rollout_plans import CHIEF, LEAD, OPERATOR, OWNER, RANGER, gate_results
 from tests.support.rollout_site import RoadSite
 
 
@@ -79,7 +79,7 @@ def test_more_time_and_a_closed_breaker_need_people_who_still_may(site: RoadSite
     assert site.ask().started
     site.approve(LEAD, OWNER, step=Step.EXTEND)
     site.change("omar", active=False)
-    longer = c.Extend(by=OPERATOR, longer=site.road.extension.max, gates=looked(site.road, site.state))
+    longer = c.Extend(by=OPERATOR, longer=site.road.extension.max, gates=gate_results(site.road, site.state))
     with pytest.raises(Refused, match="no longer counted: omar"):
         site.give(longer)
     site.change("omar", active=True)

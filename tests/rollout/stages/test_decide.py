@@ -27,7 +27,7 @@ from tests.support.rollout_plans import (
     OWNER,
     RANGER,
     Walk,
-    looked,
+    gate_results,
     settings,
     shipped,
 )
@@ -82,7 +82,7 @@ def test_a_gate_that_fails_holds_and_leaves_the_approvals(walk: Walk) -> None:
 
 def test_a_gate_that_nobody_looked_at_never_passes(walk: Walk) -> None:
     walk.agree()
-    gates = looked(walk.road, walk.state)[1:]
+    gates = gate_results(walk.road, walk.state)[1:]
     assert kinds(walk.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))) == ["widen_held", "approvals_cleared"]
 
 
@@ -153,7 +153,7 @@ def test_nothing_goes_live_without_a_roster() -> None:
 
 def test_a_roster_without_accounts_does_not_count(walk: Walk) -> None:
     walk.agree()
-    gates = looked(walk.road, walk.state)
+    gates = gate_results(walk.road, walk.state)
     (held,) = walk.give(c.Widen(by=OPERATOR, gates=gates, able=("somebody-else",)))
     assert isinstance(held, e.WidenHeld)
     assert "rosa, chin" in held.why[0]
@@ -305,7 +305,7 @@ def test_going_back_without_a_stage_leads_to_shadow_and_latches_nothing() -> Non
 
 
 def test_an_extension_needs_two_people_and_comes_once(live: Walk) -> None:
-    longer = c.Extend(by=OPERATOR, longer=Duration.parse("24h"), gates=looked(live.road, live.state))
+    longer = c.Extend(by=OPERATOR, longer=Duration.parse("24h"), gates=gate_results(live.road, live.state))
     with pytest.raises(Refused, match="must agree"):
         live.give(longer)
     live.agree(Step.EXTEND)
@@ -321,7 +321,9 @@ def test_an_extension_needs_two_people_and_comes_once(live: Walk) -> None:
 def test_an_extension_needs_green_gates(live: Walk, outcome: Outcome) -> None:
     live.agree(Step.EXTEND)
     with pytest.raises(Refused, match="gate inference_latency_p99_s"):
-        live.give(c.Extend(by=OPERATOR, longer=Duration.parse("1h"), gates=looked(live.road, live.state, outcome)))
+        live.give(
+            c.Extend(by=OPERATOR, longer=Duration.parse("1h"), gates=gate_results(live.road, live.state, outcome))
+        )
 
 
 def test_the_same_key_in_the_same_epoch_is_the_same_command(walk: Walk) -> None:

@@ -15,7 +15,7 @@ from rollout.control.verification import verify_road
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused
 from rollout.stages.event_store import everything, load
-from tests.support.rollout_plans import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, add_people, looked, shipped
+from tests.support.rollout_plans import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, add_people, gate_results, shipped
 
 SITE = "upper-pines"
 
@@ -100,7 +100,7 @@ def test_two_wishes_to_go_on_at_once_start_one_stage(database: Database) -> None
         perform(database, road, c.Approve(by=by), later)
     with database.read() as session:
         state = load(session)
-    wish = c.Widen(by=OPERATOR, gates=looked(road, state), able=("rosa",), epoch=state.epoch)
+    wish = c.Widen(by=OPERATOR, gates=gate_results(road, state), able=("rosa",), epoch=state.epoch)
     came: list[str] = []
 
     def ask() -> None:

@@ -24,7 +24,7 @@ from rollout.stages import commands as c
 from rollout.stages.commands import Command, Person, Refused
 from rollout.stages.event_store import everything, load
 from rollout.stages.evolve import replay
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State, grants
 from tests.support.rollout_plans import (
     AUDITOR,
@@ -36,7 +36,7 @@ from tests.support.rollout_plans import (
     RANGER,
     START,
     add_people,
-    looked,
+    gate_results,
     shipped,
 )
 from tests.support.rollout_plans import settings as site
@@ -84,10 +84,10 @@ class Stored(RuleBasedStateMachine):
         for _ in range(steps):
             state = self.state(side)
             if not state.live:
-                self.now = max(self.now, look_opens(self.road, state))
+                self.now = max(self.now, analysis_opens_at(self.road, state))
             for by in (LEAD, OWNER):
                 self.give(side, c.Approve(by=by))
-            self.give(1 - side, c.Widen(by=OPERATOR, gates=looked(self.road, self.state()), able=("rosa",)))
+            self.give(1 - side, c.Widen(by=OPERATOR, gates=gate_results(self.road, self.state()), able=("rosa",)))
 
     @rule(
         side=st.integers(0, 1), seconds=st.sampled_from((1.0, 20.0, 100.0, 130.0, 4 * 3600.0)), beats=st.integers(0, 9)
@@ -109,14 +109,14 @@ class Stored(RuleBasedStateMachine):
         """Somebody's account is switched off before or after they approve; what starts rests on people who are on."""
         state = self.state(side)
         if not state.live:
-            self.now = max(self.now, look_opens(self.road, state))
+            self.now = max(self.now, analysis_opens_at(self.road, state))
         if when == "before":
             self.switch(side, who, active=False)
         for by in (LEAD, OWNER):
             self.give(side, c.Approve(by=by))
         if when == "after":
             self.switch(side, who, active=False)
-        wish = c.Widen(by=OPERATOR, gates=looked(self.road, self.state()), able=("rosa",))
+        wish = c.Widen(by=OPERATOR, gates=gate_results(self.road, self.state()), able=("rosa",))
         try:
             started = perform(self.sides[1 - side], self.road, wish, self.now).started
         except Refused:
@@ -153,7 +153,7 @@ class Stored(RuleBasedStateMachine):
             raise Crash
 
     @rule()
-    def watchdog_looks(self) -> None:
+    def watchdog_checks(self) -> None:
         outcome = watch(self.sides[1], self.road, self.now)
         state = self.state()
         assert not state.live or min(expiries_of(self.sides[0], state)) > self.now

@@ -171,4 +171,4 @@ def test_daily_looks_promote_a_model_at_the_gate_in_one_season_of_twenty_at_most
 
 def test_a_stage_that_is_open_for_weeks_is_looked_at_often() -> None:
     road = shipped()
-    assert [road.looked_at_often(stage) for stage in road.stages] == [True, False, False, False, False]
+    assert [road.analysed_repeatedly(stage) for stage in road.stages] == [True, False, False, False, False]

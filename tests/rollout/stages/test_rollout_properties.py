@@ -23,7 +23,7 @@ from rollout.stages.evolve import evolve, replay
 from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import Road
-from rollout.stages.promotion import look_opens
+from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.spec_file import road_of
 from rollout.stages.state import Phase, State, grants
 from tests.support import rollout_plans
@@ -117,7 +117,7 @@ class Walking(RuleBasedStateMachine):
         assert set(event.approved_by) in [set(pair) for pair in pairs]
         assert event.deadline_at is not None
         assert event.deadline_at > event.at
-        assert event.at >= look_opens(self.road, self.state)
+        assert event.at >= analysis_opens_at(self.road, self.state)
 
     def nothing_goes_quiet(self, before: State, events: list[Event]) -> None:
         """Where authority has ended, somebody is being called until they answer."""
@@ -146,7 +146,7 @@ class Walking(RuleBasedStateMachine):
         for _ in range(steps):
             if tidy:
                 self.tidy_up()
-            opens = look_opens(self.road, self.state)
+            opens = analysis_opens_at(self.road, self.state)
             if not self.state.live or opens < (self.state.deadline_at or 0):
                 self.now = max(self.now, opens)
             for by in (CHIEF, LEAD, OWNER):
@@ -161,7 +161,7 @@ class Walking(RuleBasedStateMachine):
                 self.give(c.BreakerReset(by=by, latch=latch.id, cause="it was looked into"))
 
     def gates(self, flaw: Any) -> tuple[GateResult, ...]:
-        results = list(rollout_plans.looked(self.road, self.state))
+        results = list(rollout_plans.gate_results(self.road, self.state))
         if flaw == "absent":
             return tuple(results[:-1])
         if flaw is not None:

@@ -17,7 +17,7 @@ class Sheet:
     pattern: str = ""
     public: bool = False
     who: str = "root"
-    """Whose browser looks at it. Rosa has decided, and so nothing of it is hidden from her for a second look."""
+    """Whose browser looks at it. Rosa has decided, and so nothing of it is hidden from her for a second review."""
 
 
 REPORTS = ("shadow", "daily", "loop", "rollout")

@@ -89,8 +89,8 @@ class World:
 
 def html_routes(stage: Stage) -> set[str]:
     """The paths of all routes that a browser may look at."""
-    looked_at = (route.path for route in every_route(stage.app) if "GET" in (route.methods or ()))
-    return {path for path in looked_at if not path.startswith(("/api/", "/fragments/", "/static/"))}
+    routes = (route.path for route in every_route(stage.app) if "GET" in (route.methods or ()))
+    return {path for path in routes if not path.startswith(("/api/", "/fragments/", "/static/"))}
 
 
 @contextmanager
@@ -213,7 +213,7 @@ def _by_hand(stage: Stage, person: TestClient) -> dict[str, str]:
               "note": "at the creek", "idempotency_key": "a-sighting-key"},
     )  # fmt: skip
     assert sealed.status_code == 303, sealed.text
-    rosa = stage.person("rosa")  # she decided: what was decided is hidden from those who may take a second look
+    rosa = stage.person("rosa")  # she decided: what was decided is hidden from those who may take a second review
     labels = rosa.get("/api/v1/labels").json()["labels"]
     edited = rosa.post("/labels/edits", data={"item": labels[0]["item"], "action": "keep", "seen": labels[0]["label"]})
     assert edited.status_code in (200, 303), edited.text
