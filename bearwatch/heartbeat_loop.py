@@ -49,7 +49,7 @@ class Caller:
             return  # it is away: that was said
 
     def step(self, now: float) -> Health:
-        """Look, and call the address for what was found."""
+        """Check, and call the address for what was found."""
         found = health(self._database, self._client, now)
         if found.wrong != self._wrong:
             log.warning("all is well again") if found.well else log.error("not well: %s", "; ".join(found.wrong))

@@ -78,7 +78,7 @@ def _clock(view: RoadView) -> Iterator[str]:
     clock, zone = view.clock, view.clock.timezone
     yield f"Evidence since {moment(clock.since, zone)}, worked out {_analysed(view)}"
     if not clock.analysis_open:
-        yield f"The gates are looked at from {moment(clock.analysis_opens_at, zone)} on"
+        yield f"The gates are analysed from {moment(clock.analysis_opens_at, zone)} on"
     if clock.deadline_at is not None and clock.left_s is not None:
         yield f"The stage ends {moment(clock.deadline_at, zone)}, in {_span(clock.left_s)}"
     if clock.lease_until is not None:

@@ -21,7 +21,7 @@ POLL_EVERY_S: Final = 5.0
 
 
 def keep_watch(path: Path, address: str, stop: threading.Event) -> None:
-    """Look until ``stop`` is set; record a dead controller and hand the watch over."""
+    """Check until ``stop`` is set; record a dead controller and hand the watch over."""
     try:
         plan = PlanWatcher.load(path)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""How long a look at all breakers takes, and how rarely and how soon the sequential detectors trip.
+"""How long a check of all breakers takes, and how rarely and how soon the sequential detectors trip.
 
 python -m bench.breakers [--json]
 """
@@ -37,7 +37,7 @@ RUNS = 200
 
 
 def tick_ms(cameras: int) -> tuple[float, float]:
-    """CPU and wall milliseconds of one look at a healthy site, the median of ten."""
+    """CPU and wall milliseconds of one check of a healthy site, the median of ten."""
     config = Config.model_validate(
         {
             "regions": {"r": {"timezone": "UTC"}},
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     cpu, wall = tick_ms(CAMERAS)
-    show("breakers: one look", [{"cameras": CAMERAS, "CPU-ms": round(cpu), "ms": round(wall)}], arguments.json)
+    show("breakers: one check", [{"cameras": CAMERAS, "CPU-ms": round(cpu), "ms": round(wall)}], arguments.json)
     rng = np.random.default_rng(7)
     rows = []
     for name, make, alarm, most, unit, good, bad in (

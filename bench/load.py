@@ -6,7 +6,7 @@ Every camera sends five frames a second with one moving crop each; how many came
 be done is measured first, with a full queue. Under overload, frames must be given up, and the newest must be kept:
 
 - *latency*: from a frame's capture to its score, of those that were scored;
-- *age of the newest*: how old the newest scored picture of a camera is, looked at ten times a second and camera. With
+- *age of the newest*: how old the newest scored picture of a camera is, sampled ten times a second and camera. With
   five frames a second it cannot be less than the latency, nor than 0 to 200 ms more.
 """
 
@@ -68,7 +68,7 @@ def send(road: FrameRoad, cameras: int, until: float, seen: Seen) -> None:
 def listen(
     client: redis.Redis, scores: str, counts_from: float, until: float, stop: threading.Event, seen: Seen
 ) -> None:
-    """Read the scores as they come, and look at how old the newest of each camera is."""
+    """Read the scores as they come, and sample how old the newest of each camera is."""
     last: dict[Any, Any] = {scores: "0"}
     sample_at = counts_from
     while not stop.is_set():

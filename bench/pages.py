@@ -52,7 +52,7 @@ DECIDE_EVERY_S = 0.25
 FRAGMENT = "/fragments/watch"
 REFRESH_EVERY_S = 1.0
 REST_FACTOR = 3.0
-"""As in ``static/js/refresh.js``: a page looks once a second at most, and less often where answers take long."""
+"""As in ``static/js/refresh.js``: a page refreshes once a second at most, and less often where answers take long."""
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 CONFIG = Config.model_validate(
     {
@@ -71,7 +71,7 @@ class Heard:
     pages: int = 0
     cut_off: int = 0
     fetched_s: list[float] = field(default_factory=list)
-    """How long each look at the watch page's part took."""
+    """How long each refresh of the watch page's part took."""
 
 
 def serve(settings: Settings, told: Connection) -> None:

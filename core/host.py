@@ -27,7 +27,7 @@ PREFIX: Final = "machine:"
 REPORT_EVERY_S: Final = 10.0
 HOTTEST_CREDIBLE_C: Final = 150.0
 SLOWED_FOR_S: Final = 60.0
-"""A processor that heat has slowed down counts as slowed for so long, so that a look once a minute sees it."""
+"""A processor that heat has slowed down counts as slowed for so long, so that a sample once a minute sees it."""
 
 
 def facts(disk: Path, expected_gpus: int = 0) -> dict[str, Any]:

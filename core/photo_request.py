@@ -1,4 +1,4 @@
-"""One picture to whichever detector runs, and its answer back: how the page looks at a photo without a network.
+"""One picture to whichever detector runs, and its answer back: how the page has a photo scored without a network.
 
 The picture waits under a key of its own that expires with the patience of whoever asked; a short list says which wait.
 So nothing is kept, nothing piles up, and no two machines need the same clock. Detectors take one between two batches.

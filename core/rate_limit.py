@@ -1,6 +1,6 @@
 """How often somebody may do something: moving windows that all processes share, counted by the library `limits`.
 
-The counts lie in Redis, where one script looks and counts in the same step: two processes never let one too many
+The counts lie in Redis, where one script checks and counts in the same step: two processes never let one too many
 through. While Redis does not answer, each process counts for itself, from nothing. Asking takes a moment, or as long as
 a reply may take when Redis hangs: never ask inside a transaction. Whom a count belongs to stands there as a digest:
 people type passwords where their name should go.
@@ -80,7 +80,7 @@ class RateLimiter:
         """Count one in each window, or raise :class:`RateExceeded` when one of them is full.
 
         No window ever holds more than its amount. A refusal counts nothing, unless another process filled a window at
-        the very moment between the look and the count: then the windows named before it hold one more.
+        the very moment between the check and the count: then the windows named before it hold one more.
         """
         self._ask(lambda windows: windows.hit(rates))
 

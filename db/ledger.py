@@ -83,7 +83,7 @@ def digest(entry: LedgerEntry) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a look at the whole chain found."""
+    """What a walk over the whole chain found."""
 
     entries: int
     head: str

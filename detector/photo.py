@@ -25,11 +25,11 @@ SHOWN_PX = 960
 CROP_PX = 360
 JPEG_QUALITY = 82
 PRETRAINED_VIEW = View("best")
-"""A pretrained network has no view of its own: whole and in tiles, as a camera's still frame is looked at."""
+"""A pretrained network has no view of its own: whole and in tiles, as a camera's still frame is scored."""
 
 
 class PhotoDesk:
-    """Looks at photos with the detector's own engine; further picture sizes get theirs when the first photo comes."""
+    """Predicts photos with the detector's own engine; further picture sizes get theirs when the first photo comes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -52,7 +52,7 @@ class PhotoDesk:
             try:
                 self._predictor = Predictor(bundle, view, self._engine_of)
             except (EngineError, BundleError) as error:  # a machine with nothing but the exported graph has one size
-                log.warning("photos are looked at in one size: %s", error)
+                log.warning("photos are scored in one size: %s", error)
                 self._predictor = Predictor(bundle, View(view.kind), self._engine_of)
         return self._predictor
 

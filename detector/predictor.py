@@ -57,9 +57,9 @@ def _engine_at_once(bundle: ModelBundle) -> Engine:
 
 
 class Predictor:
-    """Looks at still pictures with one model. Belongs to one thread.
+    """Predicts still pictures with one model. Belongs to one thread.
 
-    ``view`` says how pictures are looked at (None: as the bundle wants it), ``engine_of`` makes the engine for the
+    ``view`` says how pictures are scored (None: as the bundle wants it), ``engine_of`` makes the engine for the
     model at one of the view's sizes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One model that looks at still pictures by a view (:mod:`detector.models.view`)."""
+"""One model that scores still pictures by a view (:mod:`detector.models.view`): test-time augmentation."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TILE_SHARE = 1 / 3
 class StillPrediction:
     """What the network makes of one still picture.
 
-    ``probabilities`` (labels,) are merged over all looks; ``logits`` (outputs,) are the mean over the looks at the part
-    that decided, ``box``.
+    ``probabilities`` (labels,) are merged over all views of it; ``logits`` (outputs,) are the mean over those of the
+    part that decided, ``box``.
     """
 
     probabilities: NDArray[np.float32]
@@ -75,7 +75,7 @@ class Stills:
         return [box for box in boxes if box != WHOLE_FRAME]
 
     def _merge(self, whole: NDArray[np.float32], boxes: Sequence[Box], tiles: NDArray[np.float32]) -> StillPrediction:
-        """(looks, outputs) of the whole and (tiles, outputs) of its parts to one answer."""
+        """(views, outputs) of the whole and (tiles, outputs) of its parts to one answer."""
         labels = self.bundle.labels
         of_whole = labels.probabilities(whole).mean(axis=0)
         seen = StillPrediction(of_whole, whole.mean(axis=0), WHOLE_FRAME)

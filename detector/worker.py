@@ -7,7 +7,7 @@
 5. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
 
 Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Between two batches at most
-one photo is looked at that somebody handed in on the page, and not more than one a second.
+one photo is scored that somebody handed in on the page, and not more than one a second.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class DetectorWorker:
         return bool(entries)
 
     def _work_photo(self) -> None:
-        """Look at one photo that somebody handed in, if one waits."""
+        """Predict one photo that somebody handed in, if one waits."""
         photo = take(self.client)
         if photo is None:
             return
@@ -146,7 +146,7 @@ class DetectorWorker:
         except UnreadablePhoto as error:
             return error
         except Exception:  # whatever is wrong with somebody's photo, the cameras' frames go on
-            log.exception("a photo of %d bytes could not be looked at", len(photo.picture))
+            log.exception("a photo of %d bytes could not be scored", len(photo.picture))
             return UnreadablePhoto("The detector could not look at this picture; its log says why.")
 
     def _wait(self) -> None:

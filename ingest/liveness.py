@@ -70,7 +70,7 @@ class Liveness:
         self._failure: str | None = None
 
     def saw(self, content: Content, at: float) -> bool:
-        """A picture has arrived; returns whether it differs from the last ones: only then is it worth a look.
+        """A picture has arrived; returns whether it differs from the last ones: only then is it worth scoring.
 
         1. It is new content when none of the last pictures was the same, and it shows something (contrast).
         2. A camera that sees stays so with every new picture; one that does not must convince with several in a row.

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view",
         default=None,
-        help="how pictures are looked at: whole, flip, best or blend, with @SIZE or @SIZE+SIZE, such as flip@224 "
+        help="how pictures are scored: whole, flip, best or blend, with @SIZE or @SIZE+SIZE, such as flip@224 "
         "(as the bundle says)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--view",
         default=None,
-        help="how the bundle looks at still pictures, see bearwatch evaluate (blend@224+320)",
+        help="how the bundle scores still pictures, see bearwatch evaluate (blend@224+320)",
     )
-    parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same looks (1)")
+    parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same augmentations (1)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--jobs", type=int, default=None, help="runs side by side (a core each; one on a GPU)")
     parser.add_argument("--loaders", type=int, default=None, help="processes that prepare pictures (GPU: 8, CPU: none)")
@@ -86,7 +86,7 @@ def _shop(arguments: argparse.Namespace, progress: Progress) -> Any:
 
     def advance(stage: str, more: int, total: int) -> None:
         if stage not in tasks:
-            tasks[stage] = progress.add_task(f"looking: {stage}", total=total)
+            tasks[stage] = progress.add_task(f"scoring: {stage}", total=total)
         progress.advance(tasks[stage], more)
 
     return Workshop(

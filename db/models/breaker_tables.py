@@ -15,7 +15,7 @@ _STILL_OPEN = text("reset_at IS NULL")
 
 
 class BreakerState(Base):
-    """What a breaker remembers of one unit (a camera, a campsite, a region, the rollout) between two looks."""
+    """What a breaker remembers of one unit (a camera, a campsite, a region, the rollout) between two checks."""
 
     __tablename__ = "breaker_states"
 
@@ -39,7 +39,7 @@ class BreakerTrip(Base):
 
     __tablename__ = "breaker_trips"
     __table_args__ = (
-        # One open trip of a kind, however many controllers look at once.
+        # One open trip of a kind, however many controllers check at once.
         Index(
             "ix_breaker_trips_open",
             "breaker",

@@ -72,7 +72,7 @@ class RolloutEvent(Base):
 
 
 class AnalysisReason(StrEnum):
-    """Who wanted a look at the gates."""
+    """Who wanted an analysis of the gates."""
 
     HOURLY = "hourly"
     """The controller, about once an hour."""
@@ -83,9 +83,9 @@ class AnalysisReason(StrEnum):
 
 
 class AnalysisRunRow(Base):
-    """A look at the gates of a stage. Rows older than 60 days are thinned to one a day, but for those of steps."""
+    """An analysis run of a stage's gates. Rows older than 60 days are thinned to one a day, but for those of steps."""
 
-    __tablename__ = "looks"
+    __tablename__ = "analysis_runs"
     __table_args__ = (Index(None, "stage", "since", "at"), Index(None, "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -101,15 +101,15 @@ class AnalysisRunRow(Base):
     road: Mapped[str] = mapped_column(String(64))
     """Digest of the road whose gates these were."""
     measured: Mapped[str | None] = mapped_column(Text)
-    """All metrics as JSON: by window, then by name. Only the newest look of all keeps them."""
+    """All metrics as JSON: by window, then by name. Only the newest run of all keeps them."""
 
 
 class GateResultRow(Base):
-    """What a look found of one gate."""
+    """What an analysis run found of one gate."""
 
-    __tablename__ = "gate_looks"
+    __tablename__ = "gate_results"
 
-    run_id: Mapped[int] = mapped_column(ForeignKey("looks.id"), primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("analysis_runs.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """Its place among the stage's gates."""
     gate: Mapped[str] = mapped_column(Text)

@@ -1,10 +1,11 @@
 """How one picture becomes many: what cameras, weather, night and distance do to an animal's picture.
 
-Every look is drawn without regard to the label. That is the point: if grey, dark or small pictures were mostly of one
-kind, the network would learn the light instead of the animal - and the only grey pictures at hand show no bears.
+Every augmentation is drawn without regard to the label. That is the point: if grey, dark or small pictures were
+mostly of one kind, the network would learn the light instead of the animal - and the only grey pictures at hand show
+no bears.
 
 Pictures are (3, height, width) uint8 RGB tensors. All randomness comes from torch's global generator, which the
-caller seeds for every picture: the same seed gives the same look on any number of workers.
+caller seeds for every picture: the same seed gives the same picture on any number of workers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torchvision.transforms.v2 import functional as F
 
 PASTED, INFRARED, GREY, DARK, HIDDEN = 0.25, 0.35, 0.1, 0.2, 0.2
 NOISY, BLURRED, SMEARED, COMPRESSED, COARSE, STAMPED = 0.25, 0.15, 0.1, 0.3, 0.2, 0.2
-"""Share of the pictures that get each look."""
+"""Share of the pictures that get each augmentation."""
 DARK_ALREADY = 45
 """Mean grey level below which a picture is not made darker: nothing would be left to see."""
 MOST_NOISE = 0.5
@@ -36,7 +37,7 @@ def between(low: float, high: float) -> float:
 
 
 class Augmentations:
-    """A random look for a picture; ``size_px`` is the side of the result."""
+    """Random augmentations of a picture; ``size_px`` is the side of the result."""
 
     def __init__(self, size_px: int) -> None:
         self.size_px = size_px

@@ -1,7 +1,7 @@
 """Daylight pictures of held-out sources made hard, in ways that training does not use: what few real pictures show.
 
 There are hardly any real pictures of bears by infra-red light or far away, so figures on them are coarse. These are
-many, of bears and others alike, and made by other formulas than the looks of training
+many, of bears and others alike, and made by other formulas than the augmentations of training
 (:mod:`detector.learn.augmentations`), so that they do not merely measure how well those were learned. Deterministic.
 """
 

@@ -1,4 +1,4 @@
-"""What the chosen network does beyond single looks at whole pictures, always judged by a fold that saw nothing of them.
+"""What the network does beyond single predictions on whole pictures, always judged by a fold that saw nothing of them.
 
 1. Unknown animals: how far held-out pictures are from the training pictures of the network that judges them.
 2. Still pictures in the view that the bundle uses, on a sample.

@@ -22,7 +22,7 @@ class Recipe:
     (column ``kind``) are drawn ``camera_trap_weight`` times as often as others. ``mixes`` are the shares of trained
     weights among which the held-out sources choose. Pictures of the label ``withheld`` are kept from the folds'
     networks, which shows how an animal is taken that the network does not know; the shipped network learns it.
-    ``view`` is how the bundle looks at still pictures (:mod:`detector.models.view`).
+    ``view`` is how the bundle scores still pictures (:mod:`detector.models.view`).
     """
 
     backbone: str = "lite2"

@@ -1,4 +1,4 @@
-"""Which picture is shown when, and with which look: seeded, weighted by source, the same on any number of workers."""
+"""Which picture is shown when, and how augmented: seeded, weighted by source, the same on any number of workers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def draw_weights(
 
 
 class Draws(Dataset[tuple[Tensor, int]]):
-    """``count`` draws: (3, px, px) uint8 RGB with its look, and the place of its picture among ``pictures``.
+    """``count`` draws: (3, px, px) uint8 RGB, augmented, and the place of its picture among ``pictures``.
 
     Draw ``i`` depends on the seed and on ``i`` alone, so a run that is taken up again goes on where it stopped.
     """

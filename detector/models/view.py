@@ -1,4 +1,6 @@
-"""How a still picture is looked at: how often, how large, in which parts. Live motion crops need none of this.
+"""Test-time augmentation: how often a still picture is scored, how large, in which parts.
+
+Live motion crops need none of this.
 
 A view is a word, a ``@`` and input sizes in pixels, such as ``blend@224+320``:
 
@@ -6,11 +8,11 @@ A view is a word, a ``@`` and input sizes in pixels, such as ``blend@224+320``:
 - ``flip``: the mean of the picture and its mirror image, in each size;
 - ``best``: the highest of ``whole`` and the tiles of the crop policy, as the live system scores a still frame;
 - ``blend``: two parts the mean of ``flip`` and of the same for the middle square, which is not squeezed; and one part
-  the best tile, where that is higher. A tile shows an animal that is small; the others keep the many looks at parts of
+  the best tile, where that is higher. A tile shows an animal that is small; the others keep the many crops of parts of
   a large frame from crying bear.
 
-Tiles are looked at in the first size only. Without ``@`` the model's own input size is meant. The view is part of the
-model; :mod:`detector.stills` looks at pictures by it.
+Tiles are scored in the first size only. Without ``@`` the model's own input size is meant. The view is part of the
+model; :mod:`detector.stills` scores pictures by it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ KINDS = ("whole", "flip", "best", "blend")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a picture is looked at. ``sizes_px`` is empty for the model's own input size."""
+    """How a picture is scored. ``sizes_px`` is empty for the model's own input size."""
 
     kind: str = "whole"
     sizes_px: tuple[int, ...] = ()

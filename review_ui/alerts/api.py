@@ -40,7 +40,7 @@ class AlertOut(BaseModel):
     id: int
     version: int
     status: AlertStatus | None = Field(
-        description="null while you may take a second review of it: what was decided first is hidden from you until then"
+        description="null while a second review waits for you: what was decided first is hidden from you until then"
     )
     kind: EncounterKind = Field(description="`bear`, or `unknown_animal`: one that the model does not know")
     campsite: str
@@ -111,7 +111,7 @@ class AlertFileOut(AlertOut):
     history: list[AlertHistoryOut]
     opinion: OpinionOut | None = Field(description="null until somebody has answered")
     second_review: int | None = Field(
-        description="the second review that you may take at `/api/v1/appeals/…`; until then its decision is hidden"
+        description="the second review that you may give at `/api/v1/appeals/…`; until then its decision is hidden"
     )
     held: int = Field(description="of an unknown animal: visits to the camera soon after, without alerts of their own")
 

@@ -79,7 +79,7 @@ class CaseFile:
     previous_id: int | None
     next_id: int | None
     second_review: int | None
-    """The second review that the reader may take: until then the decision and all that followed from it are left out."""
+    """The second review that the reader may take: until then the decision and all that followed are left out."""
 
     @property
     def cover_number(self) -> int:

@@ -39,7 +39,7 @@ def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response
         context = {
             "frame": around,
             "messages": camper_messages.waiting(session, elsewhere(account, around.scope)),
-            "looks": appeals.waiting(session, account.id, hidden),
+            "second_reviews": appeals.waiting(session, account.id, hidden),
             "unsettled": appeals.unsettled(session, hidden),
             "handled": camper_messages.handled(session, elsewhere(account, around.scope)),
             "pages": [

@@ -164,7 +164,7 @@ def sign_in(
     """Check a login and open a session.
 
     1. Too many failures of this name from this address, of this address, or of this name: :class:`TooManyLogins`,
-       without a look at the password.
+       without checking the password.
     2. An unknown name costs as much time as a known one.
     3. A failure is remembered; a success forgets those of the same name from the same address.
     4. Whoever has a second factor gets half a session: it opens only the question for the code, and forgets nothing.

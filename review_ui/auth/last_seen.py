@@ -1,6 +1,6 @@
 """When each session and token was last used, gathered in memory and written down now and then.
 
-Writing with every request would make every look at a page wait for the database's one writer.
+Writing with every request would make every view of a page wait for the database's one writer.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class HourOut(BaseModel):
     """One hour of a camera."""
 
     at: float
-    scored: int = Field(description="minutes in which somebody looked")
+    scored: int = Field(description="minutes with at least one scored frame")
     of: int = Field(description="minutes of the hour that are over")
 
 

@@ -1,4 +1,4 @@
-"""Cameras over time: in which minutes each looked, and its newest picture."""
+"""Cameras over time: in which minutes each was scored, and its newest picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEATS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """One hour of one camera: in how many of ``of`` minutes it looked."""
+    """One hour of one camera: in how many of ``of`` minutes a frame of it was scored."""
 
     at: float
     scored: int
@@ -54,7 +54,7 @@ def uptime(
 
 
 def share(hours: Sequence[Hour]) -> float | None:
-    """Share of the minutes in which the camera looked; None before the first minute is over."""
+    """Share of the minutes in which a frame was scored; None before the first minute is over."""
     minutes = sum(hour.of for hour in hours)
     return sum(min(hour.scored, hour.of) for hour in hours) / minutes if minutes else None
 

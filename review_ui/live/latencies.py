@@ -37,7 +37,7 @@ class Latencies:
         self._lock = threading.Lock()
 
     def counted(self, session: Session, now: float) -> Counted:
-        """What has been counted, after a look at the new alerts."""
+        """What has been counted, with the new alerts."""
         with self._lock:
             if self._last_id is None:
                 before = select(func.max(Alert.id)).where(Alert.created_at < now - BACKFILL_S)

@@ -1,4 +1,4 @@
-"""``/models``: which model looks now, and what is known of each: figures beside the baselines, and its datasheet."""
+"""``/models``: which model is in use, and what is known of each: figures beside the baselines, and its datasheet."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class ModelOut(BaseModel):
 
 
 class ModelsOut(BaseModel):
-    """What looks now, and what there is."""
+    """What is in use, and what there is."""
 
     working: list[WorkingOut]
     models: list[ModelOut]
@@ -127,7 +127,7 @@ def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest)
         return site.pages.render(request, "model.html", context)
 
 
-@router.get("/api/v1/models", summary="Which model looks now, and which there are")
+@router.get("/api/v1/models", summary="Which model is in use, and which there are")
 def list_models(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Limit = 50) -> ModelsOut:
     """By their digests, without evaluations: ask for one model."""
     working = _working(site) or []

@@ -54,7 +54,7 @@ def shots(
 def thumbnail_at(thumbnails: Sequence[str], minutes: int, hour_at: float, at: float) -> tuple[str, float] | None:
     """The thumbnail nearest to a moment, with its time to the minute.
 
-    1. One thumbnail for each minute in which somebody looked: the n-th belongs to the n-th such minute.
+    1. One thumbnail for each minute with a scored frame: the n-th belongs to the n-th such minute.
     2. Otherwise they are taken as spread evenly over the hour.
     """
     if not thumbnails:

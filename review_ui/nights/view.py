@@ -1,4 +1,4 @@
-"""One night of some cameras: when each looked, what it saw, what people decided, saw and watched."""
+"""One night of some cameras: when each was scored, what it saw, what people decided, saw and watched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WHOLE_HOUR: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A stretch of time in which a camera looked, or in which nobody looked."""
+    """A stretch of time in which a camera's frames were scored, or in which none was."""
 
     start: float
     end: float
@@ -79,7 +79,7 @@ class CameraRow:
 
     @property
     def blind_s(self) -> float:
-        """How long nobody looked."""
+        """How long no frame was scored."""
         return sum(band.end - band.start for band in self.bands if not band.scored)
 
 
@@ -146,10 +146,10 @@ def moments(sites: Sequence[SiteRow]) -> list[Moment]:
 
 
 def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple[Band, ...]:
-    """When a camera looked, minute by minute, joined.
+    """When a camera's frames were scored, minute by minute, joined.
 
-    ``hours`` are pairs of an hour's start and its bits: bit n is set when somebody looked in minute n. Minutes that
-    no row tells of are minutes in which nobody looked. The last minutes before ``now`` are left open.
+    ``hours`` are pairs of an hour's start and its bits: bit n is set when a frame was scored in minute n. Minutes that
+    no row tells of are minutes without one. The last minutes before ``now`` are left open.
     """
     scored = {int(start) // 60 + minute for start, bits in hours for minute in range(WHOLE_HOUR) if bits >> minute & 1}
     first, until = int(night.start) // 60, min(night.end, now - NOT_WRITTEN_YET_S) // 60

@@ -1,6 +1,6 @@
-"""When many open pages want to look again at once, they do so by turns, and whoever decides something goes first.
+"""Load shedding: of many open pages that refresh at once, a few are served at a time, and decisions go first.
 
-A burst of alerts makes every open page fetch what has changed. Worked at all at once, those looks would leave a
+A burst of alerts makes every open page fetch what has changed. Worked at all at once, those refreshes would leave a
 ranger's decision a small share of the process. A few are worked at a time; the others wait, which costs nothing.
 """
 

@@ -53,7 +53,7 @@ GROUPS: Final = (
         Key(("F",), "Full size, and back"),
         Key(("B",), "Bear"), Key(("N",), "No bear"), Key(("U",), "Unsure"),
     )),
-    Group("second-reviews", "Camper messages and second reviews", r"/appeals", (Key(("J",), "The first second review"),)),
+    Group("second-reviews", "Camper messages and second reviews", r"/appeals", (Key(("J",), "The first of them"),)),
     Group("second-review", "A second review", r"/appeals/\d+", _VERDICTS),
     Group("night", "A night", r"/nights/.*", (
         Key(("←", "→"), "A minute back, forward"),

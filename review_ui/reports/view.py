@@ -96,7 +96,7 @@ TELLS: Final = frozenset({"review", "truth", "lead_s", "taken_back_at"})
 
 
 def without_decisions(session: Session, site: Site, report: Report, alerts: Collection[int]) -> Report:
-    """A report whose rows do not say what was decided about some alerts: the reader may take a second review of them."""
+    """A report whose rows do not say what was decided about some alerts: their second review waits for the reader."""
     found = session.execute(select(Alert.camera_id, Alert.captured_at).where(Alert.id.in_(alerts)))
     secret = []
     for camera, at in found:

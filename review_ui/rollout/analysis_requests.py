@@ -1,4 +1,4 @@
-"""Looks at the gates for the page: the first one, where nobody has looked yet, and those that people ask for."""
+"""Analysis runs for the page: the first one, where there is none yet, and those that people ask for."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rollout.control.analysis_schedule import run_analysis_if_older
 log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 10.0
-"""Whoever asks sooner after a look gets that one: a look may take seconds of the machine."""
+"""Whoever asks sooner after an analysis gets that one: it may take seconds of the machine."""
 
 
 def run_first_analysis(site: Site) -> None:
-    """Look once where no look at this stage was written down, so that the next reader need not wait for it.
+    """Run an analysis once where none of this stage is stored, so that the next reader need not wait for it.
 
-    A database that is too busy to write it down keeps nobody from reading.
+    A database that is too busy to store it keeps nobody from reading.
     """
     try:
         _run(site, older_than_s=float("inf"))
     except SQLAlchemyError as error:
-        log.warning("the first look at the gates could not be written down: %s", error)
+        log.warning("the first analysis of the gates could not be stored: %s", error)
 
 
 def run_analysis_now(site: Site) -> None:
-    """A full look, written down."""
+    """A full analysis, stored."""
     _run(site, older_than_s=AGAIN_S)
 
 

@@ -39,7 +39,7 @@ PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description"
 class Command(Strict):
     """What commands share."""
 
-    epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the road that you looked at")
+    epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the road that you had before you")
     idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
 
 
@@ -128,8 +128,8 @@ class HistoryOut(BaseModel):
 def get_road(site: SiteDep, account: Viewer) -> RoadView:
     """The document of `bearwatch rollout status --json`, as far as it is yours.
 
-    Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last look
-    (`looked`); what decides about going on is a fresh one.
+    Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last analysis
+    (`last_analysis`); what decides about going on is a fresh one.
     """
     run_first_analysis(site)
     with site.database.read() as session:
@@ -138,7 +138,7 @@ def get_road(site: SiteDep, account: Viewer) -> RoadView:
         return redact(view, reader_of(site.config, account, scope))
 
 
-@router.post("/analysis", summary="Look at the gates now; returns the road")
+@router.post("/analysis", summary="Analyse the gates now; returns the road")
 def post_analysis(site: SiteDep, account: Viewer) -> RoadView:
     """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
     run_analysis_now(site)

@@ -24,7 +24,7 @@ def person(account: Account) -> Person:
 
 
 def go_on(site: Site, account: Account, epoch: int | None, key: str | None, again: bool = False) -> Outcome:
-    """Ask to go on, with a fresh look at the gates. Raises :class:`rollout.stages.commands.Refused`."""
+    """Ask to go on, with a fresh analysis of the gates. Raises :class:`rollout.stages.commands.Refused`."""
     outcome = service.go_on(
         site.database, site.road.current(), person(account), site.clock(), key=key, epoch=epoch, again=again,
         actor=_actor(account),
@@ -39,7 +39,7 @@ def approve(site: Site, account: Account, step: Step, note: str, epoch: int | No
 
 
 def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> Outcome:
-    """Give the running stage more time, with a fresh look at the gates."""
+    """Give the running stage more time, with a fresh analysis of the gates."""
     outcome = service.more_time(
         site.database, site.road.current(), person(account), longer, site.clock(), key=key, epoch=epoch,
         actor=_actor(account),

@@ -1,4 +1,4 @@
-"""Gates as bars and in words: what is demanded, what was measured, and how it went from look to look. Pure."""
+"""Gates as bars and in words: what is demanded, what was measured, and how it went from analysis to analysis. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class GateCard(GateView):
     drawn: str = Field(default="", exclude=True)
     """The course as SVG."""
     course_since: str = Field(default="", exclude=True)
-    """The day of its first look, in words."""
+    """The day of its first analysis, in words."""
 
     @classmethod
     def drawn_from(cls, view: GateView, gate: Gate, timezone: str) -> Self:
@@ -89,7 +89,7 @@ class GateCard(GateView):
 
     @property
     def picture(self) -> Svg:
-        """Its course from look to look; empty before the second."""
+        """Its course from analysis to analysis; empty before the second."""
         return Svg(self.drawn)
 
     @property

@@ -126,7 +126,7 @@ def stop(
 
 @router.post("/rollout/analysis")
 def analyse_again(site: SiteDep, account: Viewer) -> Response:
-    """Look at the gates now, instead of waiting for the hour to pass. It changes nothing on the road."""
+    """Analyse the gates now, instead of waiting for the hour to pass. It changes nothing on the road."""
     run_analysis_now(site)
     return _back("analysis")
 

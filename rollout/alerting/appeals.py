@@ -1,8 +1,8 @@
 """Second reviews: an appealed warning goes to a ranger who knows neither the first decision nor that it was appealed.
 
 Only warnings are appealed, so a list of appeals would give the first decision away. With each appeal another decided
-alert is drawn, at random and of any outcome, and put in the same list (``control``). Whoever looks sees the frames and
-nothing else until they have answered. Both decisions are kept; neither replaces the other.
+alert is drawn, at random and of any outcome, and put in the same list (``control``). The second reviewer sees frames
+and nothing else until they have answered. Both decisions are kept; neither replaces the other.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def outcome_of(first: Verdict | None, second: Verdict) -> Outcome:
 
 
 def waiting(session: Session, user_id: int, hidden: Collection[str]) -> Sequence[Appeal]:
-    """Second reviews that this person may take. The order says nothing: it is that of the alerts, not of the appeals."""
+    """Second reviews that this person may take. The order says nothing: it is that of the alerts, not the appeals."""
     query = (
         select(Appeal)
         .where(Appeal.answered_at.is_(None), Appeal.campsite_id.not_in(hidden), _not_by(user_id))
@@ -199,7 +199,7 @@ def _first(session: Session, alert_id: int) -> First:
 
 
 def _draw(session: Session, appeal: Appeal, now: float) -> Alert | None:
-    """A decided alert of the campsite that nobody looks at a second time yet; the appeal's number is the seed."""
+    """A decided alert of the campsite that nobody reviews a second time yet; the appeal's number is the seed."""
     decided = (
         select(Alert.id)
         .where(
@@ -215,7 +215,7 @@ def _draw(session: Session, appeal: Appeal, now: float) -> Alert | None:
 
 
 def _not_by(user_id: int) -> ColumnElement[bool]:
-    """Whoever has decided anything about the alert, even what somebody else took back, does not look again."""
+    """Whoever has decided anything about the alert, even what somebody else took back, does not review it again."""
     said = select(Review.id).where(Review.alert_id == Appeal.alert_id, Review.user_id == user_id)
     return ~said.exists()
 

@@ -3,8 +3,8 @@
 A picture counts when a detector that proves itself has scored it and the tracker has handled it in time. The tracker
 writes down how far each camera has come (:func:`store_watermarks`); :func:`rollout.authority.authority.authority` reads
 that, so that warnings are paused by themselves, to the second, whatever died and whoever is left to see it. The
-controller looks at it every second (:func:`look`) and writes down from when until when they were paused, and why:
-nobody is paged for that alone, but everybody who relies on it is told.
+controller looks at it every second (:func:`check_freshness`) and writes down from when until when they were paused,
+and why: nobody is paged for that alone, but everybody who relies on it is told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from db.models import AuthorityLease, Camera, CameraFreshness, FreshnessGap, Mod
 from db.session import Database
 
 CHECK_EVERY_S: Final = 1.0
-"""The controller looks this often."""
+"""The controller checks this often."""
 NEVER: Final = float("-inf")
 Why = Callable[[str], str]
 """What is known of the cause, by camera."""
@@ -144,9 +144,9 @@ def _lost_at(at: float | None, since: float | None, within_s: float, now: float)
 
 
 def check_freshness(database: Database, now: float, ask: Callable[[], Why] = lambda: unknown_why) -> list[str]:
-    """Write down which cameras have gone stale or are fresh again since the last look; returns what happened, in words.
+    """Write down which cameras have lost or found their sight since the last check; returns what happened, in words.
 
-    Looking costs two reads; only a change is written, with its ledger entry. ``ask`` finds out what is known of the
+    Checking costs two reads; only a change is written, with its ledger entry. ``ask`` finds out what is known of the
     causes; it is called outside of any transaction, and only when a camera has gone stale.
     """
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""One look at everything: read, evaluate, latch. Called by the controller at each tick, inside its transaction."""
+"""One check of everything: read, evaluate, latch. Called by the controller at each tick, inside its transaction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(
     history: History | None = None,
     rule: EvidenceRule = EvidenceRule(),
 ) -> list[Trip]:
-    """Look at every breaker; returns the trips that are new, already written and latched.
+    """Check every breaker; returns the trips that are new, already written and latched.
 
     1. Gather what the conditions name. ``lease_until`` is when the authority that should hold now ends, None when
        none should; ``history`` is the caller's memory of recent values, for the plots; ``rule`` is the road's.

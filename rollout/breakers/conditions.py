@@ -74,7 +74,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look at a clause found. ``met`` is None when a value is missing."""
+    """What one check of a clause found. ``met`` is None when a value is missing."""
 
     met: bool | None
     value: float | None

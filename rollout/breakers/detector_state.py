@@ -1,4 +1,4 @@
-"""What breakers remember between two looks: read at once, written where it has changed."""
+"""What breakers remember between two checks: read at once, written where it has changed."""
 
 from __future__ import annotations
 

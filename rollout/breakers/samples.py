@@ -75,7 +75,7 @@ def label(name: str, unit: Unit) -> str:
 
 @dataclass
 class History:
-    """The last values of each reading, kept by the process that looks, so that a trip can show how it came about."""
+    """The last values of each reading, kept by the process that checks, so that a trip can show how it came about."""
 
     points: dict[Key, deque[tuple[float, float]]] = field(default_factory=dict)
 

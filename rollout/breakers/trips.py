@@ -110,7 +110,7 @@ def latch(session: Session, found: Iterable[Tripping], now: float) -> list[Trip]
 def reset(session: Session, trip_id: int, by: Sequence[str], cause: str, now: float) -> Trip:
     """Close a trip. Who may, and how many it takes, is the state machine's business; here it is written down.
 
-    A condition that still holds trips again at the next look. Raises :class:`NoSuchTrip` when it is not open, and
+    A condition that still holds trips again at the next check. Raises :class:`NoSuchTrip` when it is not open, and
     ValueError without a cause.
     """
     if not cause.strip():

@@ -1,4 +1,7 @@
-"""A look at the current stage's gates: what every metric says now, and what follows from it for each gate."""
+"""An analysis run over the current stage's gates: what every metric says now, and what follows for each gate.
+
+The word is that of Argo Rollouts (AnalysisRun).
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class Measure(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRun:
-    """What a look found. ``at`` is when evidence was worked out."""
+    """What an analysis found. ``at`` is when evidence was worked out."""
 
     at: float
     stage: Stage
@@ -53,13 +56,13 @@ class AnalysisRun:
 def run_analysis(
     session: Session, road: Road, state: State, now: float, measures: Sequence[Measure] | None = None
 ) -> AnalysisRun:
-    """Look at the current stage's gates.
+    """Analyse the current stage's gates.
 
     1. Each window that a gate names is measured once: from the stage's start, or the last so much of it. In shadow it
        starts when the model did.
     2. Of two who know the same metric, the later one in ``measures`` is believed.
     3. What nobody knows makes its gates inconclusive.
-    4. A stage that may be looked at day after day is judged by bounds that allow for it.
+    4. A stage that may be analysed day after day is judged by bounds that allow for it.
     """
     stage, since = stage_of(road, state), since_of(state, now)
     measured: dict[str, dict[str, Measured]] = {}
@@ -71,9 +74,9 @@ def run_analysis(
 
 
 def brought_up_to_date(session: Session, road: Road, state: State, earlier: AnalysisRun, now: float) -> AnalysisRun:
-    """An earlier look at the same stage, with what the road knows of itself as it is now: that costs next to nothing.
+    """An earlier analysis of the same stage, with what the road knows of itself now: that costs next to nothing.
 
-    Evidence stays as old as the look; breakers, drills, planted clips and watches are of ``now``.
+    Evidence stays as old as the analysis; breakers, drills, planted clips and watches are of ``now``.
     """
     measured = {
         window: {

@@ -1,7 +1,7 @@
-"""A look at the gates about once an hour, in a thread of its own.
+"""An analysis of the gates about once an hour, in a thread of its own.
 
 Evidence of a long season takes seconds to work out. The controller's tick waits for none of it: authority is renewed
-while the look goes on.
+while the analysis goes on.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 EVERY_S: Final = 3600.0
 ASK_EVERY_S: Final = 60.0
-"""Whether a look is due is asked this often."""
+"""Whether an analysis is due is asked this often."""
 
 
 class AnalysisScheduler:
-    """Looks when a look is due, at most one at a time."""
+    """Runs an analysis when one is due, at most one at a time."""
 
     def __init__(self, database: Database, measures: Sequence[Measure] | None = None) -> None:
         self.database = database
@@ -37,21 +37,21 @@ class AnalysisScheduler:
         self._asked_at = float("-inf")
 
     def ask(self, road: Road, now: float) -> bool:
-        """Begin a look if one is due; returns at once, and whether somebody went to see."""
+        """Begin an analysis if one is due; returns at once, and whether a thread went to see."""
         if self.busy or self._asked_at <= now < self._asked_at + ASK_EVERY_S:
             return False
         self._asked_at = now
-        self._thread = threading.Thread(target=self._run, args=(road, now), name="looks at the gates", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(road, now), name="gate analysis", daemon=True)
         self._thread.start()
         return True
 
     @property
     def busy(self) -> bool:
-        """Whether a look is going on."""
+        """Whether an analysis is going on."""
         return self._thread is not None and self._thread.is_alive()
 
     def wait(self, timeout_s: float) -> None:
-        """Until the look that is going on has ended, but not longer than this."""
+        """Until the analysis that is going on has ended, but not longer than this."""
         if self._thread is not None:
             self._thread.join(timeout_s)
 
@@ -59,12 +59,12 @@ class AnalysisScheduler:
         try:
             self.run_if_due(road, now)
         except SQLAlchemyError as error:
-            log.error("the look at the gates could not be written down; the next one comes: %s", error)
+            log.error("the analysis of the gates could not be stored; the next one comes: %s", error)
         except Exception:
-            log.exception("the look at the gates failed; the road goes on as it is")
+            log.exception("the analysis of the gates failed; the road goes on as it is")
 
     def run_if_due(self, road: Road, now: float) -> bool:
-        """Look and write it down, unless no model runs or somebody has looked at this stage within the hour."""
+        """Run and store an analysis, unless no model runs or this stage was analysed within the hour."""
         if not run_analysis_if_older(self.database, road, now, EVERY_S, AnalysisReason.HOURLY, self.measures):
             return False
         with self.database.write() as session:
@@ -80,9 +80,9 @@ def run_analysis_if_older(
     reason: AnalysisReason,
     measures: Sequence[Measure] | None = None,
 ) -> bool:
-    """Look and write it down, unless no model runs or the last look at this stage is younger than ``older_than_s``.
+    """Run and store an analysis, unless no model runs or the last one of this stage is younger than ``older_than_s``.
 
-    A look of the future, from before the clock was set back, counts for nothing. Returns whether there was a look.
+    One of the future, from before the clock was set back, counts for nothing. Returns whether there was an analysis.
     """
     with database.read() as session:
         state = load(session)

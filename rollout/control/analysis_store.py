@@ -1,4 +1,4 @@
-"""Looks at the gates in the database: written down, found again, and each gate's course from look to look."""
+"""Analysis runs in the database: stored, found again, and each gate's course from run to run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from rollout.stages.plan import Road
 from rollout.stages.state import State
 
 KEPT_WHOLE_S: Final = 60 * 86400.0
-"""Looks older than this are thinned to one a day."""
+"""Runs older than this are thinned to one a day."""
 MOST_POINTS: Final = 60
-"""Of a course: the last look of each of so many equal stretches of time."""
+"""Of a course: the last run of each of so many equal stretches of time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one look found of a gate; ``compared`` is the bound, or the estimate again."""
+    """What one run found of a gate; ``compared`` is the bound, or the estimate again."""
 
     at: float
     outcome: str
@@ -34,7 +34,7 @@ class Point:
 
 
 def store(session: Session, road: Road, found: AnalysisRun, reason: AnalysisReason) -> None:
-    """Write a look down, in the caller's writing transaction. Only the newest keeps all of its metrics."""
+    """Store a run, in the caller's writing transaction. Only the newest keeps all of its metrics."""
     session.execute(update(AnalysisRunRow).where(AnalysisRunRow.measured.is_not(None)).values(measured=None))
     row = AnalysisRunRow(
         at=found.at, reason=reason, stage=found.stage.name, run=found.run, since=found.since, model=found.model,
@@ -55,7 +55,7 @@ def store(session: Session, road: Road, found: AnalysisRun, reason: AnalysisReas
 
 
 def last_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun | None:
-    """The newest look, if it was at these gates, of this run's evidence and this model; as it was found then."""
+    """The newest analysis, if it was of these gates, this evidence and this model; as it was found then."""
     row = session.scalars(select(AnalysisRunRow).order_by(AnalysisRunRow.id.desc()).limit(1)).first()
     stage, since = stage_of(road, state), since_of(state, now)
     if row is None or row.measured is None:
@@ -68,7 +68,7 @@ def last_analysis(session: Session, road: Road, state: State, now: float) -> Ana
 
 
 def current_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun:
-    """The last look, with what the road knows of itself as it is now; a fresh one where nobody has looked yet."""
+    """The last analysis, with what the road knows of itself as it is now; a fresh one where there is none yet."""
     earlier = last_analysis(session, road, state, now)
     if earlier is None:
         return run_analysis(session, road, state, now)
@@ -76,7 +76,7 @@ def current_analysis(session: Session, road: Road, state: State, now: float) -> 
 
 
 def courses(session: Session, at: AnalysisRun, most: int = MOST_POINTS) -> Mapping[str, tuple[Point, ...]]:
-    """By gate: what the looks at this stage found so far, with the evidence that still counts; oldest first."""
+    """By gate: what the analyses of this stage found so far, with the evidence that still counts; oldest first."""
     moments = session.execute(
         select(AnalysisRunRow.id, AnalysisRunRow.at)
         .where(
@@ -102,7 +102,7 @@ def courses(session: Session, at: AnalysisRun, most: int = MOST_POINTS) -> Mappi
 
 
 def thin(session: Session, now: float) -> int:
-    """Of looks older than 60 days, keep the last of each day (UTC) and those of steps; returns how many went."""
+    """Of runs older than 60 days, keep the last of each day (UTC) and those of steps; returns how many went."""
     rows = session.execute(
         select(AnalysisRunRow.id, AnalysisRunRow.at, AnalysisRunRow.stage, AnalysisRunRow.since, AnalysisRunRow.reason)
         .where(AnalysisRunRow.at < now - KEPT_WHOLE_S)

@@ -51,7 +51,7 @@ SETTLE_S: Final = 30.0
 SETTLE_IN_SHADOW_S: Final = 120.0
 """Where nothing is at stake, cameras and detectors may take their time."""
 LEAVES_AFTER_S: Final = 2.0
-"""A look at the gates that still goes on at the end is waited for so long, then given up."""
+"""An analysis of the gates that still goes on at the end is waited for so long, then given up."""
 EFFECTS: Final[Mapping[Action, Effect]] = {
     Action.PAGE: Effect.PAGE,
     Action.HOLD: Effect.HOLD,
@@ -110,12 +110,12 @@ class Controller:
             if self.check_freshness(now_s()):
                 self.telemetry.ring()
         except SQLAlchemyError as error:
-            log.error("nobody can check the cameras' freshness, which ends by itself: %s", error)
+            log.error("nobody can check the cameras' sight, which ends by itself: %s", error)
         except RedisDown:
             return  # whoever asks for the office says so
 
     def tick(self, now: float) -> State:
-        """One look at everything.
+        """One round over everything.
 
         1. The road and the model: whatever has changed since.
         2. Time: what ends by itself, what warns, what escalates. Before the lease: a stage that ended while nobody

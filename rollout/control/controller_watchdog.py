@@ -33,7 +33,7 @@ def due_command(state: State, expires: Mapping[str, float], now: float, seen_by:
 
 
 def watch(database: Database, road: Road, now: float, seen_by: str = "watchdog") -> Outcome | None:
-    """Look once, and do what has to be done. Safe beside a controller that lives after all."""
+    """Check once, and do what has to be done. Safe beside a controller that lives after all."""
     with database.read() as session:
         state = load(session)
         command = due_command(state, expiries(session), now, seen_by)

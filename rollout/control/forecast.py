@@ -142,7 +142,7 @@ def demand(
 def needed(gate: Gate, seen: Measured | None, often: bool = False) -> float | None:
     """Units at which the gate can pass if no further miss or alarm comes; None where it is not about an amount.
 
-    ``often``: at a stage whose gates may be looked at again and again.
+    ``often``: at a stage whose gates may be analysed again and again.
     """
     least = gate.least_n or None
     misses = 0

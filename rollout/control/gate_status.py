@@ -44,13 +44,13 @@ class GateView(Values):
     days: float | None = Field(description="that takes so many more days at the present rate; null: nobody can say")
     missing: str = Field(description="what is missing, in words; empty when it passes")
     detail: dict[str, Any] = Field(description="the counts behind it")
-    course: tuple[Point, ...] = Field(description="the looks so far, at most 60 of them, oldest first")
+    course: tuple[Point, ...] = Field(description="the analyses so far, at most 60 of them, oldest first")
 
     @classmethod
     def of(
         cls, gate: Gate, result: GateResult, demand: Demand, measured: Measured | None, course: tuple[Point, ...]
     ) -> Self:
-        """From a look at it and from what it takes."""
+        """From an analysis of it and from what it takes."""
         kind = METRICS[gate.metric]
         eprocess = gate.bound == "eprocess"
         return cls(

@@ -59,7 +59,7 @@ class Health:
 
 
 def health(database: Database, client: redis.Redis, now: float) -> Health:
-    """Look at all that authority needs.
+    """Check all that authority needs.
 
     1. The database answers, and Redis does.
     2. Where the road is live, no lease has died.

@@ -1,7 +1,7 @@
 """Who reads about the rollout, and what they may know: their campsites, less what would tell a blind watcher.
 
 A reader may know of a campsite that is theirs; of others only how many there are. Whoever watches blind learns no
-number that moves with what the model sees: a count that has gone up since the last look is as good as an alert.
+number that moves with what the model sees: a count that has gone up since the last reading is as good as an alert.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def perform(
 ) -> Outcome:
     """As :func:`execute`, in transactions of its own: obey, then read back what holds, and record what was read.
 
-    ``looked`` is the look that the command rests on; it is kept in the transaction that obeys. A writer who was
+    ``analysis`` is what the command rests on; it is stored in the transaction that obeys. A writer who was
     overtaken by another begins anew.
     """
     for left in reversed(range(TRIES)):
@@ -146,10 +146,10 @@ def go_on(
     actor: str | None = None,
     measures: Sequence[Measure] | None = None,
 ) -> Outcome:
-    """Look at the gates, then ask to go on, in transactions of its own; what the look found is kept.
+    """Analyse the gates, then ask to go on, in transactions of its own; what the analysis found is stored.
 
-    The look keeps no writer waiting. What changes between the two makes the wish refused: it names the approval epoch
-    in which it looked.
+    The analysis keeps no writer waiting. What changes between the two makes the wish refused: it names the approval
+    epoch in which the analysis ran.
     """
     with database.read() as session:
         state = load(session)
@@ -171,7 +171,7 @@ def more_time(
     epoch: int | None = None,
     actor: str | None = None,
 ) -> Outcome:
-    """Look at the gates, then ask for more time for the running stage, as :func:`go_on` does."""
+    """Analyse the gates, then ask for more time for the running stage, as :func:`go_on` does."""
     with database.read() as session:
         state = load(session)
         found = run_analysis(session, road, state, now)

@@ -40,7 +40,7 @@ from rollout.stages.promotion import Hurdle, analysis_opens_at, hurdles, next_st
 from rollout.stages.state import State
 
 LATE_S: Final = 7200.0
-"""A look older than this is late: the controller looks each hour."""
+"""An analysis older than this is late: the controller runs one each hour."""
 
 
 class Progress(StrEnum):
@@ -70,7 +70,7 @@ class ClockView(Values):
     """The present stage's times, seconds since 1970."""
 
     since: float
-    analysis_opens_at: float = Field(description="before this moment the gates are not looked at")
+    analysis_opens_at: float = Field(description="before this moment the gates are not analysed")
     analysis_open: bool
     deadline_at: float | None = Field(description="null in shadow, which does not end by itself")
     left_s: float | None
@@ -84,8 +84,8 @@ class LastAnalysisView(Values):
 
     at: float
     age_s: float
-    stored: bool = Field(description="by an earlier look; else for this answer")
-    late: bool = Field(description="nobody has looked for two hours: the controller should, each hour")
+    stored: bool = Field(description="by an earlier analysis; else for this answer")
+    late: bool = Field(description="no analysis for two hours: the controller runs one each hour")
 
 
 class SiteView(Values):
@@ -173,9 +173,9 @@ def overview(
 ) -> RoadView:
     """Read all of it; changes nothing.
 
-    Evidence is that of the last look that was written down, and what the road knows of itself is of now. ``fresh``, or
-    where nobody has looked yet: work all of it out, which takes as long as a look does. What decides about going on is
-    always a look of its own.
+    Evidence is that of the last stored analysis, and what the road knows of itself is of now. ``fresh``, or
+    where there is none yet: work all of it out, which takes as long as an analysis does. What decides about going on
+    is always an analysis of its own.
     """
     state = as_accounts_stand(session, load(session))
     here = min(state.stage, len(road.stages) - 1)
@@ -277,7 +277,7 @@ def _hurdles(found: Collection[Hurdle], clock: ClockView) -> list[HurdleView]:
             continue
         if hurdle.kind == "early":
             text = (
-                f"the gates are looked at from {civil(clock.analysis_opens_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
+                f"the gates are analysed from {civil(clock.analysis_opens_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
             )
         elif hurdle.kind == "approvals":
             text = in_words(text)

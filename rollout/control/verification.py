@@ -19,7 +19,7 @@ from rollout.stages.state import State
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a look at the whole road found; without problems it is proved."""
+    """What a walk over the whole road found; without problems it is proved."""
 
     events: int
     head: str

@@ -1,4 +1,4 @@
-"""Put every metric together that evidence can give: one look at the database, one value for each metric."""
+"""Put every metric together that evidence can give: one read of the database, one value for each metric."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ SUMMARIES: Final = {
     Kind.SHADOW: "The model against the ranger, sighting by sighting, and what would have happened had it been live",
     Kind.DAILY: "Campers, machines, costs; cameras, latency, messages, breakers, audits, and who watched",
     Kind.LOOP: "Whether the model steers what people look at: attention against bears, labels, drift",
-    Kind.ROLLOUT: "The history of the road: stages, looks at the gates, approvals, handovers, breakers",
+    Kind.ROLLOUT: "The history of the road: stages, analyses of the gates, approvals, handovers, breakers",
 }
 USUAL_DAYS: Final = {Kind.SHADOW: 28, Kind.DAILY: 1, Kind.LOOP: 28}
 

@@ -90,7 +90,7 @@ def _limits(asked: Asked) -> tuple[str, ...]:
     said = [
         "Uptime counts minutes with a scored frame; a camera that was switched on during this time counts from its "
         "beginning.",
-        "Machines and queues are looked at once a minute: a peak between two looks is not seen. After 30 days the "
+        "Machines and queues are sampled once a minute: a peak between two samples is not seen. After 30 days the "
         "worst of each hour is left.",
     ]
     if not asked.everything:

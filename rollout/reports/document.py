@@ -179,7 +179,7 @@ class Panels:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisPoint:
-    """What one look found of a gate: the estimate, the bound that was compared, if another, and whether it passed."""
+    """What an analysis found of a gate: the estimate, the bound compared, if another, and whether it passed."""
 
     at: float
     value: float | None
@@ -189,7 +189,7 @@ class AnalysisPoint:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A gate from look to look, small. ``of`` says what the values are: the estimate, an e-value."""
+    """A gate from analysis to analysis, small. ``of`` says what the values are: the estimate, an e-value."""
 
     key: str
     title: str

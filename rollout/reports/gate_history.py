@@ -1,4 +1,4 @@
-"""What the looks so far found of a gate, as a course that can be drawn. Pure."""
+"""What the analyses so far found of a gate, as a course that can be drawn. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rollout report: the history of the road. Stages, what each look found, who approved, handovers, breakers."""
+"""The rollout report: the history of the road. Stages, what each analysis found, who approved, handovers, breakers."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
         (event.at, event.by, event.name, "granted") for event in events if isinstance(event, e.StageStarted)
     ]
     columns = (Column("at", "When", Form.TIME), Column("by", "Asked by"), Column("to", "Towards"),
-               Column("found", "What the look found"))  # fmt: skip
+               Column("found", "What the analysis found"))  # fmt: skip
     rows = sorted([*held, *granted], key=lambda row: row[0] or 0.0)
     wishes = table("analysis", "Every wish to go on", columns, rows, "Nobody has asked to go on in this time.")
     if not asked.everything:
@@ -259,13 +259,13 @@ def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
 def _how_old(asked: Asked, found: AnalysisRun) -> str:
     at = moment(found.at, asked.period.timezone)
     return (
-        f"Evidence was last worked out {at}. Whoever asks to go on is answered by a fresh look. Lines show the looks "
-        "at this stage so far: the estimate, its bound, and across them what is demanded."
+        f"Evidence was last worked out {at}. Whoever asks to go on is answered by a fresh analysis. Lines show the "
+        "runs at this stage so far: the estimate, its bound, and across them what is demanded."
     )
 
 
 def _courses(asked: Asked, found: AnalysisRun) -> tuple[Course, ...]:
-    """The gates of which at least two looks have found a value."""
+    """The gates of which at least two analyses have found a value."""
     earlier = courses(asked.session, found)
     drawn = [course_of(gate, earlier.get(str(gate), ()), asked.period.timezone) for gate in found.stage.gates]
     return tuple(each for each in drawn if drawable(each))
@@ -282,7 +282,7 @@ def _gates_now(found: AnalysisRun) -> Table:
         Column("n", "Rests on", Form.NUMBER), Column("least_n", "Needs", Form.NUMBER), Column("unit", "Of"),
         Column("why", "Missing"),
     )  # fmt: skip
-    title = f"The gates of {found.stage.name} at the last look"
+    title = f"The gates of {found.stage.name} at the last analysis"
     return table("gates", title, columns, rows, "This stage has no gates.")
 
 

@@ -55,7 +55,7 @@ class Compared:
     blind: Sequence[Judged]
     alone: Sequence[Raised]
     beside: int
-    """Further detections of visits that people saw: other cameras, or later looks."""
+    """Further detections of visits that people saw: other cameras, or later pictures."""
     broken_seals: int
 
 

@@ -58,7 +58,7 @@ class ByPerson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widen(ByPerson):
-    """Go on to the next stage, or start the last one anew. ``gates`` is a fresh look at the current stage's gates."""
+    """Go on to the next stage, or start the last one anew. ``gates`` is a fresh analysis of the current gates."""
 
     gates: tuple[GateResult, ...]
     able: tuple[str, ...]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from db.models import Mode
 from rollout.base.scopes import Places
@@ -48,7 +48,7 @@ class StageStarted(Event):
     mode: Mode
     places: Places
     deadline_at: float | None
-    analysis_opens_at: float
+    analysis_opens_at: Annotated[float, Field(alias="look_at")]
     timezone: str
     tzdata: str
     model: str | None
@@ -159,7 +159,7 @@ class Narrowed(Event):
     mode: Mode | None = None
     places: Places = ()
     deadline_at: float | None = None
-    analysis_opens_at: float | None = None
+    analysis_opens_at: Annotated[float | None, Field(alias="look_at")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class Extended(Event):
 
     run: int
     deadline_at: float
-    analysis_opens_at: float
+    analysis_opens_at: Annotated[float, Field(alias="look_at")]
     approved_by: tuple[str, ...]
 
 

@@ -18,7 +18,7 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 class Outcome(StrEnum):
-    """What a look at a gate says."""
+    """What an analysis says of a gate."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """A gate and what a look at it found. ``why`` says what is missing or what is against it."""
+    """A gate and what an analysis of it found. ``why`` says what is missing or what is against it."""
 
     gate: str
     metric: str
@@ -51,22 +51,22 @@ ANYTIME: Final[dict[str, str]] = {
     "poisson_upper": "anytime_upper",
     "quasipoisson_upper": "anytime_upper",
 }
-"""Which bound takes another's place where one may look as often as one likes. ``gamma_lower`` is left
+"""Which bound takes another's place where one may analyse as often as one likes. ``gamma_lower`` is left
 as it is, for what the other one costs (docs/evidence.md); a gate may name that one instead."""
 
 
 def compared_bound(gate: Gate, often: bool) -> str | None:
     """The bound that a gate compares.
 
-    A bound that holds with 95 % at one look is wrong far more often at the best of a hundred: a stage that is open for
-    weeks compares the one that holds at all looks together, where the metric has it.
+    A bound that holds with 95 % at one analysis is wrong far more often at the best of a hundred: a stage that is
+    open for weeks compares the one that holds at all analyses together, where the metric has it.
     """
     stronger = ANYTIME.get(gate.bound or "") if often else None
     return stronger if stronger in METRICS[gate.metric].bounds else gate.bound
 
 
 def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> GateResult:
-    """Look at one gate. ``often``: it may be looked at again and again (see :func:`compared_bound`).
+    """Assess one gate. ``often``: it may be analysed again and again (see :func:`compared_bound`).
 
     1. Nobody measured the metric, or it has no value: inconclusive.
     2. It rests on fewer independent units than the gate demands: inconclusive.
@@ -96,7 +96,7 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
     if compare(compared, limit):
         return _result(gate, measured, Outcome.PASSED, limit, "", compared)
     if gate.bound and compare(measured.value, limit):
-        which = "its bound" if bound == gate.bound else "its bound for any number of looks"
+        which = "its bound" if bound == gate.bound else "its bound for any number of analyses"
         why = f"{measured.value:.3g} would do, but {which} is only {compared:.3g}: more data may decide it"
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
     return _result(gate, measured, Outcome.FAILED, limit, f"is {compared:.3g}", compared)
@@ -105,7 +105,7 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
 def assess_gates(
     gates: Iterable[Gate], measured: Mapping[str, Mapping[str, Measured]], often: bool = False
 ) -> tuple[GateResult, ...]:
-    """Look at all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
+    """Assess all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
     return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric), often) for gate in gates)
 
 

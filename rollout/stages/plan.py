@@ -118,9 +118,9 @@ class Road:
         return earlier if earlier - start >= (end - start) / 2 else end
 
     def analysis_opens_at(self, stage: Stage, start: float, deadline: float) -> float:
-        """From when on a stage's gates may be looked at.
+        """From when on a stage's gates may be analysed.
 
-        1. ``look: anytime``, or a stage with a minimum: as soon as the minimum is over.
+        1. ``analysis: anytime``, or a stage with a minimum: as soon as the minimum is over.
         2. Otherwise near its end: in the last day, or in the last quarter of a stage that lasts less than four days.
         """
         if stage.duration.min is not None:
@@ -130,7 +130,7 @@ class Road:
         return deadline - min(86400.0, (deadline - start) / 4)
 
     def analysed_repeatedly(self, stage: Stage) -> bool:
-        """Whether a stage's gates may be looked at for longer than its last day, and so again and again."""
+        """Whether a stage's gates may be analysed for longer than its last day, and so again and again."""
         return stage.duration.min is not None or self.defaults.evidence.analysis == "anytime"
 
 

@@ -50,7 +50,7 @@ class PlanWatcher:
         return watcher
 
     def refresh(self) -> bool:
-        """Read again what has changed; returns whether what is in force is new. Costs two looks at files' times."""
+        """Read again what has changed; returns whether what is in force is new. Costs two reads of files' times."""
         with self._guard:
             stamps = self._stamps()
             if stamps == self._seen:

@@ -31,7 +31,7 @@ def next_stage(road: Road, state: State, again: bool = False) -> int:
 
 
 def analysis_opens_at(road: Road, state: State) -> float:
-    """From when on the current stage's gates may be looked at."""
+    """From when on the current stage's gates may be analysed."""
     if state.live and state.analysis_opens_at is not None:
         return state.analysis_opens_at
     start = state.evidence_since or state.at
@@ -54,7 +54,7 @@ def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurd
     early = analysis_opens_at(road, state)
     if now < early:
         found.append(
-            Hurdle("early", f"evidence is not looked at before {early:.0f}: looking early promotes weak models")
+            Hurdle("early", f"evidence is not analysed before {early:.0f}: analysing early promotes weak models")
         )
     else:
         found += _gate_hurdles(road, state, command)
@@ -80,7 +80,7 @@ def _gate_hurdles(road: Road, state: State, command: c.Widen) -> list[Hurdle]:
     for gate in gates:
         result = results.get(str(gate))
         if result is None:
-            found.append(Hurdle("gate_missing", f"{gate}: nobody has looked at it"))
+            found.append(Hurdle("gate_missing", f"{gate}: nobody has analysed it"))
         elif result.outcome is Outcome.INCONCLUSIVE:
             found.append(Hurdle("gate_missing", f"{gate}: {result.why}"))
         elif result.outcome is not Outcome.PASSED:

@@ -171,7 +171,7 @@ class StageDuration(Strict):
     """How long a stage lasts: exactly, or at least and at most."""
 
     fixed: CivilDuration | None = Field(default=None, description="as `duration: 7d`")
-    min: CivilDuration | None = Field(default=None, description="evidence is not looked at before")
+    min: CivilDuration | None = Field(default=None, description="evidence is not analysed before")
     max: CivilDuration | None = Field(default=None, description="it ends by then")
 
     @model_validator(mode="before")
@@ -215,7 +215,7 @@ class Stage(Strict):
 
 
 class Evidence(Strict):
-    """How evidence is gathered and when it is looked at."""
+    """How evidence is gathered and when it is analysed."""
 
     encounter_gap: CivilDuration = Field(default=Duration(0, 1800), description="silence between two encounters")
     match_before: CivilDuration = Field(
@@ -228,9 +228,11 @@ class Evidence(Strict):
     blind_only: Literal[True] = Field(default=True, description="only blind sightings count for recall")
     cluster: Literal["bear_night"] = Field(default="bear_night", description="what counts as independent")
     confidence: Annotated[float, AfterValidator(_only_95)] = Field(default=0.95, description="of each one-sided bound")
-    look: Literal["stage_end", "anytime"] = Field(
+    analysis: Literal["stage_end", "anytime"] = Field(
         default="stage_end",
-        description="stage_end: gates are looked at in the last day of a stage, since looking daily promotes weak "
+        validation_alias=AliasChoices("analysis", "look"),
+        serialization_alias="look",
+        description="stage_end: gates are analysed in the last day of a stage, since analysing daily promotes weak "
         "models; anytime: whenever asked, for roads whose gates are e-processes",
     )
 
@@ -307,7 +309,7 @@ def _is_clock(text: str) -> bool:
 class Defaults(Strict):
     """What holds for every stage."""
 
-    evidence: Evidence = Field(default_factory=Evidence, description="how evidence is gathered and looked at")
+    evidence: Evidence = Field(default_factory=Evidence, description="how evidence is gathered and analysed")
     missing_metric: Literal["inconclusive"] = Field(
         default="inconclusive", description="a metric that nobody measured never passes a gate"
     )

@@ -36,7 +36,7 @@ RULE = EvidenceRule()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a look is about. ``operations`` are the metrics of machines and people, which the season knows."""
+    """What an analysis is about. ``operations`` are the metrics of machines and people, which the season knows."""
 
     campsites: frozenset[str]
     since: float
@@ -64,9 +64,9 @@ class Dossier:
     warned: list[tuple[float, bool]] = field(default_factory=list)
     """Warnings to campers, and whether there was a bear."""
     red: str = ""
-    """The gate that did not pass at the last look."""
+    """The gate that did not pass at the last analysis."""
     not_before: float = 0.0
-    """Nobody looks again before."""
+    """No analysis before."""
     _known: dict[tuple[str, frozenset[str], float, int], Measured] = field(default_factory=dict)
 
     def note(self, passing: Passing, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool) -> Judged:
@@ -96,7 +96,7 @@ class Dossier:
         found: dict[str, GateResult] = {}
         if asked.now < self.not_before:
             return None
-        # What was red yesterday is looked at first today; false alarms that are too many, in a few days again.
+        # What was red yesterday is analysed first today; false alarms that are too many, in a few days again.
         for gate in sorted(gates, key=lambda gate: str(gate) != self.red):
             if self._too_few_nights(gate):
                 self.red = str(gate)

@@ -144,7 +144,7 @@ class Faults:
         self._nobody_renews(fault, fault.end + SETTLE_S)
 
     def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:
-        """Authority dies by itself; the watchdog sees it at its next look, once there is one."""
+        """Authority dies by itself; the watchdog sees it at its next check, once there is one."""
         last = fault.at - float(self.people.uniform(0.0, self.road.lease_renew_s))
         dies = last + self.road.lease_ttl_s
         if renewed_at <= dies:

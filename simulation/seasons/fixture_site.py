@@ -41,7 +41,7 @@ class Policy:
     road: Road
     breakers: bool = True
     often: bool | None = None
-    """Whether gates are judged by bounds that allow for many looks; None: as the road itself says."""
+    """Whether gates are judged by bounds that allow for many analyses; None: as the road itself says."""
     daily: bool = False
     """People ask every day, also in a live stage."""
 
@@ -70,11 +70,11 @@ def _config(**rollout: Any) -> Config:
 
 
 def _anytime_road(bound: str) -> Road:
-    """The shipped stages, looked at on any day, with every gate on all nights' recall at one kind of bound."""
+    """The shipped stages, analysed on any day, with every gate on all nights' recall at one kind of bound."""
     stages = shipped_stages(_config())
     for stage in stages:
         stage["gates"] = [_with_bound(gate, bound) for gate in stage["gates"]]
-    return road_of(_config(stages=stages, defaults={"evidence": {"look": "anytime"}}))
+    return road_of(_config(stages=stages, defaults={"evidence": {"analysis": "anytime"}}))
 
 
 def _with_bound(gate: dict[str, Any], bound: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def policies() -> dict[str, Policy]:
     shipped = road_of(_config())
     found = (
         Policy("road", "the road as it ships", shipped),
-        Policy("peeking", "gates looked at daily, at a bound made for one look", _anytime_road("cp_lower"), often=False,
+        Policy("peeking", "gates analysed daily, at a bound made for one run", _anytime_road("cp_lower"), often=False,
                daily=True),
         Policy("no-breakers", "the road as it ships, with neither breakers nor freshness", shipped, breakers=False),
         Policy("anytime", "e-values only, and a stage may be left on any day", _anytime_road("eprocess"), daily=True),

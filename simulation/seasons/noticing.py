@@ -1,4 +1,4 @@
-"""When a fault is noticed: the production rules and conditions, asked at every look and tick from its beginning."""
+"""When a fault is noticed: the production rules and conditions, asked at every check and tick from its beginning."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _held(clause: Clause, finding: Finding, since: dict[str, float], now: float)
 
 
 def freshness_lost(freshness: FreshnessTimes, begin: float, end: float, phase: float) -> float | None:
-    """Pictures stop coming; the last one was handled up to a keepalive before. The first look that finds it stale.
+    """Pictures stop coming; the last one was handled up to a keepalive before. The first check that finds it stale.
 
     ``phase``, 0 to 1: where between two keepalives it began.
     """
@@ -111,7 +111,7 @@ def proof_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float)
 
 
 def freshness_back(freshness: FreshnessTimes, end: float, phase: float) -> float:
-    """Pictures come again: the first look that finds the camera fresh."""
+    """Pictures come again: the first check that finds sight."""
     seen, at, next_at = Watermark(), on_grid(end, CHECK_EVERY_S), end + phase * KEEPALIVE_S
     while True:
         if at >= next_at:

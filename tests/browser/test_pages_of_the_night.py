@@ -154,7 +154,7 @@ def test_labels_are_cleaned_by_keyboard_alone(world: World) -> None:
     expect(page.get_by_text("Applied by ada")).to_be_visible()
 
 
-def test_without_scripts_a_label_is_changed_a_look_taken_and_a_report_sent(world: World) -> None:
+def test_without_scripts_a_label_is_changed_a_review_given_and_a_report_sent(world: World) -> None:
     page = world.page("/labels", java_script_enabled=False)
     page.get_by_role("button", name="Keep").first.click()
     page.get_by_role("link", name="Look it over").click()

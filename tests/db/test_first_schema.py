@@ -152,3 +152,30 @@ def test_the_command_says_so_without_a_traceback(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
     assert main(["user", "list"]) == 2
     assert capsys.readouterr().err.startswith(f"The database sqlite:///{file} has the schema 0007, from before")
+
+
+def test_analysis_runs_keep_their_numbers_under_the_new_names_and_back(database_url: str) -> None:
+    restore(database_url)
+    database = Database(database_url)
+    before = _rows(database, "looks", "gate_looks")
+    _go(database, "0017")
+    assert _rows(database, "analysis_runs", "gate_results") == before
+    with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        connection.execute(text("INSERT INTO analysis_runs (at, reason, stage, run, since, road) "
+                                "VALUES (1.0, 'asked', 'shadow', 1, 0.0, 'd')"))  # fmt: skip
+        assert connection.execute(text("SELECT max(id) FROM analysis_runs")).scalar_one() > max(before[0])[0]
+        connection.execute(text("DELETE FROM analysis_runs WHERE at = 1.0"))
+    _go(database, "0016", back=True)
+    assert _rows(database, "looks", "gate_looks") == before
+    assert len(before[0]) == 8
+    database.close()
+
+
+def _go(database: Database, revision: str, back: bool = False) -> None:
+    with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
+        (command.downgrade if back else command.upgrade)(alembic_config(connection), revision)
+
+
+def _rows(database: Database, *tables: str) -> list[list[tuple[Any, ...]]]:
+    with database.engine.connect() as connection:
+        return [sorted(map(tuple, connection.execute(text(f"SELECT * FROM {table}"))), key=repr) for table in tables]

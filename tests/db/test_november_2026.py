@@ -100,11 +100,11 @@ def test_its_seals_hold(old: Database) -> None:
         assert all(intact(each) for each in sightings)
 
 
-def test_its_looks_at_the_gates_are_found_again(old: Database, config: Config) -> None:
+def test_its_analyses_of_the_gates_are_found_again(old: Database, config: Config) -> None:
     then = said()["look"]
     with old.read() as session:
         found = last_analysis(session, road_of(configured(config)), load(session), NOW)
-        assert found is not None, "the last look counts still"
+        assert found is not None, "the last analysis counts still"
         course = courses(session, found)
     assert found.at == then["at"]
     assert [[each.gate, each.outcome.value, each.value, each.n] for each in found.gates] == then["gates"]

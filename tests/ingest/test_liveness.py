@@ -74,7 +74,7 @@ def test_a_source_that_repeats_its_last_seconds_is_frozen_too(liveness: Liveness
     assert liveness.verdict(T0 + 39.8).health is CameraHealth.BLIND
 
 
-def test_only_pictures_that_were_not_there_before_are_worth_a_look(liveness: Liveness) -> None:
+def test_only_pictures_that_were_not_there_before_are_worth_scoring(liveness: Liveness) -> None:
     new = [liveness.saw(Content(digest, 60.0), T0 + at) for at, digest in enumerate((1, 2, 2, 3, 1, 4))]
     assert new == [True, True, False, True, False, True]
 

@@ -44,7 +44,7 @@ def test_a_camera_is_shown_with_its_state_and_its_day(page: Stage, redis_url: st
     assert (answer["seeing"], answer["width"]) == ("sees", 640)
 
 
-def test_an_hour_is_full_only_when_every_minute_was_looked_at() -> None:
+def test_an_hour_is_full_only_when_every_minute_was_scored() -> None:
     assert [Hour(0, scored, 60).heat for scored in (0, 1, 30, 59, 60)] == [0, 1, 2, 3, 4]
     assert Hour(0, 0, 0).heat == 0
     assert share([Hour(0, 30, 60), Hour(1, 60, 60)]) == 0.75

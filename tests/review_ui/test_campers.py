@@ -232,7 +232,7 @@ def test_words_and_senders_are_forgotten_what_was_done_is_not(page: Stage) -> No
 
 
 def _appealed(page: Stage) -> tuple[int, int]:
-    """A warning that day-ranger confirmed and a camper appeals, with a control beside it; both looks' numbers."""
+    """A warning that day-ranger confirmed and a camper appeals, with a control beside it; both reviews' numbers."""
     _live(page)
     rejected = page.alert("upper-trail", T0 - 7200)
     _decide(page, rejected, "not_a_bear", "lea")

@@ -1,4 +1,4 @@
-"""Many pages that look again at once do so by turns; nothing else waits for them, nor they for a slow browser."""
+"""Many pages that refresh at once do so by turns; nothing else waits for them, nor they for a slow browser."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_browser_that_reads_slowly_holds_nobody_up() -> None:
     _play(scene)
 
 
-def test_a_look_that_fails_gives_its_turn_on() -> None:
+def test_a_refresh_that_fails_gives_its_turn_on() -> None:
     async def scene() -> None:
         async def broken(scope: Scope, receive: Receive, send: Send) -> None:
             raise ValueError("broken")

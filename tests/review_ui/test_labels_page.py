@@ -281,7 +281,7 @@ def test_one_click_relabels_all_pictures_of_a_visit_that_say_the_same(page: Stag
     assert answer.text.count("data-card") == PICTURES
     with page.database.read() as session:
         edits = {edit.item: edit.after for edit in session.scalars(select(LabelEdit))}
-    assert edits == {first: "raccoon", second: "raccoon", third: "raccoon"}  # one change, one look over it
+    assert edits == {first: "raccoon", second: "raccoon", third: "raccoon"}  # one change, one review of it
     assert len(author.get("/api/v1/labels/changes").json()["changes"]) == 1
     answer = author.post("/labels/edits", data={**form, "seen": "deer"}, headers={"HX-Request": "true"})
     assert (answer.text.count("data-card"), answer.text.count("has changed since")) == (PICTURES, 1)

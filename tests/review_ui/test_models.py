@@ -1,4 +1,4 @@
-"""The model page says what a bundle's files say, and which model looks now; odd files never break it."""
+"""The model page says what a bundle's files say, and which model is in use; odd files never break it."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def test_a_model_is_shown_with_its_figures_beside_the_baselines_and_its_datashee
     assert (answer["live"], answer["thresholds"]) == (False, {"day": 0.27})
 
 
-def test_the_model_that_looks_now_is_named_and_a_silent_detector_is_loud(
-    page: Stage, tmp_path: Path, redis_url: str
-) -> None:
+def test_the_model_in_use_is_named_and_a_silent_detector_is_loud(page: Stage, tmp_path: Path, redis_url: str) -> None:
     _bundle(tmp_path / "bundles" / "new", HELD_OUT)
     client = connect(redis_url)
     telemetry = Telemetry(client)
@@ -86,13 +84,13 @@ def test_the_model_that_looks_now_is_named_and_a_silent_detector_is_loud(
     assert "No detector has ever reported." in person.get("/models").text
     facts = {"model": "campsite@224:abababab", "device": "cpu", "frames_per_s": 12.0}
     telemetry.beat("detector:one", page.clock.now - 2, facts)
-    assert "<strong>looks now</strong>" in person.get("/models").text
+    assert "<strong>in use</strong>" in person.get("/models").text
     assert [each["digest"] for each in person.get("/api/v1/models").json()["models"] if each["live"]] == [DIGEST]
     telemetry.beat("detector:one", page.clock.now - 600, facts)
     client.close()
     shown = person.get("/models").text
-    assert "not heard of for 10 min: it does not look" in shown
-    assert "<strong>looks now</strong>" not in shown
+    assert "not heard of for 10 min: it scores nothing" in shown
+    assert "<strong>in use</strong>" not in shown
     assert "50% trained (this model)" in person.get(f"/models/{DIGEST[:8]}").text
 
 

@@ -53,7 +53,7 @@ class Watchtower:
             grant(session, campsite, mode, self.stage.clock.now - 60, LATER)
 
     def told(self) -> list[str]:
-        """Who is told by one look of the jobs."""
+        """Who is told by one run of the jobs."""
         self.service.came.clear()
         self.pusher.step(self.stage.clock.now)
         return self.service.names()

@@ -68,7 +68,7 @@ def test_a_stage_longer_than_a_day_ends_earlier_at_noon(
     assert road.deadline(stage, local(*start)) == local(*end)
 
 
-def test_evidence_is_looked_at_near_the_end_of_a_stage_or_after_its_minimum() -> None:
+def test_evidence_is_analysed_near_the_end_of_a_stage_or_after_its_minimum() -> None:
     road, start = shipped(), local(2027, 5, 3, 18, 0)
     shadow, one_day, one_week = road.stages[:3]
     assert road.analysis_opens_at(shadow, start, road.deadline(shadow, start)) == local(2027, 5, 17, 18, 0)

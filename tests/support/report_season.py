@@ -124,7 +124,8 @@ def walked(start: float) -> list[e.Event]:
         e.WidenHeld(at=start + 3600, by="operator", to="one-site", why=("recall_blind: not enough",), missing=True),
         e.StageStarted(
             at=live, by="operator", run=1, stage=1, name="one-site", mode=Mode.ASSISTED, places=places,
-            deadline_at=live + 3 * DAY_S, analysis_opens_at=live + 2 * DAY_S, timezone="America/Los_Angeles", tzdata="2026a",
+            deadline_at=live + 3 * DAY_S, analysis_opens_at=live + 2 * DAY_S, timezone="America/Los_Angeles",
+            tzdata="2026a",
             model=MODEL, approved_by=("lead", "owner"),
         ),
         e.HandoverBegan(at=live + 2 * DAY_S, by="breakers", handover=1, cause="breaker gpu_temp", places=places,

@@ -76,7 +76,7 @@ def add_people(session: Session) -> None:
 
 
 def gate_results(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
-    """A look at the current stage's gates, all with the same outcome."""
+    """An analysis of the current stage's gates, all with the same outcome."""
     return tuple(
         GateResult(str(gate), gate.metric, outcome, why="" if outcome is Outcome.PASSED else "for the test")
         for gate in road.stages[state.stage].gates
@@ -129,7 +129,7 @@ class Walk:
         return self.give(c.Widen(by=by, gates=gates, able=("rosa",), **more))
 
     def reach(self, stage: int) -> None:
-        """Go on until a stage runs, at the earliest moment for each look."""
+        """Go on until a stage runs, at the earliest moment for each analysis."""
         while self.state.stage < stage or not self.state.live:
             self.now = max(self.now, analysis_opens_at(self.road, self.state))
             self.agree()

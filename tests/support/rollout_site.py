@@ -17,7 +17,7 @@ from tests.support.rollout_plans import DIGEST, OPERATOR, START, add_people, gat
 
 
 class RoadSite:
-    """A model runs, and it is late enough that the gates of shadow may be looked at."""
+    """A model runs, and it is late enough that the gates of shadow may be analysed."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.road, self.now = database, shipped(), START

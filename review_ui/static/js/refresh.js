@@ -1,10 +1,10 @@
 // Fetch the parts of the page that have changed: at once when one thing happens, seldom when much does.
-const EVERY_MS = 1000; // a burst of events is one look
-const REST = 3; // after a look that took long, so many times as long a rest: a busy server is asked less often
-const GIVE_UP_MS = 5000; // a look that says nothing holds up no other
+const EVERY_MS = 1000; // a burst of events is one refresh
+const REST = 3; // after a refresh that took long, so many times as long a rest: a busy server is asked less often
+const GIVE_UP_MS = 5000; // a refresh that gets no answer holds up no other
 
 let due = new Set();
-let looking = false;
+let refreshing = false;
 let timer = null;
 let notBefore = 0;
 
@@ -12,25 +12,25 @@ let notBefore = 0;
 export function refresh(subjects, { now = false } = {}) {
   for (const subject of [subjects].flat()) due.add(subject);
   if (now) notBefore = 0;
-  if (!looking) plan();
+  if (!refreshing) plan();
 }
 
 function plan() {
   clearTimeout(timer);
   const wait = notBefore - performance.now();
-  if (wait > 0) timer = setTimeout(look, wait);
-  else look();
+  if (wait > 0) timer = setTimeout(fetchDue, wait);
+  else fetchDue();
 }
 
-async function look() {
+async function fetchDue() {
   const subjects = due;
   due = new Set();
-  looking = true;
+  refreshing = true;
   const began = performance.now();
   notBefore = began + EVERY_MS;
   await Promise.all(parts(subjects).map(fetched));
   if (notBefore > 0) notBefore = began + Math.max(EVERY_MS, (1 + REST) * (performance.now() - began));
-  looking = false;
+  refreshing = false;
   if (due.size) plan();
 }
 

@@ -1,9 +1,9 @@
 """Which camera-hours are looked at, and with what probability each could have been. Pure; the random source is given.
 
 Two wishes pull apart. Equal probabilities keep the largest weight small, and the safe bound rests on that weight.
-Looking where the model was nearly sure finds more. So every hour gets its equal share of one part of the looks, and the
-rest go by the square root of the hour's highest score: no weight is then larger than equal ones by more than a small
-factor, however wrong the scores are.
+Looking where the model was nearly sure finds more. So every hour gets its equal share of one part of the sheets, and
+the rest go by the square root of the hour's highest score: no weight is then larger than equal ones by more than a
+small factor, however wrong the scores are.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from random import Random
 from typing import Final
 
 LOWEST_SCORE: Final = 0.01
-"""Scores below count as this: an hour in which the model saw nothing at all is still worth a look."""
+"""Scores below count as this: an hour in which the model saw nothing at all is still worth a sheet."""
 LARGEST_WEIGHT_RATIO: Final = 3.0
 """No weight is larger than this many times what equal probabilities would give."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawPlan:
-    """Looks for one day: drawn alike from all hours, drawn by score, and planted."""
+    """Sheets for one day: drawn alike from all hours, drawn by score, and planted."""
 
     alike: int = 25
     by_score: int = 20
@@ -31,15 +31,15 @@ class DrawPlan:
 
     def __post_init__(self) -> None:
         if min(self.alike, self.by_score, self.planted) < 0 or self.alike + self.by_score == 0:
-            raise ValueError(f"a day's draw needs at least one look: {self}")
+            raise ValueError(f"a day's draw needs at least one sheet: {self}")
         if self.drawn / max(self.alike, 1) > LARGEST_WEIGHT_RATIO:
             raise ValueError(
-                f"at least a third of the drawn looks must be alike for all hours, or weights grow too large: {self}"
+                f"at least a third of the drawn sheets must be alike for all hours, or weights grow too large: {self}"
             )
 
     @property
     def drawn(self) -> int:
-        """Looks drawn at random."""
+        """Sheets drawn at random."""
         return self.alike + self.by_score
 
 
@@ -62,7 +62,7 @@ class Hour:
 
 
 def probabilities(hours: Sequence[Hour], plan: DrawPlan) -> list[float]:
-    """The inclusion probability of each hour; they add up to the number of looks, or to all hours if those are fewer.
+    """The inclusion probability of each hour; they add up to the number of sheets, or to all hours if those are fewer.
 
     1. Each hour gets ``alike / N``, and its share of ``by_score`` by the square root of its highest score.
     2. An hour that would get more than 1 is taken for certain, and the others share what is left.
@@ -89,7 +89,7 @@ def draw(hours: Sequence[Hour], chances: Sequence[float], source: Random) -> lis
 
     Systematic sampling: the hours lie in a row, stratum by stratum and in random order within each, every one as long
     as its probability; a comb with teeth one apart falls on the row at a random place. So each stratum gets its
-    expected number of looks, rounded up or down by lot.
+    expected number of sheets, rounded up or down by lot.
     """
     order = sorted(range(len(hours)), key=lambda index: (hours[index].stratum, source.random()))
     ends = list(accumulate(chances[index] for index in order))

@@ -173,7 +173,7 @@ def open_sheet(sheet: AuditSheet) -> OpenSheet:
 def _sheets(session: Session, hours: Sequence[Hour], start: float, plan: DrawPlan, source: Random) -> list[_Drawn]:
     """The day's sheets, in no order yet.
 
-    With more hours than looks, bears are planted in hours that were not drawn. With fewer, every hour would be drawn
+    With more hours than sheets, bears are planted in hours that were not drawn. With fewer, every hour would be drawn
     and none be left: then one fitting hour in ten becomes a host by lot instead, and the probability of every fitting
     hour is that of not becoming one.
     """

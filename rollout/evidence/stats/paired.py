@@ -18,7 +18,7 @@ class Difference:
     lower: float
     """One-sided lower bound; it is above 0 exactly when McNemar's exact one-sided test rejects "not better"."""
     anytime_lower: float
-    """Lower bound that may be looked at every day; above 0 exactly when the e-value of the wins passes."""
+    """Lower bound that may be computed every day; above 0 exactly when the e-value of the wins passes."""
     bootstrap_lower: float
     wins: int
     losses: int
@@ -39,7 +39,7 @@ def paired_difference(
     2. The share of wins among those gets its exact lower bound ``t``; the difference is at least ``(2 t - 1)`` times
        the share of nights on which they differ, at that share's lower bound if this is a gain, its upper if a loss.
        (Counted out for 20 to 100 nights and many truths, it covers .952 at least.)
-    3. For daily looks the same from the e-values of both shares instead of their exact bounds.
+    3. For daily analyses the same from the e-values of both shares instead of their exact bounds.
     4. Beside it, the percentile bootstrap over nights (2,000 draws, seeded).
 
     Raises ValueError without any night.

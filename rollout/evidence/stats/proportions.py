@@ -69,10 +69,10 @@ def needed_for_power(true_share: float, bound: float, power: float = 0.8, confid
 
 
 def recall_evalue(hits: int, misses: int, least: float = 0.90) -> float:
-    """Evidence against "the share is at most ``least``" that may be looked at every day.
+    """Evidence against "the share is at most ``least``" that may be computed every day.
 
     The mean over several alternatives of their likelihood ratios. It ever reaches 20 with probability at most 5 %
-    when the share is not above ``least``, however often one looks; :data:`E_PASS` is the gate.
+    when the share is not above ``least``, however often one analyses; :data:`E_PASS` is the gate.
     """
     if not 0.0 < least < 1.0:
         raise ValueError(f"the demanded share must lie between 0 and 1, is {least}")
@@ -91,7 +91,7 @@ def needed_for_evalue(least: float, misses: int, e_pass: float = E_PASS) -> int:
 def anytime_lower(
     hits: int, misses: int, e_pass: float = E_PASS, *, share_of: Callable[[float], float] | None = None
 ) -> float:
-    """The largest share against which the e-value passes: a lower bound that may be looked at every day.
+    """The largest share against which the e-value passes: a lower bound that may be computed every day.
 
     ``share_of`` says which share of hits to expect where that is not the bounded quantity itself; it grows with it.
     """

@@ -34,7 +34,7 @@ def rate_log_evalue(count: float, mean: float) -> float:
 
 
 def anytime_upper(count: float, exposure: float) -> float:
-    """Upper bound of a rate that may be looked at every day: the smallest rate that the e-value speaks against.
+    """Upper bound of a rate that may be computed every day: the smallest rate that the e-value speaks against.
 
     It asks for more exposure than :func:`poisson_upper`: without any event 9.0 instead of 6.0 for a rate of .5, with
     ten 44 instead of 34.
@@ -60,7 +60,7 @@ class Rate:
     poisson_upper: float
     quasipoisson_upper: float
     anytime_upper: float
-    """With clumps taken into account, and to be looked at every day."""
+    """With clumps taken into account, and to be computed every day."""
     dispersion: float
     """Variance over mean of the periods' counts, at least 1: how many events come at once, as it were."""
 

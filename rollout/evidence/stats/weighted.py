@@ -34,7 +34,7 @@ class AuditedRecall:
     recall: float
     lower: float
     anytime_lower: float
-    """Lower bound that may be looked at every day."""
+    """Lower bound that may be computed every day."""
     missed: float
     missed_upper: float
 
@@ -65,7 +65,7 @@ def audited_recall(
 
 
 def audited_anytime_lower(seen: int, found: int, probability: float) -> float:
-    """Lower bound of recall that may be looked at every day.
+    """Lower bound of recall that may be computed every day.
 
     Of the visits that come to be known one after the other, a share is ``seen``, and the rest are missed ones that
     audits ``found``. If recall is ``r`` and a missed visit is found with at least this ``probability``, that share is

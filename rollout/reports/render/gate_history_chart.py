@@ -1,4 +1,4 @@
-"""The course of a gate from look to look as a small SVG, and in words: estimate, bound, and what is demanded. Pure."""
+"""The course of a gate from run to run as a small SVG, and in words: estimate, bound, and what is demanded. Pure."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ROOM: Final = 0.12
 
 
 def course(plot: Course) -> Svg:
-    """Estimate and bound as lines with a band between them, the demand as a line across, a point for the last look.
+    """Estimate and bound as lines with a band between them, the demand as a line across, a point for the last analysis.
 
-    Empty where it is not :func:`drawable`. Where a look found nothing, the lines have a gap.
+    Empty where it is not :func:`drawable`. Where an analysis found nothing, the lines have a gap.
     """
     if not drawable(plot):
         return Svg()
@@ -57,7 +57,7 @@ def course(plot: Course) -> Svg:
 
 
 def drawable(plot: Course) -> bool:
-    """Whether at least two looks found a value: one point has no course."""
+    """Whether at least two analyses found a value: one point has no course."""
     return sum(map(_has_value, plot.points)) >= 2
 
 
@@ -65,7 +65,7 @@ def in_words(plot: Course) -> str:
     """The same as two sentences, for who cannot see the picture."""
     points = [point for point in plot.points if _has_value(point)]
     if not points:
-        return f"{plot.title}: no look has found a value yet."
+        return f"{plot.title}: no analysis has found a value yet."
     first, last = points[0], points[-1]
     values = f"{plot.of} from {_said(plot, first.value)} to {_said(plot, last.value)}"
     if last.compared is not None and last.compared != last.value:
@@ -75,12 +75,12 @@ def in_words(plot: Course) -> str:
     span = f"from {_when(plot, plot.points[0].at)} to {_when(plot, plot.points[-1].at)}"
     passed = sum(point.passed for point in plot.points)
     now = "passes" if plot.points[-1].passed else "does not pass"
-    shown = many(len(plot.points), "look")
+    shown = many(len(plot.points), "analysis run")
     return f"{plot.title}, {span}: {values}{demand}. It passed at {passed} of {shown} shown; at the last it {now}."
 
 
 def _runs(points: Iterable[AnalysisPoint]) -> Iterator[list[AnalysisPoint]]:
-    """The stretches of looks that found a value; where one found none, the line has a gap."""
+    """The stretches of analyses that found a value; where one found none, the line has a gap."""
     run: list[AnalysisPoint] = []
     for point in points:
         if _has_value(point):

@@ -26,9 +26,9 @@ from rollout.reports.sections.host_history import Past, PastMachine, past_of
 from rollout.reports.sections.host_status import Limit, Machine, limits_of, machines
 
 SILENT_MINUTES: Final = 10
-"""A machine that was silent for longer wants a look."""
+"""A machine that was silent for longer wants attention."""
 FULL_SOON_DAYS: Final = (30.0, 7.0)
-"""A disk that will be full so soon wants a look, or somebody to act."""
+"""A disk that will be full so soon wants attention, or somebody to act."""
 MOST_PLOTS: Final = 8
 
 
@@ -97,7 +97,7 @@ def _judge(asked: Asked, machine: PastMachine, limits: Sequence[Limit]) -> Judge
 
 
 def _beyond(machine: PastMachine, limits: Sequence[Limit], zone: str) -> list[tuple[Light, str]]:
-    """A limit counts for as long as its breaker would wait; what went beyond it for a moment only wants a look."""
+    """A limit counts for as long as its breaker would wait; what went beyond it for a moment only warns."""
     found = []
     for limit in limits:
         fact = machine.facts[limit.key]
@@ -142,7 +142,7 @@ def machines_section(asked: Asked, found: Burning) -> Section:
     plots = tuple(_plot(asked, each.past, found) for each in found.judged[:MOST_PLOTS])
     words = []
     if len(found.judged) > MOST_PLOTS:
-        words.append(f"The {MOST_PLOTS} that most want a look are plotted; all are in the table.")
+        words.append(f"The {MOST_PLOTS} that most want attention are plotted; all are in the table.")
     tables = (_past_table(found), _disk_table(found))
     return Section("machines", "Machines", tuple(words), plots=plots, tables=tables)
 

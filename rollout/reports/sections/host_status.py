@@ -17,7 +17,7 @@ SILENT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """From where a fact wants a look, and from where it wants somebody to act. ``low``: small values are bad.
+    """From where a fact warns, and from where it wants somebody to act. ``low``: small values are bad.
 
     ``lasting`` is for how many minutes it has to be so before it counts; ``quantity`` what a breaker calls it.
     """

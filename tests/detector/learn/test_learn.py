@@ -86,7 +86,7 @@ def test_batches_go_on_where_a_run_stopped() -> None:
     assert list(batches(10, 3, 2)) == [[6, 7, 8]]
 
 
-def test_every_label_gets_the_same_looks() -> None:
+def test_every_label_gets_the_same_augmentations() -> None:
     augmentations = Augmentations(48)
     greys = Counter[str]()
     for label in ("bear", "dog"):
@@ -107,7 +107,7 @@ def test_infrared_has_no_colours_to_speak_of() -> None:
         assert is_infrared(np.ascontiguousarray(shown[:, :, ::-1]))
 
 
-def test_no_look_leaves_only_noise() -> None:
+def test_no_augmentation_leaves_only_noise() -> None:
     flat = torch.full((3, 32, 32), 90, dtype=torch.uint8)
     assert (noisy(flat, 20).int() - 90).abs().max() <= 1
     edge = torch.full((3, 64, 64), 30, dtype=torch.uint8)

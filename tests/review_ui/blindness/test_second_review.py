@@ -1,4 +1,4 @@
-"""Whoever may take a second review does not learn what was decided first, whatever they try, until they have answered."""
+"""Whoever may take a second review does not learn what was decided first, whatever they try, until they answered."""
 
 from __future__ import annotations
 

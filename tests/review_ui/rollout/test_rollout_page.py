@@ -30,7 +30,7 @@ def shipped(sqlite_database: Database, config: Config, redis_url: str, tmp_path:
         yield made
 
 
-def test_before_a_controller_has_looked_the_page_says_what_to_do(
+def test_before_a_controller_has_run_the_page_says_what_to_do(
     sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
 ) -> None:
     with stage(sqlite_database, config, redis_url, tmp_path) as page:
@@ -63,8 +63,8 @@ def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(shipped: RoadStage
     assert "Fails" not in text, "too few nights are too early, not a failure"
 
 
-def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(shipped: RoadStage) -> None:
-    """The first reader's look is written down; the second does not work all evidence out again."""
+def test_the_page_shows_the_last_analysis_with_its_age_and_analyses_anew_when_asked(shipped: RoadStage) -> None:
+    """The first reader's analysis is stored; the second does not work all evidence out again."""
     rosa, clock = shipped.page.person("rosa"), shipped.page.clock
     with shipped.page.database.write() as session:
         add_hours(session, clock.now - 7200, 2)
@@ -76,7 +76,7 @@ def test_the_page_shows_the_last_look_with_its_age_and_looks_anew_when_asked(shi
     assert (before["last_analysis"]["age_s"], before["last_analysis"]["late"]) == (720, False)
     page = rosa.get("/rollout").text
     assert "Evidence was worked out 12 min ago" in page
-    assert 'class="course"' not in page, "one look has no course"
+    assert 'class="course"' not in page, "one analysis has no course"
     answer = rosa.post("/rollout/analysis")
     assert answer.headers["location"] == "/rollout?done=analysis"
     after = rosa.get("/api/v1/rollout").json()

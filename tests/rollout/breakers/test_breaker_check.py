@@ -1,4 +1,4 @@
-"""Breakers look at the real database: each trips on its own trouble, is latched, and is reset by people only."""
+"""Breakers check the real database: each trips on its own trouble, is latched, and is reset by people only."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SIERRA, UPPER, CREEK = Unit(Scope.REGION, "sierra"), Unit(Scope.SITE, "upper-pin
 
 
 class Desk:
-    """Looks at the breakers as the controller does, every five seconds."""
+    """Checks the breakers as the controller does, every five seconds."""
 
     def __init__(self, database: Database, config: Config) -> None:
         self.database, self.config = database, config

@@ -1,4 +1,4 @@
-"""Looks at the gates: written down, found again, as old as they are, and never in anybody's way."""
+"""Analysis runs: stored, found again, as old as they are, and never in anybody's way."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _stored(site: RoadSite) -> list[AnalysisRunRow]:
         return list(session.scalars(select(AnalysisRunRow).order_by(AnalysisRunRow.id)))
 
 
-def test_a_look_that_was_written_down_is_found_again_as_it_was(database: Database) -> None:
+def test_a_stored_analysis_is_found_again_as_it_was(database: Database) -> None:
     site = RoadSite(database)
     _nights(site, 5)
     found = _analyse(site)
@@ -98,13 +98,13 @@ def test_a_look_that_was_written_down_is_found_again_as_it_was(database: Databas
         assert "more data may decide it" in row.why
 
 
-def test_only_the_newest_look_keeps_all_of_its_metrics(site: RoadSite) -> None:
+def test_only_the_newest_analysis_keeps_all_of_its_metrics(site: RoadSite) -> None:
     for hour in range(3):
         _keep(site, _analyse(site, site.now + hour * 3600))
     assert [row.measured is None for row in _stored(site)] == [True, True, False]
 
 
-def test_a_look_at_other_gates_or_at_another_model_is_not_the_last_one(site: RoadSite) -> None:
+def test_an_analysis_of_other_gates_or_another_model_is_not_the_last_one(site: RoadSite) -> None:
     _keep(site, _analyse(site))
     assert _last(site) is not None
     assert _last(site, replace(site.road, digest="another road")) is None
@@ -112,7 +112,7 @@ def test_a_look_at_other_gates_or_at_another_model_is_not_the_last_one(site: Roa
     assert _last(site) is None
 
 
-def test_the_page_shows_the_last_look_with_its_age_and_what_the_road_knows_of_itself_as_it_is_now(
+def test_the_page_shows_the_last_analysis_with_its_age_and_what_the_road_knows_of_itself_as_it_is_now(
     site: RoadSite,
 ) -> None:
     _nights(site, 3)
@@ -136,15 +136,15 @@ def test_the_page_shows_the_last_look_with_its_age_and_what_the_road_knows_of_it
     assert now.measured["stage"]["open_breakers"].value == 1.0
 
 
-def test_before_anybody_has_looked_the_view_looks_itself(site: RoadSite) -> None:
+def test_before_any_analysis_the_view_runs_one_itself(site: RoadSite) -> None:
     _nights(site, 3)
     with site.database.read() as session:
         view = overview(session, site.road, site.now)
     assert (view.last_analysis.stored, view.gates[0].value) == (False, 3)
 
 
-def test_what_decides_is_a_fresh_look_whatever_was_written_down(site: RoadSite) -> None:
-    """An old look says that every gate passes; the wish to go on is held all the same, and what it found is kept."""
+def test_what_decides_is_a_fresh_analysis_whatever_was_stored(site: RoadSite) -> None:
+    """An old analysis says that every gate passes; the wish to go on is held all the same; what it found is kept."""
     found = _analyse(site)
     gates = tuple(Measured(gate.metric, 1000.0, {gate.bound: 1000.0} if gate.bound else {}, n=1e6)
                   for gate in found.stage.gates)  # fmt: skip
@@ -157,7 +157,7 @@ def test_what_decides_is_a_fresh_look_whatever_was_written_down(site: RoadSite) 
     assert (step.reason, step.at, step.stage) == (AnalysisReason.STEP, site.now, "shadow")
 
 
-def test_a_wish_that_is_refused_leaves_no_look_behind(site: RoadSite) -> None:
+def test_a_wish_that_is_refused_leaves_no_analysis_behind(site: RoadSite) -> None:
     stale = site.state.epoch + 7
     with pytest.raises(Refused, match="moved on"):
         go_on(site.database, site.road, OPERATOR, site.now, epoch=stale)
@@ -166,7 +166,7 @@ def test_a_wish_that_is_refused_leaves_no_look_behind(site: RoadSite) -> None:
     assert _stored(site) == []
 
 
-def test_the_look_behind_a_step_stands_with_it(site: RoadSite) -> None:
+def test_the_analysis_behind_a_step_stands_with_it(site: RoadSite) -> None:
     def all_is_well(
         session: Session, road: Road, state: State, stage: Stage, since: float, now: float
     ) -> Mapping[str, Measured]:
@@ -188,7 +188,7 @@ def _good(gate: Gate) -> Measured:
     return Measured(gate.metric, value, dict.fromkeys(METRICS[gate.metric].bounds, value), n=1e6)
 
 
-def test_a_course_tells_what_the_looks_so_far_found_and_not_those_of_another_model(site: RoadSite) -> None:
+def test_a_course_tells_what_the_analyses_so_far_found_and_not_those_of_another_model(site: RoadSite) -> None:
     for day in range(4):
         with site.database.write() as session:
             _night(session, site.now - 3600, DIGEST if day else None)
@@ -203,13 +203,15 @@ def test_a_course_tells_what_the_looks_so_far_found_and_not_those_of_another_mod
     drawn = course_of(gate, points, ZONE)
     assert "course-limit" in course(drawn)
     assert in_words(drawn).startswith("Share of blind sightings that the model saw too, from ")
-    assert in_words(drawn).endswith("demanded 90.0%. It passed at 0 of 4 looks shown; at the last it does not pass.")
+    assert in_words(drawn).endswith(
+        "demanded 90.0%. It passed at 0 of 4 analysis runs shown; at the last it does not pass."
+    )
     site.give(c.ModelChanged("sha256:another"))
     with site.database.read() as session:
         assert courses(session, _analyse(site)) == {}
 
 
-def test_a_long_course_is_drawn_from_sixty_looks_over_all_of_it(site: RoadSite) -> None:
+def test_a_long_course_is_drawn_from_sixty_runs_over_all_of_it(site: RoadSite) -> None:
     found = _analyse(site)
     with site.database.write() as session:
         for hour in range(200):
@@ -222,7 +224,7 @@ def test_a_long_course_is_drawn_from_sixty_looks_over_all_of_it(site: RoadSite) 
     assert max(gaps) <= 5 * 3600
 
 
-def test_old_looks_are_thinned_to_one_a_day_but_those_of_steps_stay(site: RoadSite) -> None:
+def test_old_runs_are_thinned_to_one_a_day_but_those_of_steps_stay(site: RoadSite) -> None:
     found = _analyse(site)
     midnight = site.now // DAY_S * DAY_S
     with site.database.write() as session:
@@ -238,10 +240,10 @@ def test_old_looks_are_thinned_to_one_a_day_but_those_of_steps_stay(site: RoadSi
     assert kept == [5, 23, *range(24, 48)]
     with site.database.read() as session:
         rows = session.scalar(select(func.count()).select_from(GateResultRow))
-    assert rows == len(kept) * len(found.gates), "what a look found goes with it"
+    assert rows == len(kept) * len(found.gates), "what a run found goes with it"
 
 
-def test_the_controller_looks_once_an_hour_and_at_once_when_a_stage_begins(site: RoadSite) -> None:
+def test_the_controller_analyses_once_an_hour_and_at_once_when_a_stage_begins(site: RoadSite) -> None:
     scheduler = AnalysisScheduler(site.database)
     assert scheduler.run_if_due(site.road, site.now)
     assert not scheduler.run_if_due(site.road, site.now + EVERY_S - 1)
@@ -252,21 +254,23 @@ def test_the_controller_looks_once_an_hour_and_at_once_when_a_stage_begins(site:
     assert [row.stage for row in _stored(site)] == ["shadow", "shadow", "one-campsite-one-day"]
 
 
-def test_without_a_model_there_is_nothing_to_look_at(sqlite_database: Database) -> None:
+def test_without_a_model_there_is_nothing_to_analyse(sqlite_database: Database) -> None:
     site = RoadSite(sqlite_database)
     with sqlite_database.write() as session:
         session.connection().exec_driver_sql("DELETE FROM rollout_events")
     assert not AnalysisScheduler(sqlite_database).run_if_due(site.road, site.now)
 
 
-def test_a_look_that_fails_is_said_and_the_next_one_comes(site: RoadSite, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_analysis_that_fails_is_said_and_the_next_one_comes(
+    site: RoadSite, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*_arguments: object, **_named: object) -> Mapping[str, Measured]:
         raise ZeroDivisionError
 
     scheduler = AnalysisScheduler(site.database, [broken])
     assert scheduler.ask(site.road, site.now)
     scheduler.wait(10)
-    assert "the look at the gates failed" in caplog.text
+    assert "the analysis of the gates failed" in caplog.text
     assert not scheduler.ask(site.road, site.now + ASK_EVERY_S - 1)
     scheduler.measures = None
     assert scheduler.ask(site.road, site.now + ASK_EVERY_S)
@@ -274,7 +278,7 @@ def test_a_look_that_fails_is_said_and_the_next_one_comes(site: RoadSite, caplog
     assert len(_stored(site)) == 1
 
 
-def test_only_one_look_goes_on_at_a_time(site: RoadSite) -> None:
+def test_only_one_analysis_goes_on_at_a_time(site: RoadSite) -> None:
     goes_on = threading.Event()
 
     def slow(*_arguments: object, **_named: object) -> Mapping[str, Measured]:

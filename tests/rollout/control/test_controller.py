@@ -74,7 +74,7 @@ class Site:
             return load(session)
 
     def tick(self, seconds: float = 0.0) -> State:
-        """Let time pass, then one look of the controller, with a detector that reports."""
+        """Let time pass, then one tick of the controller, with a detector that reports."""
         self.now += seconds
         self.report()
         return self.controller.tick(self.now)
@@ -129,7 +129,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -> Site:
-    """A site whose controller has looked once."""
+    """A site whose controller has ticked once."""
     there = Site(tmp_path, sqlite_database, redis_client)
     there.tick()
     return there
@@ -313,8 +313,8 @@ def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
         ]
 
 
-def test_a_look_that_takes_long_delays_no_renewal(live: Site) -> None:
-    """Evidence that takes minutes is worked out beside the ticks, and its look is written down when it is done."""
+def test_an_analysis_that_takes_long_delays_no_renewal(live: Site) -> None:
+    """Evidence that takes minutes is worked out beside the ticks, and its analysis is stored when it is done."""
     may_end = threading.Event()
 
     def slow(*_arguments: object, **_named: object) -> dict[str, Measured]:
@@ -336,7 +336,7 @@ def test_a_look_that_takes_long_delays_no_renewal(live: Site) -> None:
     assert (row.stage, row.at) == ("one-campsite-one-day", live.now - 300)
 
 
-def test_the_controllers_loop_looks_by_itself(
+def test_the_controllers_loop_analyses_by_itself(
     tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis
 ) -> None:
     site = Site(tmp_path, sqlite_database, redis_client, start=now_s())

@@ -1,4 +1,4 @@
-"""Bounds that may be looked at every day: how often each ever crosses, by simulated seasons of daily looks."""
+"""Bounds that may be computed every day: how often each ever crosses, by simulated seasons of daily analyses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ERROR = 0.02
 """Three standard errors of a share of 5 % in a thousand seasons."""
 
 
-def test_an_upper_bound_for_any_number_of_looks_is_wider_by_little() -> None:
+def test_an_upper_bound_for_any_number_of_analyses_is_wider_by_little() -> None:
     assert [anytime_upper(count, 1.0) for count in (0, 10, 100)] == pytest.approx([4.51, 21.8, 133.8], rel=0.005)
     assert [poisson_upper(count, 1.0) for count in (0, 10, 100)] == pytest.approx([3.0, 17.0, 118.1], rel=0.005)
     assert rate_log_evalue(10, anytime_upper(10, 1.0)) == pytest.approx(np.log(E_PASS), abs=0.01)
@@ -46,15 +46,15 @@ def test_the_mean_of_the_rate_s_evalue_is_one_when_the_rate_is_what_it_speaks_ag
 
 
 @pytest.mark.parametrize("shape", [None, 0.3], ids=["single", "clumps"])
-def test_false_alarms_exactly_at_the_limit_seldom_cross_it_in_a_season_of_daily_looks(shape: float | None) -> None:
-    """Four cameras, 120 days, looked at daily from the 14th on; clumps as raccoons make them."""
+def test_false_alarms_exactly_at_the_limit_seldom_cross_it_in_a_season_of_daily_analyses(shape: float | None) -> None:
+    """Four cameras, 120 days, analysed daily from the 14th on; clumps as raccoons make them."""
     counts = _false_alarms(0.5, shape, 1000)
     assert _ever(counts, _once) > 0.18
     assert _ever(counts, _often) <= 0.05 + ERROR
 
 
 def test_what_the_daily_bound_of_false_alarms_costs() -> None:
-    """At .3 a camera-day in clumps nearly all pass in the end; at .4 two seasons in three do by one look."""
+    """At .3 a camera-day in clumps nearly all pass in the end; at .4 two seasons in three do by one analysis."""
     assert _ever(_false_alarms(0.3, 0.3, 300), _often) > 0.94
     assert _ever(_false_alarms(0.4, 0.3, 300), _often) == pytest.approx(0.40, abs=0.09)
     assert _once(*(part[:, -1] for part in _effective(_false_alarms(0.4, 0.3, 300)))).mean() == pytest.approx(
@@ -106,7 +106,7 @@ def _often(count: NDArray[np.float64], exposure: NDArray[np.float64]) -> NDArray
     return np.asarray(logs >= np.log(E_PASS))
 
 
-def test_a_model_no_better_than_motion_seldom_looks_better_in_a_season_of_daily_looks() -> None:
+def test_a_model_no_better_than_motion_seldom_looks_better_in_a_season_of_daily_analyses() -> None:
     """120 bear-nights, three in ten on which model and motion differ, wins and losses alike."""
     better = {
         "once": cache(lambda wins, losses: clopper_pearson_lower(wins, wins + losses) > 0.5),
@@ -115,7 +115,7 @@ def test_a_model_no_better_than_motion_seldom_looks_better_in_a_season_of_daily_
     at_least = {"equal": _better(0.5, better), "better": _better(0.8, better)}
     assert at_least["equal"]["once"] > 0.10
     assert at_least["equal"]["often"] <= 0.05 + ERROR
-    assert at_least["better"]["often"] > 0.87  # one look at the end: .98
+    assert at_least["better"]["often"] > 0.87  # one analysis at the end: .98
 
 
 def _better(share: float, better: Mapping[str, Callable[[int, int], bool]]) -> dict[str, float]:
@@ -141,9 +141,9 @@ def test_the_daily_bound_of_a_difference_agrees_with_the_evalue_of_its_wins() ->
     ("truth", "visits", "gamma", "anytime"),
     [(0.70, 12, 0.025, 0.0), (0.75, 12, 0.09, 0.02), (0.75, 24, 0.10, 0.02), (0.95, 12, 0.99, 0.95)],
 )
-def test_recall_by_audits_looked_at_daily_for_60_days(truth: float, visits: int, gamma: float, anytime: float) -> None:
+def test_recall_by_audits_analysed_daily_for_60_days(truth: float, visits: int, gamma: float, anytime: float) -> None:
     """Twenty cameras, 45 sheets and so many visits a day; auditors overlook one planted bear in twenty. The gate is
-    .75: a weak model passes the bound for one look seldom, one at the gate more often than it should."""
+    .75: a weak model passes the bound for one analysis seldom, one at the gate more often than it should."""
     rng = np.random.default_rng(13)
     seasons = np.array([_audited(rng, truth, visits) for _ in range(120)])
     assert seasons.mean(axis=0) == pytest.approx([gamma, anytime], abs=0.05)
@@ -176,14 +176,14 @@ def test_the_daily_bound_by_audits_is_the_evalue_of_what_came_to_be_known() -> N
     assert audited_recall(200, [10.0, 5.0, 5.0], 10.0, 0.9).anytime_lower < result.anytime_lower
 
 
-def test_where_one_may_look_daily_every_bound_of_the_road_has_one_that_allows_for_it() -> None:
+def test_where_one_may_analyse_daily_every_bound_of_the_road_has_one_that_allows_for_it() -> None:
     for name, kind in METRICS.items():
         for bound in kind.bounds:
             if bound in ANYTIME and name != "camper_warning_precision":  # nobody is warned in shadow
                 assert ANYTIME[bound] in kind.bounds, name
 
 
-def test_the_gate_on_false_alarms_asks_for_more_where_it_is_looked_at_daily() -> None:
+def test_the_gate_on_false_alarms_asks_for_more_where_it_is_analysed_daily() -> None:
     rate = rate_of([0, 1] * 9, [1.0] * 18)
     measured = Measured(FALSE_ALARMS.metric, 0.25, rate.bounds, rate.exposure, "camera-days")
     limit = Gate(metric=FALSE_ALARMS.metric, bound="quasipoisson_upper", op="<=", value=1.0)

@@ -258,7 +258,7 @@ def test_running_is_measured_from_the_rows(season: Database) -> None:
 
 
 def test_a_quiet_day_at_one_camera_has_enough_clips_for_the_gates_of_latency(season: Database) -> None:
-    """The gates of the shipped road, looked at six hours before the end of a campsite's day on which nothing came."""
+    """The gates of the shipped road, analysed six hours before the end of a campsite's day on which nothing came."""
     clips_every_s = FreshnessTimes().clips_every.nominal_s
     with season.write() as session:
         for number in range(int(0.75 * DAY_S / clips_every_s)):

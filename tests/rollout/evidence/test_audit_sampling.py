@@ -64,7 +64,7 @@ def test_every_hour_is_drawn_as_often_as_its_probability_says() -> None:
     assert np.mean(found - chances) == pytest.approx(0, abs=1e-9)
 
 
-def test_every_stratum_gets_its_share_of_looks() -> None:
+def test_every_stratum_gets_its_share_of_sheets() -> None:
     hours = _hours(480)
     chances = probabilities(hours, PLAN)
     expected: Counter[str] = Counter()
@@ -77,7 +77,7 @@ def test_every_stratum_gets_its_share_of_looks() -> None:
 
 @pytest.mark.parametrize(("alike", "by_score"), [(0, 10), (5, 20), (0, 0), (-1, 5)])
 def test_a_draw_that_could_give_huge_weights_is_refused(alike: int, by_score: int) -> None:
-    with pytest.raises(ValueError, match=r"look|weights"):
+    with pytest.raises(ValueError, match=r"sheet|weights"):
         DrawPlan(alike, by_score)
 
 

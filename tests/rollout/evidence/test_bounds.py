@@ -95,7 +95,7 @@ def test_the_evalue_needs_as_many_encounters_as_was_worked_out() -> None:
 
 
 def test_looking_every_day_promotes_weak_models_unless_the_evalue_is_asked() -> None:
-    """True recall .90, four encounters a day for thirty days: one look .036, daily looks .112, the e-value .024."""
+    """True recall .90, four encounters a day for thirty days: one analysis .036, daily .112, the e-value .024."""
     at_bound = np.array([needed_n(0.90, misses) for misses in range(40)])
     at_evalue = np.array([needed_for_evalue(0.90, misses) for misses in range(40)])
     rng, n = np.random.default_rng(0), np.arange(1, 121)

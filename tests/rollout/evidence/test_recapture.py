@@ -166,7 +166,7 @@ def test_finding_nothing_bounds_the_missed_by_three_times_the_largest_weight() -
 
 @pytest.mark.parametrize(("recall", "lower"), [(0.95, 0.880), (0.773, 0.673)])
 def test_the_gamma_bound_on_audited_recall_covers(recall: float, lower: float) -> None:
-    """Thirty days of 50 looks at 480 camera-hours a day, alike: covers 1.0 and .98, and is this high on average."""
+    """Thirty days of 50 sheets of 480 camera-hours a day, alike: covers 1.0 and .98, and is this high on average."""
     rng, weight, visits = np.random.default_rng(7), 480 / 50, 500
     seen = round(visits * recall)
     found = rng.binomial(visits - seen, 1 / weight, 500)

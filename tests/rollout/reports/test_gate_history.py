@@ -1,4 +1,4 @@
-"""The course of a gate from look to look: a small picture, and the same in words."""
+"""The course of a gate from analysis to analysis: a small picture, and the same in words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_course_is_well_formed_and_says_the_same_in_words(
         assert all(-1 <= float(number) <= WIDE + 1 for number in re.findall(r"[-.0-9]+", stroke.get("d", "")))
 
 
-def test_a_course_has_a_gap_where_a_look_found_nothing() -> None:
+def test_a_course_has_a_gap_where_an_analysis_found_nothing() -> None:
     values = (0.7, 0.8, None, 0.9, 0.95)
     results = tuple(AnalysisPoint(T0 + hour * 3600.0, value, value and value - 0.2, hour == 4)
                    for hour, value in enumerate(values))  # fmt: skip
@@ -57,7 +57,7 @@ def test_a_course_has_a_gap_where_a_look_found_nothing() -> None:
     assert svg(plot).count("course-line") == svg(plot).count("course-band") == 2
     assert in_words(plot) == (
         "Recall, from 15 Jan 00:00 to 15 Jan 04:00: estimate from 70.0% to 95.0%, its bound from 50.0% to "
-        "75.0%, demanded 90.0%. It passed at 1 of 5 looks shown; at the last it passes."
+        "75.0%, demanded 90.0%. It passed at 1 of 5 analysis runs shown; at the last it passes."
     )
 
 
@@ -84,8 +84,8 @@ def test_without_a_bound_the_estimate_alone_is_drawn() -> None:
     assert "bound" not in in_words(plot)
 
 
-def test_one_look_has_no_course() -> None:
+def test_one_analysis_has_no_course() -> None:
     gate = Gate(metric="missed_sightings", op="==", value=0)
     plot = course_of(gate, [Point(T0, "passed", 0.0, 0.0)], ZONE)
     assert svg(plot) == ""
-    assert in_words(course_of(gate, [], ZONE)) == "Sightings that the model missed: no look has found a value yet."
+    assert in_words(course_of(gate, [], ZONE)) == "Sightings that the model missed: no analysis has found a value yet."

@@ -223,10 +223,10 @@ def test_on_and_off_nights_say_what_the_help_adds(season: Database, config: Conf
     assert [row[0] for row in limited.table("experiments").rows] == ["help 0"]
 
 
-def test_the_rollout_report_draws_each_gates_course_from_the_looks_that_were_kept(
+def test_the_rollout_report_draws_each_gates_course_from_the_analyses_that_were_stored(
     season: Database, config: Config
 ) -> None:
-    """The report works nothing out again where somebody has looked: it says when, and shows the way there."""
+    """The report works nothing out again where there is an analysis: it says when, and shows the way there."""
     road = road_of(config)
     for days in (3, 2):
         with season.read() as session:
@@ -238,7 +238,7 @@ def test_the_rollout_report_draws_each_gates_course_from_the_looks_that_were_kep
     drawn = {plot.key: plot for plot in section.plots if isinstance(plot, Course)}
     assert [point.at for point in drawn["encounters_blind >= 46"].points] == [NOW - 3 * DAY_S, NOW - 2 * DAY_S]
     assert "Evidence was last worked out Tue 2 Feb 2027" in section.words[0]
-    assert report.table("gates").title == "The gates of shadow at the last look"
+    assert report.table("gates").title == "The gates of shadow at the last analysis"
     assert as_html(report).count('<svg class="course"') == len(drawn) >= 2
 
 

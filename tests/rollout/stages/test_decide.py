@@ -40,7 +40,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 @pytest.fixture
 def walk() -> Walk:
-    """A road at its beginning, at the moment when its evidence may be looked at."""
+    """A road at its beginning, at the moment when its evidence may be analysed."""
     there = Walk()
     there.now += 15 * DAY_S
     return there
@@ -80,7 +80,7 @@ def test_a_gate_that_fails_holds_and_leaves_the_approvals(walk: Walk) -> None:
     assert kinds(walk.ask()) == ["stage_started"]
 
 
-def test_a_gate_that_nobody_looked_at_never_passes(walk: Walk) -> None:
+def test_a_gate_without_an_analysis_never_passes(walk: Walk) -> None:
     walk.agree()
     gates = gate_results(walk.road, walk.state)[1:]
     assert kinds(walk.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))) == ["widen_held", "approvals_cleared"]
@@ -134,12 +134,12 @@ def test_who_has_no_role_that_counts_may_not_approve(walk: Walk) -> None:
         walk.give(c.Approve(by=AUDITOR))
 
 
-def test_evidence_is_not_looked_at_early() -> None:
+def test_evidence_is_not_analysed_early() -> None:
     walk = Walk()
     walk.agree()
     (held,) = walk.ask()
     assert isinstance(held, e.WidenHeld)
-    assert "looking early promotes weak models" in held.why[0]
+    assert "analysing early promotes weak models" in held.why[0]
 
 
 def test_nothing_goes_live_without_a_roster() -> None:

@@ -141,16 +141,16 @@ def seen(hits: int, misses: int) -> Measured:
     return Measured("recall_blind", hits / n, bounds, n, "bear-nights")
 
 
-def test_where_one_may_look_daily_the_bound_is_one_that_holds_at_all_looks_together() -> None:
-    """46 nights with one miss satisfy a bound made for one look; looked at daily they do not."""
+def test_where_one_may_analyse_daily_the_bound_is_one_that_holds_at_all_analyses_together() -> None:
+    """46 nights with one miss satisfy a bound made for one analysis; analysed daily they do not."""
     once, often = (assess_gate(RECALL, seen(45, 1), often) for often in (False, True))
     assert (once.outcome, often.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
-    assert "any number of looks is only" in often.why
+    assert "any number of analyses is only" in often.why
     assert assess_gate(RECALL, seen(61, 1), often=True).outcome is Outcome.PASSED
     assert (needed(RECALL, seen(45, 1)), needed(RECALL, seen(45, 1), often=True)) == (46, 62)
 
 
-def test_daily_looks_promote_a_model_at_the_gate_in_one_season_of_twenty_at_most() -> None:
+def test_daily_analyses_promote_a_model_at_the_gate_in_one_season_of_twenty_at_most() -> None:
     rng = np.random.default_rng(20270401)
     misses = np.cumsum(rng.random((1500, 160)) < 0.1, axis=1)
     verdicts: dict[tuple[int, int, bool], bool] = {}
@@ -169,6 +169,6 @@ def test_daily_looks_promote_a_model_at_the_gate_in_one_season_of_twenty_at_most
     assert shares[False] > 0.08
 
 
-def test_a_stage_that_is_open_for_weeks_is_looked_at_often() -> None:
+def test_a_stage_that_is_open_for_weeks_is_analysed_often() -> None:
     road = shipped()
     assert [road.analysed_repeatedly(stage) for stage in road.stages] == [True, False, False, False, False]

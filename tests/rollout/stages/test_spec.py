@@ -245,3 +245,13 @@ def test_a_new_telephone_number_is_not_another_road() -> None:
     other = GOOD.replace("json://127.0.0.1/rosa", "json://127.0.0.1/elsewhere")
     assert parse(other).digest == parse(GOOD).digest
     assert parse(GOOD.replace("value: 0.97", "value: 0.96")).digest != parse(GOOD).digest
+
+
+def test_the_former_key_of_when_gates_are_analysed_says_the_same() -> None:
+    anytime = "defaults:\n  evidence: {analysis: anytime}\n"
+    road = parse(GOOD.replace("defaults:\n", anytime))
+    former = parse(GOOD.replace("defaults:\n", anytime.replace("analysis:", "look:")))
+    assert road.defaults.evidence.analysis == former.defaults.evidence.analysis == "anytime"
+    assert road.digest == former.digest != parse(GOOD).digest
+    both = anytime.replace("analysis: anytime", "analysis: anytime, look: stage_end")
+    assert any("look" in problem for problem in problems(GOOD.replace("defaults:\n", both)))
