@@ -158,14 +158,14 @@ def test_analysis_runs_keep_their_numbers_under_the_new_names_and_back(database_
     restore(database_url)
     database = Database(database_url)
     before = _rows(database, "looks", "gate_looks")
-    _go(database, "0017")
+    _go(database, "0018")
     assert _rows(database, "analysis_runs", "gate_results") == before
     with database.engine.execution_options(begin="IMMEDIATE").begin() as connection:
         connection.execute(text("INSERT INTO analysis_runs (at, reason, stage, run, since, road) "
                                 "VALUES (1.0, 'asked', 'shadow', 1, 0.0, 'd')"))  # fmt: skip
         assert connection.execute(text("SELECT max(id) FROM analysis_runs")).scalar_one() > max(before[0])[0]
         connection.execute(text("DELETE FROM analysis_runs WHERE at = 1.0"))
-    _go(database, "0016", back=True)
+    _go(database, "0017", back=True)
     assert _rows(database, "looks", "gate_looks") == before
     assert len(before[0]) == 8
     database.close()
