@@ -28,13 +28,13 @@ HELD_S: Final = 150.0
 def keep_history(config: Config, redis_address: str, database_address: str, stop: threading.Event) -> None:
     """Write each minute once until ``stop`` is set; a minute in which a server is away is left out."""
     client, database = connect(redis_address), Database(database_address)
-    office, written = Lease(client, "history", HELD_S), -1
+    leadership, written = Lease(client, "history", HELD_S), -1
     while not stop.wait(POLL_EVERY_S):
         now = now_s()
         if int(now // 60) == written:
             continue
         try:
-            if not office.hold():
+            if not leadership.hold():
                 continue
             heard, counters = listen(client, config, now), Telemetry(client).counters()
             with database.write() as session:

@@ -61,9 +61,9 @@ def sweep_outbox() -> int:
 
 
 def outward_of(configured: Configured) -> Outward:
-    """Whom the configuration and the road's roster name."""
-    config, road = configured
-    return Outward.of(config, (contact for keeper in road.roster for contact in keeper.contacts))
+    """Whom the configuration and the plan's rota name."""
+    config, plan = configured
+    return Outward.of(config, (contact for person in plan.on_call for contact in person.contacts))
 
 
 def draw_audits() -> int:
@@ -91,9 +91,9 @@ def remind_of_drills() -> int:
     """Page about campsites whose manual-watch drill is overdue; returns how many there are."""
     current = settings()
     configured = load_configured(current.bearwatch_config)
-    config, road = configured
+    config, plan = configured
     targets = outward_of(configured).staff
-    every_s = road.defaults.manual_watch.rehearse_every.nominal_s
+    every_s = plan.defaults.manual_watch.rehearse_every.nominal_s
     database = Database(current.database)
     try:
         with database.write() as session:
@@ -116,13 +116,13 @@ def write_reports() -> int:
     """Write the daily reports of the day that is over, where there is none yet; returns how many were written."""
     current = settings()
     configured = load_configured(current.bearwatch_config)
-    config, road = configured
+    config, plan = configured
     database, client, now = Database(current.database), connect(current.redis), now_s()
     try:
         return write_finished(
             database,
             config,
-            road,
+            plan,
             Archive(current.bearwatch_data / "reports"),
             listen(client, config, now),
             outward_of(configured).staff,

@@ -1,4 +1,4 @@
-"""The road as text: what `bearwatch rollout` prints for people."""
+"""The rollout as text: what `bearwatch rollout` prints for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.clock import civil
 from rollout.base.metrics import with_unit
 from rollout.control.forecast import Demand
 from rollout.control.gate_status import GateView
-from rollout.control.status import Progress, RoadView, StageView
+from rollout.control.status import Progress, RolloutStatus, StageView
 from rollout.stages.event_store import Entry
 from rollout.stages.events import to_body
 from rollout.stages.gates import Outcome
@@ -19,8 +19,8 @@ _EVERY_EVENT = frozenset({"at", "by", "key"})
 OUTCOMES = {"passed": "passes", "failed": "FAILS", "inconclusive": "inconclusive", "hidden": "hidden"}
 
 
-def status_text(view: RoadView) -> str:
-    """Where the road stands."""
+def status_text(view: RolloutStatus) -> str:
+    """Where the rollout stands."""
     return "\n".join(
         [
             *_head(view),
@@ -39,7 +39,7 @@ def status_text(view: RoadView) -> str:
     )
 
 
-def plan_text(view: RoadView) -> str:
+def plan_text(view: RolloutStatus) -> str:
     """What each stage demands, and how long that takes at the rates seen so far. Nothing is changed by it."""
     lines = [*_head(view), ""]
     for stage in view.stages:
@@ -49,7 +49,7 @@ def plan_text(view: RoadView) -> str:
 
 
 def history_text(entries: list[Entry], timezone: str) -> str:
-    """Events, newest first, in the road's own time."""
+    """Events, newest first, in the plan's own time."""
     return "\n".join(_entry(entry, timezone) for entry in entries) or "Nothing has happened yet."
 
 
@@ -58,14 +58,14 @@ def moment(at: float, timezone: str) -> str:
     return f"{civil(at, timezone):%a %d %b %Y %H:%M %Z}"
 
 
-def _head(view: RoadView) -> Iterator[str]:
-    which = "the shipped road" if view.shipped else f"road {view.name!r}"
+def _head(view: RolloutStatus) -> Iterator[str]:
+    which = "the default plan" if view.is_default else f"plan {view.name!r}"
     yield f"{view.phase.upper()} on {which}, model {view.model or 'not seen yet'}"
     modes = ", ".join(f"{site.campsite} {site.mode}" for site in view.campsites)
     yield f"What holds now: {modes}"
 
 
-def _picture(view: RoadView) -> Iterator[str]:
+def _picture(view: RolloutStatus) -> Iterator[str]:
     width = max(len(stage.name) for stage in view.stages)
     for stage in view.stages:
         if stage.number > 1:
@@ -74,7 +74,7 @@ def _picture(view: RoadView) -> Iterator[str]:
         yield f"  {SIGNS[stage.progress]} {stage.name:<{width}}  {stage.mode:<9}  {stage.duration:<12}  {where}"
 
 
-def _clock(view: RoadView) -> Iterator[str]:
+def _clock(view: RolloutStatus) -> Iterator[str]:
     clock, zone = view.clock, view.clock.timezone
     yield f"Evidence since {moment(clock.since, zone)}, worked out {_analysed(view)}"
     if not clock.analysis_open:
@@ -85,7 +85,7 @@ def _clock(view: RoadView) -> Iterator[str]:
         yield f"Authority is alive until {moment(clock.lease_until, zone)} unless it is renewed"
 
 
-def _open(view: RoadView) -> Iterator[str]:
+def _open(view: RolloutStatus) -> Iterator[str]:
     for handover in view.handovers:
         where = ", ".join(handover.where.campsites)
         yield f"HANDOVER {handover.id}: nobody has taken over the watch at {where}; {handover.to or 'nobody'} is paged"
@@ -117,25 +117,25 @@ def _when(demand: Demand) -> str:
     return f", about {_days(demand.days)}" if demand.days else ""
 
 
-def _missing(view: RoadView) -> Iterator[str]:
+def _missing(view: RolloutStatus) -> Iterator[str]:
     target = view.next or "nowhere"
-    if not view.missing:
-        yield f"Nothing is in the way to {target}: `bearwatch rollout widen --as YOU`"
+    if not view.blockers:
+        yield f"Nothing is in the way to {target}: `bearwatch rollout promote --as YOU`"
         return
     yield f"In the way to {target}:"
-    for hurdle in view.missing:
-        yield f"  - {hurdle.text}"
+    for blocker in view.blockers:
+        yield f"  - {blocker.text}"
 
 
-def _people(view: RoadView) -> Iterator[str]:
+def _people(view: RolloutStatus) -> Iterator[str]:
     for approval in view.approvals:
         counts = "counts" if approval.counts else f"does not count{f', {approval.void}' if approval.void else ''}"
         what = approval.breaker or approval.step
         yield f"Approval of {approval.by} ({', '.join(approval.roles)}) for {what}: {counts}"
     if view.may_not_approve:
         yield f"May not approve, as authors: {', '.join(view.may_not_approve)}"
-    names = [f"{keeper.user}{f' ({keeper.why})' if keeper.why else ''}" for keeper in view.roster]
-    yield f"Roster: {', '.join(names) or 'nobody. Write `roster:` into the configuration'}"
+    names = [f"{person.user}{f' ({person.why})' if person.why else ''}" for person in view.on_call]
+    yield f"On call: {', '.join(names) or 'nobody. Write `on_call:` into the configuration'}"
 
 
 def _stage_plan(stage: StageView) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _analysed(view: RoadView) -> str:
+def _analysed(view: RolloutStatus) -> str:
     return f"{_span(view.last_analysis.age_s)} ago" if view.last_analysis.stored else "just now"
 
 

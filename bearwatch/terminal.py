@@ -17,10 +17,10 @@ def reader_has_left() -> bool:
     """
     left = [stream.fileno() for stream in (sys.stdout, sys.stderr) if _nobody_reads(stream.fileno())]
     if left:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
+        empty_plan = os.open(os.devnull, os.O_WRONLY)
         for number in left:
-            os.dup2(nowhere, number)  # else Python complains when it empties its buffers at the end
-        os.close(nowhere)
+            os.dup2(empty_plan, number)  # else Python complains when it empties its buffers at the end
+        os.close(empty_plan)
     return bool(left)
 
 

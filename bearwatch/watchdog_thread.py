@@ -25,7 +25,7 @@ def keep_watch(path: Path, address: str, stop: threading.Event) -> None:
     try:
         plan = PlanWatcher.load(path)
     except ConfigError as error:
-        log.error("no watchdog: the road cannot be used:\n%s", error)
+        log.error("no watchdog: the rollout plan cannot be used:\n%s", error)
         return
     database = Database(address)
     while not stop.wait(POLL_EVERY_S):

@@ -1,4 +1,4 @@
-"""The road at the size of a state: a controller's tick for 1,000 cameras after a year of events, what `authority()`
+"""The rollout at the size of a state: a controller's tick for 1,000 cameras after a year of events, what `authority()`
 costs, and how long a stop takes until it holds everywhere.
 
 python -m bench.rollout [--cameras 1000] [--days 365] [--json]
@@ -35,7 +35,7 @@ from rollout.stages import commands as c
 from rollout.stages.event_store import append, load
 from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State
@@ -60,15 +60,15 @@ def configuration(cameras: int) -> dict[str, Any]:
             for site in sites
             for number in range(PER_CAMPSITE)
         },
-        "rollout": {"roster": {"duty": {"user": "rosa", "contact": ["json://127.0.0.1:9/rosa"]}}},
+        "rollout": {"on_call": {"duty": {"user": "rosa", "contact": ["json://127.0.0.1:9/rosa"]}}},
     }
 
 
 class Year:
-    """A year on the road, decided by the real code: widened to everywhere, and every day some cameras go blind."""
+    """A year in the rollout, decided by the real code: promoted to everywhere, and every day some cameras go blind."""
 
-    def __init__(self, road: Road) -> None:
-        self.rollout, self.now = InMemoryRollout(road), START
+    def __init__(self, plan: RolloutPlan) -> None:
+        self.rollout, self.now = InMemoryRollout(plan), START
 
     @property
     def state(self) -> State:
@@ -77,26 +77,26 @@ class Year:
     def give(self, command: c.Command) -> None:
         self.rollout.give(command, self.now)
 
-    def widen(self) -> None:
-        self.now = max(self.now, analysis_opens_at(self.rollout.road, self.state))
+    def promote(self) -> None:
+        self.now = max(self.now, analysis_opens_at(self.rollout.plan, self.state))
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
         gates = tuple(
             GateResult(str(gate), gate.metric, Outcome.PASSED)
-            for gate in self.rollout.road.stages[self.state.stage].gates
+            for gate in self.rollout.plan.stages[self.state.stage].gates
         )
-        self.give(c.Widen(by=RANGER, gates=gates, able=("rosa",)))
+        self.give(c.Promote(by=RANGER, gates=gates, able=("rosa",)))
 
     def live(self, days: int) -> None:
         for _ in range(4):
-            self.widen()
+            self.promote()
         sites = self.state.granted
         for day in range(days):
             for trip in range(TRIPS_A_DAY):
                 self.now += 86400 / TRIPS_A_DAY
                 self.blink(sites[(day * TRIPS_A_DAY + trip) % len(sites)].campsite)
-            if self.state.deadline_at is not None and self.now >= analysis_opens_at(self.rollout.road, self.state):
-                self.widen()
+            if self.state.deadline_at is not None and self.now >= analysis_opens_at(self.rollout.plan, self.state):
+                self.promote()
             self.give(c.Tick())
 
     def blink(self, site: str) -> None:
@@ -122,29 +122,29 @@ def report(client: redis.Redis, config: Config, now: float) -> None:
     )
 
 
-def ticks(folder: Path, database: Database, plan: PlanWatcher, days: int, count: int = 20) -> list[dict[str, Any]]:
+def ticks(folder: Path, database: Database, watcher: PlanWatcher, days: int, count: int = 20) -> list[dict[str, Any]]:
     """A controller that starts after the year, and then works."""
-    year = Year(plan.road)
-    year.give(c.RoadChanged())
+    year = Year(watcher.plan)
+    year.give(c.PlanChanged())
     year.give(c.ModelChanged(MODEL))
     year.live(days)
     with database.write() as session:
-        sync_places(session, plan.config)
+        sync_places(session, watcher.config)
         for each in (LEAD, OWNER, RANGER):
             session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
         append(session, State(), year.rollout.history, [event.by for event in year.rollout.history])
-        write_leases(session, year.state, year.now, plan.road.lease_ttl_s, plan.road.defaults.freshness)
+        write_leases(session, year.state, year.now, watcher.plan.lease_ttl_s, watcher.plan.defaults.freshness)
         seen = Watermark(year.now + 600.0, START)  # the tracker would renew it: the ticks are all before that
-        store_watermarks(session, dict.fromkeys(plan.config.cameras, seen))
+        store_watermarks(session, dict.fromkeys(watcher.config.cameras, seen))
     with EmbeddedRedis(folder) as server:
         client = connect(server.url)
         fresh = Database(str(database.url))
-        controller = Controller(plan, fresh, client)
+        controller = Controller(watcher, fresh, client)
         controller.began_at = year.now - SETTLE_IN_SHADOW_S
         took, cpu = [], []
         for number in range(count + 1):
             now = year.now + 5.0 * (number + 1)
-            report(client, plan.config, now)
+            report(client, watcher.config, now)
             began, worked = time.perf_counter(), time.thread_time()
             controller.tick(now)
             took.append(time.perf_counter() - began)
@@ -155,7 +155,7 @@ def ticks(folder: Path, database: Database, plan: PlanWatcher, days: int, count:
     return [
         {"what": first, "p50 s": took[0], "p99 s": took[0], "p50 cpu s": cpu[0]},
         {
-            "what": f"tick, {len(plan.config.cameras)} cameras",
+            "what": f"tick, {len(watcher.config.cameras)} cameras",
             "p50 s": percentile(took[1:], 0.5),
             "p99 s": max(took[1:]),
             "p50 cpu s": percentile(cpu[1:], 0.5),
@@ -177,27 +177,27 @@ def cost_of_authority(database: Database, site: str, now: float, count: int = 50
     ]
 
 
-def stop_to_effect(database: Database, road: Road, site: str, count: int = 10) -> list[dict[str, Any]]:
+def stop_to_effect(database: Database, plan: RolloutPlan, site: str, count: int = 10) -> list[dict[str, Any]]:
     """From the command to the moment when another process reads shadow."""
     other, took, now = Database(str(database.url)), [], 0.0
     for _ in range(count):
         with database.write() as session:
             state = load(session)
             now = state.at + 1
-            gates = tuple(GateResult(str(g), g.metric, Outcome.PASSED) for g in road.stages[state.stage].gates)
-        now = max(now, analysis_opens_at(road, state))
+            gates = tuple(GateResult(str(g), g.metric, Outcome.PASSED) for g in plan.stages[state.stage].gates)
+        now = max(now, analysis_opens_at(plan, state))
         for command in (c.WatchAck(by=RANGER), c.Approve(by=LEAD), c.Approve(by=OWNER)):
-            _try(database, road, command, now)
-        _try(database, road, c.Widen(by=RANGER, gates=gates, able=("rosa",)), now)
-        took.append(_stop(database, other, road, site, now))
-        _try(database, road, c.WatchAck(by=RANGER), now)
+            _try(database, plan, command, now)
+        _try(database, plan, c.Promote(by=RANGER, gates=gates, able=("rosa",)), now)
+        took.append(_stop(database, other, plan, site, now))
+        _try(database, plan, c.WatchAck(by=RANGER), now)
         for by in (LEAD, OWNER):
-            _try(database, road, c.BreakerReset(by=by, latch="kill", cause="only a measurement"), now)
+            _try(database, plan, c.BreakerReset(by=by, latch="kill", cause="only a measurement"), now)
     other.close()
     return [{"what": "stop to effect in another process", "p50 s": percentile(took, 0.5), "p99 s": max(took)}]
 
 
-def _stop(database: Database, other: Database, road: Road, site: str, now: float) -> float:
+def _stop(database: Database, other: Database, plan: RolloutPlan, site: str, now: float) -> float:
     ended: list[float] = []
 
     def read_status() -> None:
@@ -211,14 +211,14 @@ def _stop(database: Database, other: Database, road: Road, site: str, now: float
     reader = threading.Thread(target=read_status)
     reader.start()
     began = time.perf_counter()
-    perform(database, road, c.Kill(by=RANGER), now)
+    perform(database, plan, c.EmergencyStop(by=RANGER), now)
     reader.join()
     return ended[0] - began
 
 
-def _try(database: Database, road: Road, command: c.Command, now: float) -> None:
+def _try(database: Database, plan: RolloutPlan, command: c.Command, now: float) -> None:
     try:
-        perform(database, road, command, now)
+        perform(database, plan, command, now)
     except c.Refused:
         return
 
@@ -234,17 +234,17 @@ def main() -> int:
         folder = Path(name)
         file = folder / "bearwatch.yaml"
         file.write_text(yaml.safe_dump(configuration(arguments.cameras), sort_keys=False))
-        plan = PlanWatcher.load(file)
-        database = Database(f"sqlite:///{folder / 'road.sqlite3'}")
+        watcher = PlanWatcher.load(file)
+        database = Database(f"sqlite:///{folder / 'plan.sqlite3'}")
         upgrade(database)
-        rows = ticks(folder, database, plan, arguments.days)
-        site = next(iter(plan.config.campsites))
+        rows = ticks(folder, database, watcher, arguments.days)
+        site = next(iter(watcher.config.campsites))
         with database.read() as session:
             now = load(session).at
-        rows += stop_to_effect(database, plan.road, site)
+        rows += stop_to_effect(database, watcher.plan, site)
         rows += cost_of_authority(database, site, now)
         database.close()
-    show("The road", rows, arguments.json)
+    show("The rollout", rows, arguments.json)
     return 0
 
 

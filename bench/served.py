@@ -1,4 +1,4 @@
-"""The bundle that benchmarks serve: the one that comes along, or the pretrained network written and exported anew."""
+"""The bundle that benchmarks serve: the built-in one, or the pretrained network written and exported anew."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.equivalence import ENGINE_FILE
 from detector.engines.export import export_onnx
 from detector.engines.network import load_network
-from detector.models.bundle import SHIPPED, ModelBundle, write_bundle
+from detector.models.bundle import BUILT_IN, ModelBundle, write_bundle
 from detector.models.model import Provenance
 
 
 @contextmanager
 def served_bundle() -> Iterator[Path]:
     """The directory of a bundle with its exported graph."""
-    if (SHIPPED / ENGINE_FILE).is_file():
-        yield SHIPPED
+    if (BUILT_IN / ENGINE_FILE).is_file():
+        yield BUILT_IN
         return
-    print(f"no trained bundle comes along; exporting {DEFAULT_BACKBONE} …", file=sys.stderr)
+    print(f"there is no built-in model; exporting {DEFAULT_BACKBONE} …", file=sys.stderr)
     with TemporaryDirectory() as directory:
         generic = ModelBundle.generic(DEFAULT_BACKBONE)
         tensors = load_network(generic).state_dict().items()

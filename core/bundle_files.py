@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-SHIPPED: Final = Path(__file__).parents[1] / "detector" / "bundles"
+BUILT_IN: Final = Path(__file__).parents[1] / "detector" / "bundles"
 DESCRIPTION: Final = "bundle.json"
 DATASHEET: Final = "datasheet.md"
 EVALUATION: Final = "evaluation.json"
@@ -41,8 +41,8 @@ class BundleFiles:
 
 
 def bundle_directories(data: Path, *others: Path) -> list[Path]:
-    """Directories that hold a bundle: the shipped ones, those in ``<data>/bundles``, and ``others``, each once."""
-    folders = [folder for root in (SHIPPED, data / "bundles") if root.is_dir() for folder in sorted(root.iterdir())]
+    """Directories that hold a bundle: the built-in ones, those in ``<data>/bundles``, and ``others``, each once."""
+    folders = [folder for root in (BUILT_IN, data / "bundles") if root.is_dir() for folder in sorted(root.iterdir())]
     found = {folder.resolve(): folder for folder in (*folders, *others) if (folder / DESCRIPTION).is_file()}
     return list(found.values())
 

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-DEFAULT_MODEL = "shipped"
-"""What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``shipped``."""
+DEFAULT_MODEL = "built-in"
+"""What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``built-in``."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _")]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -111,10 +111,12 @@ class Motion(Strict):
 class Detector(Strict):
     """How frames become encounters."""
 
-    backbone: Annotated[str, Field(pattern=r"^(shipped|[a-z0-9_]+@[1-9][0-9]{1,3}|[^\x00]*/[^\x00]*)$")] = Field(
-        default=DEFAULT_MODEL,
-        description="which model: `shipped` (the trained one that comes along), a model bundle's directory (with a `/` "
-        "in it), or a pretrained network at an input size in pixels, as `lite2@224`",
+    backbone: Annotated[str, Field(pattern=r"^(built-in|shipped|[a-z0-9_]+@[1-9][0-9]{1,3}|[^\x00]*/[^\x00]*)$")] = (
+        Field(
+            default=DEFAULT_MODEL,
+            description="which model: `built-in` (the trained model of this program), a model bundle's directory (with a `/` "
+            "in it), or a pretrained network at an input size in pixels, as `lite2@224`",
+        )
     )
     engine: Literal["auto", "torch", "onnx"] = Field(
         default="auto",
@@ -152,17 +154,17 @@ PLAN_KEYS: Mapping[str, str] = {
     "defaults": "what holds for every stage",
     "approvals": "who must agree to what",
     "gate_sets": "gates that several stages share",
-    "stages": "the road, in order; unset: the shipped one",
+    "stages": "the rollout plan, in order; unset: the default plan",
     "breakers": "circuit breakers",
-    "roster": "who takes over the watch; without it nothing goes live",
+    "on_call": "who takes over the watch; without it nothing goes live",
 }
-"""The keys of `rollout:` that describe the road, with their meaning; they may stand in a file of their own."""
+"""The keys of `rollout:` that describe the rollout plan, with their meaning; they may stand in a file of their own."""
 
 
 class Rollout(Strict):
-    """The road from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
+    """The rollout from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
 
-    The road's own keys (:data:`PLAN_KEYS`) are carried as they are written: what they mean is known to
+    The rollout plan's own keys (:data:`PLAN_KEYS`) are carried as they are written: what they mean is known to
     :mod:`rollout.stages.spec`, which checks them.
     """
 
@@ -171,7 +173,7 @@ class Rollout(Strict):
 
     mode: Literal["shadow"] = Field(
         default="shadow",
-        description="where every road begins; there is no other value. More is never written here: people grant it, "
+        description="where every rollout begins; there is no other value. More is never written here: people grant it, "
         "stage by stage, and it dies by itself",
     )
     notify: list[str] = Field(
@@ -210,7 +212,7 @@ class Rollout(Strict):
 
     @property
     def plan(self) -> Mapping[str, object]:
-        """The road's keys that are written here, not checked yet."""
+        """The rollout plan's keys that are written here, not checked yet."""
         return self.__pydantic_extra__
 
 

@@ -1,6 +1,6 @@
 """A model bundle that answers: what it says of still pictures, in the words for a ranger.
 
-    predictor = Predictor(ModelBundle.open("shipped"))
+    predictor = Predictor(ModelBundle.open("built-in"))
     print(predictor.predict(cv2.imread("meadow.jpg")).verdict)
 
 Needs no torch where the bundle has its exported graph and ONNX Runtime is installed.

@@ -1,6 +1,6 @@
 """A detector proves itself: does it still recognise a known bear, and see none where there is none?
 
-Two small painted pictures that come along go through the real decoder, crops and network every half minute. A network
+Two small painted pictures of this package go through the real decoder, crops and network every half minute. A network
 that answers with a constant, with nothing or with nonsense is found out by them within seconds, whatever the cameras
 show; what it says until then does not count as watched (:mod:`detector.tracking.watermarks`).
 """

@@ -66,9 +66,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.defaults.manual_watch": spec.ManualWatch,
     "rollout.defaults.lease": spec.LeaseTimes,
     "rollout.approvals": spec.Approvals,
-    "rollout.approvals.widen": spec.Approval,
-    "rollout.approvals.narrow": spec.OnePerson,
-    "rollout.roster.<name>": spec.RosterEntry,
+    "rollout.approvals.promote": spec.Approval,
+    "rollout.approvals.demote": spec.OnePerson,
+    "rollout.on_call.<name>": spec.OnCallEntry,
     "retention": Retention,
     "costs": Costs,
     "outside": Outside,
@@ -155,7 +155,7 @@ def _shown(default: Any) -> str:
 
 
 def _evidence() -> Iterator[str]:
-    yield "## Metrics of the road\n\nWhat a gate of a stage may name.\n"
+    yield "## Metrics of the rollout\n\nWhat a gate of a stage may name.\n"
     yield "| metric | meaning | unit | bounds |\n|---|---|---|---|"
     for name, kind in EVIDENCE.items():
         yield f"| `{name}` | {kind.summary} | {kind.unit} | {', '.join(kind.bounds)} |"

@@ -156,7 +156,7 @@ def _site(
 ) -> Site:
     telemetry = Telemetry(client)
     board = CameraBoard(config, telemetry, clock)
-    road = PlanWatcher.over(settings.bearwatch_config, config)
+    plan_watcher = PlanWatcher.over(settings.bearwatch_config, config)
     return Site(
         settings=settings,
         config=config,
@@ -164,11 +164,11 @@ def _site(
         telemetry=telemetry,
         media=MediaStore(settings.media_dir),
         board=board,
-        hub=LiveHub(database, board, settings.redis, clock, lambda: road.evidence_rule().match),
+        hub=LiveHub(database, board, settings.redis, clock, lambda: plan_watcher.evidence_rule().match),
         pages=Pages(clock),
         clock=clock,
         openid=OpenId(settings, clock),
-        road=road,
+        plan_watcher=plan_watcher,
         secrets=SecretBox.of(settings),
         limiter=RateLimiter(client, clock),
     )

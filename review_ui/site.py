@@ -47,7 +47,7 @@ class Site:
     pages: Pages
     clock: Callable[[], float]
     openid: OpenId
-    road: PlanWatcher
+    plan_watcher: PlanWatcher
     secrets: SecretBox
     limiter: RateLimiter
     presence: Presence = field(default_factory=Presence)
@@ -55,8 +55,8 @@ class Site:
 
     @property
     def match_rule(self) -> MatchRule:
-        """How sightings and detections are matched, as the road in force says."""
-        return self.road.evidence_rule().match
+        """How sightings and detections are matched, as the plan in force says."""
+        return self.plan_watcher.evidence_rule().match
 
     def ring(self) -> None:
         """Tell all open pages, here and in other processes, that the database has something new."""
@@ -179,7 +179,7 @@ Reviewer = Annotated[Account, Depends(require(Right.REVIEW))]
 Watcher = Annotated[Account, Depends(require(Right.WATCH))]
 Auditor = Annotated[Account, Depends(require(Right.AUDIT))]
 Labeller = Annotated[Account, Depends(require(Right.LABEL))]
-Approver = Annotated[Account, Depends(require(Right.APPROVE_WIDEN))]
+Approver = Annotated[Account, Depends(require(Right.APPROVE_PROMOTION))]
 Stopper = Annotated[Account, Depends(require(Right.STOP))]
 Operator = Annotated[Account, Depends(require(Right.OPERATE))]
 ModelOwner = Annotated[Account, Depends(require(Right.MODELS))]

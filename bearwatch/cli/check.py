@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         document = read_document(arguments.config)
         config = config_from(document)
-        _check_road(document, config)
+        _check_plan(document, config)
     except ConfigError as error:
         if arguments.json:
             print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": [],
@@ -103,13 +103,13 @@ def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
     }
 
 
-def _check_road(document: Document, config: Config) -> None:
-    """The road too, where its rules are installed: a small box with cameras has no database, and walks no road."""
+def _check_plan(document: Document, config: Config) -> None:
+    """The rollout plan too, where its rules are installed: a small box with cameras has no database, and no rollout."""
     if find_spec("sqlalchemy") is None:
         return
-    from rollout.stages.spec_file import road_in
+    from rollout.stages.spec_file import plan_in
 
-    road_in(document, config)
+    plan_in(document, config)
     _check_addresses(document, config)
 
 

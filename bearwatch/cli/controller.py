@@ -1,4 +1,4 @@
-"""Watch over the road from shadow to everywhere: breakers, deadlines, and the authority that is granted. One works,
+"""Watch over the rollout from shadow to everywhere: breakers, deadlines, and the authority that is granted. One works,
 others stand by."""
 
 from __future__ import annotations

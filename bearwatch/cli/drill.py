@@ -1,4 +1,4 @@
-"""Rehearse the manual watch: page the roster as a handover would, and write down who took over and how soon."""
+"""Rehearse the manual watch: page those on call as a handover would, and write down who took over and how soon."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import Campsite, User, WatchDrill
 from rollout.control.drills import Finish, NoSuchDrill, begin_drill, drills, finish_drill
-from rollout.stages.spec_file import load_road
+from rollout.stages.spec_file import load_plan
 
 ACTIONS = ("begin", "passed", "failed", "list")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, where, and as whom."""
-    parser.add_argument("action", choices=ACTIONS, help="begin: page the roster; passed, failed: how it went")
+    parser.add_argument("action", choices=ACTIONS, help="begin: page those on call; passed, failed: how it went")
     parser.add_argument("--campsite", help="where (begin)")
     parser.add_argument("--as", dest="user", metavar="USER", help="who leads it; the account must exist")
     parser.add_argument("--drill", type=int, help="its number, as `begin` said (passed, failed)")
@@ -68,10 +68,14 @@ def _begin(session: Session, arguments: argparse.Namespace, leader: User) -> str
     if campsite is None:
         known = ", ".join(session.scalars(select(Campsite.id).order_by(Campsite.id)))
         raise Wrong(f"no campsite {arguments.campsite!r}; write --campsite and one of: {known}")
-    road = load_road(arguments.config)
-    targets = list(dict.fromkeys(contact for keeper in road.roster for contact in keeper.contacts))
+    plan = load_plan(arguments.config)
+    targets = list(dict.fromkeys(contact for person in plan.on_call for contact in person.contacts))
     drill = begin_drill(session, campsite, leader, targets, now_s())
-    told = f"{len(targets)} addresses of the roster are paged" if targets else "the roster has no address: call them"
+    told = (
+        f"{len(targets)} addresses of those on call are paged"
+        if targets
+        else "nobody on call has an address: call them"
+    )
     return (
         f"Drill {drill.id} at {campsite.name} has begun; {told}. Afterwards: bearwatch drill passed --drill {drill.id}"
     )

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bundle",
         default=None,
-        help="a model bundle's folder, `shipped`, or a pretrained network such as lite2@224 (the shipped bundle)",
+        help="a model bundle's folder, `built-in`, or a pretrained network such as lite2@224 (the built-in model)",
     )
     parser.add_argument("--scores", type=Path, help="CSV to write for --manifest: file,score")
     parser.add_argument("--report", type=Path, default=None, help="folder for the HTML report and its numbers as JSON")
@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _default_model() -> str:
-    from detector.models.bundle import SHIPPED_NAME
+    from detector.models.bundle import BUILT_IN_NAME
 
-    return SHIPPED_NAME
+    return BUILT_IN_NAME
 
 
 def _pictures(arguments: argparse.Namespace, bundle: Any) -> int:

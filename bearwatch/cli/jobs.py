@@ -168,13 +168,13 @@ def queue_due(client: redis.Redis, table: list[CronJob]) -> None:
 def _plant(process: Process) -> None:
     """Plant a known bear on every camera's path: once an hour, more often where campers rely on it."""
     try:
-        plan = PlanWatcher.load(process.settings.bearwatch_config)
+        watcher = PlanWatcher.load(process.settings.bearwatch_config)
     except ConfigError as error:
-        log.error("no clips are planted: the road cannot be used:\n%s", error)
+        log.error("no clips are planted: the rollout plan cannot be used:\n%s", error)
         return
 
     def live_every_s() -> float:
-        return plan.current().defaults.freshness.clips_every.nominal_s
+        return watcher.current().defaults.freshness.clips_every.nominal_s
 
     database = Database(process.settings.database)
     client = connect(process.settings.redis)
@@ -189,8 +189,8 @@ def _push(process: Process) -> None:
     if not settings.bearwatch_push_services:
         return
     database = Database(settings.database)
-    road = PlanWatcher.over(settings.bearwatch_config, process.config)
-    pusher = Pusher(database, Sender.of(settings), lambda: road.evidence_rule().match, settings.second_factor_roles)
+    watcher = PlanWatcher.over(settings.bearwatch_config, process.config)
+    pusher = Pusher(database, Sender.of(settings), lambda: watcher.evidence_rule().match, settings.second_factor_roles)
     while not process.stop.wait(1):
         try:
             pusher.step(now_s())

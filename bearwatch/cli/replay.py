@@ -85,7 +85,7 @@ def _settings(arguments: argparse.Namespace) -> tuple[Camera, Detector, Motion]:
             detector = Detector.model_validate({**detector.model_dump(), "backbone": arguments.backbone})
         except ValidationError:
             raise ValueError(
-                f"--backbone {arguments.backbone!r} is no model: write shipped, a bundle's directory with a / in it, "
+                f"--backbone {arguments.backbone!r} is no model: write built-in, a bundle's directory with a / in it, "
                 "or a network with its input size, as lite2@224"
             ) from None
     return camera, detector, config.motion if config else Motion()

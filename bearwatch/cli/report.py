@@ -1,4 +1,4 @@
-"""Report on the model beside the ranger, daily operations, the feedback loop, or the road: in words, as HTML, as JSON
+"""Report on the model beside the ranger, daily operations, the feedback loop, or the rollout: in words, as HTML, as JSON
 or as CSV. Days are those of the campsites' calendar, the last one included."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind",
         choices=KINDS,
         help="shadow: the model beside the ranger; daily: campers, machines, costs and all that runs; loop: does the "
-        "model steer where people look; rollout: the history of the road",
+        "model steer where people look; rollout: the history of the rollout",
     )
     parser.add_argument("--campsite", action="append", help="only there; may be repeated; unset: everywhere")
     parser.add_argument("--from", dest="first", metavar="DATE", help="first day, as 2027-01-15")
@@ -63,7 +63,7 @@ def _make(arguments: argparse.Namespace) -> Report:
     """Raises ValueError for a campsite or a period that there is not."""
     own = site_settings(arguments)
     with closing(open_existing(own.database)) as database, closing(connect(own.redis)) as client:
-        config, road = load_configured(arguments.config)
+        config, plan = load_configured(arguments.config)
         now, kind = now_s(), Kind(arguments.kind)
         first, last = (None if text is None else parse_day(text) for text in (arguments.first, arguments.last))
         upgrade(database)
@@ -77,7 +77,7 @@ def _make(arguments: argparse.Namespace) -> Report:
                 raise ValueError(f"no campsite {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
             chosen = tuple(each for each in known if not arguments.campsite or each in arguments.campsite)
             days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
-            asked = Asked(session, config, road, days, chosen, now, everything=chosen == known, heard=heard)
+            asked = Asked(session, config, plan, days, chosen, now, everything=chosen == known, heard=heard)
             return make(kind, asked)
 
 

@@ -1,4 +1,4 @@
-"""Walk the road from shadow to everywhere: look at it, approve, widen, extend, narrow, stop, take over the watch, close
+"""Walk the rollout from shadow to everywhere: look at it, approve, promote, extend, demote, stop, take over the watch, close
 breakers. Approvals need the person's password or API token: BEARWATCH_PASSWORD or BEARWATCH_TOKEN, or typed."""
 
 from __future__ import annotations
@@ -35,22 +35,32 @@ from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
 from rollout.control.redaction import redact
-from rollout.control.service import Outcome, go_on, more_time, perform, person
+from rollout.control.service import Outcome, more_time, perform, person, promote
 from rollout.control.status import overview
-from rollout.control.verification import verify_road
-from rollout.stages.commands import Approve, BreakerReset, Command, Kill, Narrow, Person, Refused, Step, WatchAck
+from rollout.control.verification import verify_rollout
+from rollout.stages.commands import (
+    Approve,
+    BreakerReset,
+    Command,
+    Demote,
+    EmergencyStop,
+    Person,
+    Refused,
+    Step,
+    WatchAck,
+)
 from rollout.stages.event_store import Entry, history, load
 from rollout.stages.events import kind_of, to_body
-from rollout.stages.plan import Road, evidence_rule, nowhere
-from rollout.stages.spec_file import load_road
+from rollout.stages.plan import RolloutPlan, empty_plan, evidence_rule
+from rollout.stages.spec_file import load_plan
 
 ACTIONS = {
     "plan": "what each stage demands, and how long that takes at the rates seen so far; changes nothing",
-    "status": "where the road stands, each gate with its evidence, and what is missing",
+    "status": "where the rollout stands, each gate with its evidence, and what is missing",
     "approve": "agree to a step",
-    "widen": "go on to the next stage",
+    "promote": "go on to the next stage",
     "extend": "give the running stage more time",
-    "narrow": "take power back, down to an earlier stage or from some campsites",
+    "demote": "take power back, down to an earlier stage or from some campsites",
     "stop": "end authority at once, everywhere or at some campsites",
     "ack": "say that you have taken over the watch",
     "reset": "close a breaker, with a written cause",
@@ -71,7 +81,7 @@ class Call:
 
     arguments: argparse.Namespace
     database: Database
-    road: Road
+    plan: RolloutPlan
     now: float
 
 
@@ -80,15 +90,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(ACTIONS), help="; ".join(f"{k}: {v}" for k, v in ACTIONS.items()))
     parser.add_argument("--as", dest="user", metavar="USER", help=AS)
     parser.add_argument(
-        "--for", dest="step", choices=("widen", "extend", "reset"), default="widen", help="approve what"
+        "--for", dest="step", choices=("promote", "extend", "reset"), default="promote", help="approve what"
     )
     parser.add_argument("--breaker", help="which one to reset, as `status` names it; with one open it may be left out")
     parser.add_argument("--cause", default="", help="what the cause was, in a sentence (reset)")
-    parser.add_argument("--reason", default="", help="why (narrow, stop)")
-    parser.add_argument("--to", metavar="STAGE", help="an earlier stage (narrow)")
-    parser.add_argument("--campsite", action="append", help="only there (narrow, stop); may be repeated")
+    parser.add_argument("--reason", default="", help="why (demote, stop)")
+    parser.add_argument("--to", metavar="STAGE", help="an earlier stage (demote)")
+    parser.add_argument("--campsite", action="append", help="only there (demote, stop); may be repeated")
     parser.add_argument("--longer", default="24h", help="by how much (extend)")
-    parser.add_argument("--again", action="store_true", help="start the same stage anew instead of the next (widen)")
+    parser.add_argument(
+        "--rerun-stage", action="store_true", help="start the same stage anew instead of the next (promote)"
+    )
     parser.add_argument("--limit", type=int, default=30, help="so many events (history)")
     add_site_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
@@ -98,24 +110,24 @@ def run(arguments: argparse.Namespace, clock: Callable[[], float] = now_s) -> in
     """Exit status 0 when it was done, 1 when it was held or refused, 2 when the command line is wrong."""
     database = open_existing(site_settings(arguments).database)
     try:
-        road = _road(arguments)
+        plan = _plan(arguments)
         upgrade(database)
-        return _DO[arguments.action](Call(arguments, database, road, clock()))
+        return _DO[arguments.action](Call(arguments, database, plan, clock()))
     except (Refused, NotYou, TooManyLogins, Busy, ValueError) as error:
         return _refused(arguments, str(error))
     finally:
         database.close()
 
 
-def _road(arguments: argparse.Namespace) -> Road:
-    """The configured road. A stop waits for no correction of the configuration: it needs none."""
+def _plan(arguments: argparse.Namespace) -> RolloutPlan:
+    """The configured plan. A stop waits for no correction of the configuration: it needs none."""
     try:
-        return load_road(arguments.config)
+        return load_plan(arguments.config)
     except ConfigError as error:
         if arguments.action != "stop":
             raise
         print(f"The configuration cannot be used; stopping all the same.\n{error}", file=sys.stderr)
-        return nowhere()
+        return empty_plan()
 
 
 def _refused(arguments: argparse.Namespace, why: str) -> int:
@@ -129,11 +141,11 @@ def _refused(arguments: argparse.Namespace, why: str) -> int:
 def _status(call: Call) -> int:
     config = load_config(call.arguments.config)
     with call.database.read() as session:
-        view = overview(session, call.road, call.now, configured(config), fresh=True)
+        view = overview(session, call.plan, call.now, configured(config), fresh=True)
         view = redact(view, _reader(call, session, config))
     planning = call.arguments.action == "plan"
     if call.arguments.json:
-        print(view.model_dump_json(include={"phase", "here", "missing", "stages"} if planning else None))
+        print(view.model_dump_json(include={"phase", "here", "blockers", "stages"} if planning else None))
     else:
         print(plan_text(view) if planning else status_text(view))
     return 0
@@ -144,7 +156,7 @@ def _reader(call: Call, session: Session, config: Config) -> Reader:
     if not call.arguments.user:
         return Reader(Names.of(config))
     account = account_for(_user(call, session), "command line")
-    rule = evidence_rule(call.road.defaults.evidence).match
+    rule = evidence_rule(call.plan.defaults.evidence).match
     return reader_of(config, account, access_scope(session, account, call.now, rule))
 
 
@@ -154,7 +166,7 @@ def _history(call: Call) -> int:
     if call.arguments.json:
         print(json.dumps({"events": [_entry(entry) for entry in entries]}))
     else:
-        print(history_text(entries, call.road.timezone))
+        print(history_text(entries, call.plan.timezone))
     return 0
 
 
@@ -164,7 +176,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _verify(call: Call) -> int:
     with call.database.read() as session:
-        found = verify_road(session, call.now)
+        found = verify_rollout(session, call.now)
     if call.arguments.json:
         print(json.dumps(asdict(found)))
     elif not found.problems:
@@ -181,20 +193,20 @@ def _approve(call: Call) -> int:
     return _perform(call, Approve(by=who, step=step, latch=latch, note=call.arguments.cause))
 
 
-def _widen(call: Call) -> int:
-    again, actor = call.arguments.again, _actor(call)
-    return _say(call, go_on(call.database, call.road, _person(call), call.now, again=again, actor=actor))
+def _promote(call: Call) -> int:
+    rerun_stage, actor = call.arguments.rerun_stage, _actor(call)
+    return _say(call, promote(call.database, call.plan, _person(call), call.now, rerun_stage=rerun_stage, actor=actor))
 
 
 def _extend(call: Call) -> int:
     longer, actor = Duration.parse(call.arguments.longer), _actor(call)
-    return _say(call, more_time(call.database, call.road, _person(call), longer, call.now, actor=actor))
+    return _say(call, more_time(call.database, call.plan, _person(call), longer, call.now, actor=actor))
 
 
-def _narrow(call: Call) -> int:
+def _demote(call: Call) -> int:
     asked = call.arguments
     where = tuple(asked.campsite or ())
-    return _perform(call, Narrow(by=_person(call), campsites=where, to=asked.to, reason=asked.reason))
+    return _perform(call, Demote(by=_person(call), campsites=where, to=asked.to, reason=asked.reason))
 
 
 def _stop(call: Call) -> int:
@@ -202,7 +214,7 @@ def _stop(call: Call) -> int:
     # Whoever stands at the machine may stop it: no account, no password, no question.
     who = _person(call) if asked.user else Person(AT_THE_MACHINE, ())
     return _perform(
-        call, Kill(by=who, campsites=tuple(asked.campsite) if asked.campsite else None, reason=asked.reason)
+        call, EmergencyStop(by=who, campsites=tuple(asked.campsite) if asked.campsite else None, reason=asked.reason)
     )
 
 
@@ -270,7 +282,7 @@ def _actor(call: Call) -> str | None:
 
 
 def _perform(call: Call, command: Command) -> int:
-    return _say(call, perform(call.database, call.road, command, call.now, _actor(call)))
+    return _say(call, perform(call.database, call.plan, command, call.now, _actor(call)))
 
 
 def _say(call: Call, outcome: Outcome) -> int:
@@ -281,10 +293,10 @@ def _say(call: Call, outcome: Outcome) -> int:
         shown = {"done": not held, "phase": outcome.state.phase.value, "why": why, "events": events}
         print(json.dumps(shown))
     elif held:
-        print("\n".join([f"Held, not widened to {held.to}:", *(f"  - {why}" for why in held.why)]))
+        print("\n".join([f"Held, not promoted to {held.to}:", *(f"  - {why}" for why in held.why)]))
     else:
         done = ", ".join(kind_of(event).replace("_", " ") for event in outcome.events) or "nothing had to be done"
-        print(f"Done: {done}. The road is in {outcome.state.phase.value.upper()}.")
+        print(f"Done: {done}. The rollout is in {outcome.state.phase.value.upper()}.")
     return 1 if held else 0
 
 
@@ -292,9 +304,9 @@ _DO: dict[str, Callable[[Call], int]] = {
     "plan": _status,
     "status": _status,
     "approve": _approve,
-    "widen": _widen,
+    "promote": _promote,
     "extend": _extend,
-    "narrow": _narrow,
+    "demote": _demote,
     "stop": _stop,
     "ack": _ack,
     "reset": _reset,

@@ -1,4 +1,4 @@
-"""Play whole seasons against the road's own decision code, and count what came of them.
+"""Play whole seasons against the rollout's own decision code, and count what came of them.
 
 Bears, rangers, models and faults are simulated; the state machine, the gates, the statistics behind them and the
 breakers are those that run on site. The database's readers are replaced by simulated rows. docs/rollout.md explains the

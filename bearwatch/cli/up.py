@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
 def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
     """Run everything of one machine until it is told to stop. ``staged``: nothing in it is real."""
     configure_logging("bearwatch", chosen.bearwatch_log)
-    config, _road = load_configured(config_file)  # a mistake is said now, not by a process that dies again and again
+    config, _plan = load_configured(config_file)  # a mistake is said now, not by a process that dies again and again
     host, port = chosen.bearwatch_ui_host, chosen.bearwatch_ui_port
     if _listens(host, port):
         print(f"Something listens on {host}:{port} already; stop it, or choose another with --port.", file=sys.stderr)

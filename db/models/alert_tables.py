@@ -57,7 +57,7 @@ class Audience(StrEnum):
     CAMPERS = "campers"
     RANGERS = "rangers"
     STAFF = "staff"
-    """Whoever is on the roster: told of the system, not of bears."""
+    """Whoever is on call: told of the system, not of bears."""
 
 
 class DeliveryKind(StrEnum):

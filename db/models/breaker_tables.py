@@ -106,7 +106,7 @@ class WatchDrill(Base):
     """Who led it."""
     held_at: Mapped[float]
     answered_s: Mapped[float | None]
-    """How long until somebody of the roster had taken over; None when nobody did."""
+    """How long until somebody on call had taken over; None when nobody did."""
     passed: Mapped[bool]
     note: Mapped[str] = mapped_column(Text)
 

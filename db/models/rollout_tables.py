@@ -1,4 +1,4 @@
-"""Who has granted how much power, until when, and everything that happened on the road from shadow to everywhere."""
+"""Who has granted how much power, until when, and everything that happened in the rollout from shadow to everywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class AuthorityLease(Base):
     reviewed_cameras: Mapped[list[str]] = mapped_column(default=list, server_default=text("'[]'"))
     """Cameras that may warn only after a ranger has confirmed, whatever the mode."""
     run: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """The run of a stage that granted it; 0: not granted by the road."""
+    """The run of a stage that granted it; 0: not granted by the rollout."""
     veto_s: Mapped[float | None]
     ranger_ack_s: Mapped[float | None]
     fresh_within_s: Mapped[float | None]
@@ -51,7 +51,7 @@ class AuthorityLease(Base):
 
 
 class RolloutEvent(Base):
-    """Something that happened on the road. Rows are only added; the state follows from all of them in order."""
+    """Something that happened in the rollout. Rows are only added; the state follows from all of them in order."""
 
     __tablename__ = "rollout_events"
     __table_args__ = (
@@ -98,8 +98,8 @@ class AnalysisRunRow(Base):
     since: Mapped[float]
     """From when on evidence counted: the start of a live stage; in shadow, of the model."""
     model: Mapped[str | None] = mapped_column(Text)
-    road: Mapped[str] = mapped_column(String(64))
-    """Digest of the road whose gates these were."""
+    plan_digest: Mapped[str] = mapped_column("road", String(64))
+    """Digest of the plan whose gates these were."""
     measured: Mapped[str | None] = mapped_column(Text)
     """All metrics as JSON: by window, then by name. Only the newest run of all keeps them."""
 

@@ -36,7 +36,7 @@ def choose_engine(
     """The engine for this machine, warmed up.
 
     ``backbone_label`` is a pretrained network such as ``lite2@224``, the directory of a model bundle (anything with a
-    ``/`` in it, or an existing directory), or ``shipped``: the trained bundle that comes along. For the rest see
+    ``/`` in it, or an existing directory), or ``built-in``: the trained model of this program. For the rest see
     :func:`engine_for`.
 
     Raises:

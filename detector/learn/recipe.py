@@ -12,7 +12,7 @@ NEW_LABELS = ("deer", "raccoon", "person", "vehicle", "empty")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the network is trained. The defaults made the bundle that is shipped.
+    """How the network is trained. The defaults made the built-in model.
 
     ``backbone`` is a name of :data:`detector.models.backbones.BACKBONES`, or any timm model with 1,000 ImageNet classes
     whose weights timm can fetch. It is trained at ``train_px`` and used at ``input_px``: random crops show animals
@@ -21,7 +21,7 @@ class Recipe:
     ``keep`` weighs what the pretrained network said of the clean picture against the labels. Pictures of camera traps
     (column ``kind``) are drawn ``camera_trap_weight`` times as often as others. ``mixes`` are the shares of trained
     weights among which the held-out sources choose. Pictures of the label ``withheld`` are kept from the folds'
-    networks, which shows how an animal is taken that the network does not know; the shipped network learns it.
+    networks, which shows how an animal is taken that the network does not know; the built-in model learns it.
     ``view`` is how the bundle scores still pictures (:mod:`detector.models.view`).
     """
 

@@ -139,7 +139,7 @@ class _Room:
     key: str
 
     def bundle(self, state: Any, labels: LabelMap | None = None) -> ModelBundle:
-        """A network in the very form in which it would be shipped, in memory."""
+        """A network in the very form in which it is served, in memory."""
         content = save_tensors({name: each.numpy().astype(np.float16) for name, each in _floats(state).items()})
         weights = {"file": "weights.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
         model = _model(self.beginning, labels or self.labels, self.recipe, Thresholds(0.3, 0.3), weights)

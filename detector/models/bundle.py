@@ -38,9 +38,9 @@ from detector.models.ood import DOUBT, NEIGHBOURS, Reference
 FORMAT = 1
 DESCRIPTION, WEIGHTS = "bundle.json", "weights.safetensors"
 DATASHEET, EVALUATION = "datasheet.md", "evaluation.json"
-SHIPPED = Path(str(files("detector"))) / "bundles" / "campsite"
-"""The trained model that comes along."""
-SHIPPED_NAME = "shipped"
+BUILT_IN = Path(str(files("detector"))) / "bundles" / "campsite"
+"""The built-in model."""
+BUILT_IN_NAME = "built-in"
 REFERENCE = "reference.safetensors"
 _SHORT_DIGEST_CHARS = 8
 
@@ -116,14 +116,14 @@ class ModelBundle:
 
     @classmethod
     def open(cls, name: str) -> ModelBundle:
-        """The bundle in a directory, the trained one that comes along (``shipped``), or the pretrained network of that
+        """The bundle in a directory, the built-in one (``built-in``), or the pretrained network of that
         name.
 
         Raises:
             BundleError, BackboneError: see :meth:`load` and :meth:`generic`.
         """
-        if name == SHIPPED_NAME:
-            return cls.load(SHIPPED)
+        if name == BUILT_IN_NAME:
+            return cls.load(BUILT_IN)
         return cls.load(name) if "/" in name or Path(name).is_dir() else cls.generic(name)
 
     @property

@@ -98,23 +98,23 @@ class TrackWorker:
         self.active = False
 
     def _round(self) -> None:
-        if time.monotonic() >= self.renew_at and not self._hold_office():
+        if time.monotonic() >= self.renew_at and not self._hold_leadership():
             time.sleep(RENEW_EVERY_S)
             return
         self._process(self.road.read(self.road.scores, TRACKER, CONSUMER, READ_COUNT, BLOCK_MS))
 
-    def _hold_office(self) -> bool:
+    def _hold_leadership(self) -> bool:
         """Take or renew the lease, and say that the tracker lives."""
         if not self.lease.hold():
             self._start_over()
             return False
         if not self.active:
-            self._take_office()
+            self._become_leader()
         self._beat()
         self.renew_at = time.monotonic() + RENEW_EVERY_S
         return True
 
-    def _take_office(self) -> None:
+    def _become_leader(self) -> None:
         """Remember what a tracker that had been here all along would remember.
 
         1. Open encounters come from the database.

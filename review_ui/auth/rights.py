@@ -28,7 +28,7 @@ class Right(StrEnum):
     """Look through camera-hours, blind."""
     LABEL = "label"
     """Say what is in a picture, clean labels, name unknown animals."""
-    APPROVE_WIDEN = "approve_widen"
+    APPROVE_PROMOTION = "approve_widen"
     """Be one of the people whom a wider rollout, or the end of a breaker, needs."""
     STOP = "stop"
     """Stop the rollout. One action, anybody who works here."""
@@ -49,9 +49,9 @@ EVERYBODY: Final = frozenset({Right.VIEW, Right.STOP})
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.RANGER: EVERYBODY | {Right.REVIEW, Right.WATCH, Right.AUDIT, Right.LABEL},
     Role.LEAD_RANGER: EVERYBODY
-    | {Right.REVIEW, Right.WATCH, Right.AUDIT, Right.LABEL, Right.APPROVE_WIDEN, Right.REPORTS, Right.LEDGER},
+    | {Right.REVIEW, Right.WATCH, Right.AUDIT, Right.LABEL, Right.APPROVE_PROMOTION, Right.REPORTS, Right.LEDGER},
     Role.OPERATOR: EVERYBODY | {Right.OPERATE, Right.REPORTS},
-    Role.MODEL_OWNER: EVERYBODY | {Right.LABEL, Right.MODELS, Right.APPROVE_WIDEN, Right.REPORTS},
+    Role.MODEL_OWNER: EVERYBODY | {Right.LABEL, Right.MODELS, Right.APPROVE_PROMOTION, Right.REPORTS},
     Role.AUDITOR: EVERYBODY | {Right.AUDIT, Right.REPORTS, Right.LEDGER},
     Role.ADMINISTRATOR: frozenset(Right),
 }
@@ -77,7 +77,7 @@ RIGHT_WORDS: Final = {
     Right.WATCH: "Go on watch and log sightings",
     Right.AUDIT: "Look through camera-hours",
     Right.LABEL: "Label pictures and name unknown animals",
-    Right.APPROVE_WIDEN: "Approve a wider rollout, and the end of a breaker",
+    Right.APPROVE_PROMOTION: "Approve a wider rollout, and the end of a breaker",
     Right.STOP: "Stop the rollout",
     Right.OPERATE: "Run cameras and masks, ask for the rollout's next step",
     Right.MODELS: "Promote models and roll them back",

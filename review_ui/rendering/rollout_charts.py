@@ -1,4 +1,4 @@
-"""The road as a picture, gates as bars, and what a breaker saw: what is to be seen; road.css colours it."""
+"""The rollout as a picture, gates as bars, and what a breaker saw: what is to be seen; rollout.css colours it."""
 
 from __future__ import annotations
 

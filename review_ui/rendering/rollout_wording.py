@@ -1,4 +1,4 @@
-"""Each event of the road in plain words."""
+"""Each event of the rollout in plain words."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rollout.control.status_words import breaker_name
 from rollout.stages import events as e
 from rollout.stages.commands import Step
 
-STEPS: Final = {Step.WIDEN: "going on", Step.EXTEND: "more time", Step.RESET: "closing a breaker"}
+STEPS: Final = {Step.PROMOTE: "going on", Step.EXTEND: "more time", Step.RESET: "closing a breaker"}
 
 
 def event_title(event: e.Event) -> str:
     """What happened, in a few words that are no secret to anybody who works here."""
     match event:
-        case e.RoadRead():
-            return "The road was read"
+        case e.PlanRead():
+            return "The rollout plan was read"
         case e.StageStarted():
             return f"Stage {event.name} began"
-        case e.WidenHeld():
+        case e.PromotionHeld():
             return f"Not yet: {event.to}"
         case e.ApprovalsCleared():
             return "Approvals were cleared"
@@ -36,9 +36,9 @@ def event_title(event: e.Event) -> str:
             return f"Breaker closed by {' and '.join(event.closed_by)}"
         case e.ModelReplaced():
             return "Another model runs: evidence begins anew"
-        case e.Killed():
+        case e.EmergencyStopped():
             return f"{event.by} stopped it"
-        case e.Narrowed():
+        case e.Demoted():
             return f"{event.by} took power back"
         case e.HandoverBegan():
             return "Manual watch: nobody has taken over yet"
@@ -62,13 +62,13 @@ def event_details(event: e.Event) -> str:
     match event:
         case e.StageStarted() if event.approved_by:
             return f"approved by {' and '.join(event.approved_by)}"
-        case e.WidenHeld():
+        case e.PromotionHeld():
             return "; ".join(event.why)
         case e.ApprovalsCleared():
             return event.why
         case e.Approved():
             return event.note
-        case e.BreakerOpened() | e.Killed() | e.Narrowed():
+        case e.BreakerOpened() | e.EmergencyStopped() | e.Demoted():
             return event.reason
         case e.BreakerClosed() | e.HandoverBegan():
             return event.cause

@@ -1,4 +1,4 @@
-"""``/reports``: the model beside the ranger, daily operations, the feedback loop, the road; to read and to take away.
+"""``/reports``: the model beside the ranger, daily operations, the feedback loop, the rollout; to read and to take away.
 
 Whoever watches blind reads nothing of the campsite that they watch, whoever is limited to campsites of those alone:
 :func:`review_ui.reports.view.readable` decides for every route here.
@@ -126,7 +126,7 @@ def list_reports(site: SiteDep, account: ReportReader, before: BeforeKey = "", l
 def get_report(
     site: SiteDep, account: ReportReader, kind: Kind, first: First = "", last: Last = "", campsite: Place = ""
 ) -> ReportOut:
-    """Made on request. Without days: of the daily report yesterday, of the road everything, else four weeks."""
+    """Made on request. Without days: of the daily report yesterday, of the rollout everything, else four weeks."""
     return ReportOut.of(_report(site, account, kind, Wanted(campsite, first, last)))
 
 

@@ -28,7 +28,7 @@ TITLES: Final = {
     Kind.SHADOW: "The model beside the ranger",
     Kind.DAILY: "Daily operations",
     Kind.LOOP: "Feedback-loop audit",
-    Kind.ROLLOUT: "The road so far",
+    Kind.ROLLOUT: "The rollout so far",
 }
 
 
@@ -84,7 +84,7 @@ def report_for(
     first, last = (parse_day(text) if text else None for text in (wanted.first, wanted.last))
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
-    report = make(kind, Asked(session, site.config, site.road.current(), days, chosen, now, everything, heard))
+    report = make(kind, Asked(session, site.config, site.plan_watcher.current(), days, chosen, now, everything, heard))
     second_reviews = access_scope(session, account, now, site.match_rule).second_reviews
     return without_decisions(session, site, report, second_reviews) if second_reviews else report
 

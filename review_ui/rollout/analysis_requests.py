@@ -34,4 +34,4 @@ def run_analysis_now(site: Site) -> None:
 
 
 def _run(site: Site, older_than_s: float) -> None:
-    run_analysis_if_older(site.database, site.road.current(), site.clock(), older_than_s, AnalysisReason.ASKED)
+    run_analysis_if_older(site.database, site.plan_watcher.current(), site.clock(), older_than_s, AnalysisReason.ASKED)

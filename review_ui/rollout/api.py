@@ -1,4 +1,4 @@
-"""``/api/v1/rollout``: the road as JSON, and every command to it, under the same rights as the page."""
+"""``/api/v1/rollout``: the rollout as JSON, and every command to it, under the same rights as the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
 from rollout.control.redaction import redact
 from rollout.control.service import Outcome
-from rollout.control.status import RoadView, StageView, overview
+from rollout.control.status import RolloutStatus, StageView, overview
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import history
 from rollout.stages.events import kind_of
@@ -31,7 +31,7 @@ from rollout.stages.events import kind_of
 router = APIRouter(prefix="/api/v1/rollout")
 
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    409: {"description": "the road refuses it; `detail` says why and what to do. Nothing was written"}
+    409: {"description": "the rollout refuses it; `detail` says why and what to do. Nothing was written"}
 }
 PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description": "too many wrong passwords; wait"}}
 
@@ -39,7 +39,7 @@ PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description"
 class Command(Strict):
     """What commands share."""
 
-    epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the road that you had before you")
+    epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the plan that you had before you")
     idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
 
 
@@ -50,16 +50,16 @@ class Proved(Command):
 
 
 class ApproveIn(Proved):
-    """Agree to going on, or to more time."""
+    """Agree to a promotion, or to more time."""
 
-    step: Step = Field(default=Step.WIDEN, description="widen or extend; breakers have an address of their own")
+    step: Step = Field(default=Step.PROMOTE, description="promote or extend; breakers have an address of their own")
     note: str = Field(default="", max_length=LONGEST_WORDS)
 
 
-class WidenIn(Proved):
+class PromoteIn(Proved):
     """Go on to the next stage."""
 
-    again: bool = Field(default=False, description="start the present stage anew instead")
+    rerun_stage: bool = Field(default=False, description="start the present stage anew instead")
 
 
 class ExtendIn(Proved):
@@ -68,7 +68,7 @@ class ExtendIn(Proved):
     longer: str = Field(default="24h", max_length=20, description="as 24h or 1d12h")
 
 
-class NarrowIn(Strict):
+class DemoteIn(Strict):
     """Take power back; with neither, down to shadow."""
 
     to: str | None = Field(default=None, max_length=200, description="an earlier stage")
@@ -100,7 +100,7 @@ class ResetIn(Proved):
 class OutcomeOut(BaseModel):
     """What a command led to."""
 
-    done: bool = Field(description="false: the road was held, and `why` says what is in the way")
+    done: bool = Field(description="false: the promotion was held, and `why` says what is in the way")
     phase: str
     why: list[str]
     events: list[str] = Field(description="kinds of the events that it wrote; none: it had been obeyed before")
@@ -124,8 +124,8 @@ class HistoryOut(BaseModel):
     next_before: NextBefore
 
 
-@router.get("", summary="The road: where we are, the gates, who agrees, what is open")
-def get_road(site: SiteDep, account: Viewer) -> RoadView:
+@router.get("", summary="The rollout: where we are, the gates, who agrees, what is open")
+def get_rollout(site: SiteDep, account: Viewer) -> RolloutStatus:
     """The document of `bearwatch rollout status --json`, as far as it is yours.
 
     Numbers of a campsite that you watch blind are null, and their gates `hidden`. Evidence is that of the last analysis
@@ -134,24 +134,24 @@ def get_road(site: SiteDep, account: Viewer) -> RoadView:
     run_first_analysis(site)
     with site.database.read() as session:
         scope = access_scope(session, account, site.clock(), site.match_rule)
-        view = overview(session, site.road.current(), site.clock(), configured_site(site))
+        view = overview(session, site.plan_watcher.current(), site.clock(), configured_site(site))
         return redact(view, reader_of(site.config, account, scope))
 
 
-@router.post("/analysis", summary="Analyse the gates now; returns the road")
-def post_analysis(site: SiteDep, account: Viewer) -> RoadView:
+@router.post("/analysis", summary="Analyse the gates now; returns the status of the rollout")
+def post_analysis(site: SiteDep, account: Viewer) -> RolloutStatus:
     """Works all evidence out, which may take seconds. The controller does it each hour; it changes nothing."""
     run_analysis_now(site)
-    return get_road(site, account)
+    return get_rollout(site, account)
 
 
-@router.get("/plan", summary="What each stage of the road demands")
+@router.get("/plan", summary="What each stage of the plan demands")
 def get_plan(site: SiteDep, account: Viewer) -> tuple[StageView, ...]:
     """`days` is at the rates seen so far; null where nobody can say, or while you watch blind."""
-    return get_road(site, account).stages
+    return get_rollout(site, account).stages
 
 
-@router.get("/history", summary="What has happened on the road, newest first")
+@router.get("/history", summary="What has happened in the rollout, newest first")
 def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Limit = 50) -> HistoryOut:
     """Details that are not for you now are empty."""
     with site.database.read() as session:
@@ -169,11 +169,11 @@ def post_stop(site: SiteDep, account: Stopper, body: StopIn) -> OutcomeOut:
 
 @router.post("/watch", summary="Say that you have taken over the watch", responses=REFUSED)
 def post_watch(site: SiteDep, account: Watcher, body: TakeOverIn) -> OutcomeOut:
-    """Only somebody of the roster can."""
+    """Only somebody on call can."""
     return _answer(lambda: give.take_over(site, account, body.handover))
 
 
-@router.post("/approvals", summary="Agree to going on, or to more time", responses=PROVED)
+@router.post("/approvals", summary="Agree to a promotion, or to more time", responses=PROVED)
 def post_approval(request: Request, site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
     """Two people with distinct roles must; neither may be the author of the step."""
     if body.step is Step.RESET:
@@ -183,12 +183,12 @@ def post_approval(request: Request, site: SiteDep, account: Approver, body: Appr
     return _answer(lambda: give.approve(site, account, body.step, note, body.epoch, body.idempotency_key))
 
 
-@router.post("/widen", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)
-def post_widen(request: Request, site: SiteDep, account: Operator, body: WidenIn) -> OutcomeOut:
+@router.post("/promote", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)
+def post_promote(request: Request, site: SiteDep, account: Operator, body: PromoteIn) -> OutcomeOut:
     """Being held is an answer, not an error: `done` is false then."""
     _prove(request, site, account, body)
     return _shown(
-        site, account, _answer(lambda: give.go_on(site, account, body.epoch, body.idempotency_key, body.again))
+        site, account, _answer(lambda: give.promote(site, account, body.epoch, body.idempotency_key, body.rerun_stage))
     )
 
 
@@ -203,10 +203,10 @@ def post_extend(request: Request, site: SiteDep, account: Operator, body: Extend
     return _answer(lambda: give.extend(site, account, longer, body.epoch, body.idempotency_key))
 
 
-@router.post("/narrow", summary="Take power back", responses=REFUSED)
-def post_narrow(site: SiteDep, account: Stopper, body: NarrowIn) -> OutcomeOut:
+@router.post("/demote", summary="Take power back", responses=REFUSED)
+def post_demote(site: SiteDep, account: Stopper, body: DemoteIn) -> OutcomeOut:
     """One person, at any time."""
-    return _answer(lambda: give.narrow(site, account, body.to, body.campsites, storable(body.reason)))
+    return _answer(lambda: give.demote(site, account, body.to, body.campsites, storable(body.reason)))
 
 
 @router.post("/breakers/reset", summary="Agree to close a breaker, with a written cause", responses=PROVED)
@@ -226,11 +226,11 @@ def _answer(command: Callable[[], Outcome]) -> OutcomeOut:
 
 
 def _shown(site: Site, account: Account, outcome: OutcomeOut) -> OutcomeOut:
-    """Why the road was held, without numbers for whoever watches blind or may see some campsites only."""
+    """Why the promotion was held, without numbers for whoever watches blind or may see some campsites only."""
     with site.database.read() as session:
         blind = access_scope(session, account, site.clock(), site.match_rule).blind
     if outcome.why and (blind or account.campsites is not None):
-        return outcome.model_copy(update={"why": ["see `missing` of the road"]})
+        return outcome.model_copy(update={"why": ["see `blockers` of the rollout"]})
     return outcome
 
 

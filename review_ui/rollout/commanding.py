@@ -1,4 +1,4 @@
-"""Commands to the road as people give them on the page and in the API: who, with what before their eyes, and whether
+"""Commands to the rollout as people give them on the page and in the API: who, with what before their eyes, and whether
 they have proved it. :mod:`rollout.control.service` obeys or refuses; here is nothing but the way there."""
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ LONGEST_WORDS: Final = 600
 
 
 def person(account: Account) -> Person:
-    """An account as the road sees it."""
+    """An account as the rollout sees it."""
     return Person(account.name, (account.role.value,))
 
 
-def go_on(site: Site, account: Account, epoch: int | None, key: str | None, again: bool = False) -> Outcome:
+def promote(site: Site, account: Account, epoch: int | None, key: str | None, rerun_stage: bool = False) -> Outcome:
     """Ask to go on, with a fresh analysis of the gates. Raises :class:`rollout.stages.commands.Refused`."""
-    outcome = service.go_on(
-        site.database, site.road.current(), person(account), site.clock(), key=key, epoch=epoch, again=again,
+    outcome = service.promote(
+        site.database, site.plan_watcher.current(), person(account), site.clock(), key=key, epoch=epoch, rerun_stage=rerun_stage,
         actor=_actor(account),
     )  # fmt: skip
     _told(site)
@@ -41,16 +41,16 @@ def approve(site: Site, account: Account, step: Step, note: str, epoch: int | No
 def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> Outcome:
     """Give the running stage more time, with a fresh analysis of the gates."""
     outcome = service.more_time(
-        site.database, site.road.current(), person(account), longer, site.clock(), key=key, epoch=epoch,
+        site.database, site.plan_watcher.current(), person(account), longer, site.clock(), key=key, epoch=epoch,
         actor=_actor(account),
     )  # fmt: skip
     _told(site)
     return outcome
 
 
-def narrow(site: Site, account: Account, to: str | None, campsites: Collection[str], reason: str) -> Outcome:
+def demote(site: Site, account: Account, to: str | None, campsites: Collection[str], reason: str) -> Outcome:
     """Take power back, down to an earlier stage or from some campsites."""
-    return _obey(site, account, c.Narrow(by=person(account), to=to, campsites=tuple(campsites), reason=reason))
+    return _obey(site, account, c.Demote(by=person(account), to=to, campsites=tuple(campsites), reason=reason))
 
 
 def stop(site: Site, account: Account, campsites: Collection[str], reason: str, key: str | None) -> Outcome:
@@ -60,7 +60,7 @@ def stop(site: Site, account: Account, campsites: Collection[str], reason: str, 
     if campsites and not known:
         raise c.Refused("none of these campsites is known; nothing was stopped")
     where = known if campsites else None
-    return _obey(site, account, c.Kill(by=person(account), campsites=where, reason=reason, key=key))
+    return _obey(site, account, c.EmergencyStop(by=person(account), campsites=where, reason=reason, key=key))
 
 
 def take_over(site: Site, account: Account, handover: int | None) -> Outcome:
@@ -75,7 +75,7 @@ def close_breaker(site: Site, account: Account, latch: str, cause: str, epoch: i
 
 
 def _obey(site: Site, account: Account, command: Command) -> Outcome:
-    outcome = perform(site.database, site.road.current(), command, site.clock(), _actor(account))
+    outcome = perform(site.database, site.plan_watcher.current(), command, site.clock(), _actor(account))
     _told(site)
     return outcome
 

@@ -1,4 +1,4 @@
-"""What has happened on the road, as its reader may know it."""
+"""What has happened in the rollout, as its reader may know it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rollout.stages import events as e
 from rollout.stages.event_store import Entry
 
 _OPEN_EVENTS: Final = (
-    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Narrowed, e.WatchTaken, e.Extended, e.Expired,
+    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Demoted, e.WatchTaken, e.Extended, e.Expired,
 )  # fmt: skip
 """Events whose details say nothing of what the model has seen."""
 
 
 class EventOut(Values):
-    """Something that happened on the road."""
+    """Something that happened in the rollout."""
 
     seq: int
     at: float

@@ -1,4 +1,4 @@
-"""``/rollout``: the road from shadow to everywhere, what it takes to go on, and Stop.
+"""``/rollout``: the rollout from shadow to everywhere, what it takes to go on, and Stop.
 
 Whatever gives the machine more power needs a form, a password and two people; nothing of it has a key. Stopping needs
 one tap and one confirmation, from everywhere and by anybody.
@@ -50,11 +50,11 @@ Words = Annotated[str, Form(max_length=LONGEST_WORDS)]
 
 DONE: Final = {
     "approved": "Your approval is written down.",
-    "widened": "The road goes on: the next stage runs.",
+    "promoted": "The rollout goes on: the next stage runs.",
     "held": "Not yet. What is in the way stands below; nothing was changed.",
     "analysis": "Evidence was worked out anew.",
     "extended": "The stage has more time.",
-    "narrowed": "Power was taken back.",
+    "demoted": "Power was taken back.",
     "taken": "You have taken over the watch. Now go on watch, so that it is on record that somebody looks.",
     "agreed": "Your agreement to close the breaker is written down; somebody else must agree too.",
     "closed": "The breaker is closed and watches again.",
@@ -63,7 +63,7 @@ DONE: Final = {
 
 @router.get("/rollout")
 def rollout_page(request: Request, site: SiteDep, account: Viewer, done: str = "") -> Response:
-    """The whole road."""
+    """The whole rollout."""
     return _page(request, site, account, notice=DONE.get(done, ""))
 
 
@@ -73,14 +73,14 @@ def rollout_fragment(request: Request, site: SiteDep, account: Viewer) -> Respon
     run_first_analysis(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        return site.pages.render(request, "_road_now.html", _road(session, site, account, around))
+        return site.pages.render(request, "_rollout_now.html", _status(session, site, account, around))
 
 
 @router.get("/rollout/history")
 def history_page(
     request: Request, site: SiteDep, account: Viewer, before: Annotated[int | None, Query(ge=0, lt=2**31)] = None
 ) -> Response:
-    """Everything that has happened on the road, newest first."""
+    """Everything that has happened in the rollout, newest first."""
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
         entries = history(session, EVENTS_A_PAGE, before)
@@ -88,7 +88,7 @@ def history_page(
             "frame": around,
             "events": events_out(reader_of(site.config, account, around.scope), entries),
             "older": entries[-1].seq if len(entries) == EVENTS_A_PAGE else None,
-            "timezone": site.road.current().timezone,
+            "timezone": site.plan_watcher.current().timezone,
             "why_hidden": WHY_HIDDEN if around.scope.blind else "",
         }
         return site.pages.render(request, "rollout_history.html", context)
@@ -126,7 +126,7 @@ def stop(
 
 @router.post("/rollout/analysis")
 def analyse_again(site: SiteDep, account: Viewer) -> Response:
-    """Analyse the gates now, instead of waiting for the hour to pass. It changes nothing on the road."""
+    """Analyse the gates now, instead of waiting for the hour to pass. It changes nothing in the rollout."""
     run_analysis_now(site)
     return _back("analysis")
 
@@ -148,7 +148,7 @@ def approve(
     request: Request,
     site: SiteDep,
     account: Approver,
-    step: Annotated[Step, Form()] = Step.WIDEN,
+    step: Annotated[Step, Form()] = Step.PROMOTE,
     epoch: Epoch = 0,
     idempotency_key: Key = "",
     password: Password = "",
@@ -165,25 +165,25 @@ def approve(
     return _back("approved")
 
 
-@router.post("/rollout/widen")
-def widen(
+@router.post("/rollout/promote")
+def promote(
     request: Request,
     site: SiteDep,
     account: Operator,
     epoch: Epoch = 0,
     idempotency_key: Key = "",
     password: Password = "",
-    again: Annotated[bool, Form()] = False,
+    rerun_stage: Annotated[bool, Form()] = False,
 ) -> Response:
     """Go on, if nothing is in the way."""
     try:
         prove(site, account, password, client_of(request).address)
-        outcome = give.go_on(site, account, epoch, idempotency_key or None, again)
+        outcome = give.promote(site, account, epoch, idempotency_key or None, rerun_stage)
     except NotProved as not_proved:
         return _page(request, site, account, problem=str(not_proved), status=not_proved.status)
     except Refused as refused:
         return _page(request, site, account, problem=_said(refused), status=409)
-    return _back("held" if outcome.held else "widened")
+    return _back("held" if outcome.held else "promoted")
 
 
 @router.post("/rollout/extend")
@@ -207,8 +207,8 @@ def extend(
     return _back("extended")
 
 
-@router.post("/rollout/narrow")
-def narrow(
+@router.post("/rollout/demote")
+def demote(
     request: Request,
     site: SiteDep,
     account: Stopper,
@@ -218,10 +218,10 @@ def narrow(
 ) -> Response:
     """Take power back."""
     try:
-        give.narrow(site, account, to or None, campsite, storable(reason))
+        give.demote(site, account, to or None, campsite, storable(reason))
     except Refused as refused:
         return _page(request, site, account, problem=_said(refused), status=409, typed={"reason": reason})
-    return _back("narrowed")
+    return _back("demoted")
 
 
 @router.post("/rollout/breakers/reset")
@@ -270,32 +270,32 @@ def _page(
     run_first_analysis(site)
     with site.database.read() as session:
         around = frame(session, site, account, site.clock())
-        context = _road(session, site, account, around)
-        road = site.road.current()
+        context = _status(session, site, account, around)
+        plan = site.plan_watcher.current()
         reader = reader_of(site.config, account, around.scope)
         context |= {
             "notice": notice,
             "problem": problem,
             "typed": typed or {},
             "events": events_out(reader, _eventful(history(session, 3 * EVENTS))),
-            "earlier": [stage for stage in context["road"].stages if stage.number < context["road"].here],
-            "longer": [each for each in LONGER if Duration.parse(each).nominal_s <= road.extension.max.nominal_s],
+            "earlier": [stage for stage in context["rollout"].stages if stage.number < context["rollout"].here],
+            "longer": [each for each in LONGER if Duration.parse(each).nominal_s <= plan.extension.max.nominal_s],
             "drills": [each for each in drills(session) if account.covers(each.campsite_id)][:5],
-            "rehearse_every": road.defaults.manual_watch.rehearse_every.days,
-            "watching": _watching(context["road"].breakers, site),
+            "rehearse_every": plan.defaults.manual_watch.rehearse_every.days,
+            "watching": _watching(context["rollout"].breakers, site),
         }
         return site.pages.render(request, "rollout.html", context, status=status)
 
 
-def _road(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
-    road = site.road.current()
+def _status(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
+    plan = site.plan_watcher.current()
     view = redact(
-        overview(session, road, site.clock(), configured_site(site)), reader_of(site.config, account, around.scope)
+        overview(session, plan, site.clock(), configured_site(site)), reader_of(site.config, account, around.scope)
     )
     return {
         "frame": around,
-        "road": view,
-        "gates": gate_cards(view, road),
+        "rollout": view,
+        "gates": gate_cards(view, plan),
         "trail": trail_of(view),
         "why_hidden": WHY_HIDDEN,
         "moment": moment,
@@ -313,7 +313,7 @@ def _watching(open_now: Sequence[BreakerView], site: Site) -> list[tuple[str, st
     """Breakers that are not open: name, what trips each, what a trip leads to."""
     named = {each.name for each in open_now}
     found = []
-    for key, spec in site.road.current().breakers.specs().items():
+    for key, spec in site.plan_watcher.current().breakers.specs().items():
         if breaker_name(key) not in named:
             found.append((breaker_name(key), spec.when or str(spec.detector), THEN_WORDS[spec.then.value]))
     return found
@@ -323,7 +323,7 @@ THEN_WORDS: Final = {
     "handover": "hands the watch over",
     "rate_limit_and_review": "only confirmed bears are warned of",
     "page_only_below_2x": "pages; hands over from twice the budget on",
-    "hold_and_freeze_training": "nothing widens, nothing is learnt",
+    "hold_and_freeze_training": "nothing is promoted, nothing is learnt",
 }
 
 

@@ -8,8 +8,8 @@ from core.charts.svg import Svg
 from core.clock import civil
 from review_ui.rendering.rollout_charts import Stop, trail
 from review_ui.rollout.gate_view import GateCard
-from rollout.control.status import RoadView
-from rollout.stages.plan import Road
+from rollout.control.status import RolloutStatus
+from rollout.stages.plan import RolloutPlan
 
 WHY_HIDDEN: Final = (
     "You are on watch and see nothing of what the model says. Numbers that move with it are hidden from you here too, "
@@ -17,19 +17,19 @@ WHY_HIDDEN: Final = (
 )
 
 
-def trail_of(view: RoadView) -> Svg:
+def trail_of(view: RolloutStatus) -> Svg:
     """The trail with a flag where we are."""
     stops = [
         Stop(s.number, s.mode, len(s.places.campsites) + s.places.others, s.progress == "done", s.number == view.here)
         for s in view.stages
     ]
-    words = f"The road has {len(stops)} stages. We are at stage {view.here}, {view.stage.name}, {view.phase}."
+    words = f"The rollout has {len(stops)} stages. We are at stage {view.here}, {view.stage.name}, {view.phase}."
     return trail(words, stops, view.clock.share)
 
 
-def gate_cards(view: RoadView, road: Road) -> list[GateCard]:
+def gate_cards(view: RolloutStatus, plan: RolloutPlan) -> list[GateCard]:
     """The present stage's gates."""
-    stage = road.stages[view.here - 1]
+    stage = plan.stages[view.here - 1]
     return [
         GateCard.drawn_from(each, gate, view.clock.timezone) for each, gate in zip(view.gates, stage.gates, strict=True)
     ]

@@ -100,7 +100,7 @@ def log_sighting(
 
 
 def match(session: Session, sighting: Sighting, scope: AccessScope, rule: MatchRule) -> Match | None:
-    """Whether the model saw it, by the road's rule: the encounter of the same campsite, or of the camera that the
+    """Whether the model saw it, by the plan's rule: the encounter of the same campsite, or of the camera that the
     observer named, visible to whoever asks, that began nearest.
 
     A bear's encounter comes first; that of an animal which the model does not know is better than none.

@@ -113,9 +113,9 @@ def frame(
 
 
 def _handovers(session: Session, site: Site, account: Account, scope: AccessScope) -> tuple[HandoverView, ...]:
-    road, reader = site.road.current(), reader_of(site.config, account, scope)
-    found = open_handovers(road, load(session).handovers, reader.names)
-    return handovers_for(reader, found, {keeper.user for keeper in road.roster})
+    plan, reader = site.plan_watcher.current(), reader_of(site.config, account, scope)
+    found = open_handovers(plan, load(session).handovers, reader.names)
+    return handovers_for(reader, found, {person.user for person in plan.on_call})
 
 
 def elsewhere(account: Account, scope: AccessScope) -> set[str]:

@@ -1,6 +1,6 @@
 """Proving once more who one is, before something that gives a machine more power.
 
-A page that was left open on a telephone must not be enough to widen a rollout.
+A page that was left open on a telephone must not be enough to promote a stage.
 """
 
 from __future__ import annotations

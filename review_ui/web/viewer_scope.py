@@ -31,4 +31,4 @@ def configured(config: Config, problem: str | None = None) -> Configured:
 
 def configured_site(site: Site) -> Configured:
     """The same of this process's site."""
-    return configured(site.config, site.road.problem)
+    return configured(site.config, site.plan_watcher.problem)

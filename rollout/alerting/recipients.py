@@ -22,13 +22,13 @@ class Outward:
     undo_s: float = 10.0
 
     @classmethod
-    def of(cls, config: Config, roster: Iterable[str] = ()) -> Outward:
-        """As configured. Without ``rollout.staff``, staff are the addresses of the ``roster``, else the rangers."""
+    def of(cls, config: Config, on_call: Iterable[str] = ()) -> Outward:
+        """As configured. Without ``rollout.staff``, staff are the addresses of ``on_call``, else the rangers."""
         asked = config.rollout
         return cls(
             campers={key: _once(asked.notify, site.notify) for key, site in config.campsites.items()},
             rangers=_once(asked.rangers),
-            staff=_once(asked.staff or list(roster) or asked.rangers),
+            staff=_once(asked.staff or list(on_call) or asked.rangers),
             veto_window_s=asked.veto_window_s,
             ack_within_s=asked.ack_within_s,
             join_s=asked.join_s,

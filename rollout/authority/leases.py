@@ -1,4 +1,4 @@
-"""The rows that :func:`rollout.authority.authority.authority` reads: written from the road's state, and by nobody
+"""The rows that :func:`rollout.authority.authority.authority` reads: written from the rollout's state, and by nobody
 else.
 """
 

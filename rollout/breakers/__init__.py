@@ -8,7 +8,7 @@ The controller calls, at each tick::
         # trips with action HANDOVER become BreakerTripped for Places.of(config).sites(trip.unit)
 
 ``check`` writes its trips itself; they stay open (``open_trips``) until ``reset``. An open trip of any action stands in
-the way of widening. What one camera may still do is ``camera_cap``, which the one door asks.
+the way of a promotion. What one camera may still do is ``camera_cap``, which the one door asks.
 """
 
 from rollout.breakers.breaker_check import check

@@ -35,7 +35,7 @@ def check(
     """Check every breaker; returns the trips that are new, already written and latched.
 
     1. Gather what the conditions name. ``lease_until`` is when the authority that should hold now ends, None when
-       none should; ``history`` is the caller's memory of recent values, for the plots; ``rule`` is the road's.
+       none should; ``history`` is the caller's memory of recent values, for the plots; ``rule`` is the plan's.
     2. Evaluate the conditions for each unit, take the detectors' steps, and look for inputs that nobody updates.
     3. Write what trips and is not open already. Memories change in the same transaction.
     """

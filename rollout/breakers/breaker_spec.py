@@ -25,7 +25,7 @@ class Then(StrEnum):
     PAGE_ONLY_BELOW_2X = "page_only_below_2x"
     """Staff are paged; from twice the budget on it is a handover."""
     HOLD_AND_FREEZE_TRAINING = "hold_and_freeze_training"
-    """No widening and no training on what the model selected itself; what holds goes on holding."""
+    """No promotion and no training on what the model selected itself; what holds goes on holding."""
 
 
 class Detector(StrEnum):

@@ -52,7 +52,7 @@ class Gathering:
     lease_until: float | None
     now: float
     rule: EvidenceRule
-    """How the road tells visits apart and matches them."""
+    """How the plan tells visits apart and matches them."""
 
     def tracker_at(self, region: str) -> float | None:
         """When the tracker of a region last said that it lives."""

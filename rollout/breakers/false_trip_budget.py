@@ -6,7 +6,7 @@ they trip, the fact was there.
 
 What a step is differs: a blind encounter, a day, a day at one campsite. More campsites take more steps a day, so that
 the same levels would be wrong more often. Levels that nobody has written grow with the county (:func:`fitted`); those
-that somebody has written are held against the budget when the road is loaded (:func:`too_eager`).
+that somebody has written are held against the budget when the plan is loaded (:func:`too_eager`).
 """
 
 from __future__ import annotations

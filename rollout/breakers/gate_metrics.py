@@ -13,7 +13,7 @@ from db.models import Camera, CanaryRun
 from rollout.base.metrics import Measured
 
 CLIP_EVERY_S: Final = 3600.0
-"""A clip is planted on each camera's path this often where nothing is live; else as often as the road says."""
+"""A clip is planted on each camera's path this often where nothing is live; else as often as the plan says."""
 CLIP_CHECK_EVERY_S: Final = 15.0
 """Whether one is due is asked this often."""
 JUDGED_AFTER_S: Final = 60.0

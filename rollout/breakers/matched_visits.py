@@ -46,7 +46,7 @@ def uncounted(session: Session, upto: int, held: Sequence[int]) -> list[Sighting
 
 def outcomes(session: Session, sightings: Sequence[Sighting], rule: EvidenceRule) -> list[Outcome]:
     """The visits that the sightings make up, in order of time, each matched one-to-one with what the model raised and
-    nobody rejected: by the road's rule, as its gates do."""
+    nobody rejected: by the plan's rule, as its gates do."""
     if not sightings:
         return []
     visits = visits_of((Seen(s.id, s.campsite_id, s.camera_id, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)

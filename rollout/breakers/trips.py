@@ -22,7 +22,7 @@ class Action(StrEnum):
     PAGE = "page"
     """Staff are told."""
     HOLD = "hold"
-    """No widening, and no training on what the model selected itself."""
+    """No promotion, and no training on what the model selected itself."""
     LIMIT = "limit"
     """Campers are warned only of what a ranger has confirmed."""
     HANDOVER = "handover"

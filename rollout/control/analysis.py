@@ -23,7 +23,7 @@ from rollout.control.model_spans import model_spans
 from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.watched_time import kept_watches
 from rollout.stages.gates import GateResult, assess_gates
-from rollout.stages.plan import Road, Stage
+from rollout.stages.plan import RolloutPlan, Stage
 from rollout.stages.spec import Watch
 from rollout.stages.state import State
 
@@ -34,7 +34,7 @@ class Measure(Protocol):
     """Whoever knows metrics of some campsites since a moment, for one model."""
 
     def __call__(
-        self, session: Session, road: Road, state: State, stage: Stage, since: float, now: float
+        self, session: Session, plan: RolloutPlan, state: State, stage: Stage, since: float, now: float
     ) -> Mapping[str, Measured]:
         """The metrics by name."""
 
@@ -54,7 +54,7 @@ class AnalysisRun:
 
 
 def run_analysis(
-    session: Session, road: Road, state: State, now: float, measures: Sequence[Measure] | None = None
+    session: Session, plan: RolloutPlan, state: State, now: float, measures: Sequence[Measure] | None = None
 ) -> AnalysisRun:
     """Analyse the current stage's gates.
 
@@ -64,49 +64,53 @@ def run_analysis(
     3. What nobody knows makes its gates inconclusive.
     4. A stage that may be analysed day after day is judged by bounds that allow for it.
     """
-    stage, since = stage_of(road, state), since_of(state, now)
+    stage, since = stage_of(plan, state), since_of(state, now)
     measured: dict[str, dict[str, Measured]] = {}
-    for window, begin in _windows(road, stage, since, now):
+    for window, begin in _windows(plan, stage, since, now):
         measured[window] = {}
         for measure in MEASURES if measures is None else measures:
-            measured[window].update(measure(session, road, state, stage, begin, now))
-    return AnalysisRun(now, stage, state.run, since, state.model, measured, _assessed(road, stage, measured))
+            measured[window].update(measure(session, plan, state, stage, begin, now))
+    return AnalysisRun(now, stage, state.run, since, state.model, measured, _assessed(plan, stage, measured))
 
 
-def brought_up_to_date(session: Session, road: Road, state: State, earlier: AnalysisRun, now: float) -> AnalysisRun:
-    """An earlier analysis of the same stage, with what the road knows of itself now: that costs next to nothing.
+def brought_up_to_date(
+    session: Session, plan: RolloutPlan, state: State, earlier: AnalysisRun, now: float
+) -> AnalysisRun:
+    """An earlier analysis of the same stage, with what the rollout knows of itself now: that costs next to nothing.
 
     Evidence stays as old as the analysis; breakers, drills, planted clips and watches are of ``now``.
     """
     measured = {
         window: {
             **earlier.measured.get(window, {}),
-            **by_road(session, road, state, earlier.stage, begin, now),
+            **by_rollout(session, plan, state, earlier.stage, begin, now),
         }
-        for window, begin in _windows(road, earlier.stage, earlier.since, now)
+        for window, begin in _windows(plan, earlier.stage, earlier.since, now)
     }
-    return replace(earlier, measured=measured, gates=_assessed(road, earlier.stage, measured))
+    return replace(earlier, measured=measured, gates=_assessed(plan, earlier.stage, measured))
 
 
-def stage_of(road: Road, state: State) -> Stage:
+def stage_of(plan: RolloutPlan, state: State) -> Stage:
     """The stage whose gates lead on from here."""
-    return road.stages[min(state.stage, len(road.stages) - 1)]
+    return plan.stages[min(state.stage, len(plan.stages) - 1)]
 
 
-def _windows(road: Road, stage: Stage, since: float, now: float) -> list[tuple[str, float]]:
+def _windows(plan: RolloutPlan, stage: Stage, since: float, now: float) -> list[tuple[str, float]]:
     """Each window that a gate names, with its beginning; the whole stage among them."""
     return [
-        (window, since if window == STAGE else max(since, Duration.parse(window).before(now, road.timezone)))
+        (window, since if window == STAGE else max(since, Duration.parse(window).before(now, plan.timezone)))
         for window in sorted({STAGE, *(gate.window for gate in stage.gates)})
     ]
 
 
-def _assessed(road: Road, stage: Stage, measured: Mapping[str, Mapping[str, Measured]]) -> tuple[GateResult, ...]:
-    return assess_gates(stage.gates, measured, road.analysed_repeatedly(stage))
+def _assessed(
+    plan: RolloutPlan, stage: Stage, measured: Mapping[str, Mapping[str, Measured]]
+) -> tuple[GateResult, ...]:
+    return assess_gates(stage.gates, measured, plan.analysed_repeatedly(stage))
 
 
 def by_evidence(
-    session: Session, road: Road, state: State, stage: Stage, since: float, now: float
+    session: Session, plan: RolloutPlan, state: State, stage: Stage, since: float, now: float
 ) -> Mapping[str, Measured]:
     """Everything that sightings, alerts, audits and operations tell. Nothing without a model, nor of a
     campsite that the controller has not brought in yet."""
@@ -120,17 +124,17 @@ def by_evidence(
         since=since,
         until=now,
         model=state.model,
-        rule=road.evidence_rule(0.9 if r0 is None else r0),
+        rule=plan.evidence_rule(0.9 if r0 is None else r0),
         model_spans=model_spans(session, state.model, known, now),
         handovers=handovers(session, now),
     )
     return assess(session, scope)
 
 
-def by_road(
-    session: Session, road: Road, state: State, stage: Stage, since: float, now: float
+def by_rollout(
+    session: Session, plan: RolloutPlan, state: State, stage: Stage, since: float, now: float
 ) -> Mapping[str, Measured]:
-    """What the road knows of itself: open breakers, the last drill, planted clips, and who was on watch."""
+    """What the rollout knows of itself: open breakers, the last drill, planted clips, and who was on watch."""
     open_now = {latch.id for latch in state.latches} | {f"{trip.breaker}@{trip.unit}" for trip in open_trips(session)}
     ids = {latch.removesuffix("@rollout:rollout") for latch in open_now}
     found = [
@@ -206,5 +210,5 @@ def covered_s(spans: Sequence[tuple[float, float]], observers: int) -> float:
     return covered
 
 
-MEASURES: tuple[Measure, ...] = (by_evidence, by_road)
+MEASURES: tuple[Measure, ...] = (by_evidence, by_rollout)
 """Who measures, in order."""

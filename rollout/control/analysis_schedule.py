@@ -18,7 +18,7 @@ from db.session import Database
 from rollout.control.analysis import Measure, run_analysis
 from rollout.control.analysis_store import last_analysis, store, thin
 from rollout.stages.event_store import load
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class AnalysisScheduler:
         self._thread: threading.Thread | None = None
         self._asked_at = float("-inf")
 
-    def ask(self, road: Road, now: float) -> bool:
+    def ask(self, plan: RolloutPlan, now: float) -> bool:
         """Begin an analysis if one is due; returns at once, and whether a thread went to see."""
         if self.busy or self._asked_at <= now < self._asked_at + ASK_EVERY_S:
             return False
         self._asked_at = now
-        self._thread = threading.Thread(target=self._run, args=(road, now), name="gate analysis", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(plan, now), name="gate analysis", daemon=True)
         self._thread.start()
         return True
 
@@ -55,17 +55,17 @@ class AnalysisScheduler:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def _run(self, road: Road, now: float) -> None:
+    def _run(self, plan: RolloutPlan, now: float) -> None:
         try:
-            self.run_if_due(road, now)
+            self.run_if_due(plan, now)
         except SQLAlchemyError as error:
             log.error("the analysis of the gates could not be stored; the next one comes: %s", error)
         except Exception:
-            log.exception("the analysis of the gates failed; the road goes on as it is")
+            log.exception("the analysis of the gates failed; the rollout goes on as it is")
 
-    def run_if_due(self, road: Road, now: float) -> bool:
+    def run_if_due(self, plan: RolloutPlan, now: float) -> bool:
         """Run and store an analysis, unless no model runs or this stage was analysed within the hour."""
-        if not run_analysis_if_older(self.database, road, now, EVERY_S, AnalysisReason.HOURLY, self.measures):
+        if not run_analysis_if_older(self.database, plan, now, EVERY_S, AnalysisReason.HOURLY, self.measures):
             return False
         with self.database.write() as session:
             thin(session, now)
@@ -74,7 +74,7 @@ class AnalysisScheduler:
 
 def run_analysis_if_older(
     database: Database,
-    road: Road,
+    plan: RolloutPlan,
     now: float,
     older_than_s: float,
     reason: AnalysisReason,
@@ -86,10 +86,10 @@ def run_analysis_if_older(
     """
     with database.read() as session:
         state = load(session)
-        earlier = last_analysis(session, road, state, now)
+        earlier = last_analysis(session, plan, state, now)
         if state.model is None or (earlier is not None and earlier.at <= now < earlier.at + older_than_s):
             return False
-        found = run_analysis(session, road, state, now, measures)
+        found = run_analysis(session, plan, state, now, measures)
     with database.write() as session:
-        store(session, road, found, reason)
+        store(session, plan, found, reason)
     return True

@@ -14,7 +14,7 @@ from db.models import AnalysisReason, AnalysisRunRow, GateResultRow
 from rollout.base.metrics import Measured
 from rollout.control.analysis import AnalysisRun, brought_up_to_date, run_analysis, since_of, stage_of
 from rollout.stages.gates import assess_gates
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import State
 
 KEPT_WHOLE_S: Final = 60 * 86400.0
@@ -33,12 +33,12 @@ class Point:
     compared: float | None
 
 
-def store(session: Session, road: Road, found: AnalysisRun, reason: AnalysisReason) -> None:
+def store(session: Session, plan: RolloutPlan, found: AnalysisRun, reason: AnalysisReason) -> None:
     """Store a run, in the caller's writing transaction. Only the newest keeps all of its metrics."""
     session.execute(update(AnalysisRunRow).where(AnalysisRunRow.measured.is_not(None)).values(measured=None))
     row = AnalysisRunRow(
         at=found.at, reason=reason, stage=found.stage.name, run=found.run, since=found.since, model=found.model,
-        road=road.digest, measured=_as_text(found.measured),
+        plan_digest=plan.digest, measured=_as_text(found.measured),
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -54,25 +54,25 @@ def store(session: Session, road: Road, found: AnalysisRun, reason: AnalysisReas
         session.execute(insert(GateResultRow), rows)
 
 
-def last_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun | None:
+def last_analysis(session: Session, plan: RolloutPlan, state: State, now: float) -> AnalysisRun | None:
     """The newest analysis, if it was of these gates, this evidence and this model; as it was found then."""
     row = session.scalars(select(AnalysisRunRow).order_by(AnalysisRunRow.id.desc()).limit(1)).first()
-    stage, since = stage_of(road, state), since_of(state, now)
+    stage, since = stage_of(plan, state), since_of(state, now)
     if row is None or row.measured is None:
         return None
-    if (row.stage, row.since, row.model, row.road) != (stage.name, since, state.model, road.digest):
+    if (row.stage, row.since, row.model, row.plan_digest) != (stage.name, since, state.model, plan.digest):
         return None
     measured = _from_text(row.measured)
-    gates = assess_gates(stage.gates, measured, road.analysed_repeatedly(stage))
+    gates = assess_gates(stage.gates, measured, plan.analysed_repeatedly(stage))
     return AnalysisRun(row.at, stage, row.run, row.since, row.model, measured, gates)
 
 
-def current_analysis(session: Session, road: Road, state: State, now: float) -> AnalysisRun:
-    """The last analysis, with what the road knows of itself as it is now; a fresh one where there is none yet."""
-    earlier = last_analysis(session, road, state, now)
+def current_analysis(session: Session, plan: RolloutPlan, state: State, now: float) -> AnalysisRun:
+    """The last analysis, with what the rollout knows of itself as it is now; a fresh one where there is none yet."""
+    earlier = last_analysis(session, plan, state, now)
     if earlier is None:
-        return run_analysis(session, road, state, now)
-    return brought_up_to_date(session, road, state, earlier, now)
+        return run_analysis(session, plan, state, now)
+    return brought_up_to_date(session, plan, state, earlier, now)
 
 
 def courses(session: Session, at: AnalysisRun, most: int = MOST_POINTS) -> Mapping[str, tuple[Point, ...]]:

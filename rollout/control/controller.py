@@ -1,4 +1,4 @@
-"""The controller: every few seconds it brings the road, the model, the breakers and the time to the state machine,
+"""The controller: every few seconds it brings the plan, the model, the breakers and the time to the state machine,
 and renews the authority that is granted.
 
 What is true is in the database, and two controllers at once do no harm: events are numbered, and the second writer of
@@ -43,7 +43,7 @@ from rollout.stages.state import State
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 5.0
-OFFICE_S: Final = 15.0
+LEADER_TTL_S: Final = 15.0
 """Another controller takes over this long after the active one fell silent."""
 FRESH_BEAT_S: Final = 30.0
 SETTLE_S: Final = 30.0
@@ -63,12 +63,12 @@ EFFECTS: Final[Mapping[Action, Effect]] = {
 class Controller:
     """The loop of the controller process."""
 
-    def __init__(self, plan: PlanWatcher, database: Database, client: redis.Redis) -> None:
-        self.plan = plan
+    def __init__(self, watcher: PlanWatcher, database: Database, client: redis.Redis) -> None:
+        self.watcher = watcher
         self.database = database
         self.client = client
         self.telemetry = Telemetry(client)
-        self.office = Lease(client, "controller", OFFICE_S)
+        self.leadership = Lease(client, "controller", LEADER_TTL_S)
         self.history = History()
         self.scheduler = AnalysisScheduler(database)
         self.renewed_at = float("-inf")
@@ -81,25 +81,25 @@ class Controller:
         while not stop.is_set():
             again_at = time.monotonic() + TICK_S
             try:
-                working = self._in_office()
+                working = self._is_leader()
                 if working:
                     self.tick(now_s())
-                    self.scheduler.ask(self.plan.road, now_s())
+                    self.scheduler.ask(self.watcher.plan, now_s())
             except SQLAlchemyError as error:
                 log.error("the tick could not be written, trying again: %s", error)
             while not stop.wait(CHECK_EVERY_S) and time.monotonic() < again_at - CHECK_EVERY_S / 2:
                 if working:
                     self._check_between()
         try:
-            self.office.give_back()
+            self.leadership.give_back()
         except RedisDown as error:
-            log.warning("left without giving the office back: %s", error)
+            log.warning("stopped without giving up leadership: %s", error)
         self.scheduler.wait(LEAVES_AFTER_S)
 
     def check_freshness(self, now: float) -> list[str]:
         """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
         said = check_freshness(
-            self.database, now, lambda: causes(listen(self.client, self.plan.config, now), self.plan.config)
+            self.database, now, lambda: causes(listen(self.client, self.watcher.config, now), self.watcher.config)
         )
         if said:
             log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
@@ -112,12 +112,12 @@ class Controller:
         except SQLAlchemyError as error:
             log.error("nobody can check the cameras' sight, which ends by itself: %s", error)
         except RedisDown:
-            return  # whoever asks for the office says so
+            return  # whoever asks for leadership says so
 
     def tick(self, now: float) -> State:
         """One round over everything.
 
-        1. The road and the model: whatever has changed since.
+        1. The plan and the model: whatever has changed since.
         2. Time: what ends by itself, what warns, what escalates. Before the lease: a stage that ended while nobody
            was here has expired, it has not lost its lease.
         3. A lease that died is lost; it is not revived.
@@ -126,23 +126,23 @@ class Controller:
         6. Freshness, on which authority depends.
         7. What holds is read back.
         """
-        changed = self.plan.refresh()
+        changed = self.watcher.refresh()
         with self.database.read() as session:
             load(session)  # a long history is read before anybody has to wait for this transaction
-        heard = listen(self.client, self.plan.config, now)
+        heard = listen(self.client, self.watcher.config, now)
         with self.database.write() as session:
             lock(session)
-            if changed or not load(session).road:
-                sync_places(session, self.plan.config)
+            if changed or not load(session).plan_digest:
+                sync_places(session, self.watcher.config)
             events = self._follow(session, heard, now)
             events += self._watch_breakers(session, heard, now)
             renewed = self._may_renew(session, heard, now)
             if renewed:
-                events += renew(session, self.plan.road, now, "controller").events
+                events += renew(session, self.watcher.plan, now, "controller").events
         if renewed:
             self.renewed_at = now
         seen = self.check_freshness(now)
-        state = confirm(self.database, self.plan.road, now)
+        state = confirm(self.database, self.watcher.plan, now)
         if state is None:
             with self.database.read() as session:
                 state = load(session)
@@ -150,7 +150,7 @@ class Controller:
         return state
 
     def _follow(self, session: Session, heard: Heard, now: float) -> list[Event]:
-        commands: list[c.Command] = [c.RoadChanged()]
+        commands: list[c.Command] = [c.PlanChanged()]
         model = running_model(heard, now)
         if model is not None:
             commands.append(c.ModelChanged(model))
@@ -166,35 +166,35 @@ class Controller:
         return now - self.began_at >= (SETTLE_S if state.live else SETTLE_IN_SHADOW_S)
 
     def _may_renew(self, session: Session, heard: Heard, now: float) -> bool:
-        """Authority is renewed by whoever sees what the breakers see, and as rarely as the road says."""
-        due = now - self.renewed_at >= self.plan.road.lease_renew_s
+        """Authority is renewed by whoever sees what the breakers see, and as rarely as the plan says."""
+        due = now - self.renewed_at >= self.watcher.plan.lease_renew_s
         return due and heard.answers and self._settled(load(session), now)
 
     def _watch_breakers(self, session: Session, heard: Heard, now: float) -> list[Event]:
-        plan, state = self.plan, load(session)
+        watcher, state = self.watcher, load(session)
         if not self._settled(state, now):
             return []
         ends = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
         check(
             session,
-            plan.road.breakers.specs(),
-            plan.config,
+            watcher.plan.breakers.specs(),
+            watcher.config,
             heard,
             now,
             lease_until=min(ends, default=None),
             history=self.history,
-            rule=plan.road.evidence_rule(),
+            rule=watcher.plan.evidence_rule(),
         )
-        places = Places.of(plan.config)
+        places = Places.of(watcher.config)
         return [event for trip in open_trips(session) for event in self._obey(session, tripped(trip, places), now)]
 
     def _obey(self, session: Session, command: c.Command, now: float) -> list[Event]:
-        return list(execute(session, self.plan.road, command, now).events)
+        return list(execute(session, self.watcher.plan, command, now).events)
 
-    def _in_office(self) -> bool:
+    def _is_leader(self) -> bool:
         """Whether this controller works now. Without Redis every controller does: the database keeps them apart."""
         try:
-            held = self.office.hold()
+            held = self.leadership.hold()
             self.alone = False
             return held
         except RedisDown as error:
@@ -208,17 +208,17 @@ class Controller:
             log.info("%s by %s", kind_of(event), event.by)
         facts: dict[str, Any] = {
             "phase": state.phase.value,
-            "stage": state.stage_name or self.plan.road.stages[0].name,
+            "stage": state.stage_name or self.watcher.plan.stages[0].name,
             "seq": state.seq,
             "open_breakers": len(state.latches),
-            "problem": self.plan.problem,
+            "problem": self.watcher.problem,
         }
         try:
             self.telemetry.beat("controller", now, facts)
             if ring:
                 self.telemetry.ring()
         except RedisDown:
-            return  # whoever asks for the office says so
+            return  # whoever asks for leadership says so
 
 
 def running_model(heard: Heard, now: float) -> str | None:
@@ -231,7 +231,7 @@ def running_model(heard: Heard, now: float) -> str | None:
 
 
 def tripped(trip: Trip, places: Places) -> c.BreakerTripped:
-    """A breaker's trip as a command to the road."""
+    """A breaker's trip as a command to the rollout."""
     everywhere = trip.unit.scope is Scope.ROLLOUT
     return c.BreakerTripped(
         breaker=trip.breaker,

@@ -13,7 +13,7 @@ from rollout.authority.leases import died_at, expiries
 from rollout.control.service import Outcome, perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import State
 
 
@@ -32,9 +32,9 @@ def due_command(state: State, expires: Mapping[str, float], now: float, seen_by:
     return c.Tick() if any(now >= each.next_at for each in state.handovers) else None
 
 
-def watch(database: Database, road: Road, now: float, seen_by: str = "watchdog") -> Outcome | None:
+def watch(database: Database, plan: RolloutPlan, now: float, seen_by: str = "watchdog") -> Outcome | None:
     """Check once, and do what has to be done. Safe beside a controller that lives after all."""
     with database.read() as session:
         state = load(session)
         command = due_command(state, expiries(session), now, seen_by)
-    return None if command is None else perform(database, road, command, now)
+    return None if command is None else perform(database, plan, command, now)

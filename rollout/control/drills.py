@@ -1,4 +1,4 @@
-"""Manual-watch drills: once a month the model is thought away, and somebody of the roster takes over the watch.
+"""Manual-watch drills: once a month the model is thought away, and somebody on call takes over the watch.
 
 A handover is only as good as the people who answer it. A drill pages them as a handover would, says that it is one, and
 is passed when somebody has taken over in time. The age of the last one that was passed is a gate of every stage.
@@ -34,7 +34,7 @@ class Finish:
 
 
 def begin_drill(session: Session, campsite: Campsite, leader: User, targets: Iterable[str], now: float) -> WatchDrill:
-    """Begin a drill and page the roster."""
+    """Begin a drill and page those on call."""
     drill = WatchDrill(campsite_id=campsite.id, user_id=leader.id, held_at=now, answered_s=None, passed=False, note="")
     session.add(drill)
     session.flush()
@@ -83,7 +83,7 @@ def remind(session: Session, campsites: Sequence[str], every_s: float, targets: 
     late = overdue(session, campsites, every_s, now)
     if late:
         title = "A manual-watch drill is overdue"
-        body = f"{title} at {', '.join(late)}. Hold one: `bearwatch drill begin`. The road goes no further without."
+        body = f"{title} at {', '.join(late)}. Hold one: `bearwatch drill begin`. The rollout goes no further without."
         page(
             session, key=f"drill-overdue:{int(now // REMIND_EVERY_S)}", title=title, body=body, targets=targets, now=now
         )

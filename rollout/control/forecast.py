@@ -1,4 +1,4 @@
-"""What the road still demands: for each gate how much evidence, how much there is, and how many days that takes at
+"""What the rollout still demands: for each gate how much evidence, how much there is, and how many days that takes at
 the rates seen so far. Pure; nothing is promised, and where nothing was seen yet it says so."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rollout.control.analysis import STAGE, AnalysisRun
 from rollout.evidence.stats.proportions import needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import anytime_upper, poisson_upper
 from rollout.stages.gates import GateResult, Outcome, compared_bound
-from rollout.stages.plan import Road, Stage, place_lines, shown
+from rollout.stages.plan import RolloutPlan, Stage, place_lines, shown
 from rollout.stages.spec import Gate
 from rollout.stages.state import State
 
@@ -45,7 +45,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class StagePlan:
+class StageForecast:
     """A stage with what it takes to leave it."""
 
     index: int
@@ -69,14 +69,14 @@ class Rates:
 
 
 def plan(
-    road: Road, state: State, analysis: AnalysisRun, now: float, cameras: Mapping[str, int]
-) -> tuple[StagePlan, ...]:
-    """The whole road from here. ``cameras`` is how many cameras each campsite has."""
-    here = min(state.stage, len(road.stages) - 1)
+    plan: RolloutPlan, state: State, analysis: AnalysisRun, now: float, cameras: Mapping[str, int]
+) -> tuple[StageForecast, ...]:
+    """The whole rollout from here. ``cameras`` is how many cameras each campsite has."""
+    here = min(state.stage, len(plan.stages) - 1)
     rates = Rates(analysis.measured[STAGE], (now - analysis.since) / 86400, len(analysis.stage.places))
     return tuple(
-        _stage(stage, index, analysis.gates if index == here else None, rates, cameras, road.analysed_repeatedly(stage))
-        for index, stage in enumerate(road.stages)
+        _stage(stage, index, analysis.gates if index == here else None, rates, cameras, plan.analysed_repeatedly(stage))
+        for index, stage in enumerate(plan.stages)
     )
 
 
@@ -87,14 +87,14 @@ def _stage(
     rates: Rates,
     cameras: Mapping[str, int],
     often: bool,
-) -> StagePlan:
+) -> StageForecast:
     results = {result.gate: result for result in found or ()}
     here = sum(cameras.get(site, 0) for site in campsites_of(stage.places))
     demands = tuple(demand(gate, results.get(str(gate)), rates, stage, here, often) for gate in stage.gates)
     chosen = stage.duration.min or stage.duration.longest
     shortest = chosen.nominal_s / 86400
     known = [each.days for each in demands]
-    return StagePlan(
+    return StageForecast(
         index=index,
         name=stage.name,
         mode=stage.mode.value,

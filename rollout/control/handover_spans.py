@@ -1,4 +1,4 @@
-"""When authority was being handed over, from the road's events. What people saw then is no blind evidence."""
+"""When authority was being handed over, from the rollout's events. What people saw then is no blind evidence."""
 
 from __future__ import annotations
 

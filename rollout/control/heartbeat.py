@@ -35,7 +35,7 @@ NEEDED: Final = ("controller", "jobs")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How it stands at ``at``: the phase of the road, None when the database does not answer, and what is wrong."""
+    """How it stands at ``at``: the phase of the rollout, None when the database does not answer, and what is wrong."""
 
     at: float
     phase: Phase | None
@@ -62,7 +62,7 @@ def health(database: Database, client: redis.Redis, now: float) -> Health:
     """Check all that authority needs.
 
     1. The database answers, and Redis does.
-    2. Where the road is live, no lease has died.
+    2. Where the rollout is live, no lease has died.
     3. Where it is live or handed over, the controller and the jobs process have reported within a minute: authority is
        renewed and people are told. In shadow nobody depends on either.
     """

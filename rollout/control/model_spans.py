@@ -1,4 +1,4 @@
-"""When each model was in office, as the road's events tell it."""
+"""When each model was in use, as the rollout's events tell it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model_spans(session: Session, model: str, campsites: Iterable[str], now: flo
     """When ``model`` was the one that ran, the same at each campsite; None while no event tells of any model.
 
     From the event that names it to the event that names another one. Before the first event nobody knew which model
-    ran, so that this time is nobody's. A model that has never raised anything was in office all the same: what people
+    ran, so that this time is nobody's. A model that has never raised anything was in use all the same: what people
     saw then is what it missed. Several models at once are named together, and are none of them.
     """
     rows = session.execute(

@@ -13,7 +13,7 @@ from rollout.control.reader import Names, PlacesView, Reader, Values
 from rollout.control.status_words import ABOUT_THE_MODEL, EFFECTS, breaker_name, in_words, next_step
 from rollout.stages.approvals import counting, still_needed
 from rollout.stages.commands import Step
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.rollback import latch_id
 from rollout.stages.state import Handover, Latch, State
 
@@ -78,15 +78,19 @@ class HandoverView(Values):
     may_take: bool = Field(description="whether you may take it over")
 
 
-def open_breakers(session: Session, road: Road, state: State, names: Names, now: float) -> tuple[BreakerView, ...]:
+def open_breakers(
+    session: Session, plan: RolloutPlan, state: State, names: Names, now: float
+) -> tuple[BreakerView, ...]:
     """Every open breaker, with what tripped it."""
     rows = session.scalars(select(BreakerTrip).where(BreakerTrip.reset_at.is_(None)).order_by(BreakerTrip.id))
     trips = {latch_id(row.breaker, f"{row.scope}:{row.scope_id}"): row for row in rows}
-    return tuple(_breaker(road, state, latch, trips.get(latch.id), names, now) for latch in state.latches)
+    return tuple(_breaker(plan, state, latch, trips.get(latch.id), names, now) for latch in state.latches)
 
 
-def _breaker(road: Road, state: State, latch: Latch, trip: BreakerTrip | None, names: Names, now: float) -> BreakerView:
-    lack = still_needed(road, state, Step.RESET, road.approvals.resume, now, latch=latch.id)
+def _breaker(
+    plan: RolloutPlan, state: State, latch: Latch, trip: BreakerTrip | None, names: Names, now: float
+) -> BreakerView:
+    lack = still_needed(plan, state, Step.RESET, plan.approvals.resume, now, latch=latch.id)
     return BreakerView(
         id=latch.id,
         breaker=latch.breaker,
@@ -99,7 +103,7 @@ def _breaker(road: Road, state: State, latch: Latch, trip: BreakerTrip | None, n
         reason=latch.reason,
         next_step=next_step(latch.breaker),
         hidden=False,
-        approvals=tuple(a.by for a in counting(road, state, Step.RESET, road.approvals.resume, now, latch.id)),
+        approvals=tuple(a.by for a in counting(plan, state, Step.RESET, plan.approvals.resume, now, latch.id)),
         still_needed=in_words(lack or ""),
         trip=None if trip is None else _trip(trip),
     )
@@ -116,9 +120,9 @@ def _trip(row: BreakerTrip) -> TripView:
     )
 
 
-def open_handovers(road: Road, found: Iterable[Handover], names: Names) -> tuple[HandoverView, ...]:
+def open_handovers(plan: RolloutPlan, found: Iterable[Handover], names: Names) -> tuple[HandoverView, ...]:
     """Watches that nobody has taken over."""
-    users = [keeper.user for keeper in road.roster]
+    users = [person.user for person in plan.on_call]
     return tuple(
         HandoverView(
             id=each.id,
@@ -136,14 +140,14 @@ def open_handovers(road: Road, found: Iterable[Handover], names: Names) -> tuple
     )
 
 
-def handovers_for(reader: Reader, found: Iterable[HandoverView], roster: Collection[str]) -> tuple[HandoverView, ...]:
-    """Those that concern the reader. ``roster``: the accounts of those who are paged."""
+def handovers_for(reader: Reader, found: Iterable[HandoverView], on_call: Collection[str]) -> tuple[HandoverView, ...]:
+    """Those that concern the reader. ``on_call``: the accounts of those who are paged."""
     return tuple(
         each.model_copy(
             update={
                 "where": reader.places(each.where),
                 "cause": each.cause if reader.knows_all(each.where.campsites) else "authority has ended",
-                "may_take": reader.takes_watch and reader.user in roster,
+                "may_take": reader.takes_watch and reader.user in on_call,
             }
         )
         for each in found

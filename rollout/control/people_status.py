@@ -13,7 +13,7 @@ from rollout.control.reader import Values
 from rollout.control.status_words import ROLES
 from rollout.stages.approvals import authors, counting, slots
 from rollout.stages.commands import Step
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import State
 
 
@@ -25,14 +25,14 @@ class ApprovalView(Values):
     step: str
     breaker: str | None
     at: float
-    lapses_at: float
+    expires_at: float
     counts: bool
     void: str = Field(description="why it does not count, as the account stands now; empty when it stands")
     note: str
 
 
-class KeeperView(Values):
-    """Somebody of the roster, in the order of paging."""
+class OnCallView(Values):
+    """Somebody on call, in the order of paging."""
 
     user: str
     addresses: int
@@ -40,11 +40,11 @@ class KeeperView(Values):
     why: str = Field(description="why they cannot take over a watch; empty when they can")
 
 
-def approvals_of(road: Road, state: State, now: float) -> tuple[ApprovalView, ...]:
+def approvals_of(plan: RolloutPlan, state: State, now: float) -> tuple[ApprovalView, ...]:
     """Everybody's agreement in this epoch."""
     found = []
     for approval in state.approvals:
-        rule = road.approvals.resume if approval.step is Step.RESET else road.approvals.widen
+        rule = plan.approvals.resume if approval.step is Step.RESET else plan.approvals.promote
         found.append(
             ApprovalView(
                 by=approval.by,
@@ -52,8 +52,8 @@ def approvals_of(road: Road, state: State, now: float) -> tuple[ApprovalView, ..
                 step=approval.step.value,
                 breaker=approval.latch,
                 at=approval.at,
-                lapses_at=approval.at + rule.valid_for.nominal_s,
-                counts=approval in counting(road, state, approval.step, rule, now, approval.latch),
+                expires_at=approval.at + rule.valid_for.nominal_s,
+                counts=approval in counting(plan, state, approval.step, rule, now, approval.latch),
                 void=approval.void,
                 note=approval.note,
             )
@@ -61,10 +61,10 @@ def approvals_of(road: Road, state: State, now: float) -> tuple[ApprovalView, ..
     return tuple(found)
 
 
-def may_approve(session: Session, road: Road, state: State, now: float) -> tuple[str, ...]:
+def may_approve(session: Session, plan: RolloutPlan, state: State, now: float) -> tuple[str, ...]:
     """Names of those who may approve and have not: each with the role that counts."""
-    rule, barred = road.approvals.widen, authors(road, state, Step.WIDEN)
-    given = {each.by for each in counting(road, state, Step.WIDEN, rule, now)}
+    rule, barred = plan.approvals.promote, authors(plan, state, Step.PROMOTE)
+    given = {each.by for each in counting(plan, state, Step.PROMOTE, rule, now)}
     found = []
     for name, role in session.execute(select(User.name, User.role).where(User.active.is_(True)).order_by(User.name)):
         standing = slots((role,), rule.roles)
@@ -73,11 +73,11 @@ def may_approve(session: Session, road: Road, state: State, now: float) -> tuple
     return tuple(found)
 
 
-def roster_of(
-    session: Session, road: Road, people: Collection[str], watch_roles: Collection[Role]
-) -> tuple[KeeperView, ...]:
+def on_call_of(
+    session: Session, plan: RolloutPlan, people: Collection[str], watch_roles: Collection[Role]
+) -> tuple[OnCallView, ...]:
     """Everybody on it. ``people``: accounts that are switched on; ``watch_roles``: those that can take over a watch."""
-    rows = session.execute(select(User.name, User.role).where(User.name.in_([each.user for each in road.roster])))
+    rows = session.execute(select(User.name, User.role).where(User.name.in_([each.user for each in plan.on_call])))
     roles = {name: Role(role) for name, role in rows}
 
     def why(user: str) -> str:
@@ -86,6 +86,6 @@ def roster_of(
         return "" if roles[user] in watch_roles else "has a role that cannot take over a watch on this page"
 
     return tuple(
-        KeeperView(user=each.user, addresses=len(each.contacts), able=each.user in people, why=why(each.user))
-        for each in road.roster
+        OnCallView(user=each.user, addresses=len(each.contacts), able=each.user in people, why=why(each.user))
+        for each in plan.on_call
     )

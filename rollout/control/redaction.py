@@ -13,17 +13,17 @@ from rollout.control.forecast import Demand
 from rollout.control.open_status import handovers_for
 from rollout.control.people_status import ApprovalView
 from rollout.control.reader import Reader
-from rollout.control.status import RoadView, StageView, in_the_way
+from rollout.control.status import RolloutStatus, StageView, in_the_way
 
 
-def redact(view: RoadView, reader: Reader) -> RoadView:
+def redact(view: RolloutStatus, reader: Reader) -> RolloutStatus:
     """What the reader may know of it."""
     around = view.stage.places.campsites
     blind = reader.is_blind(around)
     gates = tuple(gate.hidden() for gate in view.gates) if blind else view.gates
     if not reader.knows_all(around):
         gates = tuple(gate.model_copy(update={"detail": {}}) for gate in gates)
-    other = [each for each in view.missing if not each.kind.startswith("gates_")]
+    other = [each for each in view.blockers if not each.kind.startswith("gates_")]
     free = reader.knows_all(None) and not reader.blind
     return view.model_copy(
         update={
@@ -32,10 +32,10 @@ def redact(view: RoadView, reader: Reader) -> RoadView:
             "stages": tuple(_stage(each, reader, blind) for each in view.stages),
             "blind_to": tuple(sorted(map(reader.names.campsite, reader.blind))),
             "gates": gates,
-            "missing": (*other, *in_the_way(gates)),
+            "blockers": (*other, *in_the_way(gates)),
             "approvals": view.approvals if free else tuple(map(_approval, view.approvals)),
             "breakers": tuple(each.redacted(reader) for each in view.breakers),
-            "handovers": handovers_for(reader, view.handovers, {each.user for each in view.roster}),
+            "handovers": handovers_for(reader, view.handovers, {each.user for each in view.on_call}),
             "campsites": tuple(each for each in view.campsites if reader.covers(each.campsite)),
             "paused": tuple(each for each in view.paused if reader.covers(each.campsite)),
             "problem": _problem(view.problem, reader),

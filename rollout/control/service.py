@@ -1,4 +1,4 @@
-"""Commands to the road: decided, stored, granted, paged and recorded in one transaction.
+"""Commands to the rollout: decided, stored, granted, paged and recorded in one transaction.
 
 The page, the API, the command line and the controller all come through :func:`execute` (inside their transaction) or
 :func:`perform` (which also reads back what then holds, where everybody reads it).
@@ -32,7 +32,7 @@ from rollout.stages.commands import Command, Person
 from rollout.stages.decide import decide
 from rollout.stages.event_store import append, load
 from rollout.stages.events import Event, kind_of, to_body
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.rollback import latch_id
 from rollout.stages.state import State
 
@@ -42,7 +42,7 @@ TRIES: Final = 5
 """So often a transaction is repeated when somebody else was first."""
 _CHANGES_AUTHORITY: Final = (
     e.StageStarted,
-    e.Narrowed,
+    e.Demoted,
     e.HandoverBegan,
     e.WatchTaken,
     e.Extended,
@@ -60,9 +60,9 @@ class Outcome:
     events: tuple[Event, ...]
 
     @property
-    def held(self) -> e.WidenHeld | None:
+    def held(self) -> e.PromotionHeld | None:
         """Why a wish to go on was held, if it was."""
-        return next((event for event in self.events if isinstance(event, e.WidenHeld)), None)
+        return next((event for event in self.events if isinstance(event, e.PromotionHeld)), None)
 
     @property
     def started(self) -> e.StageStarted | None:
@@ -70,7 +70,7 @@ class Outcome:
         return next((event for event in self.events if isinstance(event, e.StageStarted)), None)
 
 
-def execute(session: Session, road: Road, command: Command, now: float, actor: str | None = None) -> Outcome:
+def execute(session: Session, plan: RolloutPlan, command: Command, now: float, actor: str | None = None) -> Outcome:
     """Obey a command inside the caller's writing transaction.
 
     1. Be the only writer, and read the state; approvals count as their people's accounts stand now.
@@ -82,15 +82,15 @@ def execute(session: Session, road: Road, command: Command, now: float, actor: s
     """
     lock(session)
     state = load(session)
-    events = decide(road, as_accounts_stand(session, state), command, now)
+    events = decide(plan, as_accounts_stand(session, state), command, now)
     if not events:
         return Outcome(state, ())
-    return _write(session, road, state, events, now, actor)
+    return _write(session, plan, state, events, now, actor)
 
 
 def perform(
     database: Database,
-    road: Road,
+    plan: RolloutPlan,
     command: Command,
     now: float,
     actor: str | None = None,
@@ -104,18 +104,18 @@ def perform(
     for left in reversed(range(TRIES)):
         try:
             with database.write() as session:
-                outcome = execute(session, road, command, now, actor)
+                outcome = execute(session, plan, command, now, actor)
                 if analysis is not None:
-                    store(session, road, analysis, AnalysisReason.STEP)
+                    store(session, plan, analysis, AnalysisReason.STEP)
             break
         except IntegrityError:
             if not left:
                 raise
-            log.warning("somebody else wrote to the road first; deciding again")
-    return Outcome(confirm(database, road, now) or outcome.state, outcome.events) if outcome.events else outcome
+            log.warning("somebody else wrote to the rollout first; deciding again")
+    return Outcome(confirm(database, plan, now) or outcome.state, outcome.events) if outcome.events else outcome
 
 
-def confirm(database: Database, road: Road, now: float) -> State | None:
+def confirm(database: Database, plan: RolloutPlan, now: float) -> State | None:
     """Read back what holds at each campsite; record it after a change, and trip where it is not what was granted.
 
     Returns the state after that, None when there was nothing to record. A lease that has died is not a difference but
@@ -131,18 +131,18 @@ def confirm(database: Database, road: Road, now: float) -> State | None:
         if died_at(state, expiries(session), now) is not None:
             return None
         command = c.ModeRead(expected=granted_modes(state), found=effective(session, state, now))
-        return execute(session, road, command, now).state
+        return execute(session, plan, command, now).state
 
 
-def go_on(
+def promote(
     database: Database,
-    road: Road,
+    plan: RolloutPlan,
     by: Person,
     now: float,
     *,
     key: str | None = None,
     epoch: int | None = None,
-    again: bool = False,
+    rerun_stage: bool = False,
     actor: str | None = None,
     measures: Sequence[Measure] | None = None,
 ) -> Outcome:
@@ -153,16 +153,21 @@ def go_on(
     """
     with database.read() as session:
         state = load(session)
-        found = run_analysis(session, road, state, now, measures)
-        command = c.Widen(
-            by=by, key=key, epoch=epoch or state.epoch, gates=found.gates, able=able(session, road), again=again
+        found = run_analysis(session, plan, state, now, measures)
+        command = c.Promote(
+            by=by,
+            key=key,
+            epoch=epoch or state.epoch,
+            gates=found.gates,
+            able=able(session, plan),
+            rerun_stage=rerun_stage,
         )
-    return perform(database, road, command, now, actor, found)
+    return perform(database, plan, command, now, actor, found)
 
 
 def more_time(
     database: Database,
-    road: Road,
+    plan: RolloutPlan,
     by: Person,
     longer: Duration,
     now: float,
@@ -174,25 +179,25 @@ def more_time(
     """Analyse the gates, then ask for more time for the running stage, as :func:`go_on` does."""
     with database.read() as session:
         state = load(session)
-        found = run_analysis(session, road, state, now)
+        found = run_analysis(session, plan, state, now)
     command = c.Extend(by=by, longer=longer, gates=found.gates, key=key, epoch=epoch or state.epoch)
-    return perform(database, road, command, now, actor, found)
+    return perform(database, plan, command, now, actor, found)
 
 
-def able(session: Session, road: Road) -> tuple[str, ...]:
-    """Those of the roster whose accounts exist and are switched on."""
-    names = [keeper.user for keeper in road.roster]
+def able(session: Session, plan: RolloutPlan) -> tuple[str, ...]:
+    """Those on call whose accounts exist and are switched on."""
+    names = [person.user for person in plan.on_call]
     return tuple(
         session.scalars(select(User.name).where(User.name.in_(names), User.active.is_(True)).order_by(User.id))
     )
 
 
 def person(user: User) -> Person:
-    """An account as the road sees it."""
+    """An account as the rollout sees it."""
     return Person(user.name, (user.role,))
 
 
-def renew(session: Session, road: Road, now: float, seen_by: str) -> Outcome:
+def renew(session: Session, plan: RolloutPlan, now: float, seen_by: str) -> Outcome:
     """Renew what is granted; if it has died meanwhile, it is not revived but handed over.
 
     Call it in a writing transaction, every few seconds at most; only the controller does.
@@ -201,20 +206,22 @@ def renew(session: Session, road: Road, now: float, seen_by: str) -> Outcome:
     state = load(session)
     dead = died_at(state, expiries(session), now)
     if dead is not None:
-        return execute(session, road, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
+        return execute(session, plan, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
     if state.live:
-        write_leases(session, state, now, road.lease_ttl_s, road.defaults.freshness)
+        write_leases(session, state, now, plan.lease_ttl_s, plan.defaults.freshness)
     return Outcome(state, ())
 
 
-def _write(session: Session, road: Road, before: State, events: list[Event], now: float, actor: str | None) -> Outcome:
+def _write(
+    session: Session, plan: RolloutPlan, before: State, events: list[Event], now: float, actor: str | None
+) -> Outcome:
     actors = [actor or event.by for event in events]
     state = append(session, before, events, actors)
     if any(isinstance(event, _CHANGES_AUTHORITY) for event in events):
         fresh = any(isinstance(event, e.StageStarted) for event in events)
-        write_leases(session, state, now, road.lease_ttl_s if fresh else None, road.defaults.freshness)
+        write_leases(session, state, now, plan.lease_ttl_s if fresh else None, plan.defaults.freshness)
     _close_trips(session, events, now)
-    for index, wanted in pages(road, events):
+    for index, wanted in pages(plan, events):
         page(
             session,
             key=f"rollout:{before.seq + 1 + index}",

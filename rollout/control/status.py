@@ -1,4 +1,4 @@
-"""Everything that the page, the API and ``bearwatch rollout status`` tell of the road, in one read and one document:
+"""Everything that the page, the API and ``bearwatch rollout status`` tell of the rollout, in one read and one document:
 where we are, the clock, each gate with its evidence and what is missing, who agrees, what is open, who is called.
 
 :func:`overview` knows everything. What one reader may know of it is :func:`rollout.control.redaction.redact`.
@@ -23,10 +23,10 @@ from rollout.authority.leases import expiries
 from rollout.base.scopes import campsites_of
 from rollout.control.analysis import AnalysisRun, run_analysis
 from rollout.control.analysis_store import courses, current_analysis
-from rollout.control.forecast import Demand, StagePlan, plan
+from rollout.control.forecast import Demand, StageForecast, forecast
 from rollout.control.gate_status import GateView
 from rollout.control.open_status import BreakerView, HandoverView, open_breakers, open_handovers
-from rollout.control.people_status import ApprovalView, KeeperView, approvals_of, may_approve, roster_of
+from rollout.control.people_status import ApprovalView, OnCallView, approvals_of, may_approve, on_call_of
 from rollout.control.reader import Names, PlacesView, Values
 from rollout.control.service import able
 from rollout.control.status_words import in_words
@@ -35,8 +35,8 @@ from rollout.stages.account_checks import as_accounts_stand
 from rollout.stages.approvals import authors, still_needed
 from rollout.stages.commands import Person, Step
 from rollout.stages.event_store import load
-from rollout.stages.plan import Road
-from rollout.stages.promotion import Hurdle, analysis_opens_at, hurdles, next_stage
+from rollout.stages.plan import RolloutPlan
+from rollout.stages.promotion import Blocker, analysis_opens_at, blockers, next_stage
 from rollout.stages.state import State
 
 LATE_S: Final = 7200.0
@@ -53,7 +53,7 @@ class Progress(StrEnum):
 
 
 class StageView(Values):
-    """A stage of the road, with what it takes to leave it."""
+    """A stage of the rollout plan, with what it takes to leave it."""
 
     number: int = Field(description="from 1")
     name: str
@@ -108,19 +108,19 @@ class PausedView(Values):
     why: str
 
 
-class HurdleView(Values):
+class BlockerView(Values):
     """Something in the way."""
 
     kind: str
     text: str
 
 
-class RoadView(Values):
-    """The whole road at one moment."""
+class RolloutStatus(Values):
+    """The whole rollout at one moment."""
 
     name: str
     digest: str = Field(description="of the configuration that it was read from")
-    shipped: bool
+    is_default: bool
     at: float
     phase: str
     epoch: int = Field(description="give it back with a command: it says what you had before your eyes")
@@ -137,14 +137,14 @@ class RoadView(Values):
         default=(), description="names of campsites whose numbers are hidden from you now"
     )
     gates: tuple[GateView, ...]
-    missing: tuple[HurdleView, ...] = Field(description="what keeps the road from going on")
+    blockers: tuple[BlockerView, ...] = Field(description="what keeps the rollout from going on")
     approvals: tuple[ApprovalView, ...]
     approvals_needed: str
     may_approve: tuple[str, ...]
-    may_not_approve: tuple[str, ...] = Field(description="who wrote this road or asked for the step")
+    may_not_approve: tuple[str, ...] = Field(description="who wrote this rollout plan or asked for the step")
     breakers: tuple[BreakerView, ...]
     handovers: tuple[HandoverView, ...]
-    roster: tuple[KeeperView, ...]
+    on_call: tuple[OnCallView, ...]
     campsites: tuple[SiteView, ...]
     paused: tuple[PausedView, ...] = Field(
         description="cameras of yours whose warnings are paused, since their pictures do not arrive"
@@ -169,54 +169,54 @@ class Configured:
 
 
 def overview(
-    session: Session, road: Road, now: float, site: Configured = Configured(), *, fresh: bool = False
-) -> RoadView:
+    session: Session, plan: RolloutPlan, now: float, site: Configured = Configured(), *, fresh: bool = False
+) -> RolloutStatus:
     """Read all of it; changes nothing.
 
-    Evidence is that of the last stored analysis, and what the road knows of itself is of now. ``fresh``, or
+    Evidence is that of the last stored analysis, and what the rollout knows of itself is of now. ``fresh``, or
     where there is none yet: work all of it out, which takes as long as an analysis does. What decides about going on
     is always an analysis of its own.
     """
     state = as_accounts_stand(session, load(session))
-    here = min(state.stage, len(road.stages) - 1)
-    found = run_analysis(session, road, state, now) if fresh else current_analysis(session, road, state, now)
-    people = able(session, road)
-    plans = plan(road, state, found, now, _cameras(session))
-    gates, clock = _gates(session, found, plans[here]), _clock(session, road, state, found, now)
-    asked = c.Widen(by=Person("nobody", ()), gates=found.gates, able=people)
+    here = min(state.stage, len(plan.stages) - 1)
+    found = run_analysis(session, plan, state, now) if fresh else current_analysis(session, plan, state, now)
+    people = able(session, plan)
+    forecasts = forecast(plan, state, found, now, _cameras(session))
+    gates, clock = _gates(session, found, forecasts[here]), _clock(session, plan, state, found, now)
+    asked = c.Promote(by=Person("nobody", ()), gates=found.gates, able=people)
     age_s, names = max(0.0, now - found.at), site.names
-    return RoadView(
-        name=road.name,
-        digest=road.digest,
-        shipped=road.shipped,
+    return RolloutStatus(
+        name=plan.name,
+        digest=plan.digest,
+        is_default=plan.is_default,
         at=now,
         phase=state.phase.value,
         epoch=state.epoch,
         run=state.run,
         here=here + 1,
-        next=road.stages[next_stage(road, state)].name if len(road.stages) > 1 else None,
+        next=plan.stages[next_stage(plan, state)].name if len(plan.stages) > 1 else None,
         model=state.model,
         granted=names.places(state.granted),
         withdrawn_cameras=state.withdrawn,
-        stages=_stages(road, here, plans, names),
+        stages=_stages(plan, here, forecasts, names),
         clock=clock,
         last_analysis=LastAnalysisView(at=found.at, age_s=age_s, stored=found.at != now, late=age_s > LATE_S),
         gates=gates,
-        missing=(*_hurdles(hurdles(road, state, asked, now), clock), *in_the_way(gates)),
-        approvals=approvals_of(road, state, now),
-        approvals_needed=in_words(still_needed(road, state, Step.WIDEN, road.approvals.widen, now) or ""),
-        may_approve=may_approve(session, road, state, now),
-        may_not_approve=tuple(sorted(authors(road, state, Step.WIDEN))),
-        breakers=open_breakers(session, road, state, names, now),
-        handovers=open_handovers(road, state.handovers, names),
-        roster=roster_of(session, road, people, site.watch_roles),
-        campsites=_sites(session, road, names, now),
+        blockers=(*_blockers(blockers(plan, state, asked, now), clock), *in_the_way(gates)),
+        approvals=approvals_of(plan, state, now),
+        approvals_needed=in_words(still_needed(plan, state, Step.PROMOTE, plan.approvals.promote, now) or ""),
+        may_approve=may_approve(session, plan, state, now),
+        may_not_approve=tuple(sorted(authors(plan, state, Step.PROMOTE))),
+        breakers=open_breakers(session, plan, state, names, now),
+        handovers=open_handovers(plan, state.handovers, names),
+        on_call=on_call_of(session, plan, people, site.watch_roles),
+        campsites=_sites(session, plan, names, now),
         paused=_paused(session, names, now),
         problem=site.problem,
     )
 
 
-def _stages(road: Road, here: int, plans: Sequence[StagePlan], names: Names) -> tuple[StageView, ...]:
+def _stages(plan: RolloutPlan, here: int, forecasts: Sequence[StageForecast], names: Names) -> tuple[StageView, ...]:
     def progress(index: int) -> Progress:
         if index == here:
             return Progress.HERE
@@ -234,12 +234,12 @@ def _stages(road: Road, here: int, plans: Sequence[StagePlan], names: Names) -> 
             days=each.days,
             demands=each.demands,
         )
-        for index, (stage, each) in enumerate(zip(road.stages, plans, strict=True))
+        for index, (stage, each) in enumerate(zip(plan.stages, forecasts, strict=True))
     )
 
 
-def _clock(session: Session, road: Road, state: State, found: AnalysisRun, now: float) -> ClockView:
-    opens = analysis_opens_at(road, state)
+def _clock(session: Session, plan: RolloutPlan, state: State, found: AnalysisRun, now: float) -> ClockView:
+    opens = analysis_opens_at(plan, state)
     until = [at for site, at in expiries(session).items() if site in campsites_of(state.granted)]
     deadline_at = state.deadline_at
     left_s = None if deadline_at is None else max(0.0, deadline_at - now)
@@ -253,12 +253,12 @@ def _clock(session: Session, road: Road, state: State, found: AnalysisRun, now: 
         deadline_at=deadline_at,
         left_s=left_s,
         share=share,
-        timezone=state.timezone or road.timezone,
+        timezone=state.timezone or plan.timezone,
         lease_until=min(until, default=None),
     )
 
 
-def _gates(session: Session, found: AnalysisRun, here: StagePlan) -> tuple[GateView, ...]:
+def _gates(session: Session, found: AnalysisRun, here: StageForecast) -> tuple[GateView, ...]:
     earlier = courses(session, found)
     return tuple(
         GateView.of(
@@ -268,27 +268,27 @@ def _gates(session: Session, found: AnalysisRun, here: StagePlan) -> tuple[GateV
     )
 
 
-def _hurdles(found: Collection[Hurdle], clock: ClockView) -> list[HurdleView]:
+def _blockers(found: Collection[Blocker], clock: ClockView) -> list[BlockerView]:
     """What is in the way, but for gates; those are counted by :func:`in_the_way`. Breakers are counted as well."""
     listed = []
-    for hurdle in found:
-        text = hurdle.text
-        if hurdle.kind in ("gate_missing", "gate_failed", "breaker"):
+    for blocker in found:
+        text = blocker.text
+        if blocker.kind in ("gate_missing", "gate_failed", "breaker"):
             continue
-        if hurdle.kind == "early":
+        if blocker.kind == "early":
             text = (
                 f"the gates are analysed from {civil(clock.analysis_opens_at, clock.timezone):%a %-d %b, %H:%M %Z} on"
             )
-        elif hurdle.kind == "approvals":
+        elif blocker.kind == "approvals":
             text = in_words(text)
-        listed.append(HurdleView(kind=hurdle.kind, text=f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."))
-    if number := sum(hurdle.kind == "breaker" for hurdle in found):
+        listed.append(BlockerView(kind=blocker.kind, text=f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."))
+    if number := sum(blocker.kind == "breaker" for blocker in found):
         text = "A breaker is open." if number == 1 else f"{number} breakers are open."
-        listed.append(HurdleView(kind="breaker", text=text))
+        listed.append(BlockerView(kind="breaker", text=text))
     return listed
 
 
-def in_the_way(gates: Sequence[GateView]) -> list[HurdleView]:
+def in_the_way(gates: Sequence[GateView]) -> list[BlockerView]:
     """How many gates do not pass, by what is wrong; their kinds begin with ``gates_``."""
     listed = []
     for outcome, one, many in (
@@ -299,13 +299,13 @@ def in_the_way(gates: Sequence[GateView]) -> list[HurdleView]:
         number = sum(gate.shown == outcome for gate in gates)
         if number:
             text = f"{number} of {len(gates)} gates {one if number == 1 else many}."
-            listed.append(HurdleView(kind=f"gates_{outcome}", text=text))
+            listed.append(BlockerView(kind=f"gates_{outcome}", text=text))
     return listed
 
 
-def _sites(session: Session, road: Road, names: Names, now: float) -> tuple[SiteView, ...]:
+def _sites(session: Session, plan: RolloutPlan, names: Names, now: float) -> tuple[SiteView, ...]:
     found = []
-    for campsite in campsites_of(road.stages[0].places):
+    for campsite in campsites_of(plan.stages[0].places):
         lease = session.get(AuthorityLease, campsite, populate_existing=True)
         mode = effective_mode(lease, now).value
         found.append(SiteView(campsite=campsite, name=names.campsite(campsite), mode=mode, advising=advises(lease)))

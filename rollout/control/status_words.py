@@ -69,7 +69,7 @@ BREAKERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "effective-mode": (
         "What holds is not what was granted",
-        "Somebody or something wrote to the database beside the road. Run the verification and read the ledger before "
+        "Somebody or something wrote to the database beside the rollout. Run the verification and read the ledger before "
         "anything else.",
     ),
 }
@@ -93,7 +93,7 @@ OPEN_METRICS: Final = frozenset(
 
 EFFECTS: Final = {
     Effect.PAGE: "Somebody was told; nothing else changes.",
-    Effect.HOLD: "The road goes no further until it is closed.",
+    Effect.HOLD: "The rollout goes no further until it is closed.",
     Effect.REVIEW: "Campers are warned only of what a ranger has confirmed.",
     Effect.HANDOVER: "Campers there are not warned by the system.",
 }

@@ -1,4 +1,4 @@
-"""Prove the road: its events are complete, the ledger says the same, and what holds is what was granted."""
+"""Prove the rollout: its events are complete, the ledger says the same, and what holds is what was granted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rollout.stages.state import State
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a walk over the whole road found; without problems it is proved."""
+    """What a walk over the whole rollout found; without problems it is proved."""
 
     events: int
     head: str
@@ -27,7 +27,7 @@ class Verification:
     problems: tuple[str, ...]
 
 
-def verify_road(session: Session, now: float) -> Verification:
+def verify_rollout(session: Session, now: float) -> Verification:
     """Check all of it.
 
     1. The ledger's chain is unbroken.
@@ -51,7 +51,7 @@ def verify_road(session: Session, now: float) -> Verification:
     for seq in sorted(set(recorded) - set(range(1, count + 1))):
         problems.append(f"the ledger knows event {seq}, which is missing")
     if not problems and state != load(session):
-        problems.append("replayed from the beginning the road stands elsewhere than this process believes")
+        problems.append("replayed from the beginning the rollout stands elsewhere than this process believes")
     if not problems and died_at(state, expiries(session), now) is None:
         found, granted = effective(session, state, now), granted_modes(state)
         if found != granted:

@@ -63,7 +63,7 @@ class AssessmentScope:
     model: str
     rule: EvidenceRule = field(default_factory=EvidenceRule)
     model_spans: Intervals | None = None
-    """When ``model`` was in office, by campsite; None: its encounters tell."""
+    """When ``model`` was in use, by campsite; None: its encounters tell."""
     handovers: Intervals
     """When authority was being handed over, by campsite: what people saw then is no blind evidence."""
 

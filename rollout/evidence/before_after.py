@@ -1,4 +1,4 @@
-"""Before and after: did a promotion or a widening change what cameras, model and people do?"""
+"""Before and after: did another model or a promotion change what cameras, model and people do?"""
 
 from __future__ import annotations
 

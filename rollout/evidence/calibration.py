@@ -68,7 +68,7 @@ def known_hours(
     1. An hour with decided alerts has a bear if any of them was confirmed, or an audit found one.
     2. Any other hour that an audit drew counts as its answer says; "unsure" and open sheets are made up for by the
        answered ones.
-    3. ``spans``: only hours in which a model was in office, by campsite.
+    3. ``spans``: only hours in which a model was in use, by campsite.
     """
     begin = hour_start(since)
     zones, where = timezones_of(session), (CameraHour.hour_at >= begin, CameraHour.hour_at < until)

@@ -14,9 +14,9 @@ from rollout.evidence.stats.visits import GAP_S, Seen, Visit, is_dark, night_of,
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRule:
-    """How evidence is counted; the same for every stage of a road, for gates, breakers, reports and pages.
+    """How evidence is counted; the same for every stage of a plan, for gates, breakers, reports and pages.
 
-    Without a road it is what a road says that says nothing.
+    Without a plan it is what a plan says that says nothing.
     """
 
     gap_s: float = GAP_S

@@ -16,20 +16,20 @@ from rollout.reports.daily import daily
 from rollout.reports.document import Kind, Report
 from rollout.reports.feedback_loop import loop
 from rollout.reports.period import Period, period, today
-from rollout.reports.rollout_report import road
+from rollout.reports.rollout_report import plan
 from rollout.reports.shadow import shadow
 
 MAKERS: Final[dict[Kind, Callable[[Asked], Report]]] = {
     Kind.SHADOW: shadow,
     Kind.DAILY: daily,
     Kind.LOOP: loop,
-    Kind.ROLLOUT: road,
+    Kind.ROLLOUT: plan,
 }
 SUMMARIES: Final = {
     Kind.SHADOW: "The model against the ranger, sighting by sighting, and what would have happened had it been live",
     Kind.DAILY: "Campers, machines, costs; cameras, latency, messages, breakers, audits, and who watched",
     Kind.LOOP: "Whether the model steers what people look at: attention against bears, labels, drift",
-    Kind.ROLLOUT: "The history of the road: stages, analyses of the gates, approvals, handovers, breakers",
+    Kind.ROLLOUT: "The history of the rollout: stages, analyses of the gates, approvals, handovers, breakers",
 }
 USUAL_DAYS: Final = {Kind.SHADOW: 28, Kind.DAILY: 1, Kind.LOOP: 28}
 
@@ -49,7 +49,7 @@ def timezone_of(config: Config, campsites: tuple[str, ...]) -> str:
 def usual_period(
     session: Session, kind: Kind, timezone: str, now: float, first: date | None, last: date | None
 ) -> Period:
-    """The days asked for, or the usual ones: of the daily report yesterday, of the road everything, else four weeks.
+    """The days asked for, or the usual ones: of the daily report yesterday, of the rollout everything, else four weeks.
 
     Raises :class:`rollout.reports.period.BadPeriod`.
     """

@@ -15,7 +15,7 @@ from rollout.evidence.comparison import EvidenceRule
 from rollout.reports.document import Place
 from rollout.reports.period import Period
 from rollout.stages.event_store import load
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec import Gate
 
 
@@ -27,7 +27,7 @@ class Asked:
 
     session: Session
     config: Config
-    road: Road
+    plan: RolloutPlan
     period: Period
     campsites: tuple[str, ...]
     now: float
@@ -50,12 +50,12 @@ class Asked:
         return (known.name if known else None) or camera
 
     def rule(self) -> EvidenceRule:
-        """How the road counts evidence."""
-        return self.road.evidence_rule()
+        """How the plan counts evidence."""
+        return self.plan.evidence_rule()
 
     def gate(self, metric: str) -> Gate | None:
-        """The road's first gate on a metric: what it takes to be good enough there."""
-        return next((g for stage in self.road.stages for g in stage.gates if g.metric == metric), None)
+        """The plan's first gate on a metric: what it takes to be good enough there."""
+        return next((g for stage in self.plan.stages for g in stage.gates if g.metric == metric), None)
 
     def cameras(self) -> Mapping[str, str]:
         """The campsite of each camera that should be watched now."""

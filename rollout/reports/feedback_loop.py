@@ -75,7 +75,7 @@ def _steers(view: LoopView) -> Answer:
         return Answer("loop", question, Light.RED, f"{words} From {ALARM_AT:g} on that is an alarm: people look where "
                       "the model points, and not where the bears are.")  # fmt: skip
     if highest >= HOLD_AT:
-        return Answer("loop", question, Light.AMBER, f"{words} From {HOLD_AT:g} on nothing widens.")
+        return Answer("loop", question, Light.AMBER, f"{words} From {HOLD_AT:g} on nothing is promoted.")
     neglected = [line.campsite for line in view.panel if line.ratio is not None and line.ratio < 0.5]
     if neglected:
         return Answer("loop", question, Light.AMBER, f"{words} Less than half the attention that the bears there would "

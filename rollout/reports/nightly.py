@@ -20,7 +20,7 @@ from rollout.reports.build import campsites_known, make, timezone_of
 from rollout.reports.context import Asked
 from rollout.reports.document import Kind, Light, Report
 from rollout.reports.period import midnight, period, today
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,13 @@ AFTER_MIDNIGHT_S: Final = 600.0
 
 
 def write_finished(
-    database: Database, config: Config, road: Road, archive: Archive, heard: Heard, staff: Iterable[str], now: float
+    database: Database,
+    config: Config,
+    plan: RolloutPlan,
+    archive: Archive,
+    heard: Heard,
+    staff: Iterable[str],
+    now: float,
 ) -> int:
     """Write yesterday's report of every campsite that has none yet; returns how many were written.
 
@@ -50,7 +56,7 @@ def write_finished(
         with database.read() as session:
             if not _has_begun(session, campsite, days.end):
                 continue
-            asked = Asked(session, config, road, days, (campsite,), now, everything=False, heard=heard)
+            asked = Asked(session, config, plan, days, (campsite,), now, everything=False, heard=heard)
             report = make(Kind.DAILY, asked)
         archive.write(report)
         written += 1

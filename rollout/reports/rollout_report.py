@@ -1,4 +1,4 @@
-"""The rollout report: the history of the road. Stages, what each analysis found, who approved, handovers, breakers."""
+"""The rollout report: the history of the rollout. Stages, what each analysis found, who approved, handovers, breakers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from rollout.stages import events as e
 from rollout.stages.event_store import everything, load
 from rollout.stages.events import Event
 
-TITLE: Final = "The road so far"
+TITLE: Final = "The rollout so far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,19 @@ def runs_of(events: Iterable[Event]) -> list[Run]:
             left = set(found[-1].campsites) - set(campsites_of(event.places))
             if not left:
                 _end(found, event.at, event.cause)
-        elif isinstance(event, e.Narrowed) and found and found[-1].end is None:
-            _narrowed(found, event)
+        elif isinstance(event, e.Demoted) and found and found[-1].end is None:
+            _demoted(found, event)
     return found
 
 
-def _narrowed(found: list[Run], event: e.Narrowed) -> None:
+def _demoted(found: list[Run], event: e.Demoted) -> None:
     run = found[-1]
     if event.stage is not None and event.name and event.mode is not None:
-        _end(found, event.at, "narrowed")
+        _end(found, event.at, "demoted")
         sites = tuple(campsites_of(event.places))
         found.append(Run(event.name, event.mode, event.at, event.deadline_at, sites, (), run.model))
     elif not set(run.campsites) - set(event.campsites):
-        _end(found, event.at, "narrowed")
+        _end(found, event.at, "demoted")
 
 
 def _end(found: list[Run], at: float, why: str) -> None:
@@ -117,7 +117,7 @@ def handed_over(events: Iterable[Event]) -> list[Handed]:
     return list(found.values())
 
 
-def road(asked: Asked) -> Report:
+def plan(asked: Asked) -> Report:
     """The rollout report of a period. Gates are shown to whoever may know everything; they are about all of a stage."""
     period = asked.period
     events = [entry.event for entry in everything(asked.session) if entry.event.at < period.end]
@@ -136,7 +136,7 @@ def road(asked: Asked) -> Report:
                   _handover_section(asked, handed), Section("breakers", "Breakers", tables=(breakers_table(asked),)),
                   _history(asked, within)),
         model=load(asked.session).model,
-        limits=() if asked.everything else ("Gates and what concerns the whole road are left out: they are about more "
+        limits=() if asked.everything else ("Gates and what concerns the whole rollout are left out: they are about more "
                                             "than these campsites.",),
     )  # fmt: skip
 
@@ -168,9 +168,9 @@ def _names(asked: Asked, campsites: Iterable[str]) -> str:
 
 def _where(asked: Asked) -> Answer:
     state = load(asked.session)
-    number = min(state.stage, len(asked.road.stages) - 1)
-    name, phase = asked.road.stages[number].name, state.phase.value
-    words = f"Stage {number + 1} of {len(asked.road.stages)} ({name}), {phase} now."
+    number = min(state.stage, len(asked.plan.stages) - 1)
+    name, phase = asked.plan.stages[number].name, state.phase.value
+    words = f"Stage {number + 1} of {len(asked.plan.stages)} ({name}), {phase} now."
     if state.handovers:
         return Answer("where", "Where are we?", Light.RED, f"{words} Nobody has taken over the watch yet.")
     if state.latches:
@@ -240,7 +240,7 @@ def _ended(asked: Asked, run: Run) -> str:
 
 def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
     held: list[tuple[Cell, ...]] = [
-        (event.at, event.by, event.to, "; ".join(event.why)) for event in events if isinstance(event, e.WidenHeld)
+        (event.at, event.by, event.to, "; ".join(event.why)) for event in events if isinstance(event, e.PromotionHeld)
     ]
     granted: list[tuple[Cell, ...]] = [
         (event.at, event.by, event.name, "granted") for event in events if isinstance(event, e.StageStarted)
@@ -251,7 +251,7 @@ def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
     wishes = table("analysis", "Every wish to go on", columns, rows, "Nobody has asked to go on in this time.")
     if not asked.everything:
         return Section("analysis", "Gates", tables=(wishes,))
-    found = current_analysis(asked.session, asked.road, load(asked.session), asked.now)
+    found = current_analysis(asked.session, asked.plan, load(asked.session), asked.now)
     return Section("analysis", "Gates", words=(_how_old(asked, found),), plots=_courses(asked, found),
                    tables=(wishes, _gates_now(found)))  # fmt: skip
 
@@ -316,14 +316,14 @@ def _handover_section(asked: Asked, handed: Sequence[Handed]) -> Section:
 _SKIPPED: Final = (e.ModeConfirmed,)
 _WORDS: Final[dict[type[Event], Callable[[Any], str]]] = {
     e.StageStarted: lambda event: f"stage {event.name} started, {event.mode.value}",
-    e.WidenHeld: lambda event: f"held on the way to {event.to}: {'; '.join(event.why)}",
+    e.PromotionHeld: lambda event: f"held on the way to {event.to}: {'; '.join(event.why)}",
     e.Approved: lambda event: f"approved: {event.step.value}",
     e.ApprovalsCleared: lambda event: f"approvals cleared: {event.why}",
     e.BreakerOpened: lambda event: f"breaker {event.latch} opened: {event.reason}",
     e.BreakerClosed: lambda event: f"breaker {event.latch} closed: {event.cause}",
     e.ModelReplaced: lambda event: f"model is {event.digest}",
-    e.Killed: lambda event: f"stopped: {event.reason}",
-    e.Narrowed: lambda event: f"narrowed: {event.reason}",
+    e.EmergencyStopped: lambda event: f"stopped: {event.reason}",
+    e.Demoted: lambda event: f"demoted: {event.reason}",
     e.HandoverBegan: lambda event: f"handover {event.handover} began: {event.cause}",
     e.Escalated: lambda event: f"handover {event.handover} escalated to {event.to or 'nobody left'}",
     e.WatchTaken: lambda event: f"handover {event.handover} taken over after {seconds(event.waited_s)}",
@@ -333,7 +333,7 @@ _WORDS: Final[dict[type[Event], Callable[[Any], str]]] = {
     e.Overdue: lambda _: "shadow has lasted longer than planned",
     e.LeaseMissed: lambda _: "authority was not renewed in time",
     e.ModeDiffers: lambda _: "the mode read back is not what it should be",
-    e.RoadRead: lambda event: f"the road {event.name} was read",
+    e.PlanRead: lambda event: f"the rollout plan {event.name} was read",
 }
 
 

@@ -105,7 +105,7 @@ def _surroundings(judged: Iterable[Judged], gap_s: float) -> Mapping[str, Sequen
 
 
 def _without_model(asked: Asked) -> Report:
-    words = "No model has opened an encounter in this time, and the road knows of none: there is nothing to compare."
+    words = "No model has opened an encounter in this time, and the rollout knows of none: there is nothing to compare."
     return Report(
         kind=Kind.SHADOW, title=TITLE, period=asked.period, places=asked.places, made_at=asked.now,
         answers=(Answer("sees", "Does the model see what the rangers see?", Light.GREY, words),),
@@ -151,8 +151,8 @@ def _cries_wolf(asked: Asked, found: Compared) -> Answer:
         words += f" {undecided} of them {are} only undecided, and {'counts' if undecided == 1 else 'count'} as false."
     gate = asked.gate("false_alarms_per_camera_day")
     if gate is None or gate.value is None:
-        return Answer("wolf", question, Light.GREY, f"{words} The road sets no limit.")
-    words += f" The road allows {gate.value:g}."
+        return Answer("wolf", question, Light.GREY, f"{words} The rollout plan sets no limit.")
+    words += f" The rollout plan allows {gate.value:g}."
     if shown.high is not None and shown.high <= gate.value:
         return Answer("wolf", question, Light.GREEN, words)
     decided = rate.value * (false - undecided) / false if false else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from db.models import Role
 from rollout.stages.commands import Person, Step
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec import ANY_RANGER
 from rollout.stages.spec import Approval as Rule
 from rollout.stages.state import Approval, State
@@ -27,16 +27,18 @@ def may_act(person: Person, allowed: Sequence[str]) -> bool:
     return bool(slots(person.roles, allowed))
 
 
-def authors(road: Road, state: State, step: Step) -> set[str]:
-    """Who may not approve: who wrote the road, and who asked for the step."""
+def authors(plan: RolloutPlan, state: State, step: Step) -> set[str]:
+    """Who may not approve: who wrote the plan, and who asked for the step."""
     if step is Step.RESET:
         return set()
-    return {name for name in (road.author, state.author, state.proposer) if name}
+    return {name for name in (plan.author, state.author, state.proposer) if name}
 
 
-def counting(road: Road, state: State, step: Step, rule: Rule, now: float, latch: str | None = None) -> list[Approval]:
+def counting(
+    plan: RolloutPlan, state: State, step: Step, rule: Rule, now: float, latch: str | None = None
+) -> list[Approval]:
     """The approvals of a step that count now, oldest first."""
-    barred = authors(road, state, step)
+    barred = authors(plan, state, step)
     return [
         approval
         for approval in state.approvals
@@ -68,11 +70,18 @@ def _pick(left: list[Approval], roles: Sequence[str], need: int, taken: frozense
 
 
 def still_needed(
-    road: Road, state: State, step: Step, rule: Rule, now: float, *, need: int | None = None, latch: str | None = None
+    plan: RolloutPlan,
+    state: State,
+    step: Step,
+    rule: Rule,
+    now: float,
+    *,
+    need: int | None = None,
+    latch: str | None = None,
 ) -> str | None:
     """What is missing for a step, in words; None when enough people agree."""
     wanted = need or rule.need
-    approvals = counting(road, state, step, rule, now, latch)
+    approvals = counting(plan, state, step, rule, now, latch)
     if agreed(approvals, rule.roles, wanted) is not None:
         return None
     void = ", ".join(f"{a.by} ({a.void})" for a in state.approvals if (a.step, a.latch) == (step, latch) and a.void)

@@ -1,4 +1,4 @@
-"""What people and processes may ask of the road. Values; :func:`rollout.stages.decide.decide` answers them."""
+"""What people and processes may ask of the rollout. Values; :func:`rollout.stages.decide.decide` answers them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Effect(StrEnum):
     PAGE = "page"
     """Somebody is told; it stays open until people close it."""
     HOLD = "hold"
-    """No widening; what holds goes on holding."""
+    """No promotion; what holds goes on holding."""
     REVIEW = "review"
-    """Campers are warned only of what a ranger has confirmed; no widening."""
+    """Campers are warned only of what a ranger has confirmed; no promotion."""
     HANDOVER = "handover"
     """Authority ends at once."""
 
@@ -38,7 +38,7 @@ class Effect(StrEnum):
 class Step(StrEnum):
     """What people approve."""
 
-    WIDEN = "widen"
+    PROMOTE = "widen"
     EXTEND = "extend"
     RESET = "reset"
 
@@ -57,13 +57,13 @@ class ByPerson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Widen(ByPerson):
+class Promote(ByPerson):
     """Go on to the next stage, or start the last one anew. ``gates`` is a fresh analysis of the current gates."""
 
     gates: tuple[GateResult, ...]
     able: tuple[str, ...]
-    """Those of the roster whose accounts exist and are switched on."""
-    again: bool = False
+    """Those on call whose accounts exist and are switched on."""
+    rerun_stage: bool = False
     """Start the current stage anew instead."""
 
 
@@ -71,7 +71,7 @@ class Widen(ByPerson):
 class Approve(ByPerson):
     """Agree to a step. Two people must; neither may be its author."""
 
-    step: Step = Step.WIDEN
+    step: Step = Step.PROMOTE
     note: str = ""
     latch: str | None = None
     """Of a reset: which breaker."""
@@ -86,7 +86,7 @@ class Extend(ByPerson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Narrow(ByPerson):
+class Demote(ByPerson):
     """Take power back: from some campsites, or down to an earlier stage; down to shadow if neither is named."""
 
     campsites: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class Narrow(ByPerson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kill(ByPerson):
+class EmergencyStop(ByPerson):
     """Stop, everywhere or at some campsites. Anybody may, at any time; it is latched."""
 
     campsites: tuple[str, ...] | None = None
@@ -104,7 +104,7 @@ class Kill(ByPerson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchAck(ByPerson):
-    """ "I have taken over the watch", by somebody of the roster."""
+    """ "I have taken over the watch", by somebody on call."""
 
     handovers: tuple[int, ...] | None = None
     """None: all that are open."""
@@ -143,8 +143,8 @@ class ModelChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class RoadChanged:
-    """The configuration says something else, or is read for the first time. The new road is the one given to decide."""
+class PlanChanged:
+    """The configuration says something else, or is read for the first time. The new plan is the one given to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +164,17 @@ class ModeRead:
 
 
 Command = (
-    Widen
+    Promote
     | Approve
     | Extend
-    | Narrow
-    | Kill
+    | Demote
+    | EmergencyStop
     | WatchAck
     | BreakerReset
     | Tick
     | BreakerTripped
     | ModelChanged
-    | RoadChanged
+    | PlanChanged
     | LeaseLost
     | ModeRead
 )

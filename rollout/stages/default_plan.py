@@ -1,4 +1,4 @@
-"""The road that comes along, over the places that are configured.
+"""The default plan, over the places that are configured.
 
 It is the one that a careful person would walk: in shadow until the model has proved itself beside blind observers;
 one campsite for one day with somebody watching closely; two campsites for a week; the county for a month; then
@@ -61,7 +61,7 @@ OVERSEEN: list[dict[str, Any]] = [
 ]
 
 
-def shipped_stages(config: Config) -> list[dict[str, Any]]:
+def default_stages(config: Config) -> list[dict[str, Any]]:
     """The stages, as a configuration would write them. The first campsite with a camera goes first."""
     seen = [camera.campsite for camera in config.enabled_cameras().values()]
     sites = [site for site in config.campsites if site in seen]

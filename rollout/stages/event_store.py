@@ -1,4 +1,4 @@
-"""The events of the road in the database: read, replayed, and appended.
+"""The events of the rollout in the database: read, replayed, and appended.
 
 Replay needs no snapshots: a process remembers the state up to the newest event that it has seen and reads only what
 came after. Two writers at once are safe: an event's number is one more than that of the event before it, and the

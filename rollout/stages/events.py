@@ -1,4 +1,4 @@
-"""What has happened on the road. Events are facts: each carries all that :func:`rollout.stages.evolve.evolve` needs.
+"""What has happened in the rollout. Events are facts: each carries all that :func:`rollout.stages.evolve.evolve` needs.
 
 They are stored as canonical JSON and never change: under a name of its own (:data:`EVENT_NAMES`), and field by field
 under the field's name. A field that is added later needs a default; one that is renamed keeps its stored key with
@@ -28,14 +28,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoadRead(Event):
+class PlanRead(Event):
     """The configuration was read, and says something else than before."""
 
     digest: str
     name: str
     author: str | None = None
     stage: int = 0
-    """Where the current stage stands on the new road."""
+    """Where the current stage stands on the new plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,8 @@ class StageStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WidenHeld(Event):
-    """Somebody asked to go on, and the road was held. ``why`` are the reasons."""
+class PromotionHeld(Event):
+    """Somebody asked to go on, and the promotion was held. ``why`` are the reasons."""
 
     to: str
     why: tuple[str, ...]
@@ -96,7 +96,7 @@ class DeadlineNear(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired(Event):
-    """Nobody widened in time. ``late_s`` is how much later than its deadline that was noticed."""
+    """Nobody promoted it in time. ``late_s`` is how much later than its deadline that was noticed."""
 
     run: int
     late_s: float
@@ -140,7 +140,7 @@ class ModelReplaced(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Killed(Event):
+class EmergencyStopped(Event):
     """Somebody stopped it. The breaker that latches it is opened beside this."""
 
     campsites: tuple[str, ...] | None
@@ -148,8 +148,8 @@ class Killed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowed(Event):
-    """Somebody took power back. With ``stage``, the road goes on as a run of that earlier stage in what is left."""
+class Demoted(Event):
+    """Somebody took power back. With ``stage``, the rollout goes on as a run of that earlier stage in what is left."""
 
     campsites: tuple[str, ...]
     reason: str
@@ -164,14 +164,14 @@ class Narrowed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoverBegan(Event):
-    """Authority has ended at ``places``; rangers are advised until one of the roster takes over the watch."""
+    """Authority has ended at ``places``; rangers are advised until one of those on call takes over the watch."""
 
     handover: int
     cause: str
     places: Places
     from_stage: str
     to: str
-    """Whom it pages first: a name of the roster, or empty."""
+    """Whom it pages first: somebody on call, or empty."""
     next_at: float
     cameras: tuple[str, ...] = ()
     """When only some cameras of a campsite lose authority."""
@@ -179,7 +179,7 @@ class HandoverBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalated(Event):
-    """Nobody has answered; the next one on the roster is paged."""
+    """Nobody has answered; the next one on call is paged."""
 
     handover: int
     level: int
@@ -228,9 +228,9 @@ class ModeDiffers(Event):
 
 
 EVENT_NAMES: Final[dict[type[Event], str]] = {
-    RoadRead: "road_read",
+    PlanRead: "road_read",
     StageStarted: "stage_started",
-    WidenHeld: "widen_held",
+    PromotionHeld: "widen_held",
     ApprovalsCleared: "approvals_cleared",
     Approved: "approved",
     DeadlineNear: "deadline_near",
@@ -239,8 +239,8 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     BreakerOpened: "breaker_opened",
     BreakerClosed: "breaker_closed",
     ModelReplaced: "model_replaced",
-    Killed: "killed",
-    Narrowed: "narrowed",
+    EmergencyStopped: "killed",
+    Demoted: "narrowed",
     HandoverBegan: "handover_began",
     Escalated: "escalated",
     WatchTaken: "watch_taken",

@@ -38,8 +38,8 @@ def replay(events: Iterable[e.Event], state: State | None = None) -> State:
     return reduce(evolve, events, state or State())
 
 
-def _road_read(state: State, event: e.RoadRead) -> State:
-    return changed(state, road=event.digest, author=event.author, stage=event.stage)
+def _plan_read(state: State, event: e.PlanRead) -> State:
+    return changed(state, plan_digest=event.digest, author=event.author, stage=event.stage)
 
 
 def _stage_started(state: State, event: e.StageStarted) -> State:
@@ -68,7 +68,7 @@ def _stage_started(state: State, event: e.StageStarted) -> State:
     )
 
 
-def _widen_held(state: State, event: e.WidenHeld) -> State:
+def _promotion_held(state: State, event: e.PromotionHeld) -> State:
     """Who asks first is the author of the step; who has agreed already only asks what came of it."""
     known = state.proposer is not None or any(a.by == event.by for a in state.approvals)
     return state if known else changed(state, proposer=event.by)
@@ -119,7 +119,7 @@ def _model_replaced(state: State, event: e.ModelReplaced) -> State:
     return changed(_new_epoch(state, state.epoch + 1), model=event.digest, evidence_since=event.at, overdue=False)
 
 
-def _narrowed(state: State, event: e.Narrowed) -> State:
+def _demoted(state: State, event: e.Demoted) -> State:
     left = without(state.granted, event.campsites)
     if event.stage is None:
         return _less(state, left)
@@ -223,9 +223,9 @@ def _less(state: State, left: Places) -> State:
 
 
 _EVOLVE: Final[dict[type[e.Event], Callable[[State, Any], State]]] = {
-    e.RoadRead: _road_read,
+    e.PlanRead: _plan_read,
     e.StageStarted: _stage_started,
-    e.WidenHeld: _widen_held,
+    e.PromotionHeld: _promotion_held,
     e.ApprovalsCleared: _approvals_cleared,
     e.Approved: _approved,
     e.DeadlineNear: _deadline_near,
@@ -234,8 +234,8 @@ _EVOLVE: Final[dict[type[e.Event], Callable[[State, Any], State]]] = {
     e.BreakerOpened: _breaker_opened,
     e.BreakerClosed: _breaker_closed,
     e.ModelReplaced: _model_replaced,
-    e.Killed: _unchanged,
-    e.Narrowed: _narrowed,
+    e.EmergencyStopped: _unchanged,
+    e.Demoted: _demoted,
     e.HandoverBegan: _handover_began,
     e.Escalated: _escalated,
     e.WatchTaken: _watch_taken,

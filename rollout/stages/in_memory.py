@@ -8,18 +8,18 @@ from rollout.stages.commands import Command
 from rollout.stages.decide import decide
 from rollout.stages.events import Event
 from rollout.stages.evolve import evolve, replay
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import State
 
 
 class InMemoryRollout:
     """Commands are decided, and what follows from them changes the state at once. Nothing is stored, nobody is told.
 
-    ``road`` may be replaced at any time, as a configuration is; give :class:`rollout.stages.commands.RoadChanged` then.
+    ``plan`` may be replaced at any time, as a configuration is; give :class:`rollout.stages.commands.PlanChanged` then.
     """
 
-    def __init__(self, road: Road, history: Iterable[Event] = ()) -> None:
-        self.road = road
+    def __init__(self, plan: RolloutPlan, history: Iterable[Event] = ()) -> None:
+        self.plan = plan
         self.history: list[Event] = list(history)
         """Every event, oldest first."""
         self.state: State = replay(self.history)
@@ -29,7 +29,7 @@ class InMemoryRollout:
 
         Raises :class:`rollout.stages.commands.Refused` for a command that may not be obeyed.
         """
-        return decide(self.road, self.state, command, now)
+        return decide(self.plan, self.state, command, now)
 
     def apply(self, event: Event) -> None:
         """Take one event in."""

@@ -1,4 +1,4 @@
-"""The road as the code uses it: places resolved, deadlines computable, and one digest over all of it."""
+"""The plan as the code uses it: places resolved, deadlines computable, and one digest over all of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STRENGTH = {Mode.SHADOW: 0, Mode.ASSISTED: 1, Mode.AUTOMATIC: 2}
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A piece of the road."""
+    """A piece of the plan."""
 
     name: str
     mode: Mode
@@ -44,8 +44,8 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
-    """A named person of the roster."""
+class OnCallPerson:
+    """A named person on call."""
 
     key: str
     user: str
@@ -53,17 +53,17 @@ class Keeper:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class RolloutPlan:
     """Everything that :func:`rollout.stages.decide.decide` needs to know of the configuration."""
 
     name: str
     timezone: str
     author: str | None
     pinned: str | None
-    """The only model that may be widened; None: the one that runs."""
+    """The only model that may be promoted; None: the one that runs."""
     baseline: str
     stages: tuple[Stage, ...]
-    roster: tuple[Keeper, ...]
+    on_call: tuple[OnCallPerson, ...]
     """In the order in which they are paged."""
     defaults: Defaults
     approvals: Approvals
@@ -71,8 +71,8 @@ class Road:
     staff: tuple[str, ...] = ()
     """Addresses that hear of every handover, beside the one who is paged."""
     digest: str = ""
-    shipped: bool = False
-    """True when nothing is configured and this is the road that comes along."""
+    is_default: bool = False
+    """True when nothing is configured and this is the default plan."""
 
     @property
     def ack_within_s(self) -> float:
@@ -140,20 +140,20 @@ def evidence_rule(evidence: Evidence, least_recall: float = 0.90) -> EvidenceRul
     return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall)
 
 
-def nowhere() -> Road:
-    """A road that leads nowhere and calls nobody: enough for a stop while the configuration cannot be read."""
+def empty_plan() -> RolloutPlan:
+    """A plan that leads nowhere and calls nobody: enough for a stop while the configuration cannot be read."""
     shadow = Stage("shadow", Mode.SHADOW, (), StageDuration(fixed=Duration(1, 0)), ())
-    return Road("none", "UTC", None, None, "", (shadow,), (), Defaults(), Approvals())
+    return RolloutPlan("none", "UTC", None, None, "", (shadow,), (), Defaults(), Approvals())
 
 
 def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     """A digest over what the section says and the places that it means.
 
-    Contacts are left out: a new telephone number is not another road. A key that is renamed keeps its old name here, as
-    its ``serialization_alias``: the same road has the same digest in every version.
+    Contacts are left out: a new telephone number is not another plan. A key that is renamed keeps its old name here, as
+    its ``serialization_alias``: the same plan has the same digest in every version.
     """
-    said = section.model_dump(mode="json", by_alias=True, exclude={"roster"})
-    said["roster"] = {key: entry.user for key, entry in section.roster.items()}
+    said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
+    said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
     said["places"] = [place_lines(stage.places) for stage in stages]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The configuration and the road in it as a process knows them: read again when their files change."""
+"""The configuration and the plan in it as a process knows them: read again when their files change."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from core.config import Config
 from core.config_file import ConfigError, Document
 from rollout.evidence.comparison import EvidenceRule
-from rollout.stages.plan import Road, nowhere
-from rollout.stages.spec_file import load_configured, road_in
+from rollout.stages.plan import RolloutPlan, empty_plan
+from rollout.stages.spec_file import load_configured, plan_in
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,10 @@ class PlanWatcher:
     Several threads may ask at once.
     """
 
-    def __init__(self, path: Path, config: Config, road: Road) -> None:
+    def __init__(self, path: Path, config: Config, plan: RolloutPlan) -> None:
         self.path = path
         self.config = config
-        self.road = road
+        self.plan = plan
         self.problem: str | None = None
         """What is wrong with the files; None while they are as they should be."""
         self._guard = threading.Lock()
@@ -34,17 +34,17 @@ class PlanWatcher:
     @classmethod
     def load(cls, path: Path) -> PlanWatcher:
         """Read a configuration file. Raises :class:`core.config_file.ConfigError` for a mistake in it."""
-        config, road = load_configured(path)
-        return cls(path, config, road)
+        config, plan = load_configured(path)
+        return cls(path, config, plan)
 
     @classmethod
     def over(cls, path: Path, config: Config) -> PlanWatcher:
-        """Over a configuration that was read already. A road that cannot be read leads nowhere and is a ``problem``:
+        """Over a configuration that was read already. A plan that cannot be read leads nowhere and is a ``problem``:
         it can be stopped all the same.
         """
-        watcher = cls(path, config, nowhere())
+        watcher = cls(path, config, empty_plan())
         try:
-            watcher.road = road_in(Document(str(path), os.environ, None, {}), config)
+            watcher.plan = plan_in(Document(str(path), os.environ, None, {}), config)
         except ConfigError as error:
             watcher._broken(error)
         return watcher
@@ -57,7 +57,7 @@ class PlanWatcher:
                 return False
             self._seen = stamps
             try:
-                self.config, self.road = load_configured(self.path)
+                self.config, self.plan = load_configured(self.path)
             except ConfigError as error:
                 self._broken(error)
                 return False
@@ -66,13 +66,13 @@ class PlanWatcher:
             self.problem = None
             return True
 
-    def current(self) -> Road:
-        """The road in force now, after :meth:`refresh`."""
+    def current(self) -> RolloutPlan:
+        """The plan in force now, after :meth:`refresh`."""
         self.refresh()
-        return self.road
+        return self.plan
 
     def evidence_rule(self) -> EvidenceRule:
-        """How the road in force now says that sightings and detections are matched."""
+        """How the plan in force now says that sightings and detections are matched."""
         return self.current().evidence_rule()
 
     def _broken(self, error: ConfigError) -> None:

@@ -11,80 +11,82 @@ from rollout.stages import events as e
 from rollout.stages.approvals import agreed, authors, counting, slots, still_needed
 from rollout.stages.commands import Refused, Step
 from rollout.stages.gates import Outcome
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import Phase, State
 
 
 @dataclass(frozen=True, slots=True)
-class Hurdle:
-    """Something that keeps the road from going on. ``kind`` is for programs, ``text`` for people."""
+class Blocker:
+    """Something that keeps the rollout from going on. ``kind`` is for programs, ``text`` for people."""
 
     kind: str
     text: str
 
 
-def next_stage(road: Road, state: State, again: bool = False) -> int:
+def next_stage(plan: RolloutPlan, state: State, rerun_stage: bool = False) -> int:
     """The stage that follows; the last one follows itself."""
-    if again and state.live:
+    if rerun_stage and state.live:
         return state.stage
-    return min(state.stage + 1, len(road.stages) - 1)
+    return min(state.stage + 1, len(plan.stages) - 1)
 
 
-def analysis_opens_at(road: Road, state: State) -> float:
+def analysis_opens_at(plan: RolloutPlan, state: State) -> float:
     """From when on the current stage's gates may be analysed."""
     if state.live and state.analysis_opens_at is not None:
         return state.analysis_opens_at
     start = state.evidence_since or state.at
-    stage = road.stages[0]
-    return road.analysis_opens_at(stage, start, road.deadline(stage, start))
+    stage = plan.stages[0]
+    return plan.analysis_opens_at(stage, start, plan.deadline(stage, start))
 
 
-def hurdles(road: Road, state: State, command: c.Widen, now: float) -> list[Hurdle]:
-    """All that keeps the road from going on now."""
+def blockers(plan: RolloutPlan, state: State, command: c.Promote, now: float) -> list[Blocker]:
+    """All that keeps the rollout from going on now."""
     found = []
     if state.handovers:
-        found.append(Hurdle("handover", "nobody has taken over the watch yet"))
-    if not state.road:
-        found.append(Hurdle("road", "no controller has read the road yet; does one run?"))
-    elif road.digest != state.road:
-        found.append(Hurdle("road", "the configuration has changed and the controller has not read it yet"))
-    found += [Hurdle("breaker", f"breaker {latch.id} is open: {latch.reason}") for latch in state.latches]
-    if len(road.stages) < 2:
-        found.append(Hurdle("road", "the road has no stage beyond shadow"))
-    early = analysis_opens_at(road, state)
+        found.append(Blocker("handover", "nobody has taken over the watch yet"))
+    if not state.plan_digest:
+        found.append(Blocker("plan", "no controller has read the rollout plan yet; does one run?"))
+    elif plan.digest != state.plan_digest:
+        found.append(Blocker("plan", "the configuration has changed and the controller has not read it yet"))
+    found += [Blocker("breaker", f"breaker {latch.id} is open: {latch.reason}") for latch in state.latches]
+    if len(plan.stages) < 2:
+        found.append(Blocker("plan", "the rollout plan has no stage beyond shadow"))
+    early = analysis_opens_at(plan, state)
     if now < early:
         found.append(
-            Hurdle("early", f"evidence is not analysed before {early:.0f}: analysing early promotes weak models")
+            Blocker("early", f"evidence is not analysed before {early:.0f}: analysing early promotes weak models")
         )
     else:
-        found += _gate_hurdles(road, state, command)
-    if not road.roster:
-        found.append(Hurdle("roster", "nobody is named who takes over the watch; write the roster"))
-    elif not set(command.able) & {keeper.user for keeper in road.roster}:
-        names = ", ".join(keeper.user for keeper in road.roster)
-        found.append(Hurdle("roster", f"nobody of the roster has an account that is switched on: {names}"))
-    if road.pinned is not None and not _same_model(road.pinned, state.model):
-        found.append(Hurdle("model", f"{state.model or 'no model'} runs, and the road is made for {road.pinned}"))
+        found += _gate_blockers(plan, state, command)
+    if not plan.on_call:
+        found.append(Blocker("on_call", "nobody is named who takes over the watch; write `on_call`"))
+    elif not set(command.able) & {person.user for person in plan.on_call}:
+        names = ", ".join(person.user for person in plan.on_call)
+        found.append(Blocker("on_call", f"nobody on call has an account that is switched on: {names}"))
+    if plan.pinned is not None and not _same_model(plan.pinned, state.model):
+        found.append(
+            Blocker("model", f"{state.model or 'no model'} runs, and the rollout plan is made for {plan.pinned}")
+        )
     if state.model is None:
-        found.append(Hurdle("model", "no model has been seen running yet"))
-    lack = still_needed(road, state, Step.WIDEN, road.approvals.widen, now)
+        found.append(Blocker("model", "no model has been seen running yet"))
+    lack = still_needed(plan, state, Step.PROMOTE, plan.approvals.promote, now)
     if lack:
-        found.append(Hurdle("approvals", lack))
+        found.append(Blocker("approvals", lack))
     return found
 
 
-def _gate_hurdles(road: Road, state: State, command: c.Widen) -> list[Hurdle]:
-    gates = road.stages[state.stage].gates
+def _gate_blockers(plan: RolloutPlan, state: State, command: c.Promote) -> list[Blocker]:
+    gates = plan.stages[state.stage].gates
     results = {result.gate: result for result in command.gates}
     found = []
     for gate in gates:
         result = results.get(str(gate))
         if result is None:
-            found.append(Hurdle("gate_missing", f"{gate}: nobody has analysed it"))
+            found.append(Blocker("gate_missing", f"{gate}: nobody has analysed it"))
         elif result.outcome is Outcome.INCONCLUSIVE:
-            found.append(Hurdle("gate_missing", f"{gate}: {result.why}"))
+            found.append(Blocker("gate_missing", f"{gate}: {result.why}"))
         elif result.outcome is not Outcome.PASSED:
-            found.append(Hurdle("gate_failed", f"{gate}: {result.why}"))
+            found.append(Blocker("gate_failed", f"{gate}: {result.why}"))
     return found
 
 
@@ -94,26 +96,30 @@ def _same_model(pinned: str, running: str | None) -> bool:
     return short == long or (len(short) >= 12 and long.startswith(short))
 
 
-def widen(road: Road, state: State, command: c.Widen, now: float) -> list[e.Event]:
+def promote(plan: RolloutPlan, state: State, command: c.Promote, now: float) -> list[e.Event]:
     """1. Anything in the way: held. 2. A gate that nobody can decide: approvals are cleared too. 3. A new run."""
-    target = next_stage(road, state, command.again)
-    stage = road.stages[target]
-    found = hurdles(road, state, command, now)
+    target = next_stage(plan, state, command.rerun_stage)
+    stage = plan.stages[target]
+    found = blockers(plan, state, command, now)
     if found:
-        missing = any(hurdle.kind == "gate_missing" for hurdle in found)
-        held = e.WidenHeld(at=now, by=command.by.name, to=stage.name, why=tuple(h.text for h in found), missing=missing)
+        missing = any(blocker.kind == "gate_missing" for blocker in found)
+        held = e.PromotionHeld(
+            at=now, by=command.by.name, to=stage.name, why=tuple(h.text for h in found), missing=missing
+        )
         return [held, *cleared(state, now, "a gate was inconclusive")] if missing else [held]
     approved = agreed(
-        counting(road, state, Step.WIDEN, road.approvals.widen, now),
-        road.approvals.widen.roles,
-        road.approvals.widen.need,
+        counting(plan, state, Step.PROMOTE, plan.approvals.promote, now),
+        plan.approvals.promote.roles,
+        plan.approvals.promote.need,
     )
-    return [start(road, state, target, now, command.by.name, approved or ())]
+    return [start(plan, state, target, now, command.by.name, approved or ())]
 
 
-def start(road: Road, state: State, index: int, now: float, by: str, approved: tuple[str, ...] = ()) -> e.StageStarted:
-    stage = road.stages[index]
-    deadline = road.deadline(stage, now)
+def start(
+    plan: RolloutPlan, state: State, index: int, now: float, by: str, approved: tuple[str, ...] = ()
+) -> e.StageStarted:
+    stage = plan.stages[index]
+    deadline = plan.deadline(stage, now)
     live = stage.mode is not Mode.SHADOW
     return e.StageStarted(
         at=now,
@@ -124,8 +130,8 @@ def start(road: Road, state: State, index: int, now: float, by: str, approved: t
         mode=stage.mode,
         places=stage.places,
         deadline_at=deadline if live else None,
-        analysis_opens_at=road.analysis_opens_at(stage, now, deadline),
-        timezone=road.timezone,
+        analysis_opens_at=plan.analysis_opens_at(stage, now, deadline),
+        timezone=plan.timezone,
         tzdata=tzdata_version(),
         model=state.model,
         approved_by=approved,
@@ -138,8 +144,8 @@ def cleared(state: State, now: float, why: str) -> list[e.Event]:
     return [e.ApprovalsCleared(at=now, by="rollout", epoch=state.epoch + 1, why=why)]
 
 
-def approve(road: Road, state: State, command: c.Approve, now: float) -> list[e.Event]:
-    rule = road.approvals.resume if command.step is Step.RESET else road.approvals.widen
+def approve(plan: RolloutPlan, state: State, command: c.Approve, now: float) -> list[e.Event]:
+    rule = plan.approvals.resume if command.step is Step.RESET else plan.approvals.promote
     if command.step is Step.RESET and (command.latch is None or state.latch(command.latch) is None):
         raise Refused(f"there is no open breaker {command.latch!r}")
     if command.step is not Step.RESET and state.phase is Phase.HANDOVER:
@@ -149,8 +155,8 @@ def approve(road: Road, state: State, command: c.Approve, now: float) -> list[e.
     standing = slots(command.by.roles, rule.roles)
     if not standing:
         raise Refused(f"{command.by.name} has none of the roles that count here: {', '.join(rule.roles)}")
-    if command.by.name in authors(road, state, command.step):
-        raise Refused(f"{command.by.name} wrote this road or asked for this step; two others must approve it")
+    if command.by.name in authors(plan, state, command.step):
+        raise Refused(f"{command.by.name} wrote this rollout plan or asked for this step; two others must approve it")
     return [
         e.Approved(
             at=now,
@@ -163,9 +169,9 @@ def approve(road: Road, state: State, command: c.Approve, now: float) -> list[e.
     ]
 
 
-def extend(road: Road, state: State, command: c.Extend, now: float) -> list[e.Event]:
+def extend(plan: RolloutPlan, state: State, command: c.Extend, now: float) -> list[e.Event]:
     """Two people, once, not too long, and only what the configuration asks for."""
-    rule = road.extension
+    rule = plan.extension
     if not state.live or state.deadline_at is None or state.started_at is None:
         raise Refused("there is no live stage that could be extended")
     if now >= state.deadline_at:
@@ -176,14 +182,14 @@ def extend(road: Road, state: State, command: c.Extend, now: float) -> list[e.Ev
         raise Refused(f"an extension lasts {rule.max} at most, not {command.longer}")
     if "no_open_breaker" in rule.requires and state.latches:
         raise Refused(f"breaker {state.latches[0].id} is open")
-    _refuse_by_gates(road, state, command)
-    given = counting(road, state, Step.EXTEND, road.approvals.widen, now)
-    approved = agreed(given, road.approvals.widen.roles, rule.approvals)
+    _refuse_by_gates(plan, state, command)
+    given = counting(plan, state, Step.EXTEND, plan.approvals.promote, now)
+    approved = agreed(given, plan.approvals.promote.roles, rule.approvals)
     if approved is None:
-        lack = still_needed(road, state, Step.EXTEND, road.approvals.widen, now, need=rule.approvals)
+        lack = still_needed(plan, state, Step.EXTEND, plan.approvals.promote, now, need=rule.approvals)
         raise Refused(lack or "")
     deadline = command.longer.after(state.deadline_at, state.timezone)
-    opens = road.analysis_opens_at(road.stages[state.stage], state.started_at, deadline)
+    opens = plan.analysis_opens_at(plan.stages[state.stage], state.started_at, deadline)
     return [
         e.Extended(
             at=now,
@@ -196,12 +202,12 @@ def extend(road: Road, state: State, command: c.Extend, now: float) -> list[e.Ev
     ]
 
 
-def _refuse_by_gates(road: Road, state: State, command: c.Extend) -> None:
+def _refuse_by_gates(plan: RolloutPlan, state: State, command: c.Extend) -> None:
     results = {result.gate: result for result in command.gates}
-    for gate in road.stages[state.stage].gates:
+    for gate in plan.stages[state.stage].gates:
         result = results.get(str(gate))
         outcome = result.outcome if result else Outcome.INCONCLUSIVE
-        if outcome is Outcome.FAILED and {"gates_green", "gates_not_red"} & set(road.extension.requires):
+        if outcome is Outcome.FAILED and {"gates_green", "gates_not_red"} & set(plan.extension.requires):
             raise Refused(f"gate {gate} fails")
-        if outcome is Outcome.INCONCLUSIVE and "gates_green" in road.extension.requires:
+        if outcome is Outcome.INCONCLUSIVE and "gates_green" in plan.extension.requires:
             raise Refused(f"gate {gate} is inconclusive: {result.why if result else 'nobody has results at it'}")

@@ -11,11 +11,11 @@ from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.approvals import agreed, counting, may_act
 from rollout.stages.commands import Effect, Refused, Step
-from rollout.stages.plan import STRENGTH, Road
+from rollout.stages.plan import STRENGTH, RolloutPlan
 from rollout.stages.promotion import approve
 from rollout.stages.state import Approval, State
 
-KILL: Final = "kill"
+EMERGENCY_STOP: Final = "kill"
 SHORTEST_CAUSE: Final = 10
 """Letters of a written cause: enough that it says something."""
 
@@ -47,7 +47,7 @@ def latched(state: State, now: float, by: str, trip: c.BreakerTripped) -> list[e
 
 
 def hand_over(
-    road: Road,
+    plan: RolloutPlan,
     state: State,
     now: float,
     by: str,
@@ -68,8 +68,8 @@ def hand_over(
             cause=cause,
             places=affected,
             from_stage=state.stage_name,
-            to=road.roster[0].user if road.roster else "",
-            next_at=now + road.ack_within_s,
+            to=plan.on_call[0].user if plan.on_call else "",
+            next_at=now + plan.ack_within_s,
             cameras=lost,
         )
     ]
@@ -79,51 +79,51 @@ def _cause(what: str, reason: str) -> str:
     return f"{what}: {reason}" if reason else what
 
 
-def kill(road: Road, state: State, command: c.Kill, now: float) -> list[e.Event]:
+def emergency_stop(plan: RolloutPlan, state: State, command: c.EmergencyStop, now: float) -> list[e.Event]:
     """Anybody, from every state, without a question. It is latched, and whoever watches next is paged."""
     chosen = None if command.campsites is None else tuple(sorted(set(command.campsites)))
-    events: list[e.Event] = [e.Killed(at=now, by=command.by.name, campsites=chosen, reason=command.reason)]
+    events: list[e.Event] = [e.EmergencyStopped(at=now, by=command.by.name, campsites=chosen, reason=command.reason)]
     cause = _cause(f"stopped by {command.by.name}", command.reason)
     for unit in ("",) if chosen is None else (f"site:{name}" for name in chosen):
         sites = None if chosen is None else (unit.removeprefix("site:"),)
-        trip = c.BreakerTripped(breaker=KILL, unit=unit, reason=cause, campsites=sites)
+        trip = c.BreakerTripped(breaker=EMERGENCY_STOP, unit=unit, reason=cause, campsites=sites)
         events += latched(state, now, command.by.name, trip)
-    return [*events, *hand_over(road, state, now, command.by.name, cause, chosen)]
+    return [*events, *hand_over(plan, state, now, command.by.name, cause, chosen)]
 
 
-def narrow(road: Road, state: State, command: c.Narrow, now: float) -> list[e.Event]:
-    if not may_act(command.by, road.approvals.narrow.roles):
+def demote(plan: RolloutPlan, state: State, command: c.Demote, now: float) -> list[e.Event]:
+    if not may_act(command.by, plan.approvals.demote.roles):
         raise Refused(
-            f"{command.by.name} has none of the roles {', '.join(road.approvals.narrow.roles)}; anybody may stop"
+            f"{command.by.name} has none of the roles {', '.join(plan.approvals.demote.roles)}; anybody may stop"
         )
     if not state.live:
         raise Refused("nothing is live, there is nothing to take back")
     if command.to is not None:
-        return _back_to(road, state, command, command.to, now)
+        return _back_to(plan, state, command, command.to, now)
     chosen = command.campsites or campsites_of(state.granted)
     strangers = sorted(set(chosen) - set(campsites_of(state.granted)))
     if strangers:
         raise Refused(f"{strangers[0]} has no authority that could be taken back")
-    event = e.Narrowed(at=now, by=command.by.name, campsites=tuple(sorted(chosen)), reason=command.reason)
-    return [event, *hand_over(road, state, now, command.by.name, _cause("narrowed", command.reason), chosen)]
+    event = e.Demoted(at=now, by=command.by.name, campsites=tuple(sorted(chosen)), reason=command.reason)
+    return [event, *hand_over(plan, state, now, command.by.name, _cause("demoted", command.reason), chosen)]
 
 
-def _back_to(road: Road, state: State, command: c.Narrow, name: str, now: float) -> list[e.Event]:
+def _back_to(plan: RolloutPlan, state: State, command: c.Demote, name: str, now: float) -> list[e.Event]:
     """Down to an earlier stage: its places and its mode, and never more time than is left."""
-    index = road.named(name)
+    index = plan.named(name)
     if index is None or index >= state.stage:
-        earlier = ", ".join(stage.name for stage in road.stages[: state.stage])
+        earlier = ", ".join(stage.name for stage in plan.stages[: state.stage])
         raise Refused(f"{name!r} is no earlier stage; write one of: {earlier}")
-    stage = road.stages[index]
+    stage = plan.stages[index]
     # A campsite that would keep only some of its cameras goes as a whole: its watch is handed over as a whole.
     kept = tuple(place for place in state.granted if within((place,), stage.places))
     if stage.mode is Mode.SHADOW or not kept:
-        return narrow(road, state, replace(command, to=None, campsites=()), now)
+        return demote(plan, state, replace(command, to=None, campsites=()), now)
     if STRENGTH[stage.mode] > STRENGTH[state.mode]:
         raise Refused(f"{name!r} is {stage.mode}, which is more than holds now")
     gone = tuple(name for name in campsites_of(state.granted) if name not in campsites_of(kept))
-    deadline = min(road.deadline(stage, now), state.deadline_at or now)
-    event = e.Narrowed(
+    deadline = min(plan.deadline(stage, now), state.deadline_at or now)
+    event = e.Demoted(
         at=now,
         by=command.by.name,
         campsites=gone,
@@ -134,25 +134,25 @@ def _back_to(road: Road, state: State, command: c.Narrow, name: str, now: float)
         mode=stage.mode,
         places=kept,
         deadline_at=deadline,
-        analysis_opens_at=road.analysis_opens_at(stage, now, deadline),
+        analysis_opens_at=plan.analysis_opens_at(stage, now, deadline),
     )
     if not gone:
         return [event]
-    return [event, *hand_over(road, state, now, command.by.name, _cause("narrowed", command.reason), gone)]
+    return [event, *hand_over(plan, state, now, command.by.name, _cause("demoted", command.reason), gone)]
 
 
-def breaker_tripped(road: Road, state: State, command: c.BreakerTripped, now: float) -> list[e.Event]:
+def breaker_tripped(plan: RolloutPlan, state: State, command: c.BreakerTripped, now: float) -> list[e.Event]:
     opened = latched(state, now, "breakers", command)
     if not opened or command.effect is not Effect.HANDOVER:
         return opened
     cause = f"breaker {command.breaker}: {command.reason}"
-    return [*opened, *hand_over(road, state, now, "breakers", cause, command.campsites, command.cameras)]
+    return [*opened, *hand_over(plan, state, now, "breakers", cause, command.campsites, command.cameras)]
 
 
-def watch_ack(road: Road, state: State, command: c.WatchAck, now: float) -> list[e.Event]:
-    if command.by.name not in {keeper.user for keeper in road.roster}:
-        names = ", ".join(keeper.user for keeper in road.roster) or "nobody"
-        raise Refused(f"only somebody of the roster can take over the watch: {names}")
+def watch_ack(plan: RolloutPlan, state: State, command: c.WatchAck, now: float) -> list[e.Event]:
+    if command.by.name not in {person.user for person in plan.on_call}:
+        names = ", ".join(person.user for person in plan.on_call) or "nobody"
+        raise Refused(f"only somebody on call can take over the watch: {names}")
     wanted = command.handovers
     chosen = [each for each in state.handovers if wanted is None or each.id in wanted]
     if not chosen:
@@ -163,23 +163,23 @@ def watch_ack(road: Road, state: State, command: c.WatchAck, now: float) -> list
     ]
 
 
-def close_breaker(road: Road, state: State, command: c.BreakerReset, now: float) -> list[e.Event]:
+def close_breaker(plan: RolloutPlan, state: State, command: c.BreakerReset, now: float) -> list[e.Event]:
     """Each person's reset counts as their agreement; with the last one that is needed, the breaker closes."""
     latch = state.latch(command.latch)
     if latch is None:
         known = ", ".join(each.id for each in state.latches) or "none is open"
         raise Refused(f"there is no open breaker {command.latch!r}; open: {known}")
     if state.handovers:
-        raise Refused("somebody of the roster must take over the watch first")
+        raise Refused("somebody on call must take over the watch first")
     cause = command.cause.strip()
     if len(cause) < SHORTEST_CAUSE:
         raise Refused("write what the cause was, in a sentence")
-    words = approve(road, state, c.Approve(by=command.by, step=Step.RESET, latch=latch.id, note=cause), now)
+    words = approve(plan, state, c.Approve(by=command.by, step=Step.RESET, latch=latch.id, note=cause), now)
     said = words[0]
     assert isinstance(said, e.Approved)
-    before = [a for a in counting(road, state, Step.RESET, road.approvals.resume, now, latch.id) if a.by != said.by]
+    before = [a for a in counting(plan, state, Step.RESET, plan.approvals.resume, now, latch.id) if a.by != said.by]
     now_given = [*before, _as_approval(said)]
-    closed_by = agreed(now_given, road.approvals.resume.roles, road.approvals.resume.need)
+    closed_by = agreed(now_given, plan.approvals.resume.roles, plan.approvals.resume.need)
     if closed_by is None:
         return words
     causes = "; ".join(dict.fromkeys(a.note for a in now_given))

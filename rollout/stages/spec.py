@@ -1,4 +1,4 @@
-"""The road as it is written: the ``rollout:`` section of the configuration, key by key.
+"""The rollout plan as it is written: the ``rollout:`` section of the configuration, key by key.
 
 Strict: an unknown key is an error. What the keys mean together is checked in :mod:`rollout.stages.spec_checks`;
 :mod:`rollout.stages.spec_file` reads the file and names the line; :mod:`rollout.stages.plan` is what the rest of the
@@ -58,14 +58,14 @@ StrList = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class Metadata(Strict):
-    """What the road is called, who wrote it, and whose clock it follows."""
+    """What the rollout plan is called, who wrote it, and whose clock it follows."""
 
-    name: str = Field(default="road", min_length=1, max_length=80, description="shown to people")
+    name: str = Field(default="rollout", min_length=1, max_length=80, description="shown to people")
     timezone: TimeZone | None = Field(
         default=None, description="IANA name; deadlines are civil time here. Unset: that of the regions, if they agree"
     )
     author: str | None = Field(
-        default=None, description="account of who wrote this road; they may not approve a step on it"
+        default=None, description="account of who wrote this rollout plan; they may not approve a step on it"
     )
 
 
@@ -77,7 +77,7 @@ class Model(Strict):
     )
     digest: str | None = Field(
         default=None,
-        description="the only model that may be widened, as the detector reports it; unset: the running one",
+        description="the only model that may be promoted, as the detector reports it; unset: the running one",
     )
     baseline: str = Field(default="motion-v1", description="scored beside the model, never acts")
 
@@ -101,7 +101,7 @@ class Scope(Strict):
 
 
 class Gate(Strict):
-    """What must be true before the road goes on: a metric against a value, with the least data it may rest on."""
+    """What must be true before the rollout goes on: a metric against a value, with the least data it may rest on."""
 
     metric: MetricName = Field(description="one of the metrics")
     op: Operator | None = Field(default=None, description="how the metric compares with `value`")
@@ -200,7 +200,7 @@ class StageDuration(Strict):
 
 
 class Stage(Strict):
-    """A piece of the road: where, how much may happen, how long, and what must be true to go on."""
+    """A piece of the rollout plan: where, how much may happen, how long, and what must be true to go on."""
 
     name: Name = Field(description="shown to people, and named by commands")
     scope: StrList = Field(min_length=1, description="scopes, campsites or regions by their keys")
@@ -233,7 +233,7 @@ class Evidence(Strict):
         validation_alias=AliasChoices("analysis", "look"),
         serialization_alias="look",
         description="stage_end: gates are analysed in the last day of a stage, since analysing daily promotes weak "
-        "models; anytime: whenever asked, for roads whose gates are e-processes",
+        "models; anytime: whenever asked, for rollout plans whose gates are e-processes",
     )
 
 
@@ -252,9 +252,9 @@ class Extension(Strict):
 class ManualWatch(Strict):
     """Who takes over when the cameras may no longer warn."""
 
-    roster_required: Literal[True] = Field(default=True, description="no roster, no live stage")
-    ack_within: CivilDuration = Field(default=Duration(0, 300), description="then the next one on the roster is paged")
-    escalate: list[str] | None = Field(default=None, description="roster keys in order; unset: as they stand")
+    on_call_required: Literal[True] = Field(default=True, description="nobody on call, no live stage")
+    ack_within: CivilDuration = Field(default=Duration(0, 300), description="then the next one on call is paged")
+    escalate: list[str] | None = Field(default=None, description="keys of `on_call` in order; unset: as they stand")
     rehearse_every: CivilDuration = Field(default=Duration(30, 0), description="a drill at least this often")
 
 
@@ -313,16 +313,18 @@ class Defaults(Strict):
     missing_metric: Literal["inconclusive"] = Field(
         default="inconclusive", description="a metric that nobody measured never passes a gate"
     )
-    inconclusive: Literal["hold"] = Field(default="hold", description="an inconclusive gate holds the road where it is")
+    inconclusive: Literal["hold"] = Field(
+        default="hold", description="an inconclusive gate holds the rollout where it is"
+    )
     on_expiry: Literal["handover_to_shadow"] = Field(
-        default="handover_to_shadow", description="nobody widened in time: authority ends, a ranger takes over"
+        default="handover_to_shadow", description="nobody promoted it in time: authority ends, a ranger takes over"
     )
     expire_at_local: Annotated[str | None, BeforeValidator(_at_noon)] = Field(
         default="12:00", description="stages longer than a day end earlier, at this local time, with staff on shift"
     )
     warn_before: list[CivilDuration] = Field(
         default=[Duration(0, 24 * 3600), Duration(0, 4 * 3600), Duration(0, 3600)],
-        description="the roster is warned this long before a stage ends, once each",
+        description="those on call are warned this long before a stage ends, once each",
     )
     extension: Extension = Field(default_factory=Extension, description="whether a stage may be made longer")
     manual_watch: ManualWatch = Field(default_factory=ManualWatch, description="who takes over")
@@ -344,7 +346,7 @@ class Approval(Strict):
     )
     distinct_people: Literal[True] = Field(default=True, description="nobody counts twice")
     author_may_approve: Literal[False] = Field(
-        default=False, description="who wrote the road or asked for the step does not count"
+        default=False, description="who wrote the rollout plan or asked for the step does not count"
     )
     valid_for: CivilDuration = Field(default=Duration(0, 86400), description="an approval counts for a day at most")
     requires: list[Literal["root_cause_note"]] = Field(default_factory=list, description="root_cause_note: a cause")
@@ -368,19 +370,19 @@ class OnePerson(Strict):
 
 
 class Approvals(Strict):
-    """Who must agree to what. Widening and resuming need two people; narrowing and stopping one."""
+    """Who must agree to what. Promotion and closing a breaker need two people; demotion and stopping one."""
 
-    widen: Approval = Field(default_factory=Approval, description="to go on")
+    promote: Approval = Field(default_factory=Approval, description="to go on")
     resume: Approval = Field(
         default_factory=lambda: Approval(requires=["root_cause_note"]), description="to close a breaker"
     )
-    narrow: OnePerson = Field(default_factory=OnePerson, description="to go back")
-    kill: OnePerson = Field(
+    demote: OnePerson = Field(default_factory=OnePerson, description="to go back")
+    emergency_stop: OnePerson = Field(
         default_factory=OnePerson, description="who is expected to stop it; a stop by anybody else counts as much"
     )
 
 
-class RosterEntry(Strict):
+class OnCallEntry(Strict):
     """A person who takes over the watch."""
 
     user: str = Field(min_length=1, max_length=80, description="account name")
@@ -388,7 +390,7 @@ class RosterEntry(Strict):
 
 
 class RolloutSection(Strict):
-    """Everything about the road. Unset: the shipped road over the configured places, without a roster."""
+    """Everything about the rollout plan. Unset: the default plan over the configured places, with nobody on call."""
 
     apiVersion: Literal["bears/v1"] = Field(default="bears/v1", description="of a file of its own")
     kind: Literal["Rollout"] = Field(default="Rollout", description="of a file of its own")
@@ -398,8 +400,10 @@ class RolloutSection(Strict):
     defaults: Defaults = Field(default_factory=Defaults, description="what holds for every stage")
     approvals: Approvals = Field(default_factory=Approvals, description="who must agree to what")
     gate_sets: dict[Name, list[Gate]] = Field(default_factory=dict, description="gates that several stages share")
-    stages: list[Stage] = Field(default_factory=list, description="the road, in order; the first is always shadow")
+    stages: list[Stage] = Field(
+        default_factory=list, description="the rollout plan, in order; the first is always shadow"
+    )
     breakers: Breakers = Field(
         default_factory=Breakers, description="circuit breakers: what differs from their defaults"
     )
-    roster: dict[Name, RosterEntry] = Field(default_factory=dict, description="who takes over the watch, in order")
+    on_call: dict[Name, OnCallEntry] = Field(default_factory=dict, description="who takes over the watch, in order")

@@ -1,4 +1,4 @@
-"""What the keys of the road mean together: places that exist, a road that can be walked, people who can be called.
+"""What the keys of the plan mean together: places that exist, a plan that can be walked, people who can be called.
 
 Every check adds problems with the key's path and with what to write; nothing is raised half-way, so that all
 mistakes are named at once.
@@ -16,8 +16,8 @@ from db.models import Mode
 from rollout.base.keepalive import least_within_s
 from rollout.base.scopes import Place, Places, campsites_of, common, together, within
 from rollout.breakers.false_trip_budget import fitted, too_eager
-from rollout.stages.plan import STRENGTH, Keeper, Road, digest_of
-from rollout.stages.plan import Stage as RoadStage
+from rollout.stages.plan import STRENGTH, OnCallPerson, RolloutPlan, digest_of
+from rollout.stages.plan import Stage as RolloutStage
 from rollout.stages.spec import RolloutSection, Scope
 
 
@@ -29,41 +29,41 @@ class Misfit:
     message: str
 
 
-def resolve(section: RolloutSection, config: Config) -> tuple[Road, list[Misfit]]:
-    """The road over the configured places, and all that is wrong with it. With problems the road is not to be used."""
+def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[Misfit]]:
+    """The plan over the configured places, and all that is wrong with it. With problems the plan is not to be used."""
     found: list[Misfit] = []
     timezone = _timezone(section, config, found)
     stages = tuple(_stage(section, config, index, found) for index in range(len(section.stages)))
-    roster = _roster(section, found)
+    on_call = _on_call(section, found)
     _names(section, found)
     _order(section, stages, found)
     _oversight(section, found)
     _budget(section, len(config.campsites), found)
     _freshness(section, config, found)
     live = any(stage.mode is not Mode.SHADOW for stage in section.stages)
-    if live and not section.roster:
+    if live and not section.on_call:
         found.append(
             Misfit(
-                ("roster",),
+                ("on_call",),
                 "missing: live stages need somebody who takes over; write "
-                "roster: {duty-ranger: {user: ACCOUNT, contact: [ADDRESS]}}",
+                "on_call: {duty-ranger: {user: ACCOUNT, contact: [ADDRESS]}}",
             )
         )
-    road = Road(
+    plan = RolloutPlan(
         name=section.metadata.name,
         timezone=timezone,
         author=section.metadata.author,
         pinned=section.model.digest,
         baseline=section.model.baseline,
         stages=stages,
-        roster=roster,
+        on_call=on_call,
         defaults=section.defaults,
         approvals=section.approvals,
         breakers=fitted(section.breakers, len(config.campsites)),
         staff=tuple(dict.fromkeys(config.rollout.staff)),
         digest=digest_of(section, stages),
     )
-    return road, found
+    return plan, found
 
 
 def _timezone(section: RolloutSection, config: Config, found: list[Misfit]) -> str:
@@ -80,7 +80,7 @@ def _timezone(section: RolloutSection, config: Config, found: list[Misfit]) -> s
     return zones[0]
 
 
-def _stage(section: RolloutSection, config: Config, index: int, found: list[Misfit]) -> RoadStage:
+def _stage(section: RolloutSection, config: Config, index: int, found: list[Misfit]) -> RolloutStage:
     stage = section.stages[index]
     places: Places = ()
     for number, key in enumerate(stage.scope):
@@ -88,7 +88,7 @@ def _stage(section: RolloutSection, config: Config, index: int, found: list[Misf
         if problem:
             found.append(Misfit(("stages", index, "scope", number), problem))
         places = together((*places, *resolved))
-    return RoadStage(
+    return RolloutStage(
         name=stage.name,
         mode=stage.mode,
         places=places,
@@ -140,15 +140,15 @@ def _cameras(config: Config, campsite: str) -> list[str]:
     return sorted(key for key, camera in config.enabled_cameras().items() if camera.campsite == campsite)
 
 
-def _roster(section: RolloutSection, found: list[Misfit]) -> tuple[Keeper, ...]:
-    order = section.defaults.manual_watch.escalate or list(section.roster)
+def _on_call(section: RolloutSection, found: list[Misfit]) -> tuple[OnCallPerson, ...]:
+    order = section.defaults.manual_watch.escalate or list(section.on_call)
     for number, key in enumerate(order):
-        if key not in section.roster:
+        if key not in section.on_call:
             path: KeyPath = ("defaults", "manual_watch", "escalate", number)
-            known = ", ".join(section.roster) or "nobody yet: write the roster"
-            found.append(Misfit(path, f"{key!r} is not on the roster; on it: {known}"))
-    chosen = [(key, section.roster[key]) for key in dict.fromkeys(order) if key in section.roster]
-    return tuple(Keeper(key, entry.user, tuple(entry.contact)) for key, entry in chosen)
+            known = ", ".join(section.on_call) or "nobody yet: write `on_call`"
+            found.append(Misfit(path, f"{key!r} is not on call; on call are: {known}"))
+    chosen = [(key, section.on_call[key]) for key in dict.fromkeys(order) if key in section.on_call]
+    return tuple(OnCallPerson(key, entry.user, tuple(entry.contact)) for key, entry in chosen)
 
 
 def _names(section: RolloutSection, found: list[Misfit]) -> None:
@@ -159,10 +159,10 @@ def _names(section: RolloutSection, found: list[Misfit]) -> None:
         seen.add(stage.name)
 
 
-def _order(section: RolloutSection, stages: tuple[RoadStage, ...], found: list[Misfit]) -> None:
-    """The first stage is shadow and watches all that comes later; the road widens step by step."""
+def _order(section: RolloutSection, stages: tuple[RolloutStage, ...], found: list[Misfit]) -> None:
+    """The first stage is shadow and watches all that comes later; the plan grows step by step."""
     if not stages:
-        found.append(Misfit(("stages",), "the road has no stage; leave `stages` out for the shipped road"))
+        found.append(Misfit(("stages",), "the rollout plan has no stage; leave `stages` out for the default plan"))
         return
     if stages[0].mode is not Mode.SHADOW:
         found.append(
@@ -183,11 +183,11 @@ def _order(section: RolloutSection, stages: tuple[RoadStage, ...], found: list[M
             assisted = together((*assisted, *stage.places))
 
 
-def _step(section: RolloutSection, stages: tuple[RoadStage, ...], index: int, found: list[Misfit]) -> None:
+def _step(section: RolloutSection, stages: tuple[RolloutStage, ...], index: int, found: list[Misfit]) -> None:
     stage, before, written = stages[index], stages[index - 1], section.stages[index]
     path: KeyPath = ("stages", index)
     if stage.mode is Mode.SHADOW:
-        found.append(Misfit((*path, "mode"), "only the first stage is shadow; the road goes back there by itself"))
+        found.append(Misfit((*path, "mode"), "only the first stage is shadow; the rollout goes back there by itself"))
         return
     if not within(stage.places, stages[0].places):
         outside = [p.campsite for p in stage.places if not within((p,), stages[0].places)]

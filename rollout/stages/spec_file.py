@@ -1,6 +1,6 @@
-"""Read the road from the configuration file or from its own, and say of every mistake where it is.
+"""Read the plan from the configuration file or from its own, and say of every mistake where it is.
 
-``rollout:`` holds the road's keys, or ``file:`` names a file beside the configuration that does. A list of gates may
+``rollout:`` holds the plan's keys, or ``file:`` names a file beside the configuration that does. A list of gates may
 hold lists (YAML aliases of shared gates) and the names of gate sets; they are flattened before anything is checked.
 """
 
@@ -24,8 +24,8 @@ from core.config_file import (
     parse_document,
     read_document,
 )
-from rollout.stages.default_plan import shipped_stages
-from rollout.stages.plan import Road
+from rollout.stages.default_plan import default_stages
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec import RolloutSection
 from rollout.stages.spec_checks import resolve
 
@@ -34,77 +34,77 @@ _NO_FILE: Final = Document("configuration", {}, None, {})
 
 
 class Configured(NamedTuple):
-    """A configuration file, with the road that it describes."""
+    """A configuration file, with the plan that it describes."""
 
     config: Config
-    road: Road
+    plan: RolloutPlan
 
 
 def load_configured(path: Path, environment: Mapping[str, str] | None = None) -> Configured:
-    """Read a configuration file once, and check it with the road in it or in the file that it names.
+    """Read a configuration file once, and check it with the plan in it or in the file that it names.
 
     Raises :class:`core.config_file.ConfigError` with every problem, each with file, line and what to write.
     """
     document = read_document(path, environment)
     config = config_from(document)
-    return Configured(config, road_in(document, config))
+    return Configured(config, plan_in(document, config))
 
 
-def load_road(path: Path, environment: Mapping[str, str] | None = None) -> Road:
-    """The road alone, as :func:`load_configured`."""
-    return load_configured(path, environment).road
+def load_plan(path: Path, environment: Mapping[str, str] | None = None) -> RolloutPlan:
+    """The plan alone, as :func:`load_configured`."""
+    return load_configured(path, environment).plan
 
 
-def road_in(document: Document, config: Config) -> Road:
-    """The road of a configuration that was parsed already; a file of its own is looked for beside it."""
+def plan_in(document: Document, config: Config) -> RolloutPlan:
+    """The plan of a configuration that was parsed already; a file of its own is looked for beside it."""
     if config.rollout.file is None:
-        return _road(config.rollout.plan, config, document, _SECTION)
+        return _plan(config.rollout.plan, config, document, _SECTION)
     own = Path(document.file).parent / config.rollout.file
     if config.rollout.plan:
         both = ", ".join(sorted(config.rollout.plan))
-        message = f"the road stands in {own} already; move {both} there, or remove `file`"
+        message = f"the rollout plan stands in {own} already; move {both} there, or remove `file`"
         raise ConfigError([document.problem(_SECTION, message)])
     try:
         text = own.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         problem = document.problem(_SECTION, f"{own} cannot be read: {error}")
         raise ConfigError([replace(problem, key="rollout.file")]) from error
-    return parse_road(text, config, str(own), document.environment)
+    return parse_plan(text, config, str(own), document.environment)
 
 
-def road_of(config: Config) -> Road:
-    """The road of a configuration that came from no file; mistakes are named without their lines."""
-    return road_in(_NO_FILE, config)
+def plan_from(config: Config) -> RolloutPlan:
+    """The plan of a configuration that came from no file; mistakes are named without their lines."""
+    return plan_in(_NO_FILE, config)
 
 
-def parse_road(
+def parse_plan(
     text: str, config: Config, file: str = "rollout.yaml", environment: Mapping[str, str] | None = None
-) -> Road:
-    """The road of a file of its own, from its text."""
+) -> RolloutPlan:
+    """The plan of a file of its own, from its text."""
     document = parse_document(text, file, environment or {})
     if not isinstance(document.tree, dict):
-        raise ConfigError([document.problem((), "holds no keys; write stages, roster and so on")])
-    return _road(document.tree, config, document, ())
+        raise ConfigError([document.problem((), "holds no keys; write stages, on_call and so on")])
+    return _plan(document.tree, config, document, ())
 
 
-def _road(tree: Mapping[str, Any], config: Config, document: Document, prefix: KeyPath) -> Road:
+def _plan(tree: Mapping[str, Any], config: Config, document: Document, prefix: KeyPath) -> RolloutPlan:
     flat, moved = _flattened(tree, document, prefix)
-    shipped = flat.get("stages") is None
-    if shipped:
-        flat["stages"] = shipped_stages(config)
+    is_default = flat.get("stages") is None
+    if is_default:
+        flat["stages"] = default_stages(config)
     # A key that is written and left empty says nothing.
     flat = {key: value for key, value in flat.items() if value is not None}
     try:
         section = RolloutSection.model_validate(flat)
     except ValidationError as error:
         raise ConfigError(_each_once(explain(error, moved, RolloutSection, prefix))) from error
-    road, misfits = resolve(section, config)
-    # The shipped road may be loaded without a roster: it stays in shadow until there is one.
-    serious = [misfit for misfit in misfits if not (shipped and misfit.path == ("roster",))]
+    plan, misfits = resolve(section, config)
+    # The default plan may be loaded with nobody on call: it stays in shadow until there is one.
+    serious = [misfit for misfit in misfits if not (is_default and misfit.path == ("on_call",))]
     if serious:
         problems = [moved.problem((*prefix, *misfit.path), misfit.message) for misfit in serious]
         raise ConfigError(sorted(problems, key=lambda problem: problem.line))
-    return replace(road, shipped=shipped)
+    return replace(plan, is_default=is_default)
 
 
 def _each_once(problems: list[Problem]) -> list[Problem]:

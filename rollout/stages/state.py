@@ -1,4 +1,4 @@
-"""Where the road stands, as a value, and what that grants. It follows from the events alone
+"""Where the rollout stands, as a value, and what that grants. It follows from the events alone
 (:mod:`rollout.stages.evolve`); what may be commanded in a state is in :mod:`rollout.stages.decide`.
 """
 
@@ -14,13 +14,13 @@ from rollout.stages.commands import Effect, Step
 
 
 class Phase(StrEnum):
-    """The road's four states."""
+    """The rollout's four states."""
 
     SHADOW = "shadow"
     ASSISTED = "assisted"
     AUTOMATIC = "automatic"
     HANDOVER = "handover"
-    """Authority is gone; rangers are advised and paged until one of the roster takes over the watch."""
+    """Authority is gone; rangers are advised and paged until one of those on call takes over the watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class Handover:
 
 @dataclass(frozen=True)  # without slots: `rollout.evolve` copies it by its dictionary
 class State:
-    """Where the road stands. The beginning is the default: in shadow, nothing read, nothing granted."""
+    """Where the rollout stands. The beginning is the default: in shadow, nothing read, nothing granted."""
 
     seq: int = 0
     at: float = 0.0
-    road: str = ""
+    plan_digest: str = ""
     """Digest of the configuration that was read last."""
     author: str | None = None
     model: str | None = None

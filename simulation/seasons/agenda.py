@@ -14,7 +14,7 @@ class Agenda:
         self._entries: list[tuple[float, int, Callable[[float], None]]] = []
         self._number = count()
 
-    def plan(self, at: float, action: Callable[[float], None]) -> None:
+    def schedule(self, at: float, action: Callable[[float], None]) -> None:
         """Something will happen: ``action`` is called with its moment."""
         heapq.heappush(self._entries, (at, next(self._number), action))
 

@@ -1,4 +1,4 @@
-"""Faults of a season: what they break, when somebody notices, and what the road is told then."""
+"""Faults of a season: what they break, when somebody notices, and what the rollout is told then."""
 
 from __future__ import annotations
 
@@ -49,20 +49,20 @@ class Faults:
         rollout: Rollout,
     ) -> None:
         self.agenda, self.protection, self.people, self.rollout = agenda, protection, people, rollout
-        self.road, self.breakers = policy.road, policy.breakers
-        self.specs = policy.road.breakers.specs()
+        self.plan, self.breakers = policy.plan, policy.breakers
+        self.specs = policy.plan.breakers.specs()
         self.missed_elsewhere = world.missed_elsewhere
         self.clips_missed_at = float("-inf")
         """Until when planted clips were last missed."""
         self.gone_until = {"controller": 0.0, "redis": 0.0, "host": 0.0}
 
-    def plan(self, faults: tuple[Fault, ...]) -> None:
+    def schedule(self, faults: tuple[Fault, ...]) -> None:
         """Put them on the agenda."""
         for fault in faults:
-            self.agenda.plan(fault.at, partial(getattr(self, fault.kind), fault))
+            self.agenda.schedule(fault.at, partial(getattr(self, fault.kind), fault))
 
     def anything_away(self, now: float) -> bool:
-        """Whether nobody can ask the road anything now."""
+        """Whether nobody can ask the rollout anything now."""
         return any(now < until for until in self.gone_until.values())
 
     @property
@@ -72,7 +72,7 @@ class Faults:
     def _pauses(self, cameras: tuple[str, ...], lost: float | None, fault: Fault) -> None:
         """Warnings are paused from when the gap is known until pictures are back, and people are told."""
         if lost is not None and self.breakers:
-            back = noticing.freshness_back(self.road.defaults.freshness, fault.end, self._phase())
+            back = noticing.freshness_back(self.plan.defaults.freshness, fault.end, self._phase())
             self.protection.pauses(cameras, lost, back)
 
     def _phase(self) -> float:
@@ -82,11 +82,11 @@ class Faults:
         assert fault.camera is not None
         cameras = (fault.camera,)
         self.protection.breaks(cameras, fault.at, fault.end, "camera")
-        freshness = self.road.defaults.freshness
+        freshness = self.plan.defaults.freshness
         self._pauses(cameras, noticing.freshness_lost(freshness, fault.at, fault.end, self._phase()), fault)
         noticed = noticing.camera_silent(self.specs["camera_loss"], fault.at, fault.end)
         if noticed is not None:
-            self.agenda.plan(noticed, partial(self._camera_noticed, fault.camera, fault.end))
+            self.agenda.schedule(noticed, partial(self._camera_noticed, fault.camera, fault.end))
 
     def _camera_noticed(self, camera: str, end: float, now: float) -> None:
         site = SITES[CAMERAS.index(camera) // CAMERAS_EACH]
@@ -102,7 +102,7 @@ class Faults:
         self.gone_until["redis"] = max(self.gone_until["redis"], fault.end)
         noticed = noticing.nobody_updates(self.specs["no_data"], fault.at, fault.end)
         if noticed is not None:
-            self.agenda.plan(noticed, partial(self._redis_noticed, fault.end))
+            self.agenda.schedule(noticed, partial(self._redis_noticed, fault.end))
         self._nobody_renews(fault, fault.end)
 
     def _redis_noticed(self, end: float, now: float) -> None:
@@ -111,10 +111,10 @@ class Faults:
     def detector(self, fault: Fault, now: float) -> None:
         """Pictures are handled in time and the network proves itself, but bears in them are not recognised."""
         self.protection.breaks(CAMERAS, fault.at, fault.end, "detector")
-        every_s = self.road.defaults.freshness.clips_every.nominal_s if self.rollout.state.live else CLIP_EVERY_S
+        every_s = self.plan.defaults.freshness.clips_every.nominal_s if self.rollout.state.live else CLIP_EVERY_S
         noticed = noticing.clips_missed(self.specs["canary_clip"], fault.at, fault.end, every_s, self._phase())
         if noticed is not None:
-            self.agenda.plan(noticed, partial(self._clips_noticed, fault.end))
+            self.agenda.schedule(noticed, partial(self._clips_noticed, fault.end))
 
     def _clips_noticed(self, end: float, now: float) -> None:
         self.clips_missed_at = end
@@ -127,7 +127,7 @@ class Faults:
         self._pauses(CAMERAS, noticing.unproven(fault.at, fault.end, phase), fault)
         noticed = noticing.proof_fails_twice(self.specs["self_proof"], fault.at, fault.end, phase)
         if noticed is not None:
-            self.agenda.plan(noticed, partial(self._unproven_noticed, fault.end))
+            self.agenda.schedule(noticed, partial(self._unproven_noticed, fault.end))
 
     def _unproven_noticed(self, end: float, now: float) -> None:
         self.rollout.trip("self_proof", noticing.REGION, now, end)
@@ -145,12 +145,12 @@ class Faults:
 
     def _nobody_renews(self, fault: Fault, renewed_at: float) -> None:
         """Authority dies by itself; the watchdog sees it at its next check, once there is one."""
-        last = fault.at - float(self.people.uniform(0.0, self.road.lease_renew_s))
-        dies = last + self.road.lease_ttl_s
+        last = fault.at - float(self.people.uniform(0.0, self.plan.lease_renew_s))
+        dies = last + self.plan.lease_ttl_s
         if renewed_at <= dies:
             return
         noticed = noticing.on_grid(max(dies, fault.end if fault.kind == "host" else dies))
-        self.agenda.plan(noticed, partial(self._lease_noticed, dies, fault))
+        self.agenda.schedule(noticed, partial(self._lease_noticed, dies, fault))
 
     def _lease_noticed(self, dies: float, fault: Fault, now: float) -> None:
         if not self.rollout.state.live or (self.rollout.state.started_at or now) > fault.at:

@@ -1,4 +1,4 @@
-"""The simulated county: six campsites with four cameras each, its people, and the roads that are compared."""
+"""The simulated county: six campsites with four cameras each, its people, and the plans that are compared."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Final
 from core.config import Config
 from rollout.breakers.trip_scope import Places
 from rollout.stages.commands import Person
-from rollout.stages.default_plan import shipped_stages
-from rollout.stages.plan import Road
-from rollout.stages.spec_file import road_of
+from rollout.stages.default_plan import default_stages
+from rollout.stages.plan import RolloutPlan
+from rollout.stages.spec_file import plan_from
 
 ZONE: Final = "America/Los_Angeles"
 SITES: Final = ("upper-pines", "lower-pines", "north-pines", "camp-4", "tuolumne", "wawona")
 CAMERAS_EACH: Final = 4
-ROSTER: Final = ("rosa", "ruth", "chin")
+ON_CALL: Final = ("rosa", "ruth", "chin")
 LEAD: Final = Person("lena", ("lead_ranger",))
 OWNER: Final = Person("omar", ("model_owner",))
 OPERATOR: Final = Person("olga", ("operator",))
@@ -34,14 +34,14 @@ CAMERAS: Final = tuple(camera_name(site, number) for site in range(len(SITES)) f
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A way to walk the road."""
+    """A way through the rollout."""
 
     name: str
     summary: str
-    road: Road
+    plan: RolloutPlan
     breakers: bool = True
     often: bool | None = None
-    """Whether gates are judged by bounds that allow for many analyses; None: as the road itself says."""
+    """Whether gates are judged by bounds that allow for many analyses; None: as the plan itself says."""
     daily: bool = False
     """People ask every day, also in a live stage."""
 
@@ -53,7 +53,7 @@ def places() -> Places:
 
 
 def _config(**rollout: Any) -> Config:
-    roster = {name: {"user": name, "contact": [f"json://127.0.0.1:9/{name}"]} for name in ROSTER}
+    on_call = {name: {"user": name, "contact": [f"json://127.0.0.1:9/{name}"]} for name in ON_CALL}
     cameras = {
         camera_name(site, number): {"campsite": SITES[site], "url": "rtsp://127.0.0.1:1/camera"}
         for site in range(len(SITES))
@@ -64,17 +64,17 @@ def _config(**rollout: Any) -> Config:
             "regions": {"sierra": {"timezone": ZONE}},
             "campsites": {site: {"region": "sierra"} for site in SITES},
             "cameras": cameras,
-            "rollout": {"roster": roster, **rollout},
+            "rollout": {"on_call": on_call, **rollout},
         }
     )
 
 
-def _anytime_road(bound: str) -> Road:
-    """The shipped stages, analysed on any day, with every gate on all nights' recall at one kind of bound."""
-    stages = shipped_stages(_config())
+def _anytime_plan(bound: str) -> RolloutPlan:
+    """The default stages, analysed on any day, with every gate on all nights' recall at one kind of bound."""
+    stages = default_stages(_config())
     for stage in stages:
         stage["gates"] = [_with_bound(gate, bound) for gate in stage["gates"]]
-    return road_of(_config(stages=stages, defaults={"evidence": {"analysis": "anytime"}}))
+    return plan_from(_config(stages=stages, defaults={"evidence": {"analysis": "anytime"}}))
 
 
 def _with_bound(gate: dict[str, Any], bound: str) -> dict[str, Any]:
@@ -88,12 +88,12 @@ def _with_bound(gate: dict[str, Any], bound: str) -> dict[str, Any]:
 @cache
 def policies() -> dict[str, Policy]:
     """Every policy, by its name."""
-    shipped = road_of(_config())
+    default_plan = plan_from(_config())
     found = (
-        Policy("road", "the road as it ships", shipped),
-        Policy("peeking", "gates analysed daily, at a bound made for one run", _anytime_road("cp_lower"), often=False,
+        Policy("default", "the default plan", default_plan),
+        Policy("peeking", "gates analysed daily, at a bound made for one run", _anytime_plan("cp_lower"), often=False,
                daily=True),
-        Policy("no-breakers", "the road as it ships, with neither breakers nor freshness", shipped, breakers=False),
-        Policy("anytime", "e-values only, and a stage may be left on any day", _anytime_road("eprocess"), daily=True),
+        Policy("no-breakers", "the default plan, with neither breakers nor freshness", default_plan, breakers=False),
+        Policy("anytime", "e-values only, and a stage may be left on any day", _anytime_plan("eprocess"), daily=True),
     )  # fmt: skip
     return {policy.name: policy for policy in found}

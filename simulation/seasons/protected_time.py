@@ -28,7 +28,7 @@ class Status(StrEnum):
     WATCHED = "watched"
     """Authority has ended; a ranger has taken over the watch."""
     NEVER = "never"
-    """The road has not been here yet: people watch, as they always did."""
+    """The rollout has not been here yet: people watch, as they always did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Protection:
     paused: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
 
     def follow(self, state: State, now: float) -> None:
-        """Take note of what the road's state means for each camera."""
+        """Take note of what the rollout's state means for each camera."""
         granted = set(campsites_of(state.granted))
         paged: set[str] = set()
         for each in state.handovers:

@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """One visit of a bear. The numbers from 0 to 1 are compared with shares that depend on where the road stands."""
+    """One visit of a bear. The numbers from 0 to 1 are compared with shares that depend on where the rollout stands."""
 
     id: int
     at: float

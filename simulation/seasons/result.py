@@ -27,7 +27,7 @@ class Result:
     bad_live_d: float = 0.0
     """Days between a model's decay and the end of its authority."""
     held_by: str = ""
-    """The gate that was red at the end, where the road never left shadow."""
+    """The gate that was red at the end, where the rollout never left shadow."""
     waited_s: list[float] = field(default_factory=list)
     """How long each watch waited for somebody to take it over."""
 

@@ -1,4 +1,4 @@
-"""Worlds that a road may have to stand: how many bears, how good the model, how reliable people and machines. Pure."""
+"""Worlds that a plan may have to stand: how many bears, how good the model, how reliable people and machines. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Truth(StrEnum):
 
     GOOD = "good"
     BAD = "bad"
-    """Its recall is not above what the road demands, or it cries wolf: it must not get past shadow."""
+    """Its recall is not above what the plan demands, or it cries wolf: it must not get past shadow."""
     CHANGING = "changing"
     """Good at first, bad later."""
 
@@ -40,7 +40,7 @@ class World:
     ranger_sees: float = 0.85
     """Probability that a ranger on watch sees a visit."""
     watched: float = 0.45
-    """Share of time with a blind observer while the road is in shadow."""
+    """Share of time with a blind observer while the rollout is in shadow."""
     watched_blind_live: float = 0.15
     """The same at a live campsite: the random hours that are kept for ever."""
     watched_live: float = 0.35

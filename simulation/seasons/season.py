@@ -1,4 +1,4 @@
-"""One season: the agenda of what happens when, and people who do what people do. The road decides."""
+"""One season: the agenda of what happens when, and people who do what people do. The rollout decides."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from simulation.seasons.fixture_site import (
     CAMERAS_EACH,
     COUNTY_STAGE,
     LEAD,
+    ON_CALL,
     OPERATOR,
     OWNER,
-    ROSTER,
     SITES,
     Policy,
     places,
@@ -62,9 +62,9 @@ class Season:
 
     def __init__(self, world: World, policy: Policy, draws: Draws) -> None:
         self.world, self.policy, self.draws = world, policy, draws
-        self.road = policy.road
-        self.specs = self.road.breakers.specs()
-        self.rollout = InMemoryRollout(policy.road)
+        self.plan = policy.plan
+        self.specs = self.plan.breakers.specs()
+        self.rollout = InMemoryRollout(policy.plan)
         self.dossier = Dossier(draws)
         self.protection = Protection()
         self.people = np.random.default_rng(draws.people)
@@ -82,13 +82,13 @@ class Season:
 
     def run(self, until: float = END) -> Result:
         """From the first day to the last, or ``until`` an earlier moment."""
-        self.give(c.RoadChanged(), START)
+        self.give(c.PlanChanged(), START)
         self.give(c.ModelChanged(MODEL), START)
-        self.faults.plan(self.draws.faults)
+        self.faults.schedule(self.draws.faults)
         for passing in self.draws.passings:
-            self.agenda.plan(passing.at, partial(self._bear, passing))
+            self.agenda.schedule(passing.at, partial(self._bear, passing))
         for day in range(1, DAYS + 1):
-            self.agenda.plan(START + day * DAY_S, partial(self._noon, day))
+            self.agenda.schedule(START + day * DAY_S, partial(self._noon, day))
         self.agenda.run(until)
         return self._summed(until)
 
@@ -98,7 +98,7 @@ class Season:
         return self.rollout.state
 
     def give(self, command: c.Command, now: float) -> list[e.Event]:
-        """Give a command to the road, and let people and time react to what follows."""
+        """Give a command to the rollout, and let people and time react to what follows."""
         found = self.rollout.give(command, now)
         if not found:
             return found
@@ -129,15 +129,15 @@ class Season:
         if event.stage > COUNTY_STAGE and result.automatic_d is None:
             result.automatic_d = day
         assert event.deadline_at is not None
-        self.agenda.plan(event.deadline_at - ASK_BEFORE_END_S, self._ask)
-        self.agenda.plan(noticing.on_grid(event.deadline_at), self._tick)
+        self.agenda.schedule(event.deadline_at - ASK_BEFORE_END_S, self._ask)
+        self.agenda.schedule(noticing.on_grid(event.deadline_at), self._tick)
 
     # --- people -----------------------------------------------------------------------------------------------------
 
     def _page(self, handover: int, to: str, next_at: float, now: float) -> None:
-        self.agenda.plan(noticing.on_grid(next_at), self._tick)
+        self.agenda.schedule(noticing.on_grid(next_at), self._tick)
         if self.people.random() < self.world.answers:
-            self.agenda.plan(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
+            self.agenda.schedule(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
 
     def _answer(self, handover: int, to: str, now: float) -> None:
         if any(each.id == handover for each in self.state.handovers):
@@ -157,23 +157,23 @@ class Season:
         if (
             state.handovers
             or state.latches
-            or now < analysis_opens_at(self.road, state)
+            or now < analysis_opens_at(self.plan, state)
             or self.faults.anything_away(now)
         ):
             return
-        stage = self.road.stages[state.stage]
+        stage = self.plan.stages[state.stage]
         since = state.started_at if state.live else state.evidence_since
         if since is None or (state.live and state.deadline_at is not None and now >= state.deadline_at):
             return
-        often = self.road.analysed_repeatedly(stage) if self.policy.often is None else self.policy.often
+        often = self.plan.analysed_repeatedly(stage) if self.policy.often is None else self.policy.often
         sites = campsites_of(stage.places)
         asked = Asked(frozenset(sites), since, now, partial(self._operations, sites, since, now))
         gates = self.dossier.all_green(stage.gates, asked, often)
         if gates is None:
             return
         for by in (LEAD, OWNER):
-            self.give(c.Approve(by=by, step=Step.WIDEN), now)
-        self.give(c.Widen(by=OPERATOR, gates=gates, able=ROSTER), now)
+            self.give(c.Approve(by=by, step=Step.PROMOTE), now)
+        self.give(c.Promote(by=OPERATOR, gates=gates, able=ON_CALL), now)
 
     def _operations(self, sites: tuple[str, ...], since: float, now: float) -> dict[str, Any]:
         cameras = cameras_of(sites)
@@ -198,7 +198,7 @@ class Season:
     def _tick(self, now: float) -> None:
         """The controller's or the watchdog's tick; with the machine gone it comes when that is back."""
         if now < self.faults.gone_until["host"]:
-            self.agenda.plan(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
+            self.agenda.schedule(noticing.on_grid(self.faults.gone_until["host"]), self._tick)
             return
         self.give(c.Tick(), now)
 
@@ -241,7 +241,7 @@ class Season:
             self.dossier.warned.append((now, True))
         handed_over = any(site in campsites_of(each.places) for each in self.state.handovers)
         if not handed_over:
-            self.agenda.plan(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
+            self.agenda.schedule(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
         elif saw:
             self._reviewed(now, site)
 

@@ -13,7 +13,7 @@ from core.charts.svg import Svg
 from simulation.seasons.scenarios import Truth
 from simulation.seasons.table import Row
 
-_KINDS: Final = {"road": "plot-main", "peeking": "series-1", "no-breakers": "series-2", "anytime": "series-3"}
+_KINDS: Final = {"default": "plot-main", "peeking": "series-1", "no-breakers": "series-2", "anytime": "series-3"}
 _CAUSES: Final = {
     "camera": "dead camera", "redis": "Redis away", "lapsed": "controller dead", "network": "network broken",
     "detector": "path fails silently", "host": "machine lost", "missed": "machine lost, missed elsewhere",
@@ -43,7 +43,7 @@ def _interval(row: Row) -> Interval:
 
 def unnoticed(rows: Sequence[Row]) -> Svg:
     """The longest time that authority stood over a path that did not work, by cause: with breakers and without."""
-    policies = [name for name in ("road", "no-breakers") if any(row.policy == name for row in rows)]
+    policies = [name for name in ("default", "no-breakers") if any(row.policy == name for row in rows)]
     causes = sorted({cause for row in rows for cause in row.longest_unknown_s}, key=[*_CAUSES].index)
     drawn = []
     for cause in causes:

@@ -80,7 +80,7 @@ def test_the_overview_and_the_version_may_be_cut_off() -> None:
         ("report", "daily", "--json"),
         ("check", "--timeout", "1"),
         ("simulate", "--worlds", "list"),
-        ("simulate", "--worlds", "good", "--policies", "road", "--seasons", "1"),
+        ("simulate", "--worlds", "good", "--policies", "plan", "--seasons", "1"),
     ],
     ids=" ".join,
 )

@@ -106,8 +106,8 @@ def test_a_sighting_keeps_its_words_and_its_moment(world: World, chromium: Brows
 
 def test_the_reason_for_less_power_is_back_in_its_open_form(world: World, chromium: Browser) -> None:
     page = _open(world, chromium, "/rollout")
-    page.locator("summary", has_text="Narrow").click()
-    form = page.locator("form[action='/rollout/narrow']")
+    page.locator("summary", has_text="Demote").click()
+    form = page.locator("form[action='/rollout/demote']")
     form.get_by_role("checkbox").first.check()
     form.get_by_label("Why").fill("a sow with cubs stays near the tents")
     _send_and_sign_in(world, page, form.get_by_role("button", name="Take it back"))

@@ -1,4 +1,4 @@
-"""One free hand: the whole road by keyboard alone, and a decision that is taken at once."""
+"""One free hand: the whole way by keyboard alone, and a decision that is taken at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _tab_to(page: Page, selector: str) -> None:
     pytest.fail(f"{selector} cannot be reached by keyboard on {page.url}")
 
 
-def test_the_whole_road_by_keyboard_alone(night: Night) -> None:
+def test_the_whole_way_by_keyboard_alone(night: Night) -> None:
     older, newer = night.alert(ago_s=300), night.alert("upper-trail", 60)
     with night.database.write() as session:
         session.add(User(name="ben", password_hash=hash_password(PASSWORD), role="ranger", created_at=time.time()))

@@ -1,4 +1,4 @@
-"""The whole road once: cameras, a bear, the page in a real browser, and the decision in the database."""
+"""The whole way once: cameras, a bear, the page in a real browser, and the decision in the database."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_without_scripts_a_ranger_logs_in_looks_decides_takes_back_and_logs_a_si
         assert session.scalars(select(Sighting.animal)).one() == "deer"
 
 
-def test_the_whole_road_by_touch_on_a_phone(night: Night) -> None:
+def test_the_whole_way_by_touch_on_a_phone(night: Night) -> None:
     number = night.alert()
     page = night.page("/", size=PHONE, has_touch=True, is_mobile=True)
     page.get_by_text("Look and decide").tap()

@@ -26,7 +26,7 @@ from rollout.evidence.stats.visits import night_of
 from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.factories import jpeg
 from tests.support.pages import Clock, Stage, report, served
-from tests.support.rollout_pages import STAGES, RoadStage, with_road
+from tests.support.rollout_pages import STAGES, RolloutStage, with_plan
 
 PICTURES = 60
 MOST_BYTES = 60 * 1024
@@ -37,7 +37,7 @@ class Running:
     """A served page with a live stage, and a browser."""
 
     url: str
-    there: RoadStage
+    there: RolloutStage
     chromium: Browser
     complaints: list[str]
 
@@ -65,13 +65,13 @@ class Running:
 def running(
     sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path, chromium: Browser
 ) -> Iterator[Running]:
-    whole = with_road(config, STAGES)
+    whole = with_plan(config, STAGES)
     app = create_app(Settings(redis_url=redis_url, bearwatch_data=tmp_path), whole, sqlite_database)
     client = connect(redis_url)
     for camera in whole.cameras:
         report(Telemetry(client), camera, time.time() + 3600)
     client.close()
-    there = RoadStage(Stage(app, sqlite_database, whole, MediaStore(tmp_path / "media"), Clock(time.time())))
+    there = RolloutStage(Stage(app, sqlite_database, whole, MediaStore(tmp_path / "media"), Clock(time.time())))
     there.go_live()
     complaints: list[str] = []
     with served(app) as url:
@@ -132,18 +132,18 @@ def test_without_scripts_one_tap_and_one_confirmation_stop_it(running: Running) 
     assert running.mode() is Mode.SHADOW
 
 
-def test_a_stop_is_on_every_open_page_and_somebody_of_the_roster_takes_over(running: Running) -> None:
+def test_a_stop_is_on_every_open_page_and_somebody_on_call_takes_over(running: Running) -> None:
     rosa = running.page("/", "rosa", PHONE)
     expect(rosa.locator("#live")).to_have_attribute("data-state", "live")
     page = running.page("/rollout", "rosa")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     running.there.page.person("adam").post("/rollout/stop")
     expect(rosa.get_by_text("the cameras are not watching for you")).to_be_visible()
-    expect(page.locator("#road-now")).to_contain_text("Nobody has taken over the watch")
+    expect(page.locator("#rollout-now")).to_contain_text("Nobody has taken over the watch")
     rosa.get_by_role("button", name="I take over the watch").click()
     expect(rosa.get_by_text("You have taken over the watch.")).to_be_visible()
     assert running.there.phase == "shadow"
-    expect(page.locator("#road-now")).to_contain_text("It warns nobody")
+    expect(page.locator("#rollout-now")).to_contain_text("It warns nobody")
 
 
 def test_a_sheet_is_looked_through_marked_and_answered_with_keys(running: Running) -> None:

@@ -34,7 +34,7 @@ from tests.support.waiting import wait_for
 CHAOS_S = 75.0
 CALM_S = 35.0
 TTL_S = 60.0
-"""Of the site with the frozen controller; shipped are two minutes."""
+"""Of the site with the frozen controller; the default is two minutes."""
 NOTICED_WITHIN_S = 20.0
 """The watchdog looks every five seconds; it may have been killed just then."""
 WARNED = (DeliveryKind.WARNING, DeliveryKind.CONFIRMED)
@@ -49,7 +49,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def site(tmp_path: Path, listener: Listener, request: pytest.FixtureRequest) -> Iterator[Site]:
-    """A site whose road may go live; with another lease where the test asks for one."""
+    """A site whose plan may go live; with another lease where the test asks for one."""
     with running_site(tmp_path, outward(listener, getattr(request, "param", 120)), listener) as running:
         yield running
 
@@ -181,6 +181,6 @@ def test_a_frozen_controller_leaves_no_authority_behind_and_is_noticed_once_thro
 
 
 def kinds_of(database: Database) -> Counter[str]:
-    """How often each kind of event happened on the road."""
+    """How often each kind of event happened in the rollout."""
     with database.read() as session:
         return Counter(entry.kind for entry in everything(session))

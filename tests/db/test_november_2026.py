@@ -28,14 +28,14 @@ from review_ui.auth.secretbox import SecretBox
 from review_ui.ledger.view import APPEAL_KINDS
 from review_ui.sightings.sealing import intact
 from rollout.control.analysis_store import courses, last_analysis
-from rollout.control.verification import verify_road
+from rollout.control.verification import verify_rollout
 from rollout.reports.archive import Archive
 from rollout.reports.build import make
 from rollout.reports.document import Kind, Report
 from rollout.stages.event_store import everything, load
 from rollout.stages.events import KINDS, from_json, to_json
 from rollout.stages.evolve import evolve
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import State, grants
 from tests.support.browser.pages_list import PAGES
 from tests.support.november_2026 import FOLDER, configured, restore, said
@@ -89,7 +89,7 @@ def test_its_ledger_is_whole_and_agrees_with_its_events(old: Database) -> None:
     with old.read() as session:
         found = verify(session)
         assert (found.entries, found.head, found.broken_at) == (entries, head, None)
-        checked = verify_road(session, NOW)
+        checked = verify_rollout(session, NOW)
     assert [problem for problem in checked.problems if "what holds" not in problem] == []
 
 
@@ -103,7 +103,7 @@ def test_its_seals_hold(old: Database) -> None:
 def test_its_analyses_of_the_gates_are_found_again(old: Database, config: Config) -> None:
     then = said()["look"]
     with old.read() as session:
-        found = last_analysis(session, road_of(configured(config)), load(session), NOW)
+        found = last_analysis(session, plan_from(configured(config)), load(session), NOW)
         assert found is not None, "the last analysis counts still"
         course = courses(session, found)
     assert found.at == then["at"]
@@ -182,7 +182,7 @@ def _facts(state: State) -> dict[str, Any]:
     return {
         "seq": state.seq,
         "at": state.at,
-        "road": state.road,
+        "road": state.plan_digest,
         "author": state.author,
         "model": state.model,
         "evidence_since": state.evidence_since,

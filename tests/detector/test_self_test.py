@@ -23,8 +23,8 @@ from simulation.cameras.painting.landscape import by_day, paint_place
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    """The trained network that comes along."""
-    return choose_engine("cpu", "shipped", threads=1, runtime="onnx")
+    """The built-in model."""
+    return choose_engine("cpu", "built-in", threads=1, runtime="onnx")
 
 
 class Broken:
@@ -46,8 +46,8 @@ def test_the_known_pictures_are_the_staged_cameras_own() -> None:
     clip = draw("any", empty, 320, 180)
     assert clip.boxes[5] == pytest.approx(BEAR_BOX, abs=0.001)
     for name, picture in (("bear", clip.pictures[5]), ("empty", empty)):
-        shipped = decode_jpeg((PICTURES / f"{name}.jpg").read_bytes())
-        assert cv2.PSNR(shipped, picture) > 28, "drawn anew it looks the same"
+        built_in = decode_jpeg((PICTURES / f"{name}.jpg").read_bytes())
+        assert cv2.PSNR(built_in, picture) > 28, "drawn anew it looks the same"
 
 
 def test_the_trained_network_proves_itself_for_a_thousandth_of_a_processor(engine: Engine) -> None:

@@ -53,7 +53,7 @@ import numpy as np
 from detector.models.bundle import ModelBundle
 from detector.engines.choose import engine_for
 for runtime in ("onnx", "torch"):
-    engine = engine_for(ModelBundle.open("shipped"), device="cpu", runtime=runtime)
+    engine = engine_for(ModelBundle.open("built-in"), device="cpu", runtime=runtime)
     engine.infer(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))
 print("ready", flush=True); sys.stdin.read()
 """

@@ -26,7 +26,7 @@ from core.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import BELL_CHANNEL, CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX
 from db import models as m
-from detector.models.bundle import SHIPPED_NAME, ModelBundle
+from detector.models.bundle import BUILT_IN_NAME, ModelBundle
 from detector.models.imagenet_labels import Label as ModelLabel
 from review_ui.auth.rights import Right
 from review_ui.labels.vocabulary import Label, Source
@@ -42,9 +42,9 @@ from rollout.reports.document import Form, Kind, Light
 from rollout.stages import events, gates
 from rollout.stages.commands import Effect, Step
 from rollout.stages.events import EVENT_NAMES, Event, kind_of
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from tests.support.november_2026 import configured, said
-from tests.support.rollout_plans import shipped
+from tests.support.rollout_plans import default_plan
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "simulation", "bearwatch")
@@ -232,9 +232,9 @@ def test_an_answer_about_a_photo_is_sent_under_the_same_keys_and_read_back() -> 
 
 def test_digests_say_the_same_of_the_same_things(config: Config) -> None:
     then = said()
-    assert road_of(configured(config)).digest == then["road_digest"]
-    assert shipped().digest == then["default_plan_digest"]
-    assert ModelBundle.open(SHIPPED_NAME).digest == then["bundle_digest"]
+    assert plan_from(configured(config)).digest == then["road_digest"]
+    assert default_plan().digest == then["default_plan_digest"]
+    assert ModelBundle.open(BUILT_IN_NAME).digest == then["bundle_digest"]
     entered = Entered("upper-pines", None, "bear", 1, "at the creek", 1.5)
     assert seal_of(entered, 3, 2.5) == "3e9ce760d759fb213c42a8dac52d255fb9687bdfc83711d7fd53cfe876ca3b68"
 

@@ -34,7 +34,7 @@ from review_ui.rendering.openapi import examples
 from rollout.alerting.appeals import open_appeal
 from tests.support.api_tour import NO, shape, walk
 from tests.support.pages import SAME_ORIGIN, Clock, Stage, served
-from tests.support.rollout_pages import RoadStage
+from tests.support.rollout_pages import RolloutStage
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "review_ui" / "api_examples.json"
@@ -166,7 +166,7 @@ def _validate(example: Any, schema: dict[str, Any], description: dict[str, Any])
 
 
 @pytest.mark.timeout(300)  # a network is loaded
-def test_the_examples_are_what_a_site_answers(there: RoadStage, redis_url: str, detector: None) -> None:
+def test_the_examples_are_what_a_site_answers(there: RolloutStage, redis_url: str, detector: None) -> None:
     """A walk past every operation, in the same shape as the recorded one: the same keys, the same kinds of values."""
     found = walk(there, redis_url, PHOTO)
     if os.environ.get("BEARWATCH_RECORD_EXAMPLES"):
@@ -213,8 +213,8 @@ BOUNDED = {
     "/api/v1/audit/sheets": "you answer the first fifty, then there are others",
     "/api/v1/lots": "three weeks of hours, experiments that go on and the last few of old ones",
     "/api/v1/nights/{date}/frames": "one moment: a picture a camera",
-    "/api/v1/rollout": "the road as it is written",
-    "/api/v1/rollout/plan": "the stages of the road as it is written",
+    "/api/v1/rollout": "the plan as it is written",
+    "/api/v1/rollout/plan": "the stages of the plan as it is written",
 }
 """Lists that cannot grow."""
 
@@ -300,7 +300,7 @@ def test_every_list_read_one_by_one_is_the_whole_list(page: Stage) -> None:
 
 def test_every_no_is_a_problem_document(page: Stage) -> None:
     day_ranger = page.person()
-    nowhere = {"campsite": "nowhere", "seen_at": 0, "idempotency_key": "a-key-of-mine"}
+    empty_plan = {"campsite": "nowhere", "seen_at": 0, "idempotency_key": "a-key-of-mine"}
     answers = [
         page.stranger().get("/api/v1/alerts"),
         day_ranger.get("/api/v1/people"),
@@ -308,7 +308,7 @@ def test_every_no_is_a_problem_document(page: Stage) -> None:
         day_ranger.get("/api/v1/nothing-here"),
         day_ranger.delete("/api/v1/alerts"),
         day_ranger.get("/api/v1/alerts?limit=0"),
-        day_ranger.post("/api/v1/sightings", json=nowhere),
+        day_ranger.post("/api/v1/sightings", json=empty_plan),
         day_ranger.post("/api/v1/sightings", content=b"{", headers={"Content-Type": "application/json"}),
     ]
     assert [answer.status_code for answer in answers] == [401, 403, 404, 404, 405, 422, 422, 422]

@@ -49,7 +49,7 @@ def test_every_form_of_every_page_is_kept_and_leads_back_to_a_page_that_exists(p
         ("/labels/changes/2/apply", {"reason": "alone on shift"}, "/labels/changes/2"),
         ("/labels/edits", {"item": "alert:3", "action": "remove", "back": "/labels?label=bear"}, "/labels?label=bear"),
         ("/labels/edits", {"item": "alert:3", "back": "//elsewhere.example"}, "/labels"),
-        ("/rollout/narrow", {"campsite": ["upper-pines", "lower-pines"], "reason": "cubs"}, "/rollout"),
+        ("/rollout/demote", {"campsite": ["upper-pines", "lower-pines"], "reason": "cubs"}, "/rollout"),
         ("/rollout/stop", {"campsite": ["upper-pines"], "reason": "a fire"}, "/rollout/stop"),
         ("/cameras/upper-creek/areas", {"text": "masks:\n  - [[0, 0], [1, 0], [1, 1]]"}, "/cameras/upper-creek"),
         ("/appeals/5/settle", {"what": "called them"}, "/appeals"),
@@ -78,7 +78,7 @@ def test_a_password_is_never_kept_and_is_asked_for_again(page: Stage) -> None:
     ranger = page.person("day-ranger")
     page.clock.now += SESSION_S + 1
     secret = "seven-wet-pines-in-a-row"
-    refused = ranger.post("/rollout/approve", data={"note": "read the report", "step": "widen", "password": secret})
+    refused = ranger.post("/rollout/approve", data={"note": "read the report", "step": "promote", "password": secret})
     assert secret not in refused.text
     resumed = _sign_in(ranger, refused.text)
     assert secret not in resumed

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.bundle_files import SHIPPED, bundle_directories, read_bundle
+from core.bundle_files import BUILT_IN, bundle_directories, read_bundle
 from core.redis_client import connect
 from core.telemetry import Telemetry
-from detector.models.bundle import SHIPPED as SHIPPED_BUNDLE
+from detector.models.bundle import BUILT_IN as BUILT_IN_BUNDLE
 from review_ui.models.view import evaluation, recall_rows
 from review_ui.rendering.markdown import rendered
 from tests.support.pages import Stage
@@ -98,7 +98,7 @@ def test_without_evaluation_and_datasheet_the_page_says_what_that_means(page: St
     _bundle(tmp_path / "bundles" / "bare")
     shown = page.person().get(f"/models/{DIGEST}").text
     assert "treat it as unknown" in shown
-    assert "Do not widen a rollout with it." in shown
+    assert "Do not promote a stage with it." in shown
     assert page.person().get("/models/" + "0" * 64).status_code == 404
     assert page.person().get("/models/../x").status_code == 404
     assert page.person().get("/models/zz").status_code == 422
@@ -113,7 +113,7 @@ def test_files_that_are_no_bundles_are_left_out(tmp_path: Path) -> None:
     (bundles / "empty").mkdir()
     found = [read_bundle(each) for each in bundle_directories(tmp_path)]
     assert [each.directory.name for each in found if each and bundles in each.directory.parents] == ["good"]
-    assert SHIPPED_BUNDLE.parent == SHIPPED
+    assert BUILT_IN_BUNDLE.parent == BUILT_IN
 
 
 @pytest.mark.parametrize(

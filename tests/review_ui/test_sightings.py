@@ -110,7 +110,7 @@ def test_an_encounter_at_another_campsite_is_no_match(page: Stage) -> None:
 
 
 def test_where_an_observer_names_a_camera_only_that_one_can_have_seen_it(page: Stage) -> None:
-    """As the road says, and as its gates count it."""
+    """As the plan says, and as its gates count it."""
     seen_at, day_ranger = page.clock.now, page.person()
     where = _see(day_ranger, when="at", at=repr(seen_at), camera="upper-creek", idempotency_key="named")
     page.alert("upper-trail", seen_at)

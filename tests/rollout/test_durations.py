@@ -9,7 +9,7 @@ import pytest
 from core.clock import civil
 from rollout.base.durations import Duration, tzdata_version
 from rollout.stages.spec import StageDuration
-from tests.support.rollout_plans import DAY_S, ZONE, local, shipped
+from tests.support.rollout_plans import DAY_S, ZONE, default_plan, local
 
 
 @pytest.mark.parametrize(
@@ -63,17 +63,17 @@ def test_a_duration_is_written_so_that_it_can_be_read_again(text: str) -> None:
 def test_a_stage_longer_than_a_day_ends_earlier_at_noon(
     start: tuple[int, ...], duration: str, end: tuple[int, ...]
 ) -> None:
-    road = shipped()
-    stage = replace(road.stages[1], duration=StageDuration.model_validate(duration))
-    assert road.deadline(stage, local(*start)) == local(*end)
+    plan = default_plan()
+    stage = replace(plan.stages[1], duration=StageDuration.model_validate(duration))
+    assert plan.deadline(stage, local(*start)) == local(*end)
 
 
 def test_evidence_is_analysed_near_the_end_of_a_stage_or_after_its_minimum() -> None:
-    road, start = shipped(), local(2027, 5, 3, 18, 0)
-    shadow, one_day, one_week = road.stages[:3]
-    assert road.analysis_opens_at(shadow, start, road.deadline(shadow, start)) == local(2027, 5, 17, 18, 0)
-    assert road.analysis_opens_at(one_day, start, road.deadline(one_day, start)) == local(2027, 5, 4, 12, 0)
-    assert road.analysis_opens_at(one_week, start, road.deadline(one_week, start)) == local(2027, 5, 9, 12, 0)
+    plan, start = default_plan(), local(2027, 5, 3, 18, 0)
+    shadow, one_day, one_week = plan.stages[:3]
+    assert plan.analysis_opens_at(shadow, start, plan.deadline(shadow, start)) == local(2027, 5, 17, 18, 0)
+    assert plan.analysis_opens_at(one_day, start, plan.deadline(one_day, start)) == local(2027, 5, 4, 12, 0)
+    assert plan.analysis_opens_at(one_week, start, plan.deadline(one_week, start)) == local(2027, 5, 9, 12, 0)
 
 
 def test_the_version_of_the_time_zone_data_is_known() -> None:

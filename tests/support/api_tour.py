@@ -30,7 +30,7 @@ from rollout.reports.document import Kind
 from tests.support.factories import T0, jpeg
 from tests.support.pages import PASSWORD, report, served
 from tests.support.report_season import asked
-from tests.support.rollout_pages import RoadStage
+from tests.support.rollout_pages import RolloutStage
 from tests.support.waiting import wait_for
 
 MOST_ROWS: Final = 2
@@ -49,11 +49,11 @@ _LONG = re.compile(r"^(data:image/\w+;base64,.{24}).*$", re.DOTALL)
 class Tour:
     """What was asked and answered so far, by operation: ``GET /api/v1/alerts/{alert_id}``."""
 
-    there: RoadStage
+    there: RolloutStage
     found: dict[str, Any] = field(default_factory=dict)
 
     def who(self, name: str, role: Role = Role.ADMINISTRATOR) -> TestClient:
-        """A person's browser; those of :class:`RoadStage` have roles of their own."""
+        """A person's browser; those of :class:`RolloutStage` have roles of their own."""
         return self.there.page.person(name, role)
 
     def ask(
@@ -83,7 +83,7 @@ def _is_json(answer: Response) -> bool:
     return bool(answer.content) and answer.headers["content-type"].partition(";")[0] == "application/json"
 
 
-def walk(there: RoadStage, redis_url: str, photo: Path) -> dict[str, Any]:
+def walk(there: RolloutStage, redis_url: str, photo: Path) -> dict[str, Any]:
     """Walk past everything. A detector has to run at this Redis: it looks at ``photo``, a PNG."""
     tour = Tour(there)
     _a_site_in_which_something_happens(tour, redis_url)
@@ -144,10 +144,10 @@ def _rollout(tour: Tour) -> None:
     tour.ask(olga, "GET", f"{path}/plan")
     epoch = tour.ask(lena, "GET", path)["epoch"]
     del tour.found[f"GET {path}"]  # there will be more to see
-    agree = {"epoch": epoch, "password": PASSWORD, "step": "widen", "note": "read every miss of the last two weeks"}
+    agree = {"epoch": epoch, "password": PASSWORD, "step": "promote", "note": "read every miss of the last two weeks"}
     tour.ask(lena, "POST", f"{path}/approvals", agree)
     tour.ask(omar, "POST", f"{path}/approvals", agree)
-    done = tour.ask(olga, "POST", f"{path}/widen", {"epoch": epoch, "password": PASSWORD, "again": False})
+    done = tour.ask(olga, "POST", f"{path}/promote", {"epoch": epoch, "password": PASSWORD, "rerun_stage": False})
     assert done["done"], done
     with tour.there.page.database.write() as session:
         session.get_one(AuthorityLease, "upper-pines").expires_at = tour.there.page.clock.now + 3600
@@ -243,13 +243,13 @@ def _stop(tour: Tour) -> None:
         assert browser.post(f"{path}/approvals", json=agree).is_success
     tour.ask(olga, "POST", f"{path}/extend", {"epoch": epoch, "password": PASSWORD, "longer": "24h"})
     fog = {"to": None, "campsites": ["upper-pines"], "reason": "fog for the next three nights"}
-    tour.ask(rosa, "POST", f"{path}/narrow", fog)
+    tour.ask(rosa, "POST", f"{path}/demote", fog)
     why: dict[str, Any] = {"campsites": [], "reason": "warnings go out in daylight", "idempotency_key": None}
     tour.ask(rosa, "POST", f"{path}/stop", why)
-    road = tour.ask(rosa, "GET", path)
-    tour.ask(rosa, "POST", f"{path}/watch", {"handover": road["handovers"][0]["id"]})
+    plan = tour.ask(rosa, "GET", path)
+    tour.ask(rosa, "POST", f"{path}/watch", {"handover": plan["handovers"][0]["id"]})
     for browser in (lena, omar):
-        cause = {"password": PASSWORD, "breaker": road["breakers"][0]["id"], "cause": "the clock of the jobs was wrong"}
+        cause = {"password": PASSWORD, "breaker": plan["breakers"][0]["id"], "cause": "the clock of the jobs was wrong"}
         tour.ask(browser, "POST", f"{path}/breakers/reset", cause)
     tour.ask(rosa, "GET", f"{path}/history")
 

@@ -29,7 +29,7 @@ def grant(session: Session, campsite: str, mode: Mode, granted_at: float = T0, e
 
 
 def require_freshness(session: Session, campsite: str, within_s: float = 30.0, back_s: float = 15.0) -> None:
-    """Let the campsite's lease depend on freshness, as the road's do."""
+    """Let the campsite's lease depend on freshness, as the plan's do."""
     lease = session.get_one(AuthorityLease, campsite)
     lease.fresh_within_s, lease.fresh_back_s = within_s, back_s
     session.flush()

@@ -1,4 +1,4 @@
-"""A whole site that campers rely on: every process for real, a road in its first live stage, and who is told what."""
+"""A whole site that campers rely on: every process for real, a plan in its first live stage, and who is told what."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from detector.models.bundle import ModelBundle
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec_file import load_configured
 from rollout.stages.state import State
 from simulation.cameras.builtin import load_test_scenes
@@ -49,7 +49,7 @@ class Site:
 
     settings: Settings
     config: Config
-    road: Road
+    plan: RolloutPlan
     supervisor: Supervisor
     redis: EmbeddedRedis
     listener: Listener | None = None
@@ -96,12 +96,12 @@ def running_site(folder: Path, extra: str = "", listener: Listener | None = None
         settings = Settings(
             bearwatch_data=folder, bearwatch_ui_port=port, bearwatch_log="ERROR", bearwatch_admin_password=PASSWORD
         )
-        config, road = load_configured(file)
+        config, plan = load_configured(file)
         prepare_database(settings, config)
         with embedded_redis(settings) as redis:
-            there = Site(settings, config, road, supervisor(settings, file, redis), redis, listener)
+            there = Site(settings, config, plan, supervisor(settings, file, redis), redis, listener)
             if listener is not None:
-                _begin_road(there)
+                _begin_rollout(there)
             thread = threading.Thread(target=there.supervisor.run)
             thread.start()
             try:
@@ -113,7 +113,7 @@ def running_site(folder: Path, extra: str = "", listener: Listener | None = None
 
 
 def outward(listener: Listener, ttl_s: int = 120) -> str:
-    """The configuration of a road with a shadow stage and a live one, and everybody's addresses. Authority that nobody
+    """The configuration of a plan with a shadow stage and a live one, and everybody's addresses. Authority that nobody
     renews is dead after ``ttl_s``."""
 
     def target(who: str) -> str:
@@ -128,7 +128,7 @@ rollout:
   join_s: 0
   undo_s: 0
   defaults: {{lease: {{ttl: {ttl_s}s, renew: {ttl_s // 4}s}}}}
-  roster: {{duty: {{user: rosa, contact: [{target("roster")}]}}}}
+  on_call: {{duty: {{user: rosa, contact: [{target("roster")}]}}}}
   stages:
     - {{name: shadow, scope: [{CAMPSITE}], mode: shadow, duration: {{min: 1d, max: 120d}}, gates: [{gate}]}}
     - {{name: one-day, scope: [{CAMPSITE}], mode: assisted, duration: 1d, gates: [{gate}]}}
@@ -136,19 +136,19 @@ outside: {{ping_url: {json.dumps(listener.url("/alive"))}, every_s: 10}}
 """
 
 
-def _begin_road(site: Site) -> None:
+def _begin_rollout(site: Site) -> None:
     """Two days ago somebody began to watch in shadow with the model that will run."""
     database = Database(site.settings.database)
     with database.write() as session:
         add_people(session)
     began = time.time() - 2 * DAY_S
-    for command in (c.RoadChanged(), c.ModelChanged(ModelBundle.open("shipped").short_digest)):
-        perform(database, site.road, command, began)
+    for command in (c.PlanChanged(), c.ModelChanged(ModelBundle.open("built-in").short_digest)):
+        perform(database, site.plan, command, began)
     database.close()
 
 
 def state_of(database: Database) -> State:
-    """Where the road stands."""
+    """Where the rollout stands."""
     with database.read() as session:
         return load(session)
 
@@ -160,9 +160,9 @@ def go_live(site: Site, database: Database) -> float:
     """
     wait_for(lambda: newest_alert(database), 90)
     for by in (LEAD, OWNER):
-        perform(database, site.road, c.Approve(by=by), time.time())
-    gates = gate_results(site.road, state_of(database))
-    outcome = perform(database, site.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), time.time())
+        perform(database, site.plan, c.Approve(by=by), time.time())
+    gates = gate_results(site.plan, state_of(database))
+    outcome = perform(database, site.plan, c.Promote(by=OPERATOR, gates=gates, able=("rosa",)), time.time())
     assert outcome.started, outcome.events
     return time.time()
 

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, MetaData, create_engine, insert, null, select, text
 
 from core.config import Config
 from db.session import Database
-from tests.support.rollout_pages import with_road
+from tests.support.rollout_pages import with_plan
 
 FOLDER: Final = Path(__file__).parents[1] / "fixtures" / "november_2026"
 _OPEN: Final = {"metric": "open_breakers", "op": "==", "value": 0}
@@ -51,7 +51,7 @@ def said() -> dict[str, Any]:
 
 def configured(config: Config) -> Config:
     """Its configuration, over the usual places."""
-    whole = with_road(config, STAGES)
+    whole = with_plan(config, STAGES)
     return whole.model_copy(update={"rollout": whole.rollout.model_copy(update=_ADDRESSES)})
 
 

@@ -13,7 +13,7 @@ from core.telemetry import Telemetry
 from db.session import Database
 from tests.support.factories import T0
 from tests.support.pages import Stage, report, stage
-from tests.support.rollout_pages import RoadStage, road_stage
+from tests.support.rollout_pages import RolloutStage, rollout_stage
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def either(database: Database, config: Config, redis_url: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def there(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RoadStage]:
-    """The page with a road on it, in shadow."""
-    with road_stage(sqlite_database, config, redis_url, tmp_path) as made:
+def there(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RolloutStage]:
+    """The page with a plan on it, in shadow."""
+    with rollout_stage(sqlite_database, config, redis_url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def live(there: RoadStage) -> RoadStage:
+def live(there: RolloutStage) -> RolloutStage:
     """The same, one campsite further."""
     there.go_live()
     return there

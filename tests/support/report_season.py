@@ -1,4 +1,4 @@
-"""Three weeks at two campsites, for reports: bears seen by people, by the model, by both; messages, the road."""
+"""Three weeks at two campsites, for reports: bears seen by people, by the model, by both; messages, the plan."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from rollout.reports.context import Asked
 from rollout.reports.period import parse_day, period
 from rollout.stages import events as e
 from rollout.stages.commands import Step
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 from tests.support.factories import T0
@@ -105,7 +105,7 @@ def add_message(session: Session, at: float, kind: MessageKind, handled: bool, c
 
 
 def add_events(session: Session, events: list[e.Event]) -> None:
-    """Events of the road, in order."""
+    """Events of the rollout, in order."""
     for seq, event in enumerate(events, 1):
         session.add(
             RolloutEvent(seq=seq, at=event.at, kind=e.kind_of(event), actor=event.by, epoch=1, key=None,
@@ -114,14 +114,14 @@ def add_events(session: Session, events: list[e.Event]) -> None:
 
 
 def walked(start: float) -> list[e.Event]:
-    """A road with a model in office for two days, held once, widened, handed over after two days, and taken over."""
+    """A plan with a model in use for two days, held once, promoted, handed over after two days, and taken over."""
     places = (Place("upper-pines", None),)
     live = start + DAY_S
     return [
-        e.RoadRead(at=start - 2 * DAY_S, by="controller", digest="d", name="county"),
+        e.PlanRead(at=start - 2 * DAY_S, by="controller", digest="d", name="county"),
         e.ModelReplaced(at=start - 2 * DAY_S + 1, by="controller", digest=MODEL, before=None),
-        e.Approved(at=start + 60, by="lead", step=Step.WIDEN, roles=("lead_ranger",)),
-        e.WidenHeld(at=start + 3600, by="operator", to="one-site", why=("recall_blind: not enough",), missing=True),
+        e.Approved(at=start + 60, by="lead", step=Step.PROMOTE, roles=("lead_ranger",)),
+        e.PromotionHeld(at=start + 3600, by="operator", to="one-site", why=("recall_blind: not enough",), missing=True),
         e.StageStarted(
             at=live, by="operator", run=1, stage=1, name="one-site", mode=Mode.ASSISTED, places=places,
             deadline_at=live + 3 * DAY_S, analysis_opens_at=live + 2 * DAY_S, timezone="America/Los_Angeles",
@@ -187,7 +187,7 @@ def asked(
 ) -> Asked:
     """A question about the season."""
     days = period(parse_day(first), parse_day(last), timezone_of(config, campsites), now)
-    return Asked(session, config, road_of(config), days, campsites, now, everything, told or heard(now))
+    return Asked(session, config, plan_from(config), days, campsites, now, everything, told or heard(now))
 
 
 def filled(database: Database) -> Database:

@@ -1,4 +1,4 @@
-"""The page with a road on it that tests can walk in a few steps: two stages, one gate, a roster, and people."""
+"""The page with a plan on it that tests can walk in a few steps: two stages, one gate, people on call, and people."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rollout.stages.event_store import load
 from rollout.stages.gates import GateResult
 from rollout.stages.gates import Outcome as GateOutcome
 from rollout.stages.spec import Gate
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import State
 from tests.support.pages import Stage, stage
-from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, ROSTER
+from tests.support.rollout_plans import DIGEST, LEAD, ON_CALL, OPERATOR, OWNER
 
 DAY_S = 86400.0
 OPEN = {"metric": "open_breakers", "op": "==", "value": 0}
@@ -47,44 +47,44 @@ PEOPLE = {
 }
 
 
-def with_road(config: Config, stages: list[dict[str, Any]] | None = None) -> Config:
-    """The same places with a road; ``stages`` None: the shipped one."""
-    section: dict[str, Any] = {"roster": ROSTER, **({"stages": stages} if stages else {})}
+def with_plan(config: Config, stages: list[dict[str, Any]] | None = None) -> Config:
+    """The same places with a plan; ``stages`` None: the default plan."""
+    section: dict[str, Any] = {"on_call": ON_CALL, **({"stages": stages} if stages else {})}
     return Config.model_validate({**config.model_dump(mode="json", exclude={"rollout"}), "rollout": section})
 
 
-class RoadStage:
-    """The application, its people, and the road under it."""
+class RolloutStage:
+    """The application, its people, and the plan under it."""
 
     def __init__(self, page: Stage) -> None:
         self.page = page
-        self.road = road_of(page.config)
+        self.plan = plan_from(page.config)
         for name, role in PEOPLE.items():
             page.person(name, role)
-        self.give(c.RoadChanged(), page.clock.now - 2 * DAY_S)
+        self.give(c.PlanChanged(), page.clock.now - 2 * DAY_S)
         self.give(c.ModelChanged(DIGEST), page.clock.now - 2 * DAY_S)
 
     @property
     def state(self) -> State:
-        """Where the road stands."""
+        """Where the rollout stands."""
         with self.page.database.read() as session:
             return load(session)
 
     @property
     def phase(self) -> str:
-        """One of the road's four states."""
+        """One of the rollout's four states."""
         return self.state.phase.value
 
     def give(self, command: c.Command, at: float | None = None) -> Outcome:
         """A command, past all pages."""
-        return perform(self.page.database, self.road, command, self.page.clock.now if at is None else at)
+        return perform(self.page.database, self.plan, command, self.page.clock.now if at is None else at)
 
     def go_live(self) -> None:
         """The first live stage, with authority that lives for an hour."""
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
-        gates = tuple(_passed(gate) for gate in self.road.stages[self.state.stage].gates)
-        assert self.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",))).started
+        gates = tuple(_passed(gate) for gate in self.plan.stages[self.state.stage].gates)
+        assert self.give(c.Promote(by=OPERATOR, gates=gates, able=("rosa",))).started
         with self.page.database.write() as session:
             lease = session.get_one(AuthorityLease, "upper-pines")
             lease.expires_at = self.page.clock.now + 3600
@@ -104,12 +104,12 @@ def _passed(gate: Gate) -> GateResult:
 
 
 @contextmanager
-def road_stage(
+def rollout_stage(
     database: Database, config: Config, redis_url: str, data: Path, stages: list[dict[str, Any]] | None = None
-) -> Iterator[RoadStage]:
-    """The application with its road; ``config`` comes from :func:`with_road`."""
-    with stage(database, with_road(config, STAGES if stages is None else stages), redis_url, data) as page:
-        yield RoadStage(page)
+) -> Iterator[RolloutStage]:
+    """The application with its plan; ``config`` comes from :func:`with_plan`."""
+    with stage(database, with_plan(config, STAGES if stages is None else stages), redis_url, data) as page:
+        yield RolloutStage(page)
 
 
 def fields(browser: TestClient, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Roads, people and gates for tests: the shipped road over two campsites, with a roster."""
+"""Plans, people and gates for tests: the default plan over two campsites, with people on call."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rollout.stages.events import Event
 from rollout.stages.evolve import replay
 from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.promotion import analysis_opens_at
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import State
 
 ZONE = "America/Los_Angeles"
-ROSTER = {
+ON_CALL = {
     "duty-ranger": {"user": "rosa", "contact": ["json://127.0.0.1:9/rosa"]},
     "chief": {"user": "chin", "contact": ["json://127.0.0.1:9/chin"]},
 }
@@ -58,15 +58,15 @@ def settings(**rollout: Any) -> Config:
                 "upper-trail": {"campsite": "upper-pines", "url": "rtsp://127.0.0.1:1/trail"},
                 "lower-meadow": {"campsite": "lower-pines", "url": "rtsp://127.0.0.1:1/meadow"},
             },
-            "rollout": {"roster": ROSTER, **rollout},
+            "rollout": {"on_call": ON_CALL, **rollout},
         }
     )
 
 
 @lru_cache
-def shipped() -> Road:
-    """The shipped road with a roster."""
-    return road_of(settings())
+def default_plan() -> RolloutPlan:
+    """The default plan with people on call."""
+    return plan_from(settings())
 
 
 def add_people(session: Session) -> None:
@@ -75,21 +75,21 @@ def add_people(session: Session) -> None:
         session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
 
 
-def gate_results(road: Road, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
+def gate_results(plan: RolloutPlan, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
     """An analysis of the current stage's gates, all with the same outcome."""
     return tuple(
         GateResult(str(gate), gate.metric, outcome, why="" if outcome is Outcome.PASSED else "for the test")
-        for gate in road.stages[state.stage].gates
+        for gate in plan.stages[state.stage].gates
     )
 
 
 class Walk:
     """A rollout in memory whose time is set by hand."""
 
-    def __init__(self, road: Road | None = None, at: float = START) -> None:
-        self.rollout = InMemoryRollout(road or shipped())
+    def __init__(self, plan: RolloutPlan | None = None, at: float = START) -> None:
+        self.rollout = InMemoryRollout(plan or default_plan())
         self.now = at
-        self.give(c.RoadChanged())
+        self.give(c.PlanChanged())
         self.give(c.ModelChanged(DIGEST))
 
     def give(self, command: c.Command) -> list[Event]:
@@ -97,17 +97,17 @@ class Walk:
         return self.rollout.give(command, self.now)
 
     @property
-    def road(self) -> Road:
-        """The road in force; another one may be set."""
-        return self.rollout.road
+    def plan(self) -> RolloutPlan:
+        """The plan in force; another one may be set."""
+        return self.rollout.plan
 
-    @road.setter
-    def road(self, road: Road) -> None:
-        self.rollout.road = road
+    @plan.setter
+    def plan(self, plan: RolloutPlan) -> None:
+        self.rollout.plan = plan
 
     @property
     def state(self) -> State:
-        """Where the road stands."""
+        """Where the rollout stands."""
         return self.rollout.state
 
     def pass_time(self, seconds: float, ticks: int = 1) -> list[Event]:
@@ -118,20 +118,20 @@ class Walk:
             found += self.give(c.Tick())
         return found
 
-    def agree(self, step: Step = Step.WIDEN, latch: str | None = None) -> None:
+    def agree(self, step: Step = Step.PROMOTE, latch: str | None = None) -> None:
         """Two people of two roles approve."""
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by, step=step, latch=latch))
 
     def ask(self, outcome: Outcome = Outcome.PASSED, by: Person = OPERATOR, **more: Any) -> list[Event]:
         """Wish to go on, with all gates at one outcome."""
-        gates = gate_results(self.road, self.state, outcome)
-        return self.give(c.Widen(by=by, gates=gates, able=("rosa",), **more))
+        gates = gate_results(self.plan, self.state, outcome)
+        return self.give(c.Promote(by=by, gates=gates, able=("rosa",), **more))
 
     def reach(self, stage: int) -> None:
         """Go on until a stage runs, at the earliest moment for each analysis."""
         while self.state.stage < stage or not self.state.live:
-            self.now = max(self.now, analysis_opens_at(self.road, self.state))
+            self.now = max(self.now, analysis_opens_at(self.plan, self.state))
             self.agree()
             held = self.ask()
             assert self.state.live, held
@@ -141,6 +141,6 @@ class Walk:
         return replay(self.rollout.history)
 
 
-def with_roster(road: Road, **changes: Any) -> Road:
-    """The same road with other values."""
-    return replace(road, **changes)
+def with_on_call(plan: RolloutPlan, **changes: Any) -> RolloutPlan:
+    """The same plan with other values."""
+    return replace(plan, **changes)

@@ -45,8 +45,8 @@ def had_it_been_live(asked: Asked, model: str, judged: Sequence[Judged]) -> tupl
 
 
 def times_of(asked: Asked) -> Times:
-    """The waits that the configuration asks for; the veto window of the road's automatic stage, if it has one."""
-    stage = next((s for s in asked.road.stages if s.mode is Mode.AUTOMATIC and s.oversight is not None), None)
+    """The waits that the configuration asks for; the veto window of the plan's automatic stage, if it has one."""
+    stage = next((s for s in asked.plan.stages if s.mode is Mode.AUTOMATIC and s.oversight is not None), None)
     own = asked.config.rollout
     veto_s = stage.oversight.veto_window.nominal_s if stage is not None and stage.oversight else own.veto_window_s
     return Times(veto_s, own.undo_s, own.join_s)

@@ -53,7 +53,7 @@ class Burning:
 
 def burning_of(asked: Asked) -> Burning:
     """Ask the database for the period, and what Redis told for now."""
-    limits = limits_of(asked.road.breakers)
+    limits = limits_of(asked.plan.breakers)
     past = past_of(asked.session, asked.period.start, asked.period.end, limits)
     judged = sorted(
         (_judge(asked, each, limits) for each in past.machines), key=lambda each: WORST_FIRST.index(each.light)

@@ -54,20 +54,20 @@ LIMITS: Final = (
     Limit("memory_used", "memory in use", 0.90, 0.97, share=True, quantity="memory_used"),
     Limit("load", "load per processor", 2, 8, lasting=10, quantity="cpu_load"),
 )
-"""Those of the breakers that are shipped."""
+"""Those of the default breakers."""
 
 
 def limits_of(breakers: Breakers) -> tuple[Limit, ...]:
-    """The limits of a road: somebody has to act from where its own breaker trips."""
+    """The limits of a plan: somebody has to act from where its own breaker trips."""
     clauses = {
         clause.name: clause
         for spec in (breakers.gpu_temp, breakers.machine)
         for clause in (spec.condition.clauses if spec.condition else ())
     }
-    return tuple(_as_road(limit, clauses.get(limit.quantity)) for limit in LIMITS)
+    return tuple(_as_plan(limit, clauses.get(limit.quantity)) for limit in LIMITS)
 
 
-def _as_road(limit: Limit, clause: Clause | None) -> Limit:
+def _as_plan(limit: Limit, clause: Clause | None) -> Limit:
     if clause is None:
         return limit
     warn = max(limit.warn, clause.limit) if limit.low else min(limit.warn, clause.limit)

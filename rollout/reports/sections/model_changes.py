@@ -1,4 +1,4 @@
-"""Before and after every widening and model change: a section of the feedback-loop report."""
+"""Before and after every promotion and model change: a section of the feedback-loop report."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rollout.evidence.stats.drift import Shift
 from rollout.reports.context import Asked
 from rollout.reports.document import Answer, Cell, Column, Form, Light, Section, table
 from rollout.reports.render.number_format import number
-from rollout.stages.events import ModelReplaced, Narrowed, StageStarted, from_json, kind_of
+from rollout.stages.events import Demoted, ModelReplaced, StageStarted, from_json, kind_of
 
-_KINDS: Final = (StageStarted, ModelReplaced, Narrowed)
+_KINDS: Final = (StageStarted, ModelReplaced, Demoted)
 _MOST_MOMENTS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A widening, a narrowing or another model, and what differs around it; None where there is too little."""
+    """A promotion, a demotion or another model, and what differs around it; None where there is too little."""
 
     what: str
     at: float
@@ -39,10 +39,10 @@ def changes_of(asked: Asked) -> list[Change]:
 
 def changed(changes: Sequence[Change]) -> Answer:
     """Whether scores look different after any of them."""
-    question = "Did a widening or a new model change what people see?"
+    question = "Did a promotion or a new model change what people see?"
     known = [(each.what, each.found) for each in changes if each.found is not None]
     if not changes:
-        return Answer("changes", question, Light.GREEN, "Nothing was widened and no model was changed in this time.")
+        return Answer("changes", question, Light.GREEN, "Nothing was promoted and no model was changed in this time.")
     if not known:
         words = f"Not enough data: {LEAST_DAYS} camera-days are needed on each side of a change."
         return Answer("changes", question, Light.GREY, words)
@@ -55,7 +55,7 @@ def changed(changes: Sequence[Change]) -> Answer:
 
 
 def _moments(asked: Asked) -> list[tuple[str, float]]:
-    """When the road was widened or narrowed, and when the model was changed, within the period."""
+    """When a stage was promoted or demoted, and when the model was changed, within the period."""
     rows = asked.session.execute(
         select(RolloutEvent.kind, RolloutEvent.body)
         .where(
@@ -71,7 +71,7 @@ def _moments(asked: Asked) -> list[tuple[str, float]]:
         event = from_json(kind, body)
         if isinstance(event, ModelReplaced) and event.before is None:
             continue  # the first model changes nothing
-        words = {StageStarted: "stage started", ModelReplaced: "model changed", Narrowed: "narrowed"}[type(event)]
+        words = {StageStarted: "stage started", ModelReplaced: "model changed", Demoted: "demoted"}[type(event)]
         name = getattr(event, "name", None) or getattr(event, "digest", None)
         found.append((f"{words}: {name}" if name else words, event.at))
     return found
@@ -109,8 +109,8 @@ def changes_section(changes: Sequence[Change]) -> Section:
         "Before and after",
         ("Differences after minus before, for each camera-day; p is the share of random exchanges of whole camera-days "
          "that differ as much.",),
-        tables=(table("changes", "Every widening and model change", columns, rows,
-                      "Nothing was widened and no model was changed in this time."),
+        tables=(table("changes", "Every promotion and model change", columns, rows,
+                      "Nothing was promoted and no model was changed in this time."),
                 table("meaning", "What scores mean, and animals that the model does not know", meant, meaning,
                       "No change could be judged.")),
     )  # fmt: skip

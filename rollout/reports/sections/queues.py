@@ -87,7 +87,7 @@ def _lines(asked: Asked, past: Past) -> dict[int, tuple[Points, Points]]:
 
 
 def _plot(asked: Asked, past: Past, shard: int, lines: tuple[Points, Points]) -> Panels:
-    condition = asked.road.breakers.queue_depth.condition
+    condition = asked.plan.breakers.queue_depth.condition
     limits = {clause.name: clause.limit for clause in condition.clauses} if condition else {}
 
     def drawn(quantity: str) -> tuple[tuple[str, float], ...]:

@@ -33,7 +33,7 @@ from detector.engines.equivalence import (
 from detector.engines.onnx_engine import CHUNK, OnnxEngine
 from detector.engines.torch_engine import TorchEngine
 from detector.learn.student import start, student_labels
-from detector.models.bundle import SHIPPED, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.models.bundle import BUILT_IN, WEIGHTS, BundleError, ModelBundle, write_bundle
 from detector.models.crops import cut
 from detector.models.model import Model, Provenance, Thresholds
 from detector.models.view import View
@@ -311,7 +311,7 @@ def test_the_demo_installs_torch_only_where_it_needs_it(
     (tmp_path / "scripts").mkdir()
     script = shutil.copy(ROOT / "scripts" / "which-set", tmp_path / "scripts")
     if exported:
-        engine_file = tmp_path / SHIPPED.relative_to(ROOT) / ENGINE_FILE
+        engine_file = tmp_path / BUILT_IN.relative_to(ROOT) / ENGINE_FILE
         engine_file.parent.mkdir(parents=True)
         engine_file.touch()
     done = subprocess.run([script, device], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The trained model that comes along: whole, small, honest about itself, and the same with and without torch."""
+"""The built-in model: whole, small, honest about itself, and the same with and without torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core.messages import WHOLE_FRAME
 from detector.engines.onnx_engine import OnnxEngine
 from detector.engines.torch_engine import TorchEngine
-from detector.models.bundle import DATASHEET, EVALUATION, SHIPPED, SHIPPED_NAME, ModelBundle
+from detector.models.bundle import BUILT_IN, BUILT_IN_NAME, DATASHEET, EVALUATION, ModelBundle
 from detector.models.crops import cut
 
 ASSETS = Path(__file__).parents[3] / "simulation" / "cameras" / "assets"
@@ -27,14 +27,14 @@ for blocked in ("torch", "timm", "torchvision"):
     sys.modules[blocked] = None
 from detector.bundle import ModelBundle
 from detector.predictor import Predictor
-said = Predictor(ModelBundle.open("shipped")).predict(cv2.imread(sys.argv[1]))
+said = Predictor(ModelBundle.open("built-in")).predict(cv2.imread(sys.argv[1]))
 print(json.dumps([said.verdict, said.bear]))
 """
 
 
 @pytest.fixture(scope="module")
-def shipped() -> ModelBundle:
-    return ModelBundle.open(SHIPPED_NAME)
+def built_in() -> ModelBundle:
+    return ModelBundle.open(BUILT_IN_NAME)
 
 
 def in_a_meadow(animal: str) -> NDArray[np.uint8]:
@@ -50,38 +50,38 @@ def in_a_meadow(animal: str) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(grass.clip(0, 255), (3, 3), 0), dtype=np.uint8)
 
 
-def test_it_is_whole_and_small(shipped: ModelBundle) -> None:
-    assert shipped.directory == SHIPPED
-    assert sum(file.stat().st_size for file in SHIPPED.iterdir()) <= 25_000_000
-    assert {"bundle.json", "weights.safetensors", "model.onnx", "engine.json"} <= {f.name for f in SHIPPED.iterdir()}
+def test_it_is_whole_and_small(built_in: ModelBundle) -> None:
+    assert built_in.directory == BUILT_IN
+    assert sum(file.stat().st_size for file in BUILT_IN.iterdir()) <= 25_000_000
+    assert {"bundle.json", "weights.safetensors", "model.onnx", "engine.json"} <= {f.name for f in BUILT_IN.iterdir()}
 
 
-def test_its_datasheet_names_every_source_with_its_licence_and_what_is_missing(shipped: ModelBundle) -> None:
-    sheet = (SHIPPED / DATASHEET).read_text(encoding="utf-8")
-    evaluation = json.loads((SHIPPED / EVALUATION).read_text(encoding="utf-8"))
+def test_its_datasheet_names_every_source_with_its_licence_and_what_is_missing(built_in: ModelBundle) -> None:
+    sheet = (BUILT_IN / DATASHEET).read_text(encoding="utf-8")
+    evaluation = json.loads((BUILT_IN / EVALUATION).read_text(encoding="utf-8"))
     for source in evaluation["by_source"]:
         rows = [line for line in sheet.splitlines() if line.startswith(f"| {source} |")]
         assert rows
         assert all(len(cell.strip()) > 1 for cell in rows[0].split("|")[4:5])
     for part in ("copyright is\nunknown", "## Gaps", "## What this predicts", "never trained on"):
         assert part in sheet
-    assert evaluation["thresholds"] == asdict(shipped.model.thresholds)
+    assert evaluation["thresholds"] == asdict(built_in.model.thresholds)
     assert evaluation["better_than_generic"] is True
 
 
-def test_both_engines_say_the_same_of_the_same_crops(shipped: ModelBundle) -> None:
+def test_both_engines_say_the_same_of_the_same_crops(built_in: ModelBundle) -> None:
     images = [in_a_meadow(animal) for animal in ("brown-bear", "doe", "boar")]
-    crops = np.concatenate([cut(image, [WHOLE_FRAME], shipped.input_px) for image in images])
-    apart = np.abs(OnnxEngine(shipped, 1).infer(crops) - TorchEngine(shipped, "cpu", 1).infer(crops)).max()
+    crops = np.concatenate([cut(image, [WHOLE_FRAME], built_in.input_px) for image in images])
+    apart = np.abs(OnnxEngine(built_in, 1).infer(crops) - TorchEngine(built_in, "cpu", 1).infer(crops)).max()
     assert apart < 1e-3
 
 
-def test_it_knows_a_bear_from_a_doe(shipped: ModelBundle) -> None:
-    engine = OnnxEngine(shipped, 1)
-    crops = [cut(in_a_meadow(animal), [WHOLE_FRAME], shipped.input_px) for animal in ("brown-bear", "doe", "dog")]
-    bear, doe, dog = shipped.labels.bear_scores(engine.infer(np.concatenate(crops))).tolist()
-    assert bear > shipped.model.thresholds.day
-    assert max(doe, dog) < shipped.model.thresholds.day
+def test_it_knows_a_bear_from_a_doe(built_in: ModelBundle) -> None:
+    engine = OnnxEngine(built_in, 1)
+    crops = [cut(in_a_meadow(animal), [WHOLE_FRAME], built_in.input_px) for animal in ("brown-bear", "doe", "dog")]
+    bear, doe, dog = built_in.labels.bear_scores(engine.infer(np.concatenate(crops))).tolist()
+    assert bear > built_in.model.thresholds.day
+    assert max(doe, dog) < built_in.model.thresholds.day
 
 
 def test_it_predicts_on_a_machine_without_torch(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_a_tracker_killed_before_it_acknowledged_loses_nothing_and_repeats_nothi
     """The worst instant: the alert is in the database, its frames are not acknowledged."""
     victim = Tracker(config, database, redis_url, tmp_path)
     publish(bear(now_s()))
-    assert victim.worker._hold_office()
+    assert victim.worker._hold_leadership()
     entries = victim.worker.road.read(victim.worker.road.scores, "tracker", "tracker", 64, None)
     victim.worker._process(entries)
     assert count(database, Alert) == 1

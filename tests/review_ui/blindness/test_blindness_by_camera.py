@@ -88,7 +88,7 @@ def test_a_camera_that_has_left_the_stage_is_hidden_only_once_a_ranger_has_taken
     go_on_watch(day_ranger)
     assert day_ranger.get(f"/alerts/{alert}").status_code == 404
     began = HandoverBegan(
-        at=page.clock.now, by="olga", handover=1, cause="narrowed", places=(Place("upper-pines", ("upper-creek",)),),
+        at=page.clock.now, by="olga", handover=1, cause="demoted", places=(Place("upper-pines", ("upper-creek",)),),
         from_stage="one-campsite-one-day", to="rosa", next_at=page.clock.now + 300, cameras=("upper-creek",),
     )  # fmt: skip
     with page.database.write() as session:

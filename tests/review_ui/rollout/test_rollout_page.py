@@ -19,14 +19,14 @@ from rollout.stages.commands import Effect
 from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.evidence_rows import add_bear, add_hours
 from tests.support.pages import stage
-from tests.support.rollout_pages import RoadStage, road_stage
+from tests.support.rollout_pages import RolloutStage, rollout_stage
 from tests.support.rollout_plans import DIGEST
 
 
 @pytest.fixture
-def shipped(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RoadStage]:
-    """The page with the road that comes along, in shadow."""
-    with road_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as made:
+def default_plan(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RolloutStage]:
+    """The page with the plan that comes along, in shadow."""
+    with rollout_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as made:
         yield made
 
 
@@ -35,15 +35,15 @@ def test_before_a_controller_has_run_the_page_says_what_to_do(
 ) -> None:
     with stage(sqlite_database, config, redis_url, tmp_path) as page:
         text = page.person("day-ranger").get("/rollout").text
-    assert "no controller has read the road yet" in text.casefold()
+    assert "no controller has read the rollout plan yet" in text.casefold()
     assert "Nothing has happened yet" in text
     assert "Nobody is named." in text
     assert "No manual watch was rehearsed yet" in text
 
 
-def test_the_page_shows_the_road_the_gates_and_what_is_in_the_way(there: RoadStage) -> None:
+def test_the_page_shows_the_plan_the_gates_and_what_is_in_the_way(there: RolloutStage) -> None:
     text = there.page.person("rosa").get("/rollout").text
-    assert 'aria-label="The road has 2 stages. We are at stage 1, shadow, shadow."' in text
+    assert 'aria-label="The rollout has 2 stages. We are at stage 1, shadow, shadow."' in text
     assert "Breakers that are open" in text
     assert "needs exactly 0 breakers" in text
     assert "2 people with distinct roles out of lead ranger, model owner must agree; so far: nobody." in text
@@ -51,9 +51,9 @@ def test_the_page_shows_the_road_the_gates_and_what_is_in_the_way(there: RoadSta
     assert 'action="/rollout/approve"' not in text, "a ranger may not approve, and is not asked to"
 
 
-def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(shipped: RoadStage) -> None:
-    gates = {g["metric"]: g for g in shipped.page.person("rosa").get("/api/v1/rollout").json()["gates"]}
-    text = shipped.page.person("rosa").get("/rollout").text
+def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(default_plan: RolloutStage) -> None:
+    gates = {g["metric"]: g for g in default_plan.page.person("rosa").get("/api/v1/rollout").json()["gates"]}
+    text = default_plan.page.person("rosa").get("/rollout").text
     recall = gates["recall_blind"]
     assert (recall["outcome"], recall["have"]) == ("inconclusive", 0.0)
     needs = f"{recall['need']:g} more bear-nights; nobody can say how long that takes, none was seen yet."
@@ -63,13 +63,13 @@ def test_what_a_gate_still_lacks_is_said_in_numbers_and_words(shipped: RoadStage
     assert "Fails" not in text, "too few nights are too early, not a failure"
 
 
-def test_the_page_shows_the_last_analysis_with_its_age_and_analyses_anew_when_asked(shipped: RoadStage) -> None:
+def test_the_page_shows_the_last_analysis_with_its_age_and_analyses_anew_when_asked(default_plan: RolloutStage) -> None:
     """The first reader's analysis is stored; the second does not work all evidence out again."""
-    rosa, clock = shipped.page.person("rosa"), shipped.page.clock
-    with shipped.page.database.write() as session:
+    rosa, clock = default_plan.page.person("rosa"), default_plan.page.clock
+    with default_plan.page.database.write() as session:
         add_hours(session, clock.now - 7200, 2)
     assert "Evidence was worked out just now" in rosa.get("/rollout").text
-    with shipped.page.database.write() as session:
+    with default_plan.page.database.write() as session:
         add_bear(session, clock.now - 3600, status=AlertStatus.REJECTED, model=DIGEST)
     clock.now += 720
     before = rosa.get("/api/v1/rollout").json()
@@ -92,9 +92,9 @@ def test_the_page_shows_the_last_analysis_with_its_age_and_analyses_anew_when_as
     assert rosa.post("/api/v1/rollout/analysis").json()["last_analysis"]["age_s"] == 0
 
 
-def test_who_watches_blind_sees_no_course_either(shipped: RoadStage) -> None:
-    rosa, clock = shipped.page.person("rosa"), shipped.page.clock
-    with shipped.page.database.write() as session:
+def test_who_watches_blind_sees_no_course_either(default_plan: RolloutStage) -> None:
+    rosa, clock = default_plan.page.person("rosa"), default_plan.page.clock
+    with default_plan.page.database.write() as session:
         add_hours(session, clock.now - 7200, 2)
     rosa.get("/rollout")
     assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
@@ -102,23 +102,25 @@ def test_who_watches_blind_sees_no_course_either(shipped: RoadStage) -> None:
     rosa.post("/rollout/analysis")
     assert 'class="course"' not in rosa.get("/rollout").text
     assert all(gate["course"] == [] for gate in rosa.get("/api/v1/rollout").json()["gates"])
-    assert 'class="course"' in shipped.page.person("chin").get("/rollout").text
+    assert 'class="course"' in default_plan.page.person("chin").get("/rollout").text
 
 
-def test_on_watch_no_number_on_the_page_or_in_the_api_moves_with_what_the_model_sees(shipped: RoadStage) -> None:
-    page, rosa = shipped.page, shipped.page.person("rosa")
+def test_on_watch_no_number_on_the_page_or_in_the_api_moves_with_what_the_model_sees(
+    default_plan: RolloutStage,
+) -> None:
+    page, rosa = default_plan.page, default_plan.page.person("rosa")
     with page.database.write() as session:
         add_hours(session, page.clock.now - 7200, 2)
     assert rosa.post("/watches", data={"campsite": "upper-pines"}).status_code == 303
-    before, chins = _everything(rosa), _everything(shipped.page.person("chin"))
+    before, chins = _everything(rosa), _everything(default_plan.page.person("chin"))
     with page.database.write() as session:
         for minute in range(8):
             add_bear(session, page.clock.now - 3600 + 400 * minute, status=AlertStatus.REJECTED, model=DIGEST)
-    shipped.trip("false_alarm_burst", "8 rejected at camera:upper-creek", "upper-creek", "upper-pines")
-    shipped.trip("camera_loss", "silent for 130 s", "lower-meadow", "lower-pines")
+    default_plan.trip("false_alarm_burst", "8 rejected at camera:upper-creek", "upper-creek", "upper-pines")
+    default_plan.trip("camera_loss", "silent for 130 s", "lower-meadow", "lower-pines")
     after = _everything(rosa)
     page_text = rosa.get("/rollout").text
-    assert _everything(shipped.page.person("chin")) != chins, "whoever does not watch sees them move"
+    assert _everything(default_plan.page.person("chin")) != chins, "whoever does not watch sees them move"
     assert [gate["outcome"] for gate in after["gates"]] == ["hidden"] * 7
     assert after["gates"] == before["gates"]
     assert after["stages"] == before["stages"]
@@ -135,7 +137,7 @@ def _everything(browser: TestClient) -> dict[str, Any]:
     return {**found, "events": browser.get("/api/v1/rollout/history").json()["events"], "at": 0}
 
 
-def test_whoever_has_one_campsite_learns_nothing_that_happens_at_another(there: RoadStage) -> None:
+def test_whoever_has_one_campsite_learns_nothing_that_happens_at_another(there: RolloutStage) -> None:
     there.trip("camera_loss", "camera lower-meadow is silent", "lower-meadow", "lower-pines", Effect.HANDOVER)
     lena = there.page.person("lena")
     with there.page.database.write() as session:
@@ -147,21 +149,21 @@ def test_whoever_has_one_campsite_learns_nothing_that_happens_at_another(there: 
     assert "Upper Pines and 1 more" in lena.get("/rollout").text
 
 
-def test_the_road_is_read_again_when_its_file_changes_and_a_mistake_leaves_the_old_one(
+def test_the_plan_is_read_again_when_its_file_changes_and_a_mistake_leaves_the_old_one(
     config: Config, tmp_path: Path
 ) -> None:
     file = tmp_path / "bearwatch.yaml"
     places = config.model_dump_json(exclude={"rollout"}, exclude_defaults=True)
     file.write_text(f'{places[:-1]}, "rollout": {{"metadata": {{"name": "first"}}}}}}')
     watcher = PlanWatcher.over(file, config)
-    file.write_text(f'{places[:-1]}, "rollout": {{"metadata": {{"name": "the second road"}}}}}}')
-    assert watcher.current().name == "the second road"
+    file.write_text(f'{places[:-1]}, "rollout": {{"metadata": {{"name": "the second plan"}}}}}}')
+    assert watcher.current().name == "the second plan"
     file.write_text(f'{places[:-1]}, "rollout": {{"nmae": "a mistake in it"}}}}')
-    assert watcher.current().name == "the second road"
+    assert watcher.current().name == "the second plan"
     assert "nmae" in (watcher.problem or "")
 
 
-def test_an_off_night_is_said_on_every_page(live: RoadStage) -> None:
+def test_an_off_night_is_said_on_every_page(live: RolloutStage) -> None:
     night = night_of(live.page.clock.now, "America/Los_Angeles")
     seed = next(
         str(n)

@@ -1,4 +1,4 @@
-"""Steps on the rollout page and in its API: nothing widens alone, anybody stops it, and somebody takes over."""
+"""Steps on the rollout page and in its API: nothing is promoted alone, anybody stops it, and somebody takes over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from db.session import Database
 from rollout.authority.authority import authority
 from rollout.stages import commands as c
 from tests.support.pages import PASSWORD, stage
-from tests.support.rollout_pages import RoadStage, fields
+from tests.support.rollout_pages import RolloutStage, fields
 
 WRONG = "not-the-password-at-all"
 
@@ -22,12 +22,12 @@ WRONG = "not-the-password-at-all"
 CAUSE = "a branch in the wind; cut off, and a mask drawn over the tree"
 
 
-def _mode(there: RoadStage, campsite: str = "upper-pines") -> Mode:
+def _mode(there: RolloutStage, campsite: str = "upper-pines") -> Mode:
     with there.page.database.read() as session:
         return authority(session, campsite, there.page.clock.now)
 
 
-def test_an_approver_who_was_switched_off_no_longer_counts_and_the_page_says_so(there: RoadStage) -> None:
+def test_an_approver_who_was_switched_off_no_longer_counts_and_the_page_says_so(there: RolloutStage) -> None:
     lena, omar, olga = there.page.person("lena"), there.page.person("omar"), there.page.person("olga")
     for browser in (lena, omar):
         browser.post("/rollout/approve", data=fields(browser, password=PASSWORD))
@@ -36,12 +36,12 @@ def test_an_approver_who_was_switched_off_no_longer_counts_and_the_page_says_so(
     page = olga.get("/rollout").text
     assert "Does not count: the account is switched off." in page
     assert "so far: omar (model owner); no longer counted: lena (the account is switched off)." in page
-    assert 'action="/rollout/widen"' not in page
-    assert olga.post("/api/v1/rollout/widen", json={"password": PASSWORD}).json()["done"] is False
+    assert 'action="/rollout/promote"' not in page
+    assert olga.post("/api/v1/rollout/promote", json={"password": PASSWORD}).json()["done"] is False
     assert there.phase == "shadow"
 
 
-def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(there: RoadStage) -> None:
+def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(there: RolloutStage) -> None:
     lena, omar, olga = there.page.person("lena"), there.page.person("omar"), there.page.person("olga")
     answer = lena.post("/rollout/approve", data=fields(lena, password=WRONG, note="I read them"))
     assert answer.status_code == 422
@@ -51,13 +51,13 @@ def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(
     for browser in (lena, omar):
         answer = browser.post("/rollout/approve", data=fields(browser, password=PASSWORD))
         assert answer.headers["location"] == "/rollout?done=approved"
-    assert 'action="/rollout/widen"' not in lena.get("/rollout").text
+    assert 'action="/rollout/promote"' not in lena.get("/rollout").text
     page = olga.get("/rollout").text
     assert "Nothing is in the way." in page
-    assert olga.post("/rollout/widen", data=fields(olga, password=WRONG)).status_code == 422
+    assert olga.post("/rollout/promote", data=fields(olga, password=WRONG)).status_code == 422
     assert there.phase == "shadow"
-    answer = olga.post("/rollout/widen", data=fields(olga, password=PASSWORD))
-    assert answer.headers["location"] == "/rollout?done=widened"
+    answer = olga.post("/rollout/promote", data=fields(olga, password=PASSWORD))
+    assert answer.headers["location"] == "/rollout?done=promoted"
     assert there.phase == "assisted"
     assert _mode(there) is Mode.ASSISTED
     page = olga.get("/rollout").text
@@ -65,14 +65,14 @@ def test_two_people_approve_with_their_passwords_and_an_operator_carries_it_out(
     assert re.search(r"Ends \w{3} \d+ \w{3}, \d\d:\d\d P[SD]T", page)
 
 
-def test_a_refused_form_gets_back_its_own_words_and_no_other_form_does(live: RoadStage) -> None:
+def test_a_refused_form_gets_back_its_own_words_and_no_other_form_does(live: RolloutStage) -> None:
     for camera in ("upper-creek", "upper-trail"):
         live.trip("false_alarm_burst", f"many at {camera}", camera, "upper-pines")
     lena = live.page.person("lena")
     latch = "false_alarm_burst@camera:upper-trail"
     for path, words in (
         ("/rollout/approve", {"note": "read every miss"}),
-        ("/rollout/narrow", {"reason": "read every miss", "to": "nowhere"}),
+        ("/rollout/demote", {"reason": "read every miss", "to": "nowhere"}),
         ("/rollout/breakers/reset", {"cause": "read every miss", "breaker": latch}),
     ):
         text = lena.post(path, data=fields(lena, password=WRONG, **words)).text
@@ -82,11 +82,11 @@ def test_a_refused_form_gets_back_its_own_words_and_no_other_form_does(live: Roa
     assert [("read every miss" in card, latch in card) for card in cards[1:]] == [(False, False), (True, True)]
 
 
-def test_one_person_alone_does_not_widen_it(there: RoadStage) -> None:
+def test_one_person_alone_does_not_promote_it(there: RolloutStage) -> None:
     lena, olga = there.page.person("lena"), there.page.person("olga")
     for _ in range(2):
         lena.post("/rollout/approve", data=fields(lena, password=PASSWORD))
-    answer = olga.post("/api/v1/rollout/widen", json={"password": PASSWORD})
+    answer = olga.post("/api/v1/rollout/promote", json={"password": PASSWORD})
     assert answer.json()["done"] is False
     assert there.phase == "shadow"
     epoch = there.state.epoch
@@ -96,7 +96,7 @@ def test_one_person_alone_does_not_widen_it(there: RoadStage) -> None:
     assert olga.post("/rollout/approve", data={"password": PASSWORD}).status_code == 403
 
 
-def test_no_key_of_the_keyboard_widens_or_stops_anything(live: RoadStage) -> None:
+def test_no_key_of_the_keyboard_promotes_or_stops_anything(live: RolloutStage) -> None:
     for path in ("/rollout", "/rollout/stop"):
         for name in ("lena", "olga", "rosa"):
             assert "data-key" not in live.page.person(name).get(path).text
@@ -105,7 +105,7 @@ def test_no_key_of_the_keyboard_widens_or_stops_anything(live: RoadStage) -> Non
 
 
 @pytest.mark.parametrize("role", [Role.RANGER, Role.AUDITOR])
-def test_anybody_stops_it_with_one_form_and_it_holds_at_once(live: RoadStage, role: Role) -> None:
+def test_anybody_stops_it_with_one_form_and_it_holds_at_once(live: RolloutStage, role: Role) -> None:
     browser = live.page.person(f"a {role}", role)
     assert 'href="/rollout/stop"' in browser.get("/").text, "it can be reached from every page"
     answer = browser.post("/rollout/stop")
@@ -129,7 +129,7 @@ def test_a_stop_works_while_the_configuration_is_broken(
         assert "Stopped at" in ranger.post("/rollout/stop").text
 
 
-def test_only_one_campsite_can_be_stopped_and_a_name_that_nobody_knows_stops_nothing(live: RoadStage) -> None:
+def test_only_one_campsite_can_be_stopped_and_a_name_that_nobody_knows_stops_nothing(live: RolloutStage) -> None:
     rosa = live.page.person("rosa")
     answer = rosa.post("/rollout/stop", data={"campsite": "nowhere"})
     assert answer.status_code == 409
@@ -140,7 +140,7 @@ def test_only_one_campsite_can_be_stopped_and_a_name_that_nobody_knows_stops_not
     assert rosa.post("/api/v1/rollout/stop", json={"campsites": ["upper-pines"]}).json()["phase"] == "handover"
 
 
-def test_while_nobody_has_taken_over_every_page_says_so_and_the_roster_can(live: RoadStage) -> None:
+def test_while_nobody_has_taken_over_every_page_says_so_and_those_on_call_can(live: RolloutStage) -> None:
     live.page.person("adam").post("/rollout/stop")
     live.page.clock.now += 180
     rosa, ben = live.page.person("rosa"), live.page.person("ben")
@@ -150,7 +150,7 @@ def test_while_nobody_has_taken_over_every_page_says_so_and_the_roster_can(live:
         assert "Nobody has taken over for <time" in text, path
         assert "I take over the watch" in text, path
         assert "I take over the watch" not in ben.get(path).text
-    assert "Only somebody of the roster can take it over: rosa, chin." in ben.get("/rollout").text
+    assert "Only somebody on call can take it over: rosa, chin." in ben.get("/rollout").text
     assert ben.post("/rollout/ack").status_code == 409
     assert live.phase == "handover"
     live.give(c.Tick(), live.page.clock.now + 200)
@@ -161,7 +161,7 @@ def test_while_nobody_has_taken_over_every_page_says_so_and_the_roster_can(live:
     assert "I take over the watch" not in rosa.get("/").text
 
 
-def test_a_new_handover_and_its_escalation_reach_open_pages(live: RoadStage) -> None:
+def test_a_new_handover_and_its_escalation_reach_open_pages(live: RolloutStage) -> None:
     def shape() -> str:
         found = re.search(r'data-shape="([^"]*)"', live.page.person("rosa").get("/fragments/banner").text)
         assert found
@@ -174,7 +174,7 @@ def test_a_new_handover_and_its_escalation_reach_open_pages(live: RoadStage) -> 
     assert len({before, stopped, shape()}) == 3
 
 
-def test_a_stage_is_narrowed_by_one_person_and_extended_by_two(live: RoadStage) -> None:
+def test_a_stage_is_demoted_by_one_person_and_extended_by_two(live: RolloutStage) -> None:
     rosa, olga, lena, omar = (live.page.person(name) for name in ("rosa", "olga", "lena", "omar"))
     answer = olga.post("/rollout/extend", data=fields(olga, password=PASSWORD, longer="24h"))
     assert answer.status_code == 409
@@ -184,12 +184,12 @@ def test_a_stage_is_narrowed_by_one_person_and_extended_by_two(live: RoadStage) 
     before = live.state.deadline_at
     assert olga.post("/rollout/extend", data=fields(olga, password=PASSWORD, longer="24h")).status_code == 303
     assert live.state.deadline_at == (before or 0) + 24 * 3600
-    assert live.page.person("adam").post("/rollout/narrow", data={"reason": "fog"}).status_code == 409
-    assert rosa.post("/rollout/narrow", data={"reason": "fog"}).status_code == 303
+    assert live.page.person("adam").post("/rollout/demote", data={"reason": "fog"}).status_code == 409
+    assert rosa.post("/rollout/demote", data={"reason": "fog"}).status_code == 303
     assert live.phase == "handover"
 
 
-def test_an_open_breaker_shows_what_tripped_it_and_two_people_close_it(there: RoadStage) -> None:
+def test_an_open_breaker_shows_what_tripped_it_and_two_people_close_it(there: RolloutStage) -> None:
     why = "false_alarms_1h_camera >= 6: 7 at camera:upper-creek"
     now = there.page.clock.now
     with there.page.database.write() as session:
@@ -221,7 +221,7 @@ def test_an_open_breaker_shows_what_tripped_it_and_two_people_close_it(there: Ro
 
 
 SENSELESS = [
-    ("widen", {"password": PASSWORD, "again": "maybe"}),
+    ("promote", {"password": PASSWORD, "rerun_stage": "maybe"}),
     ("extend", {"password": PASSWORD, "longer": "soon"}),
     ("approvals", {"password": PASSWORD, "step": "reset"}),
     ("stop", {"campsites": "everywhere"}),
@@ -231,7 +231,7 @@ SENSELESS = [
 ]
 
 
-def test_what_makes_no_sense_is_refused_with_where_it_stands(there: RoadStage) -> None:
+def test_what_makes_no_sense_is_refused_with_where_it_stands(there: RolloutStage) -> None:
     root = there.page.person("root", Role.ADMINISTRATOR)
     for path, body in SENSELESS:
         address = f"/api/v1/rollout/{path}"

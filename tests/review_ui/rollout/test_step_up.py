@@ -1,4 +1,4 @@
-"""Who steps on the road proves who they are: by a password, a token, or a fresh login."""
+"""Who commands the rollout proves who they are: by a password, a token, or a fresh login."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from review_ui.auth.rights import Right
 from review_ui.auth.tokens import make_token
 from review_ui.web.step_up import FRESH_S
 from tests.support.pages import PASSWORD
-from tests.support.rollout_pages import RoadStage, fields
+from tests.support.rollout_pages import RolloutStage, fields
 
 WRONG = "not-the-password-at-all"
 
 
-def test_a_program_proves_itself_by_its_token_and_a_browser_by_its_password(there: RoadStage) -> None:
+def test_a_program_proves_itself_by_its_token_and_a_browser_by_its_password(there: RolloutStage) -> None:
     lena = there.page.person("lena")
     refused = lena.post("/api/v1/rollout/approvals", json={})
     assert (refused.status_code, refused.json()["errors"][0]["loc"]) == (422, ["body", "password"])
     with there.page.database.write() as session:
         user = session.scalars(select(User).where(User.name == "lena")).one()
         account = Account(user.id, user.name, Role(user.role), "")
-        secret = make_token(session, account, "a program", [Right.APPROVE_WIDEN], [], 1, there.page.clock.now).secret
+        secret = make_token(
+            session, account, "a program", [Right.APPROVE_PROMOTION], [], 1, there.page.clock.now
+        ).secret
     program = TestClient(there.page.app, headers={"Authorization": f"Bearer {secret}"})
     answer = program.post("/api/v1/rollout/approvals", json={"note": "by the book", "idempotency_key": "one-approval"})
     assert answer.json() == {"done": True, "phase": "shadow", "why": [], "events": ["approved"]}
@@ -32,7 +34,7 @@ def test_a_program_proves_itself_by_its_token_and_a_browser_by_its_password(ther
     assert program.get("/api/v1/rollout").status_code == 403, "the token is for approving alone"
 
 
-def test_whoever_has_no_password_here_proves_it_by_having_just_logged_in(there: RoadStage) -> None:
+def test_whoever_has_no_password_here_proves_it_by_having_just_logged_in(there: RolloutStage) -> None:
     lena = there.page.person("lena")
     with there.page.database.write() as session:
         session.scalars(select(User).where(User.name == "lena")).one().password_hash = "!"
@@ -44,7 +46,7 @@ def test_whoever_has_no_password_here_proves_it_by_having_just_logged_in(there: 
     assert fresh.post("/rollout/approve", data=fields(fresh)).status_code == 303
 
 
-def test_wrong_passwords_are_counted_like_wrong_logins(there: RoadStage) -> None:
+def test_wrong_passwords_are_counted_like_wrong_logins(there: RolloutStage) -> None:
     lena = there.page.person("lena")
     answers = [lena.post("/api/v1/rollout/approvals", json={"password": WRONG}).status_code for _ in range(6)]
     assert answers == [422] * 5 + [429]

@@ -15,7 +15,7 @@ from db.session import Database
 from rollout.alerting.outbox import sweep
 from rollout.authority.authority import advising, authority, granted
 from rollout.authority.freshness import Watermark, check_freshness, paused_s, read_watermarks, store_watermarks
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from tests.support.alerting_site import OutwardStage, outward_stage
 from tests.support.cast import grant, require_freshness, seen
 from tests.support.factories import T0
@@ -137,18 +137,18 @@ def test_what_a_camera_that_is_not_fresh_finds_warns_nobody_by_itself_but_ranger
     assert stage.outbox("rangers") == [("advisory", "pending")]
 
 
-def test_a_road_cannot_ask_for_pictures_sooner_than_a_quiet_camera_sends_them() -> None:
+def test_a_plan_cannot_ask_for_pictures_sooner_than_a_quiet_camera_sends_them() -> None:
     with pytest.raises(ConfigError, match=r"shorter than two keepalives.*write 23s or more"):
-        road_of(settings(defaults={"freshness": {"within": "20s"}}))
-    assert road_of(settings(defaults={"freshness": {"within": "23s"}})).defaults.freshness.within.nominal_s == 23
+        plan_from(settings(defaults={"freshness": {"within": "20s"}}))
+    assert plan_from(settings(defaults={"freshness": {"within": "23s"}})).defaults.freshness.within.nominal_s == 23
 
 
 def test_the_key_of_before_is_read_and_makes_the_same_plan() -> None:
     former = "sight"
-    before = road_of(settings(defaults={former: {"within": "23s"}}))
+    before = plan_from(settings(defaults={former: {"within": "23s"}}))
     assert before.defaults.freshness.within.nominal_s == 23
-    assert before.digest == road_of(settings(defaults={"freshness": {"within": "23s"}})).digest
+    assert before.digest == plan_from(settings(defaults={"freshness": {"within": "23s"}})).digest
     with pytest.raises(
         ConfigError, match=r"defaults\.sight\.withn: unknown key; known here: back_after, clips_every, within"
     ):
-        road_of(settings(defaults={former: {"withn": "23s"}}))
+        plan_from(settings(defaults={former: {"withn": "23s"}}))

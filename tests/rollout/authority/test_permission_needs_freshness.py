@@ -43,7 +43,7 @@ from rollout.stages.event_store import load
 from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.breaker_site import camera_status
 from tests.support.factories import frame
-from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, OPERATOR, OWNER, ROSTER, gate_results
+from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, ON_CALL, OPERATOR, OWNER, gate_results
 from tests.support.waiting import wait_for
 
 CREEK, TRAIL = "upper-creek", "upper-trail"
@@ -54,7 +54,7 @@ SOON_S = 60.0
 
 @dataclass
 class Network:
-    """The network that comes along, until somebody breaks it."""
+    """The built-in model, until somebody breaks it."""
 
     engine: Engine
     broken: bool = False
@@ -135,20 +135,20 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
     freshness = {"within": f"{WITHIN_S:g}s", "back_after": f"{BACK_S:g}s"}
     written = config.model_dump(mode="json", exclude_unset=True) | {
         "motion": {"keepalive_s": 1},
-        "rollout": {"roster": ROSTER, "defaults": {"freshness": freshness}},
+        "rollout": {"on_call": ON_CALL, "defaults": {"freshness": freshness}},
     }
     file = tmp_path / "bearwatch.yaml"
     file.write_text(yaml.safe_dump(written, sort_keys=False))
-    plan = PlanWatcher.load(file)
-    network = Network(choose_engine("cpu", "shipped", threads=1, runtime="onnx"))
-    _go_live(sqlite_database, plan, network.name)
+    watcher = PlanWatcher.load(file)
+    network = Network(choose_engine("cpu", "built-in", threads=1, runtime="onnx"))
+    _go_live(sqlite_database, watcher, network.name)
     with EmbeddedRedis(tmp_path / "redis") as server:
         made = Site(sqlite_database, server, network)
         stop = threading.Event()
         clients = [connect(server.url) for _ in range(3)]
-        controller = Controller(plan, sqlite_database, clients[0])
+        controller = Controller(watcher, sqlite_database, clients[0])
         controller.began_at = now_s() - 60  # it has been here all along: its breakers are asked
-        tracker = TrackWorker(plan.config, sqlite_database, clients[1], MediaStore(tmp_path / "media"), 0)
+        tracker = TrackWorker(watcher.config, sqlite_database, clients[1], MediaStore(tmp_path / "media"), 0)
         worker = DetectorWorker(made.network, Detector(), clients[2], [0])
         work: list[Callable[[threading.Event], None]] = [made.film, controller.run, tracker.run, worker.run]
         threads = [threading.Thread(target=each, args=(stop,)) for each in work]
@@ -164,19 +164,19 @@ def site(sqlite_database: Database, config: Config, tmp_path: Path, monkeypatch:
                 client.close()
 
 
-def _go_live(database: Database, plan: PlanWatcher, model: str) -> None:
+def _go_live(database: Database, watcher: PlanWatcher, model: str) -> None:
     """Two weeks in shadow, then two people and a third."""
     now = now_s()
     with database.write() as session:
         for person in EVERYBODY:
             session.add(User(name=person.name, password_hash="!", role=person.roles[0], created_at=now - 30 * DAY_S))
-    for command in (c.RoadChanged(), c.ModelChanged(model)):
-        perform(database, plan.road, command, now - 20 * DAY_S)
+    for command in (c.PlanChanged(), c.ModelChanged(model)):
+        perform(database, watcher.plan, command, now - 20 * DAY_S)
     for by in (LEAD, OWNER):
-        perform(database, plan.road, c.Approve(by=by), now)
+        perform(database, watcher.plan, c.Approve(by=by), now)
     with database.read() as session:
-        gates = gate_results(plan.road, load(session))
-    assert perform(database, plan.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), now).started
+        gates = gate_results(watcher.plan, load(session))
+    assert perform(database, watcher.plan, c.Promote(by=OPERATOR, gates=gates, able=("rosa",)), now).started
 
 
 @pytest.mark.timeout(600)

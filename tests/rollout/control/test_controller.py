@@ -61,10 +61,10 @@ class Site:
         self.client = client
         self.now = start
         self.planted_at = 0.0
-        self.plan = PlanWatcher.load(self.file)
-        self.controller = Controller(self.plan, database, client)
+        self.watcher = PlanWatcher.load(self.file)
+        self.controller = Controller(self.watcher, database, client)
         with database.write() as session:
-            sync_places(session, self.plan.config)
+            sync_places(session, self.watcher.config)
             add_people(session)
 
     @property
@@ -104,22 +104,22 @@ class Site:
 
     def give(self, command: c.Command) -> Done:
         """A command, with what holds read back."""
-        return perform(self.database, self.plan.road, command, self.now)
+        return perform(self.database, self.watcher.plan, command, self.now)
 
     def mode(self, campsite: str = UPPER, camera: str | None = None) -> Mode:
         """What holds."""
         with self.database.read() as session:
             return authority(session, campsite, self.now, camera)
 
-    def widen(self) -> Done:
+    def promote(self) -> Done:
         """Two people approve, a third asks, and every gate passes."""
         state = self.state
-        self.now = max(self.now, analysis_opens_at(self.plan.road, state))
+        self.now = max(self.now, analysis_opens_at(self.watcher.plan, state))
         self.tick()
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
-        gates = gate_results(self.plan.road, state)
-        return self.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))
+        gates = gate_results(self.watcher.plan, state)
+        return self.give(c.Promote(by=OPERATOR, gates=gates, able=("rosa",)))
 
     def kinds(self) -> list[str]:
         """What has happened, in order."""
@@ -138,20 +138,20 @@ def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -
 @pytest.fixture
 def live(site: Site) -> Site:
     """The first live stage runs at one campsite, and its authority is being renewed."""
-    assert site.widen().started
+    assert site.promote().started
     for _ in range(4):
         site.tick(10)
     assert site.mode() is Mode.ASSISTED
     return site
 
 
-def test_the_road_begins_in_shadow_and_follows_the_model(site: Site) -> None:
+def test_the_plan_begins_in_shadow_and_follows_the_model(site: Site) -> None:
     assert site.kinds()[:3] == ["road_read", "stage_started", "model_replaced"]
     assert (site.state.phase, site.state.model) == (Phase.SHADOW, DIGEST)
     assert site.mode() is Mode.SHADOW
 
 
-def test_a_widening_grants_one_campsite_and_is_read_back(live: Site) -> None:
+def test_a_promotion_grants_one_campsite_and_is_read_back(live: Site) -> None:
     assert live.mode(LOWER) is Mode.SHADOW
     assert "mode_confirmed" in live.kinds()[live.kinds().index("approved") :]
     with live.database.read() as session:
@@ -160,12 +160,12 @@ def test_a_widening_grants_one_campsite_and_is_read_back(live: Site) -> None:
 
 
 def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(site: Site) -> None:
-    site.now = analysis_opens_at(site.plan.road, site.state)
+    site.now = analysis_opens_at(site.watcher.plan, site.state)
     for by in (LEAD, OWNER):
         site.give(c.Approve(by=by))
     with site.database.write() as session:
-        gates = run_analysis(session, site.plan.road, site.state, site.now).gates
-        done = execute(session, site.plan.road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), site.now)
+        gates = run_analysis(session, site.watcher.plan, site.state, site.now).gates
+        done = execute(session, site.watcher.plan, c.Promote(by=OPERATOR, gates=gates, able=("rosa",)), site.now)
     assert all(gate.outcome is not Outcome.PASSED for gate in gates)
     assert done.held is not None
     assert done.held.missing
@@ -180,8 +180,8 @@ def test_a_renewed_lease_lives_and_an_unrenewed_one_dies_in_two_minutes(live: Si
     assert live.mode() is Mode.SHADOW
 
 
-def test_a_kill_takes_effect_with_its_commit_and_pages(live: Site) -> None:
-    live.give(c.Kill(by=AUDITOR, reason="smoke in the valley"))
+def test_a_stop_takes_effect_with_its_commit_and_pages(live: Site) -> None:
+    live.give(c.EmergencyStop(by=AUDITOR, reason="smoke in the valley"))
     assert live.mode() is Mode.SHADOW
     with live.database.read() as session:
         assert advising(session, UPPER), "rangers are told until one of them has taken over"
@@ -194,13 +194,13 @@ def test_a_kill_takes_effect_with_its_commit_and_pages(live: Site) -> None:
 
 def test_the_watchdog_notices_a_dead_controller_hands_over_and_escalates(live: Site) -> None:
     live.now += 125
-    done = watch(live.database, live.plan.road, live.now)
+    done = watch(live.database, live.watcher.plan, live.now)
     assert done is not None
     assert done.state.phase is Phase.HANDOVER
     assert [latch.id for latch in done.state.latches] == ["controller"]
-    assert watch(live.database, live.plan.road, live.now) is None
+    assert watch(live.database, live.watcher.plan, live.now) is None
     live.now += 301
-    watch(live.database, live.plan.road, live.now)
+    watch(live.database, live.watcher.plan, live.now)
     assert live.state.handovers[0].to == "chin"
     with live.database.read() as session:
         assert len(list(session.scalars(select(Delivery.id)))) == 2
@@ -266,7 +266,7 @@ def test_a_lease_that_somebody_wrote_by_hand_is_found_and_ends_everything(live: 
 
 
 def test_without_redis_nothing_is_renewed(live: Site, tmp_path: Path) -> None:
-    away = Controller(live.plan, live.database, connect(f"unix://{tmp_path}/nobody.sock"))
+    away = Controller(live.watcher, live.database, connect(f"unix://{tmp_path}/nobody.sock"))
     away.began_at = START
     for _ in range(13):
         live.now += 10
@@ -276,7 +276,7 @@ def test_without_redis_nothing_is_renewed(live: Site, tmp_path: Path) -> None:
 
 
 def test_two_controllers_at_once_write_one_history(live: Site) -> None:
-    other = Controller(live.plan, live.database, live.client)
+    other = Controller(live.watcher, live.database, live.client)
     other.began_at = START
     before = live.kinds()
     for _ in range(6):
@@ -290,19 +290,19 @@ def test_a_changed_configuration_is_read_and_a_broken_one_is_not(live: Site) -> 
     good = live.file.read_text()
     live.file.write_text(good + "nonsense: 1\n")
     live.tick(5)
-    assert "unknown key" in (live.plan.problem or "")
+    assert "unknown key" in (live.watcher.problem or "")
     assert live.mode() is Mode.ASSISTED
     changed = yaml.safe_load(good)
-    changed["rollout"]["metadata"] = {"name": "another road"}
+    changed["rollout"]["metadata"] = {"name": "another plan"}
     live.file.write_text(yaml.safe_dump(changed, sort_keys=False))
     live.tick(5)
-    assert (live.plan.problem, live.plan.road.name) == (None, "another road")
-    assert live.state.road == live.plan.road.digest
-    assert live.mode() is Mode.ASSISTED, "the running stage is on the new road too"
+    assert (live.watcher.problem, live.watcher.plan.name) == (None, "another plan")
+    assert live.state.plan_digest == live.watcher.plan.digest
+    assert live.mode() is Mode.ASSISTED, "the running stage is on the new plan too"
 
 
 def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
-    live.give(c.Kill(by=AUDITOR))
+    live.give(c.EmergencyStop(by=AUDITOR))
     with live.database.read() as session:
         assert verify(session).broken_at is None
         recorded = session.scalars(
@@ -323,10 +323,10 @@ def test_an_analysis_that_takes_long_delays_no_renewal(live: Site) -> None:
 
     scheduler = live.controller.scheduler
     scheduler.measures = [slow]
-    assert scheduler.ask(live.plan.road, live.now)
+    assert scheduler.ask(live.watcher.plan, live.now)
     for _ in range(15):
         live.tick(20)
-        scheduler.ask(live.plan.road, live.now)
+        scheduler.ask(live.watcher.plan, live.now)
     assert scheduler.busy
     assert live.mode() is Mode.ASSISTED, "five minutes, and authority was renewed all along"
     may_end.set()
@@ -362,13 +362,13 @@ def test_the_jobs_process_watches_over_the_controller(
 ) -> None:
     """A stage runs, its lease died a minute ago, and no controller is there."""
     alone = Site(tmp_path, sqlite_database, redis_client, start=now_s() - 15 * DAY_S)
-    for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
+    for command in (c.PlanChanged(), c.ModelChanged(DIGEST)):
         alone.give(command)
     alone.now = now_s() - 180
     for by in (LEAD, OWNER):
         alone.give(c.Approve(by=by))
-    gates = gate_results(alone.plan.road, alone.state)
-    assert alone.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",))).started
+    gates = gate_results(alone.watcher.plan, alone.state)
+    assert alone.give(c.Promote(by=OPERATOR, gates=gates, able=("rosa",))).started
     monkeypatch.setattr("bearwatch.watchdog_thread.POLL_EVERY_S", 0.05)
     stop = threading.Event()
     address = str(sqlite_database.url)

@@ -32,7 +32,7 @@ def _finish(database: Database, drill: int, finish: Finish, at: float) -> None:
         finish_drill(session, drill, finish, session.scalars(select(User)).one(), at)
 
 
-def test_a_drill_pages_the_roster_and_says_that_it_is_one(sqlite_database: Database) -> None:
+def test_a_drill_pages_those_on_call_and_says_that_it_is_one(sqlite_database: Database) -> None:
     _begin(sqlite_database, T0)
     with sqlite_database.read() as session:
         (told,) = session.scalars(select(Delivery))
@@ -91,7 +91,7 @@ def test_the_command_says_what_to_write(
     assert call("begin", "--as", "lead-ranger", "--campsite", "moon") == 2
     assert "lower-pines, upper-pines" in capsys.readouterr().err
     assert call("begin", "--as", "lead-ranger", "--campsite", "upper-pines") == 0
-    assert "Drill 1 at Upper Pines has begun; the roster has no address" in capsys.readouterr().out
+    assert "Drill 1 at Upper Pines has begun; nobody on call has an address" in capsys.readouterr().out
     assert call("passed", "--as", "lead-ranger", "--drill", "1") == 2
     assert call("passed", "--as", "lead-ranger", "--drill", "1", "--after", "80", "--note", "went well") == 0
     capsys.readouterr()

@@ -28,10 +28,10 @@ from rollout.control.heartbeat import NotHeard, call, health
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase
 from tests.support.heartbeat_listener import Listener, listening
-from tests.support.rollout_pages import STAGES, with_road
+from tests.support.rollout_pages import STAGES, with_plan
 from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, add_people, gate_results
 from tests.support.waiting import wait_for
 
@@ -58,17 +58,17 @@ def beat(client: redis.Redis, at: float, *processes: str) -> None:
 
 
 def go_live(database: Database, config: Config, now: float) -> None:
-    """A road in its first live stage, with authority for two minutes."""
-    road = road_of(with_road(config, STAGES))
+    """A plan in its first live stage, with authority for two minutes."""
+    plan = plan_from(with_plan(config, STAGES))
     with database.write() as session:
         add_people(session)
-    for command, at in ((c.RoadChanged(), now - 2 * DAY_S), (c.ModelChanged(DIGEST), now - 2 * DAY_S)):
-        perform(database, road, command, at)
+    for command, at in ((c.PlanChanged(), now - 2 * DAY_S), (c.ModelChanged(DIGEST), now - 2 * DAY_S)):
+        perform(database, plan, command, at)
     for by in (LEAD, OWNER):
-        perform(database, road, c.Approve(by=by), now)
+        perform(database, plan, c.Approve(by=by), now)
     with database.read() as session:
-        gates = gate_results(road, load(session))
-    assert perform(database, road, c.Widen(by=OPERATOR, gates=gates, able=("rosa",)), now).started
+        gates = gate_results(plan, load(session))
+    assert perform(database, plan, c.Promote(by=OPERATOR, gates=gates, able=("rosa",)), now).started
 
 
 def test_while_all_is_well_the_service_hears_so(

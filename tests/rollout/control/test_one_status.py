@@ -17,7 +17,7 @@ from db.models import AlertStatus, Role, UserCampsite
 from rollout.stages.commands import Effect
 from tests.support.blindness_leaks import go_on_watch
 from tests.support.evidence_rows import add_bear, add_hours
-from tests.support.rollout_pages import RoadStage
+from tests.support.rollout_pages import RolloutStage
 from tests.support.rollout_plans import DIGEST
 
 Said = Callable[..., dict[str, Any]]
@@ -25,7 +25,7 @@ Said = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def command(
-    live: RoadStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    live: RolloutStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Said:
     """`bearwatch rollout … --json` at the page's site and at the page's time."""
     file = tmp_path / "bearwatch.yaml"
@@ -45,7 +45,7 @@ def command(
 
 
 @pytest.fixture
-def eventful(live: RoadStage) -> RoadStage:
+def eventful(live: RolloutStage) -> RolloutStage:
     """A live campsite with evidence, an open breaker, a watch that nobody has taken over, and an approval."""
     with live.page.database.write() as session:
         add_hours(session, live.page.clock.now - 7200, 2)
@@ -55,7 +55,9 @@ def eventful(live: RoadStage) -> RoadStage:
     return live
 
 
-def test_whoever_may_know_all_reads_the_same_from_the_api_and_the_command(eventful: RoadStage, command: Said) -> None:
+def test_whoever_may_know_all_reads_the_same_from_the_api_and_the_command(
+    eventful: RolloutStage, command: Said
+) -> None:
     admin = eventful.page.person("root", Role.ADMINISTRATOR)
     told = admin.post("/api/v1/rollout/analysis").json()
     assert told == command("status")
@@ -67,7 +69,7 @@ def test_whoever_may_know_all_reads_the_same_from_the_api_and_the_command(eventf
 
 
 @pytest.mark.parametrize("who", ["rosa", "lena"], ids=["who watches blind", "who has one campsite"])
-def test_whoever_may_know_less_reads_the_same_from_both(eventful: RoadStage, command: Said, who: str) -> None:
+def test_whoever_may_know_less_reads_the_same_from_both(eventful: RolloutStage, command: Said, who: str) -> None:
     page, browser = eventful.page, eventful.page.person(who)
     if who == "lena":
         with page.database.write() as session:

@@ -1,4 +1,4 @@
-"""The road on the command line: who may what, and what is said."""
+"""The rollout on the command line: who may what, and what is said."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from review_ui.auth.passwords import hash_password
 from rollout.authority.freshness import check_freshness
 from rollout.control.service import perform
 from rollout.stages import commands as c
-from rollout.stages.spec_file import load_road
+from rollout.stages.spec_file import load_plan
 from tests.support.cast import grant, require_freshness, seen
 from tests.support.rollout_plans import DIGEST, EVERYBODY, settings
 
@@ -33,7 +33,7 @@ HASH = hash_password(PASSWORD)
 @pytest.fixture
 def place(tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A database and a configuration that the command line finds, with people who have passwords."""
-    file = tmp_path / "road.yaml"
+    file = tmp_path / "plan.yaml"
     file.write_text(yaml.safe_dump(settings().model_dump(mode="json", exclude_unset=True), sort_keys=False))
     monkeypatch.setenv("DATABASE_URL", str(sqlite_database.url))
     monkeypatch.setenv("BEARWATCH_CONFIG", str(file))
@@ -41,9 +41,9 @@ def place(tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyP
     with sqlite_database.write() as session:
         sync_places(session, settings())
         session.add_all(User(name=p.name, password_hash=HASH, role=p.roles[0], created_at=1.0) for p in EVERYBODY)
-    road = load_road(file)
-    for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
-        perform(sqlite_database, road, command, 1_700_000_000.0)
+    plan = load_plan(file)
+    for command in (c.PlanChanged(), c.ModelChanged(DIGEST)):
+        perform(sqlite_database, plan, command, 1_700_000_000.0)
     return sqlite_database
 
 
@@ -53,7 +53,7 @@ def rollout(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[
     return status, json.loads(capsys.readouterr().out)
 
 
-def test_status_shows_the_road_as_a_picture_with_what_is_missing(
+def test_status_shows_the_plan_as_a_picture_with_what_is_missing(
     place: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["rollout", "status"]) == 0
@@ -99,7 +99,7 @@ def test_plan_changes_nothing_and_counts_what_each_stage_takes(
 
 
 def test_a_wish_to_go_on_is_held_with_its_reasons(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    status, said = rollout(capsys, "widen", "--as", "olga")
+    status, said = rollout(capsys, "promote", "--as", "olga")
     assert (status, said["done"], said["phase"]) == (1, False, "shadow")
     assert any("must agree" in why for why in said["why"])
 
@@ -128,8 +128,8 @@ def test_wrong_passwords_at_the_command_line_are_counted_from_one_call_to_the_ne
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("widen",), "needs --as with your account"),
-        (("widen", "--as", "nobody"), "no account 'nobody'"),
+        (("promote",), "needs --as with your account"),
+        (("promote", "--as", "nobody"), "no account 'nobody'"),
         (("approve", "--as", "adam"), "none of the roles that count"),
         (("ack", "--as", "rosa"), "no watch to take over"),
         (("narrow", "--as", "rosa"), "nothing is live"),
@@ -153,7 +153,7 @@ def test_stop_needs_no_account_and_no_good_configuration(place: Database, capsys
     assert [event["kind"] for event in said["events"]] == ["killed", "breaker_opened"]
 
 
-def test_two_people_close_a_breaker_and_the_road_is_proved(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_people_close_a_breaker_and_the_plan_is_proved(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
     rollout(capsys, "stop", "--as", "adam")
     rollout(capsys, "reset", "--as", "lena", "--cause", "a rehearsal of the stop")
     assert rollout(capsys, "reset", "--as", "omar", "--cause", "a rehearsal of the stop")[0] == 0
@@ -167,7 +167,7 @@ def test_two_people_close_a_breaker_and_the_road_is_proved(place: Database, caps
 def test_a_changed_event_is_found(place: Database, capsys: pytest.CaptureFixture[str]) -> None:
     with place.write() as session:
         row = session.get_one(RolloutEvent, 1)
-        row.body = row.body.replace('"name":"road"', '"name":"other"')
+        row.body = row.body.replace('"name":"rollout"', '"name":"other"')
     status, said = rollout(capsys, "verify")
     assert status == 1
     assert "event 1 says something else than the ledger" in said["problems"]

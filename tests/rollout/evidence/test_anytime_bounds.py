@@ -176,7 +176,7 @@ def test_the_daily_bound_by_audits_is_the_evalue_of_what_came_to_be_known() -> N
     assert audited_recall(200, [10.0, 5.0, 5.0], 10.0, 0.9).anytime_lower < result.anytime_lower
 
 
-def test_where_one_may_analyse_daily_every_bound_of_the_road_has_one_that_allows_for_it() -> None:
+def test_where_one_may_analyse_daily_every_bound_of_the_plan_has_one_that_allows_for_it() -> None:
     for name, kind in METRICS.items():
         for bound in kind.bounds:
             if bound in ANYTIME and name != "camper_warning_precision":  # nobody is warned in shadow

@@ -138,7 +138,7 @@ def test_sightings_during_a_handover_do_not_count(season: Database) -> None:
     assert found["missed_sightings"].value == 0
 
 
-def test_handovers_are_read_from_the_road_s_events(season: Database) -> None:
+def test_handovers_are_read_from_the_plan_s_events(season: Database) -> None:
     last = EVENING + 11 * DAY_S
     began = HandoverBegan(
         at=last - 60, by="controller", handover=1, cause="expired", places=(Place("upper-pines"),),
@@ -258,7 +258,7 @@ def test_running_is_measured_from_the_rows(season: Database) -> None:
 
 
 def test_a_quiet_day_at_one_camera_has_enough_clips_for_the_gates_of_latency(season: Database) -> None:
-    """The gates of the shipped road, analysed six hours before the end of a campsite's day on which nothing came."""
+    """The gates of the default plan, analysed six hours before the end of a campsite's day on which nothing came."""
     clips_every_s = FreshnessTimes().clips_every.nominal_s
     with season.write() as session:
         for number in range(int(0.75 * DAY_S / clips_every_s)):

@@ -324,7 +324,7 @@ def test_random_watch_hours_are_drawn_before_and_counted_after(either: Database)
         assert session.scalar(select(func.count(RandomWatch.id))) == 4
 
 
-def test_before_and_after_a_widening_are_compared_by_camera_days(sqlite_database: Database) -> None:
+def test_before_and_after_a_promotion_are_compared_by_camera_days(sqlite_database: Database) -> None:
     at = START + 14 * DAY_S
     with sqlite_database.write() as session:
         add_user(session)

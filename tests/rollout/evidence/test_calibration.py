@@ -73,8 +73,8 @@ def test_hours_with_decided_alerts_stand_for_themselves(day: Database) -> None:
     assert (known["upper-creek", left[0]].score, known["upper-creek", left[0]].bear) == (0.9, False)
     assert known["upper-creek", left[1]].bear
     with day.read() as session:
-        office = {"upper-pines": [Interval(left[0], left[0] + HOUR_S)]}
-        assert len(known_hours(session, SITES, START, START + DAY_S, LATER, office)) <= 2
+        in_use = {"upper-pines": [Interval(left[0], left[0] + HOUR_S)]}
+        assert len(known_hours(session, SITES, START, START + DAY_S, LATER, in_use)) <= 2
 
 
 def test_around_a_change_calibration_and_unknown_animals_are_compared_too(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""What counts as seen is decided by one rule, the road's: gates, reports and breakers judge the same sighting alike."""
+"""What counts as seen is decided by one rule, the plan's: gates, reports and breakers judge the same sighting alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_bear, add_sighting, add_watch, assessed
 from tests.support.factories import T0
 from tests.support.pages import Stage, stage
-from tests.support.rollout_plans import shipped
+from tests.support.rollout_plans import default_plan
 
 ANY_CAMERA = EvidenceRule(match=MatchRule(same_camera=False))
 SAME_CAMERA = EvidenceRule(match=MatchRule(same_camera=True))
@@ -69,7 +69,7 @@ def test_breakers_and_gates_miss_the_same_sightings(seen: Database, rule: Eviden
     assert gates["recall_blind"].detail["visits_hit"] == 3 - sum(missed)
 
 
-def test_visits_are_told_apart_and_waited_for_as_the_road_says(seen: Database) -> None:
+def test_visits_are_told_apart_and_waited_for_as_the_plan_says(seen: Database) -> None:
     with seen.read() as session:
         rows = sightings_since(session, T0 - 1, blind_only=True)
         assert len(outcomes(session, rows, replace(ANY_CAMERA, gap_s=4 * 3600.0))) == 1
@@ -80,8 +80,8 @@ def test_visits_are_told_apart_and_waited_for_as_the_road_says(seen: Database) -
     assert settled([first], first.end + 601, replace(ANY_CAMERA, gap_s=0.0)) == [first]
 
 
-def test_a_road_that_says_nothing_has_the_rule_that_holds_without_a_road(config: Config) -> None:
-    assert evidence_rule(Evidence()) == EvidenceRule() == shipped().evidence_rule()
+def test_a_plan_that_says_nothing_has_the_rule_that_holds_without_a_plan(config: Config) -> None:
+    assert evidence_rule(Evidence()) == EvidenceRule() == default_plan().evidence_rule()
     other = evidence_rule(Evidence(match_before="3m", match_after="5m", same_camera=False, encounter_gap="20m"), 0.8)
     assert other == EvidenceRule(1200.0, MatchRule(180.0, 300.0, False), 0.95, 0.8)
 
@@ -91,20 +91,20 @@ LATER_BY: dict[str, tuple[float, bool]] = {"2m": (300.0, False), "10m": (300.0, 
 
 
 def _page_where(config: Config, match_after: str) -> Config:
-    road = {"defaults": {"evidence": {"match_after": match_after}}}
-    return Config.model_validate({**config.model_dump(mode="json", exclude={"rollout"}), "rollout": road})
+    plan = {"defaults": {"evidence": {"match_after": match_after}}}
+    return Config.model_validate({**config.model_dump(mode="json", exclude={"rollout"}), "rollout": plan})
 
 
 @pytest.fixture(params=LATER_BY)
 def ruled(
     request: pytest.FixtureRequest, sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path
 ) -> Iterator[tuple[Stage, float, bool]]:
-    """The page under a road with its own ``match_after``."""
+    """The page under a plan with its own ``match_after``."""
     with stage(sqlite_database, _page_where(config, request.param), redis_url, tmp_path) as page:
         yield (page, *LATER_BY[request.param])
 
 
-def test_a_sealed_sighting_opens_what_the_road_would_match_with_it(ruled: tuple[Stage, float, bool]) -> None:
+def test_a_sealed_sighting_opens_what_the_plan_would_match_with_it(ruled: tuple[Stage, float, bool]) -> None:
     page, later_s, matched = ruled
     watcher = page.person("day-ranger")
     page.clock.now = T0 - 3600
@@ -115,7 +115,7 @@ def test_a_sealed_sighting_opens_what_the_road_would_match_with_it(ruled: tuple[
     assert set(ways_in(watcher, alert, cover_of(page, alert)).values()) == {matched}
 
 
-def test_labels_are_named_by_what_the_road_would_match_with_them(ruled: tuple[Stage, float, bool]) -> None:
+def test_labels_are_named_by_what_the_plan_would_match_with_them(ruled: tuple[Stage, float, bool]) -> None:
     page, later_s, matched = ruled
     rosa = page.person("rosa")
     page.clock.now = T0 + 1800

@@ -11,13 +11,13 @@ from db.ledger import record
 from db.models import Watch
 from db.session import Database
 from rollout.base.scopes import Place
-from rollout.control.analysis import by_road
+from rollout.control.analysis import by_rollout
 from rollout.evidence.watched_time import SILENT_S, Kept, kept_watches, watches
 from rollout.stages.state import State
 from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_sighting, add_watch, assessed
 from tests.support.factories import T0
-from tests.support.rollout_plans import shipped
+from tests.support.rollout_plans import default_plan
 
 HOUR = 3600.0
 SHIFT = 14 * HOUR
@@ -102,8 +102,8 @@ def test_recall_is_not_measured_over_hours_in_which_the_watcher_was_asleep(peopl
 
 
 def test_a_forgotten_watch_covers_no_stage_that_asks_for_two_people(people: Database) -> None:
-    road = shipped()
-    stage = replace(road.stages[1], places=(Place("upper-pines"),))
+    plan = default_plan()
+    stage = replace(plan.stages[1], places=(Place("upper-pines"),))
     assert stage.watch is not None
     assert stage.watch.observers == 2
     with people.write() as session:
@@ -111,5 +111,5 @@ def test_a_forgotten_watch_covers_no_stage_that_asks_for_two_people(people: Data
         _forgotten(session, T0, user_id=2)
         _did(session, T0 + 4 * HOUR, user_id=2)
     with people.read() as session:
-        coverage = by_road(session, road, State(), stage, T0, T0 + 10 * HOUR)["watch_coverage"]
+        coverage = by_rollout(session, plan, State(), stage, T0, T0 + 10 * HOUR)["watch_coverage"]
     assert coverage.value == pytest.approx(0.4)

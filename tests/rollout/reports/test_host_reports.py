@@ -71,7 +71,7 @@ def test_what_is_beyond_a_limit_as_long_as_its_breaker_waits_wants_somebody_to_a
     assert burning(report(sqlite_database, config)) == (light, words)
 
 
-def test_the_limit_is_that_of_the_roads_own_breaker(sqlite_database: Database, config: Config) -> None:
+def test_the_limit_is_that_of_the_plans_own_breaker(sqlite_database: Database, config: Config) -> None:
     write(sqlite_database, QueueSample, queue_rows(MINUTE, range(30)))
     write(sqlite_database, MachineSample, machine_rows(MINUTE, range(30), cpu_c=75.0))
     breakers = {"machine": {"when": "cpu_c >= 70 for 5m", "scope": "region"}}

@@ -25,7 +25,7 @@ from rollout.reports.nightly import write_finished
 from rollout.reports.period import midnight, parse_day
 from rollout.reports.render.html_report import as_html
 from rollout.stages.event_store import load
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from tests.support.evidence_rows import add_bear, add_hours
 from tests.support.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, heard
 
@@ -117,7 +117,7 @@ def test_alerts_that_wait_for_a_decision_ask_for_one_and_rejected_ones_raise_the
         add_bear(session, EVENING + 600, status=status)
     report = _report(sqlite_database, config, Kind.SHADOW)
     assert _lights(report)["wolf"] is light
-    assert "The road allows 0.5" in _words(report, "wolf")
+    assert "The rollout plan allows 0.5" in _words(report, "wolf")
 
 
 def test_an_empty_database_is_not_enough_data_everywhere_and_never_good_news(
@@ -126,13 +126,13 @@ def test_an_empty_database_is_not_enough_data_everywhere_and_never_good_news(
     with sqlite_database.read() as session:
         nothing = Heard(NOW, False)
         reports = [make(kind, replace(asked(session, config), heard=nothing)) for kind in Kind]
-    shadow, daily, loop, road = reports
+    shadow, daily, loop, plan = reports
     assert {answer.light for answer in (*shadow.answers, *loop.answers)} == {Light.GREY}
     assert _lights(daily) == {
         "complaints": Light.GREEN, "machines": Light.GREY, "costs": Light.GREY, "holding": Light.RED,
     }  # fmt: skip
     assert "seen 0.0% of the time" in _words(daily, "holding")
-    assert road.table("stages").rows == ()
+    assert plan.table("stages").rows == ()
 
 
 def test_the_daily_report_answers_its_three_questions_first(season: Database, config: Config) -> None:
@@ -227,12 +227,12 @@ def test_the_rollout_report_draws_each_gates_course_from_the_analyses_that_were_
     season: Database, config: Config
 ) -> None:
     """The report works nothing out again where there is an analysis: it says when, and shows the way there."""
-    road = road_of(config)
+    plan = plan_from(config)
     for days in (3, 2):
         with season.read() as session:
-            found = run_analysis(session, road, load(session), NOW - days * DAY_S)
+            found = run_analysis(session, plan, load(session), NOW - days * DAY_S)
         with season.write() as session:
-            store(session, road, found, AnalysisReason.HOURLY)
+            store(session, plan, found, AnalysisReason.HOURLY)
     report = _report(season, config, Kind.ROLLOUT)
     section = next(section for section in report.sections if section.key == "analysis")
     drawn = {plot.key: plot for plot in section.plots if isinstance(plot, Course)}
@@ -242,7 +242,7 @@ def test_the_rollout_report_draws_each_gates_course_from_the_analyses_that_were_
     assert as_html(report).count('<svg class="course"') == len(drawn) >= 2
 
 
-def test_the_road_report_tells_its_history(season: Database, config: Config) -> None:
+def test_the_plan_report_tells_its_history(season: Database, config: Config) -> None:
     report = _report(season, config, Kind.ROLLOUT)
     (run,) = report.table("stages").rows
     assert (run[0], run[1], run[2]) == ("one-site", "assisted", "Upper Pines")
@@ -263,7 +263,7 @@ def test_without_days_each_report_takes_its_usual_ones(season: Database, config:
         usual = {kind: usual_period(session, kind, ZONE, NOW, None, None) for kind in Kind}
     assert (usual[Kind.DAILY].first.isoformat(), usual[Kind.DAILY].last.isoformat()) == ("2027-02-03", "2027-02-03")
     assert usual[Kind.SHADOW].first.isoformat() == "2027-01-08"
-    assert usual[Kind.ROLLOUT].first.isoformat() == "2027-01-13"  # when the road began
+    assert usual[Kind.ROLLOUT].first.isoformat() == "2027-01-13"  # when the rollout began
 
 
 def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_paged(
@@ -273,7 +273,7 @@ def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_pa
     midnight_after = midnight(parse_day("2027-02-03"), ZONE)
 
     def write(at: float) -> int:
-        return write_finished(season, config, road_of(config), archive, heard(at), staff, at)
+        return write_finished(season, config, plan_from(config), archive, heard(at), staff, at)
 
     assert write(midnight_after + 60) == 0  # what belongs to the day may still be on its way
     assert write(midnight_after + 900) == 2
@@ -293,7 +293,7 @@ def test_before_its_first_day_a_campsite_has_no_report_and_nobody_is_paged(
     sqlite_database: Database, config: Config, tmp_path: Path
 ) -> None:
     archive = Archive(tmp_path)
-    assert write_finished(sqlite_database, config, road_of(config), archive, heard(), ["json://x"], NOW) == 0
+    assert write_finished(sqlite_database, config, plan_from(config), archive, heard(), ["json://x"], NOW) == 0
 
 
 def test_half_a_stored_report_is_none(tmp_path: Path) -> None:

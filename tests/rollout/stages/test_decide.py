@@ -1,4 +1,4 @@
-"""The table of the road: from each state, what each command leads to."""
+"""The table of the rollout: from each state, what each command leads to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rollout.stages.commands import Effect, Person, Refused, Step
 from rollout.stages.decide import decide
 from rollout.stages.events import Event, kind_of
 from rollout.stages.gates import Outcome
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase, grants
 from tests.support.rollout_plans import (
     AUDITOR,
@@ -27,9 +27,9 @@ from tests.support.rollout_plans import (
     OWNER,
     RANGER,
     Walk,
+    default_plan,
     gate_results,
     settings,
-    shipped,
 )
 
 
@@ -40,7 +40,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 @pytest.fixture
 def walk() -> Walk:
-    """A road at its beginning, at the moment when its evidence may be analysed."""
+    """A plan at its beginning, at the moment when its evidence may be analysed."""
     there = Walk()
     there.now += 15 * DAY_S
     return there
@@ -82,8 +82,8 @@ def test_a_gate_that_fails_holds_and_leaves_the_approvals(walk: Walk) -> None:
 
 def test_a_gate_without_an_analysis_never_passes(walk: Walk) -> None:
     walk.agree()
-    gates = gate_results(walk.road, walk.state)[1:]
-    assert kinds(walk.give(c.Widen(by=OPERATOR, gates=gates, able=("rosa",)))) == ["widen_held", "approvals_cleared"]
+    gates = gate_results(walk.plan, walk.state)[1:]
+    assert kinds(walk.give(c.Promote(by=OPERATOR, gates=gates, able=("rosa",)))) == ["widen_held", "approvals_cleared"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_one_person_or_one_role_is_not_enough(walk: Walk, people: tuple[Person, 
     for by in people:
         walk.give(c.Approve(by=by))
     (held,) = walk.ask()
-    assert isinstance(held, e.WidenHeld)
+    assert isinstance(held, e.PromotionHeld)
     assert missing in held.why[0]
 
 
@@ -111,7 +111,7 @@ def test_who_has_both_roles_still_needs_another_person(walk: Walk) -> None:
     assert kinds(walk.ask()) == ["stage_started"]
 
 
-def test_an_approval_of_yesterday_has_lapsed(walk: Walk) -> None:
+def test_an_approval_of_yesterday_has_expired(walk: Walk) -> None:
     walk.agree()
     walk.now += DAY_S + 1
     assert kinds(walk.ask()) == ["widen_held"]
@@ -123,9 +123,9 @@ def test_who_asked_for_the_step_may_not_approve_it(walk: Walk) -> None:
         walk.give(c.Approve(by=LEAD))
 
 
-def test_who_wrote_the_road_may_not_approve_it() -> None:
-    walk = Walk(road_of(settings(metadata={"author": "omar"})))
-    with pytest.raises(Refused, match="omar wrote this road"):
+def test_who_wrote_the_plan_may_not_approve_it() -> None:
+    walk = Walk(plan_from(settings(metadata={"author": "omar"})))
+    with pytest.raises(Refused, match="omar wrote this rollout plan"):
         walk.give(c.Approve(by=OWNER))
 
 
@@ -138,37 +138,37 @@ def test_evidence_is_not_analysed_early() -> None:
     walk = Walk()
     walk.agree()
     (held,) = walk.ask()
-    assert isinstance(held, e.WidenHeld)
+    assert isinstance(held, e.PromotionHeld)
     assert "analysing early promotes weak models" in held.why[0]
 
 
-def test_nothing_goes_live_without_a_roster() -> None:
-    walk = Walk(road_of(settings(roster={})))
+def test_nothing_goes_live_with_nobody_on_call() -> None:
+    walk = Walk(plan_from(settings(on_call={})))
     walk.now += 15 * DAY_S
     walk.agree()
     (held,) = walk.ask()
-    assert isinstance(held, e.WidenHeld)
-    assert held.why == ("nobody is named who takes over the watch; write the roster",)
+    assert isinstance(held, e.PromotionHeld)
+    assert held.why == ("nobody is named who takes over the watch; write `on_call`",)
 
 
-def test_a_roster_without_accounts_does_not_count(walk: Walk) -> None:
+def test_people_on_call_without_accounts_do_not_count(walk: Walk) -> None:
     walk.agree()
-    gates = gate_results(walk.road, walk.state)
-    (held,) = walk.give(c.Widen(by=OPERATOR, gates=gates, able=("somebody-else",)))
-    assert isinstance(held, e.WidenHeld)
+    gates = gate_results(walk.plan, walk.state)
+    (held,) = walk.give(c.Promote(by=OPERATOR, gates=gates, able=("somebody-else",)))
+    assert isinstance(held, e.PromotionHeld)
     assert "rosa, chin" in held.why[0]
 
 
-def test_another_model_than_the_pinned_one_is_not_widened() -> None:
-    walk = Walk(road_of(settings(model={"digest": "sha256:" + "cd" * 32})))
+def test_another_model_than_the_pinned_one_is_not_promoted() -> None:
+    walk = Walk(plan_from(settings(model={"digest": "sha256:" + "cd" * 32})))
     walk.now += 15 * DAY_S
     walk.agree()
     (held,) = walk.ask()
-    assert isinstance(held, e.WidenHeld)
-    assert "the road is made for" in held.why[0]
+    assert isinstance(held, e.PromotionHeld)
+    assert "the rollout plan is made for" in held.why[0]
 
 
-def test_the_last_stage_starts_anew_instead_of_ending_the_road() -> None:
+def test_the_last_stage_starts_anew_instead_of_ending_the_plan() -> None:
     walk = Walk()
     walk.reach(4)
     assert walk.state.phase is Phase.AUTOMATIC
@@ -189,7 +189,7 @@ def test_warnings_that_were_missed_together_come_as_one(live: Walk) -> None:
     assert near.before_s == (3600.0, 14400.0)
 
 
-def test_a_stage_that_nobody_widened_ends_in_a_handover_and_escalates_until_somebody_answers(live: Walk) -> None:
+def test_a_stage_that_nobody_promoted_ends_in_a_handover_and_escalates_until_somebody_answers(live: Walk) -> None:
     assert kinds(live.pass_time(DAY_S)) == ["expired", "handover_began"]
     assert live.state.phase is Phase.HANDOVER
     asked = [event.to for event in live.pass_time(1500, ticks=300) if isinstance(event, e.Escalated)]
@@ -200,30 +200,30 @@ def test_a_stage_that_nobody_widened_ends_in_a_handover_and_escalates_until_some
 
 
 def test_only_a_named_ranger_takes_over_the_watch(live: Walk) -> None:
-    live.give(c.Kill(by=OPERATOR))
-    with pytest.raises(Refused, match="only somebody of the roster"):
+    live.give(c.EmergencyStop(by=OPERATOR))
+    with pytest.raises(Refused, match="only somebody on call"):
         live.give(c.WatchAck(by=LEAD))
 
 
 def test_anybody_stops_it_and_it_stays_stopped(live: Walk) -> None:
-    assert kinds(live.give(c.Kill(by=AUDITOR))) == ["killed", "breaker_opened", "handover_began"]
+    assert kinds(live.give(c.EmergencyStop(by=AUDITOR))) == ["killed", "breaker_opened", "handover_began"]
     live.give(c.WatchAck(by=RANGER))
     live.now += 15 * DAY_S
     live.agree()
     (held,) = live.ask()
-    assert isinstance(held, e.WidenHeld)
+    assert isinstance(held, e.PromotionHeld)
     assert "breaker kill is open" in held.why[0]
 
 
 def test_a_stop_in_shadow_stays_in_shadow_and_is_latched(walk: Walk) -> None:
-    assert kinds(walk.give(c.Kill(by=AUDITOR))) == ["killed", "breaker_opened"]
+    assert kinds(walk.give(c.EmergencyStop(by=AUDITOR))) == ["killed", "breaker_opened"]
     assert (walk.state.phase, [latch.id for latch in walk.state.latches]) == (Phase.SHADOW, ["kill"])
 
 
 def test_a_stop_at_one_campsite_leaves_the_others() -> None:
     walk = Walk()
     walk.reach(2)
-    walk.give(c.Kill(by=AUDITOR, campsites=("lower-pines",)))
+    walk.give(c.EmergencyStop(by=AUDITOR, campsites=("lower-pines",)))
     assert walk.state.granted == (Place("upper-pines"),)
     assert walk.state.phase is Phase.ASSISTED
     assert [latch.id for latch in walk.state.latches] == ["kill@site:lower-pines"]
@@ -292,7 +292,7 @@ def test_going_back_to_an_earlier_stage_gives_no_time() -> None:
     walk.reach(2)
     deadline = walk.state.deadline_at or 0
     walk.now = deadline - 3600
-    walk.give(c.Narrow(by=RANGER, to="one-campsite-one-day", reason="few people"))
+    walk.give(c.Demote(by=RANGER, to="one-campsite-one-day", reason="few people"))
     assert (walk.state.stage, walk.state.granted, walk.state.deadline_at) == (1, (Place("upper-pines"),), deadline)
     assert walk.state.handovers[0].places == (Place("lower-pines"),)
 
@@ -300,12 +300,12 @@ def test_going_back_to_an_earlier_stage_gives_no_time() -> None:
 def test_going_back_without_a_stage_leads_to_shadow_and_latches_nothing() -> None:
     walk = Walk()
     walk.reach(2)
-    walk.give(c.Narrow(by=RANGER))
+    walk.give(c.Demote(by=RANGER))
     assert (walk.state.phase, walk.state.latches) == (Phase.HANDOVER, ())
 
 
 def test_an_extension_needs_two_people_and_comes_once(live: Walk) -> None:
-    longer = c.Extend(by=OPERATOR, longer=Duration.parse("24h"), gates=gate_results(live.road, live.state))
+    longer = c.Extend(by=OPERATOR, longer=Duration.parse("24h"), gates=gate_results(live.plan, live.state))
     with pytest.raises(Refused, match="must agree"):
         live.give(longer)
     live.agree(Step.EXTEND)
@@ -322,7 +322,7 @@ def test_an_extension_needs_green_gates(live: Walk, outcome: Outcome) -> None:
     live.agree(Step.EXTEND)
     with pytest.raises(Refused, match="gate inference_latency_p99_s"):
         live.give(
-            c.Extend(by=OPERATOR, longer=Duration.parse("1h"), gates=gate_results(live.road, live.state, outcome))
+            c.Extend(by=OPERATOR, longer=Duration.parse("1h"), gates=gate_results(live.plan, live.state, outcome))
         )
 
 
@@ -340,28 +340,28 @@ def test_a_wish_to_go_on_that_comes_twice_is_obeyed_once(walk: Walk) -> None:
     epoch = walk.state.epoch
     assert kinds(walk.ask(key="go", epoch=epoch)) == ["stage_started"]
     assert walk.ask(key="go", epoch=epoch) == []
-    with pytest.raises(Refused, match="the road has moved on"):
+    with pytest.raises(Refused, match="the rollout has moved on"):
         walk.ask(key="another", epoch=epoch)
 
 
 def test_a_changed_road_clears_approvals_and_keeps_a_stage_that_it_still_has(live: Walk) -> None:
     live.agree()
-    live.road = road_of(settings(metadata={"name": "renamed"}))
-    assert kinds(live.give(c.RoadChanged())) == ["road_read", "approvals_cleared"]
+    live.plan = plan_from(settings(metadata={"name": "renamed"}))
+    assert kinds(live.give(c.PlanChanged())) == ["road_read", "approvals_cleared"]
     assert (live.state.phase, live.state.approvals) == (Phase.ASSISTED, ())
 
 
 def test_a_changed_road_without_the_running_stage_hands_over(live: Walk) -> None:
-    stages = [replace(stage, name=f"other-{stage.name}") for stage in live.road.stages]
-    live.road = replace(live.road, stages=tuple(stages), digest="another")
-    assert kinds(live.give(c.RoadChanged())) == ["road_read", "approvals_cleared", "handover_began"]
+    stages = [replace(stage, name=f"other-{stage.name}") for stage in live.plan.stages]
+    live.plan = replace(live.plan, stages=tuple(stages), digest="another")
+    assert kinds(live.give(c.PlanChanged())) == ["road_read", "approvals_cleared", "handover_began"]
 
 
-def test_a_road_that_the_controller_has_not_read_is_not_walked(walk: Walk) -> None:
+def test_a_plan_that_the_controller_has_not_read_is_not_walked(walk: Walk) -> None:
     walk.agree()
-    walk.road = replace(walk.road, digest="edited a moment ago")
+    walk.plan = replace(walk.plan, digest="edited a moment ago")
     (held,) = walk.ask()
-    assert isinstance(held, e.WidenHeld)
+    assert isinstance(held, e.PromotionHeld)
     assert "the controller has not read it yet" in held.why[0]
 
 
@@ -373,6 +373,6 @@ def test_a_mode_that_differs_from_what_was_granted_ends_everything(live: Walk) -
 
 def test_deciding_changes_nothing(live: Walk) -> None:
     before = live.state
-    decide(shipped(), live.state, c.Kill(by=AUDITOR), live.now)
+    decide(default_plan(), live.state, c.EmergencyStop(by=AUDITOR), live.now)
     assert live.state is before
     assert before.model == DIGEST

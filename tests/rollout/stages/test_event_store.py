@@ -1,4 +1,4 @@
-"""Authority and the events of the road on SQLite and PostgreSQL alike: what is asked, and who was first."""
+"""Authority and the events of the rollout on SQLite and PostgreSQL alike: what is asked, and who was first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ from db.models import AuthorityLease, Mode, RolloutEvent
 from db.session import Database
 from rollout.authority.authority import authority
 from rollout.control.service import perform
-from rollout.control.verification import verify_road
+from rollout.control.verification import verify_rollout
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused
 from rollout.stages.event_store import everything, load
-from tests.support.rollout_plans import AUDITOR, DIGEST, LEAD, OPERATOR, OWNER, START, add_people, gate_results, shipped
+from tests.support.rollout_plans import (
+    AUDITOR,
+    DIGEST,
+    LEAD,
+    OPERATOR,
+    OWNER,
+    START,
+    add_people,
+    default_plan,
+    gate_results,
+)
 
 SITE = "upper-pines"
 
@@ -70,14 +80,14 @@ def test_a_database_that_does_not_answer_raises_what_loops_catch(sqlite_database
 
 
 def test_many_people_at_once_write_one_history(database: Database) -> None:
-    road = shipped()
-    for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
-        perform(database, road, command, START)
+    plan = default_plan()
+    for command in (c.PlanChanged(), c.ModelChanged(DIGEST)):
+        perform(database, plan, command, START)
     people = [Person(f"ranger-{number}", ("lead_ranger",)) for number in range(8)]
 
     def approve(by: Person) -> None:
-        perform(database, road, c.Approve(by=by, key=f"key-of-{by.name}"), START + 1)
-        perform(database, road, c.Approve(by=by, key=f"key-of-{by.name}"), START + 2)
+        perform(database, plan, c.Approve(by=by, key=f"key-of-{by.name}"), START + 1)
+        perform(database, plan, c.Approve(by=by, key=f"key-of-{by.name}"), START + 2)
 
     threads = [threading.Thread(target=approve, args=(by,)) for by in people]
     for thread in threads:
@@ -87,25 +97,25 @@ def test_many_people_at_once_write_one_history(database: Database) -> None:
     with database.read() as session:
         assert [entry.seq for entry in everything(session)] == list(range(1, len(people) + 4))
         assert {approval.by for approval in load(session).approvals} == {by.name for by in people}
-        assert verify_road(session, START + 3).problems == ()
+        assert verify_rollout(session, START + 3).problems == ()
 
 
 def test_two_wishes_to_go_on_at_once_start_one_stage(database: Database) -> None:
-    road, later = shipped(), START + 15 * 86400
+    plan, later = default_plan(), START + 15 * 86400
     with database.write() as session:
         add_people(session)
-    for command in (c.RoadChanged(), c.ModelChanged(DIGEST)):
-        perform(database, road, command, START)
+    for command in (c.PlanChanged(), c.ModelChanged(DIGEST)):
+        perform(database, plan, command, START)
     for by in (LEAD, OWNER):
-        perform(database, road, c.Approve(by=by), later)
+        perform(database, plan, c.Approve(by=by), later)
     with database.read() as session:
         state = load(session)
-    wish = c.Widen(by=OPERATOR, gates=gate_results(road, state), able=("rosa",), epoch=state.epoch)
+    wish = c.Promote(by=OPERATOR, gates=gate_results(plan, state), able=("rosa",), epoch=state.epoch)
     came: list[str] = []
 
     def ask() -> None:
         try:
-            came.append("started" if perform(database, road, wish, later).started else "held")
+            came.append("started" if perform(database, plan, wish, later).started else "held")
         except Refused:
             came.append("refused")
 
@@ -120,9 +130,9 @@ def test_two_wishes_to_go_on_at_once_start_one_stage(database: Database) -> None
 
 
 def test_another_history_in_the_same_place_is_noticed(sqlite_database: Database) -> None:
-    road = shipped()
-    perform(sqlite_database, road, c.RoadChanged(), START)
-    perform(sqlite_database, road, c.Kill(by=AUDITOR), START + 1)
+    plan = default_plan()
+    perform(sqlite_database, plan, c.PlanChanged(), START)
+    perform(sqlite_database, plan, c.EmergencyStop(by=AUDITOR), START + 1)
     with sqlite_database.write() as session:
         last = session.get_one(RolloutEvent, load(session).seq)
         last.body = last.body.replace("controller", "somebody")

@@ -19,7 +19,7 @@ from rollout.authority.authority import advising, authority
 from rollout.authority.leases import expiries
 from rollout.control.controller_watchdog import watch
 from rollout.control.service import confirm, execute, perform, renew
-from rollout.control.verification import verify_road
+from rollout.control.verification import verify_rollout
 from rollout.stages import commands as c
 from rollout.stages.commands import Command, Person, Refused
 from rollout.stages.event_store import everything, load
@@ -36,8 +36,8 @@ from tests.support.rollout_plans import (
     RANGER,
     START,
     add_people,
+    default_plan,
     gate_results,
-    shipped,
 )
 from tests.support.rollout_plans import settings as site
 
@@ -58,18 +58,18 @@ class Stored(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
-        shutil.copy(self.template, self.folder / "road.sqlite3")
-        self.sides = [Database(f"sqlite:///{self.folder / 'road.sqlite3'}") for _ in range(2)]
-        self.road, self.now, self.renewed_at = shipped(), START, START
+        shutil.copy(self.template, self.folder / "plan.sqlite3")
+        self.sides = [Database(f"sqlite:///{self.folder / 'plan.sqlite3'}") for _ in range(2)]
+        self.plan, self.now, self.renewed_at = default_plan(), START, START
         with self.sides[0].write() as session:
             sync_places(session, site())
             add_people(session)
-        self.give(0, c.RoadChanged())
+        self.give(0, c.PlanChanged())
         self.give(0, c.ModelChanged(DIGEST))
 
     def give(self, side: int, command: Command) -> None:
         try:
-            outcome = perform(self.sides[side], self.road, command, self.now)
+            outcome = perform(self.sides[side], self.plan, command, self.now)
         except Refused:
             return
         if outcome.started:
@@ -80,14 +80,14 @@ class Stored(RuleBasedStateMachine):
             return load(session)
 
     @rule(side=st.integers(0, 1), steps=st.integers(1, 3))
-    def go_on(self, side: int, steps: int) -> None:
+    def promote(self, side: int, steps: int) -> None:
         for _ in range(steps):
             state = self.state(side)
             if not state.live:
-                self.now = max(self.now, analysis_opens_at(self.road, state))
+                self.now = max(self.now, analysis_opens_at(self.plan, state))
             for by in (LEAD, OWNER):
                 self.give(side, c.Approve(by=by))
-            self.give(1 - side, c.Widen(by=OPERATOR, gates=gate_results(self.road, self.state()), able=("rosa",)))
+            self.give(1 - side, c.Promote(by=OPERATOR, gates=gate_results(self.plan, self.state()), able=("rosa",)))
 
     @rule(
         side=st.integers(0, 1), seconds=st.sampled_from((1.0, 20.0, 100.0, 130.0, 4 * 3600.0)), beats=st.integers(0, 9)
@@ -98,7 +98,7 @@ class Stored(RuleBasedStateMachine):
             self.now += seconds / beats
             self.give(side, c.Tick())
             with self.sides[(side + beat) % 2].write() as session:
-                outcome = renew(session, self.road, self.now, "controller")
+                outcome = renew(session, self.plan, self.now, "controller")
             if not outcome.events:
                 self.renewed_at = self.now
         if not beats:
@@ -109,16 +109,16 @@ class Stored(RuleBasedStateMachine):
         """Somebody's account is switched off before or after they approve; what starts rests on people who are on."""
         state = self.state(side)
         if not state.live:
-            self.now = max(self.now, analysis_opens_at(self.road, state))
+            self.now = max(self.now, analysis_opens_at(self.plan, state))
         if when == "before":
             self.switch(side, who, active=False)
         for by in (LEAD, OWNER):
             self.give(side, c.Approve(by=by))
         if when == "after":
             self.switch(side, who, active=False)
-        wish = c.Widen(by=OPERATOR, gates=gate_results(self.road, self.state()), able=("rosa",))
+        wish = c.Promote(by=OPERATOR, gates=gate_results(self.plan, self.state()), able=("rosa",))
         try:
-            started = perform(self.sides[1 - side], self.road, wish, self.now).started
+            started = perform(self.sides[1 - side], self.plan, wish, self.now).started
         except Refused:
             started = None
         if started:
@@ -131,17 +131,17 @@ class Stored(RuleBasedStateMachine):
             session.execute(update(User).where(User.name == who.name).values(active=active))
 
     @rule(side=st.integers(0, 1), where=st.sampled_from((None, ("upper-pines",), ("lower-pines",))))
-    def kill(self, side: int, where: tuple[str, ...] | None) -> None:
+    def emergency_stop(self, side: int, where: tuple[str, ...] | None) -> None:
         """It holds at once, also for who looks from the other side."""
-        self.give(side, c.Kill(by=AUDITOR, campsites=where))
+        self.give(side, c.EmergencyStop(by=AUDITOR, campsites=where))
         with self.sides[1 - side].read() as session:
             assert all(authority(session, name, self.now) is Mode.SHADOW for name in where or SITES)
 
-    @rule(side=st.integers(0, 1), kill=st.booleans())
-    def crash(self, side: int, kill: bool) -> None:
+    @rule(side=st.integers(0, 1), emergency_stop=st.booleans())
+    def crash(self, side: int, emergency_stop: bool) -> None:
         """What was not committed has not happened, in no table and in nobody's memory."""
         before = self.state(1 - side)
-        command: Command = c.Kill(by=AUDITOR) if kill else c.ModelChanged("sha256:other")
+        command: Command = c.EmergencyStop(by=AUDITOR) if emergency_stop else c.ModelChanged("sha256:other")
         with pytest.raises(Crash):
             self.die_during(side, command)
         assert self.state(side) == before
@@ -149,12 +149,12 @@ class Stored(RuleBasedStateMachine):
 
     def die_during(self, side: int, command: Command) -> None:
         with self.sides[side].write() as session:
-            execute(session, self.road, command, self.now)
+            execute(session, self.plan, command, self.now)
             raise Crash
 
     @rule()
     def watchdog_checks(self) -> None:
-        outcome = watch(self.sides[1], self.road, self.now)
+        outcome = watch(self.sides[1], self.plan, self.now)
         state = self.state()
         assert not state.live or min(expiries_of(self.sides[0], state)) > self.now
         assert outcome is None or outcome.state == state
@@ -178,15 +178,15 @@ class Stored(RuleBasedStateMachine):
                 wanted = granted[name].mode if name in granted else Mode.SHADOW
                 assert mode in (wanted, Mode.SHADOW)
                 if mode is not Mode.SHADOW:
-                    assert self.now < self.renewed_at + self.road.lease_ttl_s
+                    assert self.now < self.renewed_at + self.plan.lease_ttl_s
                     assert self.now < (state.deadline_at or 0)
                 assert advising(session, name) == (name in granted)
 
     def teardown(self) -> None:
         for side in self.sides:
-            confirm(side, self.road, self.now)
+            confirm(side, self.plan, self.now)
         with self.sides[1].read() as session:
-            assert verify_road(session, self.now).problems == ()
+            assert verify_rollout(session, self.now).problems == ()
             assert replay([entry.event for entry in everything(session)]) == load(session)
         for side in self.sides:
             side.close()

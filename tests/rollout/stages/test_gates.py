@@ -14,7 +14,7 @@ from rollout.control.forecast import Rates, demand, needed
 from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower
 from rollout.stages.gates import Outcome, assess_gate, assess_gates
 from rollout.stages.spec import Gate
-from tests.support.rollout_plans import shipped
+from tests.support.rollout_plans import default_plan
 
 RECALL = Gate(metric="recall_blind", bound="cp_lower", op=">=", value=0.9, min_n=14)
 E_RECALL = Gate(metric="recall_blind_cumulative", bound="eprocess", e_min=20, r0=0.9)
@@ -64,8 +64,8 @@ def test_each_gate_asks_its_own_window() -> None:
     assert [result.outcome for result in results] == [Outcome.INCONCLUSIVE, Outcome.PASSED]
 
 
-def test_every_gate_of_the_shipped_road_can_be_given_by_its_metric() -> None:
-    for stage in shipped().stages:
+def test_every_gate_of_the_default_plan_can_be_given_by_its_metric() -> None:
+    for stage in default_plan().stages:
         for gate in stage.gates:
             assert gate.bound is None or gate.bound in METRICS[gate.metric].bounds
 
@@ -88,7 +88,7 @@ def test_what_a_gate_takes_grows_with_the_misses_so_far(gate: Gate, seen: Any, n
 
 
 def test_days_are_counted_at_the_rate_seen_so_far() -> None:
-    stage = shipped().stages[0]
+    stage = default_plan().stages[0]
     rates = Rates({"recall_blind": measured(1.0, 10)}, days=5.0, campsites=2)
     found = demand(RECALL, assess_gate(RECALL, measured(1.0, 10)), rates, stage, cameras=3)
     assert (found.need, found.have, found.per_day) == (29, 10, 2.0)
@@ -97,7 +97,7 @@ def test_days_are_counted_at_the_rate_seen_so_far() -> None:
 
 
 def test_one_is_said_in_the_singular() -> None:
-    stage = shipped().stages[0]
+    stage = default_plan().stages[0]
     found = demand(RECALL, assess_gate(RECALL, measured(1.0, 28)), Rates({}, 5.0, 2), stage, cameras=3)
     assert found.missing.endswith("29 more bear-nights")
     rates = Rates({"recall_blind": measured(1.0, 28)}, days=5.0, campsites=2)
@@ -125,7 +125,7 @@ def test_a_unit_follows_its_number(unit: str, one: str) -> None:
 
 
 def test_where_nothing_was_seen_nobody_says_when() -> None:
-    found = demand(RECALL, assess_gate(RECALL, None), Rates({}, 3.0, 2), shipped().stages[0], cameras=3)
+    found = demand(RECALL, assess_gate(RECALL, None), Rates({}, 3.0, 2), default_plan().stages[0], cameras=3)
     assert (found.need, found.days) == (29, None)
 
 
@@ -170,5 +170,5 @@ def test_daily_analyses_promote_a_model_at_the_gate_in_one_season_of_twenty_at_m
 
 
 def test_a_stage_that_is_open_for_weeks_is_analysed_often() -> None:
-    road = shipped()
-    assert [road.analysed_repeatedly(stage) for stage in road.stages] == [True, False, False, False, False]
+    plan = default_plan()
+    assert [plan.analysed_repeatedly(stage) for stage in plan.stages] == [True, False, False, False, False]

@@ -1,4 +1,4 @@
-"""Long random walks on the road, with crashes, late restarts and clock changes: what must never happen, does not."""
+"""Long random walks in the rollout, with crashes, late restarts and clock changes: what must never happen, does not."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from rollout.stages.events import Event, from_json, kind_of, to_json
 from rollout.stages.evolve import evolve, replay
 from rollout.stages.gates import GateResult, Outcome
 from rollout.stages.in_memory import InMemoryRollout
-from rollout.stages.plan import Road
+from rollout.stages.plan import RolloutPlan
 from rollout.stages.promotion import analysis_opens_at
-from rollout.stages.spec_file import road_of
+from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase, State, grants
 from tests.support import rollout_plans
 from tests.support.rollout_plans import CHIEF, EVERYBODY, LEAD, OPERATOR, OWNER, RANGER
@@ -36,14 +36,14 @@ ZONES = (
 BOTH = Person("both", ("lead_ranger", "model_owner"))
 PEOPLE = (*EVERYBODY, BOTH)
 HAND = ("rosa", "chin")
-"""The roster."""
+"""Who is on call."""
 
 
 @lru_cache
-def road_in(zone: str, renamed: bool = False) -> Road:
-    """The shipped road on another clock; the lead's name stands on the renamed one, as its author."""
-    metadata = {"timezone": zone, "name": "renamed" if renamed else "road", "author": "lena" if renamed else None}
-    return road_of(rollout_plans.settings(metadata=metadata))
+def plan_in(zone: str, renamed: bool = False) -> RolloutPlan:
+    """The default plan on another clock; the lead's name stands on the renamed one, as its author."""
+    metadata = {"timezone": zone, "name": "renamed" if renamed else "plan", "author": "lena" if renamed else None}
+    return plan_from(rollout_plans.settings(metadata=metadata))
 
 
 class Walking(RuleBasedStateMachine):
@@ -54,11 +54,11 @@ class Walking(RuleBasedStateMachine):
         start=st.floats(1_780_000_000, 1_840_000_000),
     )
     def begin(self, zone: str, start: float) -> None:
-        self.rollout = InMemoryRollout(road_in(zone))
+        self.rollout = InMemoryRollout(plan_in(zone))
         self.now = start
         self.said: list[tuple[str, frozenset[str], float, int]] = []
         self.asked_by: dict[int, set[str]] = {}
-        self.give(c.RoadChanged())
+        self.give(c.PlanChanged())
         self.give(c.ModelChanged("sha256:first"))
 
     def give(self, command: c.Command) -> list[Event]:
@@ -74,8 +74,8 @@ class Walking(RuleBasedStateMachine):
         return events
 
     @property
-    def road(self) -> Road:
-        return self.rollout.road
+    def plan(self) -> RolloutPlan:
+        return self.rollout.plan
 
     @property
     def state(self) -> State:
@@ -83,21 +83,21 @@ class Walking(RuleBasedStateMachine):
 
     def watch(self, event: Event, command: c.Command) -> None:
         """Check what one event may say, against what the test itself has seen."""
-        if isinstance(event, e.Approved) and event.step is Step.WIDEN:
+        if isinstance(event, e.Approved) and event.step is Step.PROMOTE:
             by = next(person for person in PEOPLE if person.name == event.by)
             self.said.append((event.by, frozenset(by.roles), event.at, self.state.epoch))
         if isinstance(event, e.StageStarted) and event.mode is not Mode.SHADOW:
-            assert isinstance(command, c.Widen)
-            self.check_widening(event, command)
+            assert isinstance(command, c.Promote)
+            self.check_promotion(event, command)
         elif not isinstance(event, e.StageStarted):
             after = evolve(self.state, event)
             assert within(after.granted, self.state.granted), f"{kind_of(event)} grants something"
         if isinstance(event, e.WatchTaken):
             assert event.by in HAND
 
-    def check_widening(self, event: e.StageStarted, command: c.Widen) -> None:
+    def check_promotion(self, event: e.StageStarted, command: c.Promote) -> None:
         """Complete evidence, two people of two roles within a day, none of them an author, nothing open."""
-        gates = {str(gate) for gate in self.road.stages[self.state.stage].gates}
+        gates = {str(gate) for gate in self.plan.stages[self.state.stage].gates}
         assert gates == {result.gate for result in command.gates if result.outcome is Outcome.PASSED}
         assert not self.state.latches
         assert not self.state.handovers
@@ -105,7 +105,7 @@ class Walking(RuleBasedStateMachine):
         fresh = [
             (name, roles)
             for name, roles, at, epoch in self.said
-            if epoch == self.state.epoch and event.at - at <= 86400 and name != self.road.author
+            if epoch == self.state.epoch and event.at - at <= 86400 and name != self.plan.author
         ]
         pairs = [
             (a, b)
@@ -117,7 +117,7 @@ class Walking(RuleBasedStateMachine):
         assert set(event.approved_by) in [set(pair) for pair in pairs]
         assert event.deadline_at is not None
         assert event.deadline_at > event.at
-        assert event.at >= analysis_opens_at(self.road, self.state)
+        assert event.at >= analysis_opens_at(self.plan, self.state)
 
     def nothing_goes_quiet(self, before: State, events: list[Event]) -> None:
         """Where authority has ended, somebody is being called until they answer."""
@@ -127,7 +127,7 @@ class Walking(RuleBasedStateMachine):
         called = {place.campsite for each in self.state.handovers for place in each.places}
         assert lost <= called
 
-    @rule(by=st.sampled_from(PEOPLE), step=st.sampled_from((Step.WIDEN, Step.WIDEN, Step.EXTEND)))
+    @rule(by=st.sampled_from(PEOPLE), step=st.sampled_from((Step.PROMOTE, Step.PROMOTE, Step.EXTEND)))
     def approve(self, by: Person, step: Step) -> None:
         self.give(c.Approve(by=by, step=step))
 
@@ -135,23 +135,23 @@ class Walking(RuleBasedStateMachine):
         by=st.sampled_from(PEOPLE),
         flaw=st.sampled_from((None, None, None, None, Outcome.FAILED, Outcome.INCONCLUSIVE, "absent")),
         able=st.sampled_from((("rosa",), ("rosa",), ("rosa", "chin"), ())),
-        again=st.booleans(),
+        rerun_stage=st.booleans(),
     )
-    def widen(self, by: Person, flaw: Any, able: tuple[str, ...], again: bool) -> None:
-        self.give(c.Widen(by=by, gates=self.gates(flaw), able=able, again=again))
+    def promote(self, by: Person, flaw: Any, able: tuple[str, ...], rerun_stage: bool) -> None:
+        self.give(c.Promote(by=by, gates=self.gates(flaw), able=able, rerun_stage=rerun_stage))
 
     @rule(steps=st.integers(1, 4), tidy=st.sampled_from((True, True, True, False)))
-    def go_on_properly(self, steps: int, tidy: bool) -> None:
+    def promote_properly(self, steps: int, tidy: bool) -> None:
         """Random walks alone would hardly ever get anywhere. Untidy: without closing what is open."""
         for _ in range(steps):
             if tidy:
                 self.tidy_up()
-            opens = analysis_opens_at(self.road, self.state)
+            opens = analysis_opens_at(self.plan, self.state)
             if not self.state.live or opens < (self.state.deadline_at or 0):
                 self.now = max(self.now, opens)
             for by in (CHIEF, LEAD, OWNER):
                 self.give(c.Approve(by=by))
-            self.give(c.Widen(by=OPERATOR, gates=self.gates(None), able=("rosa",)))
+            self.give(c.Promote(by=OPERATOR, gates=self.gates(None), able=("rosa",)))
 
     def tidy_up(self) -> None:
         if self.state.handovers:
@@ -161,7 +161,7 @@ class Walking(RuleBasedStateMachine):
                 self.give(c.BreakerReset(by=by, latch=latch.id, cause="it was looked into"))
 
     def gates(self, flaw: Any) -> tuple[GateResult, ...]:
-        results = list(rollout_plans.gate_results(self.road, self.state))
+        results = list(rollout_plans.gate_results(self.plan, self.state))
         if flaw == "absent":
             return tuple(results[:-1])
         if flaw is not None:
@@ -179,9 +179,9 @@ class Walking(RuleBasedStateMachine):
         assert all(each.next_at > self.now for each in self.state.handovers)
 
     @rule(by=st.sampled_from(PEOPLE), where=st.sampled_from((None, ("upper-pines",), ("lower-pines",), ("nowhere",))))
-    def kill(self, by: Person, where: tuple[str, ...] | None) -> None:
-        events = self.give(c.Kill(by=by, campsites=where))
-        assert isinstance(events[0], e.Killed)
+    def emergency_stop(self, by: Person, where: tuple[str, ...] | None) -> None:
+        events = self.give(c.EmergencyStop(by=by, campsites=where))
+        assert isinstance(events[0], e.EmergencyStopped)
         hit = set(campsites_of(self.state.granted)) if where is None else set(where)
         assert not hit & set(campsites_of(self.state.granted))
         assert self.state.latches
@@ -202,9 +202,9 @@ class Walking(RuleBasedStateMachine):
         assert self.give(command) == []
 
     @rule(to=st.sampled_from((None, "shadow", "one-campsite-one-day", "two-campsites-one-week")))
-    def narrow(self, to: str | None) -> None:
+    def demote(self, to: str | None) -> None:
         deadline = self.state.deadline_at
-        self.give(c.Narrow(by=RANGER, to=to))
+        self.give(c.Demote(by=RANGER, to=to))
         if self.state.live and deadline is not None:
             assert (self.state.deadline_at or 0) <= deadline
 
@@ -233,10 +233,10 @@ class Walking(RuleBasedStateMachine):
         assert not (changed and self.state.live)
 
     @rule(renamed=st.booleans())
-    def another_road(self, renamed: bool) -> None:
-        self.rollout.road = road_in(self.road.timezone, renamed)
-        self.give(c.RoadChanged())
-        assert self.give(c.RoadChanged()) == []
+    def another_plan(self, renamed: bool) -> None:
+        self.rollout.plan = plan_in(self.plan.timezone, renamed)
+        self.give(c.PlanChanged())
+        assert self.give(c.PlanChanged()) == []
 
     @rule()
     def lose_the_lease(self) -> None:
@@ -288,9 +288,9 @@ def test_so_many_days_later_the_clock_shows_the_same_time_wherever_it_can(
 @given(zone=st.sampled_from(ZONES), start=st.floats(1_600_000_000, 2_000_000_000), days=st.integers(2, 40))
 @settings(max_examples=100, deadline=None)
 def test_a_long_stage_ends_at_noon_and_never_later_than_its_time(zone: str, start: float, days: int) -> None:
-    road = road_in(zone)
-    stage = replace(road.stages[2], duration=road.stages[2].duration.model_copy(update={"fixed": Duration(days, 0)}))
-    end, whole = road.deadline(stage, start), Duration(days, 0).after(start, zone)
+    plan = plan_in(zone)
+    stage = replace(plan.stages[2], duration=plan.stages[2].duration.model_copy(update={"fixed": Duration(days, 0)}))
+    end, whole = plan.deadline(stage, start), Duration(days, 0).after(start, zone)
     assert start < end <= whole
     if end != whole:
         assert (civil(end, zone).hour, civil(end, zone).minute) == (12, 0)

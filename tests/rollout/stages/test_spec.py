@@ -1,4 +1,4 @@
-"""The road is read strictly: every mistake is named with its file, its line and what to write."""
+"""The plan is read strictly: every mistake is named with its file, its line and what to write."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from core.config import Config
 from core.config_file import ConfigError, load_config
 from db.models import Mode
 from rollout.base.scopes import Place
-from rollout.stages.plan import Road
-from rollout.stages.spec_file import load_road, parse_road, road_of
+from rollout.stages.plan import RolloutPlan
+from rollout.stages.spec_file import load_plan, parse_plan, plan_from
 from tests.support.rollout_plans import settings
 
 GOOD = """\
@@ -47,7 +47,7 @@ stages:
     oversight: {veto_window: 20s, ranger_ack_within: 3m}
     duration: 30d
     gates: [*health]
-roster:
+on_call:
   duty: {user: rosa, contact: json://127.0.0.1/rosa}
   chief: {user: chin, contact: [json://127.0.0.1/chin]}
 defaults:
@@ -55,9 +55,9 @@ defaults:
 """
 
 
-def parse(text: str) -> Road:
-    """A road over two campsites."""
-    return parse_road(text, settings(), "rollout.yaml")
+def parse(text: str) -> RolloutPlan:
+    """A plan over two campsites."""
+    return parse_plan(text, settings(), "rollout.yaml")
 
 
 def problems(text: str) -> list[str]:
@@ -68,15 +68,15 @@ def problems(text: str) -> list[str]:
 
 
 def test_a_good_road_is_read_with_its_places_gates_and_people() -> None:
-    road = parse(GOOD)
-    assert [stage.mode for stage in road.stages] == [Mode.SHADOW, Mode.ASSISTED, Mode.ASSISTED, Mode.AUTOMATIC]
-    assert road.stages[1].places == (Place("upper-pines", ("upper-creek",)),)
-    assert road.stages[2].places == (Place("lower-pines"), Place("upper-pines"))
-    assert [str(gate) for gate in road.stages[1].gates] == [
+    plan = parse(GOOD)
+    assert [stage.mode for stage in plan.stages] == [Mode.SHADOW, Mode.ASSISTED, Mode.ASSISTED, Mode.AUTOMATIC]
+    assert plan.stages[1].places == (Place("upper-pines", ("upper-creek",)),)
+    assert plan.stages[2].places == (Place("lower-pines"), Place("upper-pines"))
+    assert [str(gate) for gate in plan.stages[1].gates] == [
         "camera_uptime >= 0.97", "open_breakers == 0", "missed_sightings == 0",
     ]  # fmt: skip
-    assert [str(gate) for gate in road.stages[2].gates][2] == "recall_blind_cumulative (eprocess) >= 20"
-    assert [keeper.user for keeper in road.roster] == ["chin", "rosa"]
+    assert [str(gate) for gate in plan.stages[2].gates][2] == "recall_blind_cumulative (eprocess) >= 20"
+    assert [person.user for person in plan.on_call] == ["chin", "rosa"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_good_road_is_read_with_its_places_gates_and_people() -> None:
         (("duration: 1d", "duration: {min: 2d, max: 1d}"), "rollout.yaml:17: stages[1].duration: min is longer than m"),
         (("min: 14d, max: 120d", "min: 14d"), "rollout.yaml:12: stages[0].duration: write a duration as 7d, or"),
         (("author: lena", "autor: lena"), "rollout.yaml:1: metadata.autor: unknown key; known here: author, name, tim"),
-        (("{user: rosa, contact: json://127.0.0.1/rosa}", "{user: rosa, contact: []}"), "rollout.yaml:32: roster.duty"),
+        (("{user: rosa, contact: json://127.0.0.1/rosa}", "{user: rosa, contact: []}"), "rollout.yaml:32: on_call.dut"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_and_what_to_write(change: tuple[str, str], expected: str) -> None:
@@ -114,12 +114,21 @@ def test_a_mistake_is_named_with_its_line_and_what_to_write(change: tuple[str, s
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ("approvals: {widen: {need: 1}}", "approvals.widen.need: input should be greater than or equal to 2"),
-        ("approvals: {widen: {need: 3}}", "approvals.widen: needs 3 people of distinct roles, but only 2 roles count"),
-        ("approvals: {widen: {roles: [boss, ops]}}", "approvals.widen.roles[0]: 'boss' is no role; write one of: rang"),
-        ("approvals: {widen: {valid_for: 2d}}", "approvals.widen: an approval is valid for 24h at most"),
-        ("approvals: {widen: {author_may_approve: true}}", "approvals.widen.author_may_approve: input should be False"),
-        ("approvals: {kill: {need: 2}}", "approvals.kill.need: input should be 1"),
+        ("approvals: {promote: {need: 1}}", "approvals.promote.need: input should be greater than or equal to 2"),
+        (
+            "approvals: {promote: {need: 3}}",
+            "approvals.promote: needs 3 people of distinct roles, but only 2 roles count",
+        ),
+        (
+            "approvals: {promote: {roles: [boss, ops]}}",
+            "approvals.promote.roles[0]: 'boss' is no role; write one of: rang",
+        ),
+        ("approvals: {promote: {valid_for: 2d}}", "approvals.promote: an approval is valid for 24h at most"),
+        (
+            "approvals: {promote: {author_may_approve: true}}",
+            "approvals.promote.author_may_approve: input should be False",
+        ),
+        ("approvals: {emergency_stop: {need: 2}}", "approvals.emergency_stop.need: input should be 1"),
         ("breakers: {latency: {when: 'alert_end_to_end_p99_s >'}}", "breakers.latency: cannot read 'alert_end"),
         (
             "breakers: {false_alarm_rate: {detector: betting_mix, c: 20}}",
@@ -151,16 +160,16 @@ def test_levels_that_nobody_wrote_grow_with_the_county() -> None:
             "campsites": {**places, "upper-pines": {"region": "sierra"}, "lower-pines": {"region": "sierra"}},
         }
     )
-    assert road_of(wide).breakers.drift.number("c") == 200 * 22
-    assert road_of(config).breakers.drift.number("c") == 1000
-    assert road_of(wide).digest == road_of(config).digest, "a level that follows from the county is no other road"
+    assert plan_from(wide).breakers.drift.number("c") == 200 * 22
+    assert plan_from(config).breakers.drift.number("c") == 1000
+    assert plan_from(wide).digest == plan_from(config).digest, "a level that follows from the county is no other plan"
 
 
-def test_live_stages_without_a_roster_are_an_error() -> None:
-    text = GOOD[: GOOD.index("roster:")]
+def test_live_stages_with_nobody_on_call_are_an_error() -> None:
+    text = GOOD[: GOOD.index("on_call:")]
     assert problems(text) == [
-        "rollout.yaml:1: roster: missing: live stages need somebody who takes over; write "
-        "roster: {duty-ranger: {user: ACCOUNT, contact: [ADDRESS]}}"
+        "rollout.yaml:1: on_call: missing: live stages need somebody who takes over; write "
+        "on_call: {duty-ranger: {user: ACCOUNT, contact: [ADDRESS]}}"
     ]
 
 
@@ -179,69 +188,69 @@ def test_several_clocks_need_one_for_the_deadlines() -> None:
         }
     )
     with pytest.raises(ConfigError, match=r"rollout\.metadata\.timezone: missing: the regions have several clocks"):
-        road_of(config)
+        plan_from(config)
 
 
-def test_without_a_word_the_road_of_the_lecture_lies_over_the_configured_places() -> None:
-    road = road_of(settings(roster={}))
-    assert road.shipped
-    assert [(stage.name, str(stage.duration.longest), [p.campsite for p in stage.places]) for stage in road.stages] == [
+def test_without_a_word_the_plan_of_the_lecture_lies_over_the_configured_places() -> None:
+    plan = plan_from(settings(on_call={}))
+    assert plan.is_default
+    assert [(stage.name, str(stage.duration.longest), [p.campsite for p in stage.places]) for stage in plan.stages] == [
         ("shadow", "120d", ["lower-pines", "upper-pines"]),
         ("one-campsite-one-day", "1d", ["upper-pines"]),
         ("two-campsites-one-week", "7d", ["lower-pines", "upper-pines"]),
         ("county-one-month", "30d", ["lower-pines", "upper-pines"]),
         ("county-automatic-overseen", "30d", ["lower-pines", "upper-pines"]),
     ]
-    assert road.roster == ()
+    assert plan.on_call == ()
 
 
 def test_the_example_shows_in_comments_exactly_what_holds_without_it(tmp_path: Path) -> None:
     text = EXAMPLE.read_text()
     lines = text.splitlines()
-    begin = next(i for i, line in enumerate(lines) if line.startswith("  # roster:"))
+    begin = next(i for i, line in enumerate(lines) if line.startswith("  # on_call:"))
     end = next(i for i, line in enumerate(lines) if line.startswith("retention:"))
     block = [line.replace("  # ", "  ", 1) for line in lines[begin:end] if not line.startswith("  # breakers")]
     block = [line for line in block if "camera_loss" not in line]
     file = tmp_path / "bearwatch.yaml"
     file.write_text("\n".join([*lines[:begin], *block, *lines[end:]]))
     environment = {"CREEK_PASSWORD": "x"}
-    written = load_road(file, environment)
-    silent = road_of(load_config(EXAMPLE, environment))
-    assert not written.shipped
+    written = load_plan(file, environment)
+    silent = plan_from(load_config(EXAMPLE, environment))
+    assert not written.is_default
     assert written.stages == silent.stages
     assert (written.defaults, written.approvals) == (silent.defaults, silent.approvals)
 
 
-def test_the_road_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
-    base = settings(roster={}).model_dump(mode="json", exclude_unset=True)
+def test_the_plan_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    base = settings(on_call={}).model_dump(mode="json", exclude_unset=True)
     base["rollout"] = {"file": "rollout.yaml"}
     main, own = tmp_path / "bearwatch.yaml", tmp_path / "rollout.yaml"
     main.write_text(yaml.safe_dump(base))
     own.write_text("apiVersion: bears/v1\nkind: Rollout\n" + GOOD)
-    assert load_road(main, {}).name == "bears"
+    assert load_plan(main, {}).name == "bears"
     own.write_text(GOOD.replace("mode: shadow", "mode: shade"))
     with pytest.raises(ConfigError, match=r"rollout\.yaml:11: stages\[0\]\.mode"):
-        load_road(main, {})
+        load_plan(main, {})
     own.unlink()
     with pytest.raises(ConfigError, match=r"bearwatch\.yaml:\d+: rollout\.file: .* cannot be read"):
-        load_road(main, {})
+        load_plan(main, {})
 
 
 def test_a_mistake_inline_is_named_in_the_configuration_file(tmp_path: Path) -> None:
-    base = settings(roster={}).model_dump(mode="json", exclude_unset=True)
+    base = settings(on_call={}).model_dump(mode="json", exclude_unset=True)
     base["rollout"] = yaml.safe_load(GOOD.replace("value: 0.97", "value: high"))
     file = tmp_path / "bearwatch.yaml"
     file.write_text(yaml.safe_dump(base, sort_keys=False))
     with pytest.raises(ConfigError, match=r"bearwatch\.yaml:\d+: rollout\.gate_sets\.health\[0\]\.value: input"):
-        load_road(file, {})
+        load_plan(file, {})
 
 
 def test_the_first_releases_configuration_still_loads() -> None:
-    road = road_of(settings(mode="shadow", notify=["json://127.0.0.1/bears"], undo_s=10, roster={}))
-    assert (road.shipped, road.stages[0].mode) == (True, Mode.SHADOW)
+    plan = plan_from(settings(mode="shadow", notify=["json://127.0.0.1/bears"], undo_s=10, on_call={}))
+    assert (plan.is_default, plan.stages[0].mode) == (True, Mode.SHADOW)
 
 
-def test_a_new_telephone_number_is_not_another_road() -> None:
+def test_a_new_telephone_number_is_not_another_plan() -> None:
     other = GOOD.replace("json://127.0.0.1/rosa", "json://127.0.0.1/elsewhere")
     assert parse(other).digest == parse(GOOD).digest
     assert parse(GOOD.replace("value: 0.97", "value: 0.96")).digest != parse(GOOD).digest
@@ -249,9 +258,9 @@ def test_a_new_telephone_number_is_not_another_road() -> None:
 
 def test_the_former_key_of_when_gates_are_analysed_says_the_same() -> None:
     anytime = "defaults:\n  evidence: {analysis: anytime}\n"
-    road = parse(GOOD.replace("defaults:\n", anytime))
+    plan = parse(GOOD.replace("defaults:\n", anytime))
     former = parse(GOOD.replace("defaults:\n", anytime.replace("analysis:", "look:")))
-    assert road.defaults.evidence.analysis == former.defaults.evidence.analysis == "anytime"
-    assert road.digest == former.digest != parse(GOOD).digest
+    assert plan.defaults.evidence.analysis == former.defaults.evidence.analysis == "anytime"
+    assert plan.digest == former.digest != parse(GOOD).digest
     both = anytime.replace("analysis: anytime", "analysis: anytime, look: stage_end")
     assert any("look" in problem for problem in problems(GOOD.replace("defaults:\n", both)))

@@ -1,4 +1,4 @@
-"""Whole seasons against the road's own code: who is promoted, who is held, who is told."""
+"""Whole seasons against the rollout's own code: who is promoted, who is held, who is told."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ LIVE_DAY = 26.0
 """By then that season has its county live."""
 
 
-def season(world: World, *faults: Fault, policy: str = "road", seed: int = SEED, days: float = LIVE_DAY + 2) -> Season:
+def season(
+    world: World, *faults: Fault, policy: str = "default", seed: int = SEED, days: float = LIVE_DAY + 2
+) -> Season:
     """A season that has been played, with faults of the test's choice beside the world's own."""
     drawn = draw(world, seed)
     with_faults = replace(drawn, faults=tuple(sorted((*drawn.faults, *faults), key=lambda fault: fault.at)))
@@ -76,7 +78,7 @@ def test_the_state_is_what_the_events_say(calm: Season) -> None:
 
 
 def test_equal_seeds_give_equal_tables() -> None:
-    chosen = [policies()["road"]]
+    chosen = [policies()["default"]]
     first, again = (list(simulate([WORLDS["sleeping"]], chosen, 1, 5)) for _ in range(2))
     assert first == again
     assert list(simulate([WORLDS["sleeping"]], chosen, 1, 7)) != first
@@ -88,7 +90,7 @@ def test_every_policy_meets_the_same_season() -> None:
     assert one.faults == other.faults
 
 
-def test_a_sleeping_ranger_leads_to_handover_and_escalation_along_the_roster() -> None:
+def test_a_sleeping_ranger_leads_to_handover_and_escalation_along_the_rota() -> None:
     dead = [fault("camera", 7200.0, camera) for camera in CAMERAS[:2]]
     played = season(replace(CALM, answers=0.25), *dead)
     assert played.result.handovers >= 2
@@ -133,8 +135,8 @@ def test_bears_count_as_within_the_promise_until_it_is_over_and_as_beyond_it_aft
     assert dict(alone.during(bear)) == pytest.approx(
         {"within:camera": 25.0, "beyond:camera": bear.end - bear.at - 25.0}
     )
-    road = season(CALM, *dead, days=(bear.end - START) / DAY_S + 1).protection
-    kinds = dict(road.during(bear))
+    plan = season(CALM, *dead, days=(bear.end - START) / DAY_S + 1).protection
+    kinds = dict(plan.during(bear))
     assert kinds["within:camera"] <= 25.0
     assert "beyond:camera" not in kinds
     assert kinds["paused"] > 60.0, "until the breaker pages, every page says that nobody watches"
@@ -168,19 +170,21 @@ def test_a_path_that_goes_blind_silently_is_found_by_the_second_planted_clip() -
 def test_a_drifting_model_loses_its_authority_soon() -> None:
     decay = int(LIVE_DAY)
     world = replace(CALM, drift_day=decay, recall_after=0.5)
-    protected, alone = (season(world, policy=policy, days=LIVE_DAY + 20).result for policy in ("road", "no-breakers"))
+    protected, alone = (
+        season(world, policy=policy, days=LIVE_DAY + 20).result for policy in ("default", "no-breakers")
+    )
     assert protected.county_d is not None
     assert protected.bad_live_d < 0.7 * alone.bad_live_d
 
 
 def test_a_fault_that_is_over_before_it_counts_is_no_trip() -> None:
-    spec = policies()["road"].road.breakers.camera_loss
+    spec = policies()["default"].plan.breakers.camera_loss
     assert noticing.camera_silent(spec, 1000.0, 1100.0) is None
     assert noticing.camera_silent(spec, 1000.0, 2000.0) == 1125.0
 
 
 def test_freshness_is_given_back_when_pictures_have_come_for_a_while() -> None:
-    freshness = policies()["road"].road.defaults.freshness
+    freshness = policies()["default"].plan.defaults.freshness
     assert noticing.freshness_lost(freshness, 1000.0, 9999.0, 0.0) == 1031.0
     assert noticing.freshness_lost(freshness, 1000.0, 9999.0, 1.0) == 1021.0
     assert noticing.freshness_lost(freshness, 1000.0, 1015.0, 1.0) is None
@@ -200,7 +204,7 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
         "--worlds",
         "weak",
         "--policies",
-        "road",
+        "default",
         "--json",
         "--out",
         str(tmp_path),

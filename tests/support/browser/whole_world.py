@@ -1,4 +1,4 @@
-"""One site with something on every page: a road that runs, a night behind it, people, audits, labels, a model."""
+"""One site with something on every page: a rollout that runs, a night behind it, people, audits, labels, a model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from tests.support.browser.pages_list import PAGES, Sheet
 from tests.support.cast import seen
 from tests.support.factories import frame, jpeg
 from tests.support.pages import Clock, Stage, report, served
-from tests.support.rollout_pages import STAGES, RoadStage, with_road
+from tests.support.rollout_pages import STAGES, RolloutStage, with_plan
 
 FRAMES = 6
 ZONE = "America/Los_Angeles"
@@ -74,7 +74,7 @@ class World:
     """A served site, its parts, and what the paths of its pages are filled with."""
 
     url: str
-    there: RoadStage
+    there: RolloutStage
     names: dict[str, str]
 
     def pages(self) -> list[tuple[Sheet, str]]:
@@ -99,7 +99,7 @@ def whole_world(
 ) -> Iterator[World]:
     """The site, served."""
     now = time.time()
-    whole = with_road(config, STAGES)
+    whole = with_plan(config, STAGES)
     _model(data / "bundles" / "campsite")
     app = create_app(Settings(redis_url=redis_url, bearwatch_data=data), whole, database)
     client = connect(redis_url)
@@ -108,7 +108,7 @@ def whole_world(
     client.close()
     stage = Stage(app, database, whole, MediaStore(data / "media"), Clock(now))
     stage.person("root", "administrator")  # type: ignore[arg-type]  # the role's word
-    there = RoadStage(stage)
+    there = RolloutStage(stage)
     there.go_live()
     there.trip("score_drift", "scores are higher than before", "lower-meadow", "lower-pines", Effect.REVIEW)
     names = _night(stage, painter, now)
