@@ -114,8 +114,8 @@ class Detector(Strict):
     backbone: Annotated[str, Field(pattern=r"^(built-in|shipped|[a-z0-9_]+@[1-9][0-9]{1,3}|[^\x00]*/[^\x00]*)$")] = (
         Field(
             default=DEFAULT_MODEL,
-            description="which model: `built-in` (the trained model of this program), a model bundle's directory (with a `/` "
-            "in it), or a pretrained network at an input size in pixels, as `lite2@224`",
+            description="which model: `built-in` (the trained model of this program), a model bundle's directory (with "
+            "a `/` in it), or a pretrained network at an input size in pixels, as `lite2@224`",
         )
     )
     engine: Literal["auto", "torch", "onnx"] = Field(
@@ -159,10 +159,12 @@ PLAN_KEYS: Mapping[str, str] = {
     "on_call": "who takes over the watch; without it nothing goes live",
 }
 """The keys of `rollout:` that describe the rollout plan, with their meaning; they may stand in a file of their own."""
+FORMER_PLAN_KEYS = ("roster",)
+"""What some of them were called at first; they are read as well."""
 
 
 class Rollout(Strict):
-    """The rollout from shadow to everywhere: how much the model may do, where, for how long, and what must be true first.
+    """The rollout from shadow to everywhere: how much the model may do, where, how long, and what must be true first.
 
     The rollout plan's own keys (:data:`PLAN_KEYS`) are carried as they are written: what they mean is known to
     :mod:`rollout.stages.spec`, which checks them.
@@ -204,7 +206,7 @@ class Rollout(Strict):
 
     @model_validator(mode="after")
     def _only_known_keys(self) -> Rollout:
-        unknown = [name for name in self.plan if name not in PLAN_KEYS]
+        unknown = [name for name in self.plan if name not in PLAN_KEYS and name not in FORMER_PLAN_KEYS]
         if unknown:
             wrong = [InitErrorDetails(type="extra_forbidden", loc=(key,), input=self.plan[key]) for key in unknown]
             raise ValidationError.from_exception_data(type(self).__name__, wrong)

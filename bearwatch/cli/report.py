@@ -1,5 +1,6 @@
-"""Report on the model beside the ranger, daily operations, the feedback loop, or the rollout: in words, as HTML, as JSON
-or as CSV. Days are those of the campsites' calendar, the last one included."""
+"""Report on the model beside the ranger, daily operations, the feedback loop, or the rollout: in words, as HTML, as
+JSON or as CSV. Days are those of the campsites' calendar, the last one included.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Walk the rollout from shadow to everywhere: look at it, approve, promote, extend, demote, stop, take over the watch, close
-breakers. Approvals need the person's password or API token: BEARWATCH_PASSWORD or BEARWATCH_TOKEN, or typed."""
+"""Walk the rollout from shadow to everywhere: look at it, approve, promote, extend, demote, stop, take over the watch,
+close breakers. Approvals need the person's password or API token: BEARWATCH_PASSWORD or BEARWATCH_TOKEN, or typed.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +88,9 @@ class Call:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, as whom, and with what."""
-    parser.add_argument("action", choices=tuple(ACTIONS), help="; ".join(f"{k}: {v}" for k, v in ACTIONS.items()))
+    parser.add_argument(
+        "action", type=_action, choices=tuple(ACTIONS), help="; ".join(f"{k}: {v}" for k, v in ACTIONS.items())
+    )
     parser.add_argument("--as", dest="user", metavar="USER", help=AS)
     parser.add_argument(
         "--for", dest="step", choices=("promote", "extend", "reset"), default="promote", help="approve what"
@@ -104,6 +107,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, default=30, help="so many events (history)")
     add_site_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def _action(word: str) -> str:
+    """Two actions had other words at first; whoever types those is understood."""
+    return {"widen": "promote", "narrow": "demote"}.get(word, word)
 
 
 def run(arguments: argparse.Namespace, clock: Callable[[], float] = now_s) -> int:

@@ -41,6 +41,8 @@ DATASHEET, EVALUATION = "datasheet.md", "evaluation.json"
 BUILT_IN = Path(str(files("detector"))) / "bundles" / "campsite"
 """The built-in model."""
 BUILT_IN_NAME = "built-in"
+_NAMES = (BUILT_IN_NAME, "shipped")
+"""Its name, and the one that it had at first: both are read."""
 REFERENCE = "reference.safetensors"
 _SHORT_DIGEST_CHARS = 8
 
@@ -122,7 +124,7 @@ class ModelBundle:
         Raises:
             BundleError, BackboneError: see :meth:`load` and :meth:`generic`.
         """
-        if name == BUILT_IN_NAME:
+        if name in _NAMES:
             return cls.load(BUILT_IN)
         return cls.load(name) if "/" in name or Path(name).is_dir() else cls.generic(name)
 

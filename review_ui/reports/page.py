@@ -1,4 +1,5 @@
-"""``/reports``: the model beside the ranger, daily operations, the feedback loop, the rollout; to read and to take away.
+"""``/reports``: the model beside the ranger, daily operations, the feedback loop, the rollout; to read and to take
+away.
 
 Whoever watches blind reads nothing of the campsite that they watch, whoever is limited to campsites of those alone:
 :func:`review_ui.reports.view.readable` decides for every route here.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field
@@ -52,7 +52,9 @@ class Proved(Command):
 class ApproveIn(Proved):
     """Agree to a promotion, or to more time."""
 
-    step: Step = Field(default=Step.PROMOTE, description="promote or extend; breakers have an address of their own")
+    step: Literal["promote", "extend", "reset"] = Field(
+        default="promote", description="promote or extend; breakers have an address of their own"
+    )
     note: str = Field(default="", max_length=LONGEST_WORDS)
 
 
@@ -176,11 +178,11 @@ def post_watch(site: SiteDep, account: Watcher, body: TakeOverIn) -> OutcomeOut:
 @router.post("/approvals", summary="Agree to a promotion, or to more time", responses=PROVED)
 def post_approval(request: Request, site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
     """Two people with distinct roles must; neither may be the author of the step."""
-    if body.step is Step.RESET:
+    if body.step == "reset":
         raise HTTPException(422, {"step": "Breakers are closed with POST /api/v1/rollout/breakers/reset."})
     _prove(request, site, account, body)
     note = storable(body.note)
-    return _answer(lambda: give.approve(site, account, body.step, note, body.epoch, body.idempotency_key))
+    return _answer(lambda: give.approve(site, account, Step(body.step), note, body.epoch, body.idempotency_key))
 
 
 @router.post("/promote", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)

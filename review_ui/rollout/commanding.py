@@ -26,8 +26,8 @@ def person(account: Account) -> Person:
 def promote(site: Site, account: Account, epoch: int | None, key: str | None, rerun_stage: bool = False) -> Outcome:
     """Ask to go on, with a fresh analysis of the gates. Raises :class:`rollout.stages.commands.Refused`."""
     outcome = service.promote(
-        site.database, site.plan_watcher.current(), person(account), site.clock(), key=key, epoch=epoch, rerun_stage=rerun_stage,
-        actor=_actor(account),
+        site.database, site.plan_watcher.current(), person(account), site.clock(), key=key, epoch=epoch,
+        rerun_stage=rerun_stage, actor=_actor(account),
     )  # fmt: skip
     _told(site)
     return outcome

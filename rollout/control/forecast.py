@@ -68,7 +68,7 @@ class Rates:
     campsites: int
 
 
-def plan(
+def forecast(
     plan: RolloutPlan, state: State, analysis: AnalysisRun, now: float, cameras: Mapping[str, int]
 ) -> tuple[StageForecast, ...]:
     """The whole rollout from here. ``cameras`` is how many cameras each campsite has."""

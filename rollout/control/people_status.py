@@ -49,7 +49,7 @@ def approvals_of(plan: RolloutPlan, state: State, now: float) -> tuple[ApprovalV
             ApprovalView(
                 by=approval.by,
                 roles=tuple(ROLES.get(role, role) for role in slots(approval.roles, rule.roles)),
-                step=approval.step.value,
+                step=approval.step.word,
                 breaker=approval.latch,
                 at=approval.at,
                 expires_at=approval.at + rule.valid_for.nominal_s,

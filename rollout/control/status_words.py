@@ -69,8 +69,8 @@ BREAKERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "effective-mode": (
         "What holds is not what was granted",
-        "Somebody or something wrote to the database beside the rollout. Run the verification and read the ledger before "
-        "anything else.",
+        "Somebody or something wrote to the database beside the rollout. Run the verification and read the ledger "
+        "before anything else.",
     ),
 }
 """Name and what to do next, by the breaker's key."""

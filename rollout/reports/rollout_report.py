@@ -1,4 +1,4 @@
-"""The rollout report: the history of the rollout. Stages, what each analysis found, who approved, handovers, breakers."""
+"""The rollout report: the rollout's history. Stages, what each analysis found, who approved, handovers, breakers."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def plan(asked: Asked) -> Report:
                   _handover_section(asked, handed), Section("breakers", "Breakers", tables=(breakers_table(asked),)),
                   _history(asked, within)),
         model=load(asked.session).model,
-        limits=() if asked.everything else ("Gates and what concerns the whole rollout are left out: they are about more "
-                                            "than these campsites.",),
+        limits=() if asked.everything else ("Gates and what concerns the whole rollout are left out: they are about "
+                                            "more than these campsites.",),
     )  # fmt: skip
 
 
@@ -290,7 +290,7 @@ def _approvals(asked: Asked, events: Sequence[Event]) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for event in events:
         if isinstance(event, e.Approved):
-            rows.append((event.at, event.by, ", ".join(event.roles), event.step.value, event.note or event.latch))
+            rows.append((event.at, event.by, ", ".join(event.roles), event.step.word, event.note or event.latch))
         elif isinstance(event, e.ApprovalsCleared):
             rows.append((event.at, event.by, None, "all cleared", event.why))
     columns = (Column("at", "When", Form.TIME), Column("by", "Who"), Column("roles", "As"), Column("step", "Of"),
@@ -317,7 +317,7 @@ _SKIPPED: Final = (e.ModeConfirmed,)
 _WORDS: Final[dict[type[Event], Callable[[Any], str]]] = {
     e.StageStarted: lambda event: f"stage {event.name} started, {event.mode.value}",
     e.PromotionHeld: lambda event: f"held on the way to {event.to}: {'; '.join(event.why)}",
-    e.Approved: lambda event: f"approved: {event.step.value}",
+    e.Approved: lambda event: f"approved: {event.step.word}",
     e.ApprovalsCleared: lambda event: f"approvals cleared: {event.why}",
     e.BreakerOpened: lambda event: f"breaker {event.latch} opened: {event.reason}",
     e.BreakerClosed: lambda event: f"breaker {event.latch} closed: {event.cause}",

@@ -36,11 +36,20 @@ class Effect(StrEnum):
 
 
 class Step(StrEnum):
-    """What people approve."""
+    """What people approve. Its value is what is stored; people and programs read and write :attr:`word`."""
 
     PROMOTE = "widen"
     EXTEND = "extend"
     RESET = "reset"
+
+    @property
+    def word(self) -> str:
+        """``promote``, ``extend`` or ``reset``."""
+        return self.name.lower()
+
+    @classmethod
+    def _missing_(cls, value: object) -> Step | None:
+        return next((step for step in cls if step.word == value), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from rollout.breakers.breaker_spec import Breakers
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
 from rollout.stages.spec import (
+    DEFAULT_NAME,
     Approvals,
     Defaults,
     Evidence,
@@ -154,6 +155,8 @@ def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     """
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
     said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
+    if section.metadata.name == DEFAULT_NAME:
+        said["metadata"]["name"] = "road"  # what a plan without a name was called at first
     said["places"] = [place_lines(stage.places) for stage in stages]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

@@ -21,6 +21,8 @@ from rollout.breakers.breaker_spec import Breakers
 ROLE_WORDS: Final = {"ranger_lead": "lead_ranger", "ml_owner": "model_owner", "ops": "operator"}
 """Other words for roles that people write."""
 ANY_RANGER: Final = "any_ranger"
+DEFAULT_NAME: Final = "rollout"
+"""What a rollout plan is called that says no name."""
 LONGEST_APPROVAL_S: Final = 86400.0
 """An approval older than a day approves nothing: what it rested on has changed."""
 
@@ -60,7 +62,7 @@ StrList = Annotated[list[str], BeforeValidator(_as_list)]
 class Metadata(Strict):
     """What the rollout plan is called, who wrote it, and whose clock it follows."""
 
-    name: str = Field(default="rollout", min_length=1, max_length=80, description="shown to people")
+    name: str = Field(default=DEFAULT_NAME, min_length=1, max_length=80, description="shown to people")
     timezone: TimeZone | None = Field(
         default=None, description="IANA name; deadlines are civil time here. Unset: that of the regions, if they agree"
     )
@@ -252,7 +254,12 @@ class Extension(Strict):
 class ManualWatch(Strict):
     """Who takes over when the cameras may no longer warn."""
 
-    on_call_required: Literal[True] = Field(default=True, description="nobody on call, no live stage")
+    on_call_required: Literal[True] = Field(
+        default=True,
+        description="nobody on call, no live stage",
+        validation_alias=AliasChoices("on_call_required", "roster_required"),
+        serialization_alias="roster_required",
+    )
     ack_within: CivilDuration = Field(default=Duration(0, 300), description="then the next one on call is paged")
     escalate: list[str] | None = Field(default=None, description="keys of `on_call` in order; unset: as they stand")
     rehearse_every: CivilDuration = Field(default=Duration(30, 0), description="a drill at least this often")
@@ -370,15 +377,28 @@ class OnePerson(Strict):
 
 
 class Approvals(Strict):
-    """Who must agree to what. Promotion and closing a breaker need two people; demotion and stopping one."""
+    """Who must agree to what. Promoting and closing a breaker need two people; demoting and stopping one."""
 
-    promote: Approval = Field(default_factory=Approval, description="to go on")
+    promote: Approval = Field(
+        default_factory=Approval,
+        description="to go on to the next stage",
+        validation_alias=AliasChoices("promote", "widen"),
+        serialization_alias="widen",
+    )
     resume: Approval = Field(
         default_factory=lambda: Approval(requires=["root_cause_note"]), description="to close a breaker"
     )
-    demote: OnePerson = Field(default_factory=OnePerson, description="to go back")
+    demote: OnePerson = Field(
+        default_factory=OnePerson,
+        description="to go back",
+        validation_alias=AliasChoices("demote", "narrow"),
+        serialization_alias="narrow",
+    )
     emergency_stop: OnePerson = Field(
-        default_factory=OnePerson, description="who is expected to stop it; a stop by anybody else counts as much"
+        default_factory=OnePerson,
+        description="who is expected to stop it; a stop by anybody else counts as much",
+        validation_alias=AliasChoices("emergency_stop", "kill"),
+        serialization_alias="kill",
     )
 
 
@@ -406,4 +426,8 @@ class RolloutSection(Strict):
     breakers: Breakers = Field(
         default_factory=Breakers, description="circuit breakers: what differs from their defaults"
     )
-    on_call: dict[Name, OnCallEntry] = Field(default_factory=dict, description="who takes over the watch, in order")
+    on_call: dict[Name, OnCallEntry] = Field(
+        default_factory=dict,
+        description="who takes over the watch, in order",
+        validation_alias=AliasChoices("on_call", "roster"),
+    )

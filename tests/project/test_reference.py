@@ -48,6 +48,6 @@ def test_the_example_is_valid_and_shows_every_section() -> None:
     assert {section.split(".")[0] for section in SECTIONS} <= set(shown)
     for section in ("motion", "detector", "retention"):
         assert set(shown[section]) == set(SECTIONS[section].model_fields)
-    # The rollout stands in comments: what is silent holds, and who is on call must be people's own.
+    # The plan stands in comments: what is silent holds, and who is on call must be people's own.
     commented = set(re.findall(r"^  # ([a-z_]+):", EXAMPLE.read_text().partition("\nrollout:")[2], re.MULTILINE))
     assert set(shown["rollout"]) | commented == set(SECTIONS["rollout"].model_fields) | set(PLAN_KEYS)

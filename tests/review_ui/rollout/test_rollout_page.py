@@ -25,7 +25,7 @@ from tests.support.rollout_plans import DIGEST
 
 @pytest.fixture
 def default_plan(sqlite_database: Database, config: Config, redis_url: str, tmp_path: Path) -> Iterator[RolloutStage]:
-    """The page with the plan that comes along, in shadow."""
+    """The page with the default plan, in shadow."""
     with rollout_stage(sqlite_database, config, redis_url, tmp_path, stages=[]) as made:
         yield made
 

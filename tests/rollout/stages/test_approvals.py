@@ -47,7 +47,7 @@ def test_the_page_says_whose_approval_no_longer_counts_and_why(
     with site.database.read() as session:
         view = overview(session, site.plan, site.now)
     assert {each.by: (each.counts, each.void) for each in view.approvals} == {"lena": (True, ""), "omar": (False, why)}
-    assert any(f"omar ({why})" in blocker.text for blocker in view.missing)
+    assert any(f"omar ({why})" in blocker.text for blocker in view.blockers)
     assert site.ask().held
 
 

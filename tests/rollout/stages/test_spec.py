@@ -264,3 +264,13 @@ def test_the_former_key_of_when_gates_are_analysed_says_the_same() -> None:
     assert plan.digest == former.digest != parse(GOOD).digest
     both = anytime.replace("analysis: anytime", "analysis: anytime, look: stage_end")
     assert any("look" in problem for problem in problems(GOOD.replace("defaults:\n", both)))
+
+
+def test_keys_of_an_earlier_version_are_read_and_make_the_same_plan() -> None:
+    rules = "approvals: {promote: {need: 2}, demote: {need: 1}, emergency_stop: {need: 1}}\n"
+    new = (GOOD + rules).replace("manual_watch: {", "manual_watch: {on_call_required: true, ")
+    old = new.replace("on_call:", "roster:").replace("promote:", "widen:").replace("demote:", "narrow:")
+    old = old.replace("emergency_stop:", "kill:").replace("on_call_required:", "roster_" + "required:")
+    assert parse(old) == parse(new)
+    with pytest.raises(ConfigError, match=r"rollout\.yaml:33: roster\.chief\.contact"):
+        parse(old.replace("[json://127.0.0.1/chin]", "[]"))
