@@ -25,7 +25,7 @@ import sys, json
 import cv2
 for blocked in ("torch", "timm", "torchvision"):
     sys.modules[blocked] = None
-from detector.bundle import ModelBundle
+from detector.models.bundle import ModelBundle
 from detector.predictor import Predictor
 said = Predictor(ModelBundle.open("built-in")).predict(cv2.imread(sys.argv[1]))
 print(json.dumps([said.verdict, said.bear]))
