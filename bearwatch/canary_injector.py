@@ -1,4 +1,4 @@
-"""Planted clips: every so often a known bear walks through every camera's path, and somebody had better see it.
+"""Test clips: every so often a known bear walks through every camera's path, and somebody had better see it.
 
 The bear is a set of pictures (:mod:`bearwatch.sprites`), laid over the camera's last picture, so that it meets the
 light and the weather that the model meets. Its frames ride the real stream to the real detector and the tracker's real
@@ -29,7 +29,7 @@ from core.lease import Lease
 from core.media import MediaStore
 from core.messages import CANARY, Box, Frame, Reason, content_digest
 from core.redis_client import RedisDown
-from core.streams import FrameRoad
+from core.streams import FrameStreams
 from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
 from detector.models.infrared import is_infrared
@@ -53,7 +53,7 @@ JPEG_QUALITY: Final = 85
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The frames of one planted clip, each with the box in which the bear is (0-1)."""
+    """The frames of one test clip, each with the box in which the bear is (0-1)."""
 
     camera: str
     pictures: tuple[Picture, ...]
@@ -136,7 +136,7 @@ def judge(session: Session, now: float) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result counts rows
 
 
-class Planter:
+class CanaryInjector:
     """Plants clips for as long as the process lives. Among several processes one works (a lease)."""
 
     def __init__(
@@ -153,7 +153,7 @@ class Planter:
         self._fps = fps
         self._database = database
         self._media = media
-        self._roads = {shard: FrameRoad(client, shard) for shard in config.shards()}
+        self._streams = {shard: FrameStreams(client, shard) for shard in config.shards()}
         self._lease = Lease(client, "canary", 4 * CLIP_CHECK_EVERY_S)
 
     def run(self, stop: threading.Event) -> None:
@@ -163,7 +163,7 @@ class Planter:
                 if self._lease.hold():
                     self.round(stop)
             except (*RedisDown, redis.RedisError, SQLAlchemyError, OSError) as error:
-                log.warning("no clips can be planted now: %s", error)
+                log.warning("no test clips can be sent now: %s", error)
 
     def round(self, stop: threading.Event) -> list[str]:
         """Judge what is over and plant what is due; returns the cameras."""
@@ -177,10 +177,10 @@ class Planter:
             for name in cameras
         ]
         if clips:
-            self.plant(clips, stop)
+            self.inject(clips, stop)
         return cameras
 
-    def plant(self, clips: Sequence[Clip], stop: threading.Event) -> None:
+    def inject(self, clips: Sequence[Clip], stop: threading.Event) -> None:
         """Send the clips' frames in their own time, all cameras together. The rows are there before the frames."""
         began = now_s()
         with self._database.write() as session:
@@ -196,8 +196,8 @@ class Planter:
             if stop.wait(max(0.0, steady + step / self._fps - time.monotonic())):
                 return
             for clip in clips:
-                road = self._roads[self._config.shard_of(clip.camera)]
-                road.send_frames([frame_of(clip, step, now_s())])
+                streams = self._streams[self._config.shard_of(clip.camera)]
+                streams.send_frames([frame_of(clip, step, now_s())])
 
     def _background(self, session: Session, camera: str, now: float) -> Picture | None:
         """The camera's last picture that was kept for the audits, if it is fresh."""

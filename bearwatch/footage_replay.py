@@ -17,8 +17,8 @@ from detector.tracking.tracker import (
     Closed,
     Extended,
     Opened,
-    Recognised,
     Track,
+    Upgraded,
     observe,
     subject_box,
     zones_of,
@@ -98,7 +98,7 @@ def _apply(found: list[RecordedEncounter], change: Change, camera_name: str, cam
         hits = change.draft.hits
         span = (hits[0].frame.captured_at, hits[-1].frame.captured_at)
         found.append(_encounter(camera_name, change.draft.kind, span, change.draft.cover, camera))
-    elif isinstance(change, Recognised):
+    elif isinstance(change, Upgraded):
         hits, unknown_s = change.draft.hits, found[-1].start_s
         span = (hits[0].frame.captured_at, max(found[-1].end_s, hits[-1].frame.captured_at))
         bear = _encounter(camera_name, change.draft.kind, span, change.draft.cover, camera)

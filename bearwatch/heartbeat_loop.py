@@ -64,7 +64,7 @@ class Caller:
         try:
             call(address, found.facts())
             if self._unheard:
-                log.warning("%s hears us again", host(address))
+                log.warning("%s can be reached again", host(address))
             self._unheard = False
         except NotHeard as error:
             result = "unheard"

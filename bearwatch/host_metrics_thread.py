@@ -15,7 +15,7 @@ from core.lease import Lease
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
 from db.session import Database
-from rollout.breakers.telemetry_snapshot import listen
+from rollout.breakers.telemetry_snapshot import collect_telemetry
 from rollout.control.host_metrics import write_minute
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ def keep_history(config: Config, redis_address: str, database_address: str, stop
         try:
             if not leadership.hold():
                 continue
-            heard, counters = listen(client, config, now), Telemetry(client).counters()
+            snapshot, counters = collect_telemetry(client, config, now), Telemetry(client).counters()
             with database.write() as session:
-                write_minute(session, config, heard, counters, now)
+                write_minute(session, config, snapshot, counters, now)
             written = int(now // 60)
         except (*RedisDown, redis.RedisError, SQLAlchemyError) as error:
-            log.warning("this minute is not written down: %s", error)
+            log.warning("the host metrics of this minute were not stored: %s", error)
     client.close()
     database.close()

@@ -20,11 +20,11 @@ from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
 from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
 from db.session import Database
-from rollout.alerting.alerts import chase
+from rollout.alerting.alerts import escalate_unacknowledged
 from rollout.alerting.camper_messages import forget_campers
 from rollout.alerting.outbox import sweep
-from rollout.alerting.recipients import Outward
-from rollout.breakers.telemetry_snapshot import listen
+from rollout.alerting.recipients import Recipients
+from rollout.breakers.telemetry_snapshot import collect_telemetry
 from rollout.control.drills import remind
 from rollout.evidence.audits import draw_due
 from rollout.evidence.audits.contact_sheets import day_to_draw
@@ -50,20 +50,20 @@ AUDITS_EVERY_S = 3600
 def sweep_outbox() -> int:
     """Page about alerts that nobody looks at, and try every delivery that is due; returns how many were sent."""
     current = settings()
-    outward = outward_of(load_configured(current.bearwatch_config))
+    recipients = recipients_of(load_configured(current.bearwatch_config))
     database = Database(current.database)
     try:
         with database.write() as session:
-            chase(session, outward, now_s())
-        return sweep(database, now_s(), outward.staff)
+            escalate_unacknowledged(session, recipients, now_s())
+        return sweep(database, now_s(), recipients.staff)
     finally:
         database.close()
 
 
-def outward_of(configured: Configured) -> Outward:
+def recipients_of(configured: Configured) -> Recipients:
     """Whom the configuration and the plan's rota name."""
     config, plan = configured
-    return Outward.of(config, (contact for person in plan.on_call for contact in person.contacts))
+    return Recipients.of(config, (contact for person in plan.on_call for contact in person.contacts))
 
 
 def draw_audits() -> int:
@@ -92,7 +92,7 @@ def remind_of_drills() -> int:
     current = settings()
     configured = load_configured(current.bearwatch_config)
     config, plan = configured
-    targets = outward_of(configured).staff
+    targets = recipients_of(configured).staff
     every_s = plan.defaults.manual_watch.rehearse_every.nominal_s
     database = Database(current.database)
     try:
@@ -124,8 +124,8 @@ def write_reports() -> int:
             config,
             plan,
             Archive(current.bearwatch_data / "reports"),
-            listen(client, config, now),
-            outward_of(configured).staff,
+            collect_telemetry(client, config, now),
+            recipients_of(configured).staff,
             now,
         )
     finally:

@@ -23,7 +23,7 @@ from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
 from detector.evaluate.events import Alarm, Visit, Watched, event_figures, rate_matched
-from detector.tracking.tracker import AlertRule, Opened, Recognised, Track, observe
+from detector.tracking.tracker import AlertRule, Opened, Track, Upgraded, observe
 from ingest.recorded import gate_frames, recording_s
 from ingest.stream import StreamFailure
 from simulation.cameras.builtin import walk
@@ -205,7 +205,7 @@ def _watched(recording: Recording, frames: Iterable[FrameScores], rule: AlertRul
     for scores in frames:
         track, changes = observe(track, scores, rule)
         for change in changes:
-            if isinstance(change, Opened | Recognised):
+            if isinstance(change, Opened | Upgraded):
                 draft = change.draft
                 alarm = Alarm(draft.hits[-1].frame.captured_at, draft.cover.bear)
                 (alarms if draft.kind is EncounterKind.BEAR else unknown).append(alarm)

@@ -34,5 +34,5 @@ def keep_watch(path: Path, address: str, stop: threading.Event) -> None:
             if outcome is not None:
                 log.error("watchdog: %s", "; ".join(map(str, outcome.events)))
         except SQLAlchemyError as error:
-            log.error("the watchdog cannot look: the database does not answer: %s", error)
+            log.error("the watchdog cannot check: the database does not answer: %s", error)
     database.close()

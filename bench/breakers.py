@@ -21,14 +21,14 @@ from db.places import sync_places
 from db.session import Database
 from rollout.breakers import Breakers, History, check
 from rollout.breakers.detector_steps import (
-    Memory,
+    DetectorState,
     drift_step,
     false_alarm_step,
     permutation_p,
     recall_step,
     unknown_step,
 )
-from tests.support.breaker_site import healthy, plant
+from tests.support.breaker_site import healthy, inject
 from tests.support.factories import T0
 
 SPECS = Breakers().specs()
@@ -51,23 +51,25 @@ def tick_ms(cameras: int) -> tuple[float, float]:
         with database.write() as session:
             sync_places(session, config)
             for hours in range(6):
-                plant(session, config, T0 - 600 - 3600 * hours)
+                inject(session, config, T0 - 600 - 3600 * hours)
         spent = []
         for step in range(11):
-            heard = healthy(config, T0 + 5 * step)
+            snapshot = healthy(config, T0 + 5 * step)
             cpu, wall = time.process_time(), time.perf_counter()
             with database.write() as session:
-                assert check(session, SPECS, config, heard, T0 + 5 * step, history=History()) == []
+                assert check(session, SPECS, config, snapshot, T0 + 5 * step, history=History()) == []
             spent.append((1000 * (time.process_time() - cpu), 1000 * (time.perf_counter() - wall)))
         database.close()
     return median(cpu for cpu, _ in spent[1:]), median(wall for _, wall in spent[1:])
 
 
-def runs(step: Callable[[Memory, int], Memory], alarm: float, most: int, times: int = RUNS) -> tuple[str, str]:
+def runs(
+    step: Callable[[DetectorState, int], DetectorState], alarm: float, most: int, times: int = RUNS
+) -> tuple[str, str]:
     """``(share that tripped, median steps until they did)`` over many runs of at most ``most`` steps."""
     delays = []
     for _ in range(times):
-        memory: Memory = {}
+        memory: DetectorState = {}
         for number in range(most):
             memory = step(memory, number)
             if memory["level"] >= alarm:
@@ -76,27 +78,27 @@ def runs(step: Callable[[Memory, int], Memory], alarm: float, most: int, times: 
     return f"{len(delays) / times:.1%}", f"{median(delays):.0f}" if delays else "none"
 
 
-def recall(rng: np.random.Generator, miss: float) -> Callable[[Memory, int], Memory]:
+def recall(rng: np.random.Generator, miss: float) -> Callable[[DetectorState, int], DetectorState]:
     """Blind encounters of which a share is missed."""
     return lambda memory, n: recall_step(memory, bool(rng.random() < miss), n, SPECS["recall_edetector"])
 
 
-def alarms(rng: np.random.Generator, mean: float) -> Callable[[Memory, int], Memory]:
+def alarms(rng: np.random.Generator, mean: float) -> Callable[[DetectorState, int], DetectorState]:
     """Days of twenty cameras whose false alarms come in clumps."""
 
-    def day(memory: Memory, number: int) -> Memory:
+    def day(memory: DetectorState, number: int) -> DetectorState:
         counts = rng.negative_binomial(0.3, 0.3 / (0.3 + mean), 20)
         return false_alarm_step(memory, [int(count) for count in counts], number, SPECS["false_alarm_rate"])
 
     return day
 
 
-def unknown(rng: np.random.Generator, share: float) -> Callable[[Memory, int], Memory]:
+def unknown(rng: np.random.Generator, share: float) -> Callable[[DetectorState, int], DetectorState]:
     """Days with a share of frames that the model does not know, which varies much from day to day."""
     return lambda memory, n: unknown_step(memory, float(rng.beta(1, 1 / share - 1)), n)
 
 
-def drift(rng: np.random.Generator, shift: float) -> Callable[[Memory, int], Memory]:
+def drift(rng: np.random.Generator, shift: float) -> Callable[[DetectorState, int], DetectorState]:
     """Weeks compared with the four before; ``shift`` begins with the first of them and stays out of the reference."""
     bins = np.arange(20)[None, :]
 
@@ -104,7 +106,7 @@ def drift(rng: np.random.Generator, shift: float) -> Callable[[Memory, int], Mem
         weights = np.exp(-bins * (0.6 + 0.05 * rng.normal(0, 1, number)[:, None]) / (1 + moved))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
-    def week(memory: Memory, number: int) -> Memory:
+    def week(memory: DetectorState, number: int) -> DetectorState:
         p = permutation_p(np.vstack([days(28, 0.0), days(7, shift)]), permutations=999, seed=number)
         return drift_step(memory, p or 1.0, number)
 

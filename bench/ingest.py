@@ -34,7 +34,7 @@ from core.telemetry import Telemetry
 from ingest.motion import MotionGate
 from ingest.picture import small_luma
 from simulation.cameras.builtin import load_test_scenes
-from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.render import SceneRenderer
 from simulation.cameras.staged_server import StagedCameras
 
@@ -136,7 +136,7 @@ def gate_ms(cameras: int = 1) -> Row:
 
 def troubles(directory: Path, redis_url: str) -> list[Row]:
     """How soon trouble shows, and how soon a camera sees again after it."""
-    kinds = [trouble for trouble in Trouble if trouble is not Trouble.NONE]
+    kinds = [fault for fault in CameraFault if fault is not CameraFault.NONE]
     scenes = load_test_scenes(len(kinds), FPS, 320, 180)
     client = connect(redis_url)
     client.flushall()
@@ -146,10 +146,10 @@ def troubles(directory: Path, redis_url: str) -> list[Row]:
             until_live(client, len(kinds))
             time.sleep(2.0)
             for kind, name in names.items():
-                cameras.trouble(name, kind)
+                cameras.fault(name, kind)
             blind = _first(client, CameraHealth.BLIND, SUFFER_S, set())
             for name in names.values():
-                cameras.trouble(name, Trouble.NONE)
+                cameras.fault(name, CameraFault.NONE)
             healed = _first(client, CameraHealth.LIVE, HEAL_WITHIN_S, set(blind))
     client.close()
     return [

@@ -30,7 +30,7 @@ from bench.worker import BOX, picture, worker_pace
 from core.config import Detector
 from core.messages import Frame, FrameScores, Reason, content_digest
 from core.redis_client import connect
-from core.streams import FrameRoad, entries_of
+from core.streams import FrameStreams, entries_of
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Device, Engine
 from detector.worker import DetectorWorker
@@ -52,7 +52,7 @@ class Seen:
     sent: int = 0
 
 
-def send(road: FrameRoad, cameras: int, until: float, seen: Seen) -> None:
+def send(streams: FrameStreams, cameras: int, until: float, seen: Seen) -> None:
     """Frames of all cameras, evenly spread over time."""
     jpeg = picture()
     digest = content_digest(jpeg)
@@ -60,7 +60,7 @@ def send(road: FrameRoad, cameras: int, until: float, seen: Seen) -> None:
     while (due := began + number / (cameras * FPS)) < until:
         time.sleep(max(0.0, due - time.time()))
         camera = f"c{number % cameras}"
-        road.send_frames([Frame(camera, time.time(), number, digest, (BOX,), Reason.MOTION, 640, 360, jpeg)])
+        streams.send_frames([Frame(camera, time.time(), number, digest, (BOX,), Reason.MOTION, 640, 360, jpeg)])
         number += 1
     seen.sent = number
 
@@ -92,17 +92,17 @@ def at_load(engine: Engine, url: str, cameras: int, seconds: float, max_batch: i
     """A worker, the cameras and a listener for a while; the first seconds do not count."""
     clients = [connect(url) for _ in range(3)]
     clients[0].flushall()
-    road, seen, stop = FrameRoad(clients[0]), Seen(), threading.Event()
+    streams, seen, stop = FrameStreams(clients[0]), Seen(), threading.Event()
     worker = DetectorWorker(engine, Detector(max_batch=max_batch), clients[1], [0])
     began = time.time()
     until = began + SETTLE_S + seconds
     threads = [
         threading.Thread(target=worker.run, args=(stop,)),
-        threading.Thread(target=listen, args=(clients[2], road.scores, began + SETTLE_S, until, stop, seen)),
+        threading.Thread(target=listen, args=(clients[2], streams.scores, began + SETTLE_S, until, stop, seen)),
     ]
     for thread in threads:
         thread.start()
-    send(road, cameras, until, seen)
+    send(streams, cameras, until, seen)
     time.sleep(DRAIN_S)
     stop.set()
     for thread in threads:

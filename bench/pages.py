@@ -42,7 +42,7 @@ from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from review_ui.server import Server
 from rollout.alerting.alerts import raise_alert
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 
 LATE_S = 5.0
 """How long after the last alert the pages go on listening."""
@@ -159,15 +159,15 @@ async def _refresh(port: int, cookie: str, heard: Heard, news: asyncio.Event) ->
 def write_alerts(database: Database, settings: Settings, rate: float, seconds: float) -> tuple[dict[int, float], float]:
     """Write alerts at a steady rate, each in its own transaction; returns when each was committed, and the CPU-s."""
     telemetry = Telemetry(connect(settings.redis))
-    outward = Outward.of(CONFIG)
+    recipients = Recipients.of(CONFIG)
     committed: dict[int, float] = {}
     began, cpu = time.monotonic(), time.thread_time()
     for number in range(int(rate * seconds)):
         time.sleep(max(0.0, began + number / rate - time.monotonic()))
         with database.write() as session:
-            alert = raise_alert(session, _encounter(session, number), time.time(), outward)
+            alert = raise_alert(session, _encounter(session, number), time.time(), recipients)
         committed[alert.id] = time.monotonic()
-        telemetry.ring()
+        telemetry.publish_wake_up()
     return committed, time.thread_time() - cpu
 
 

@@ -15,7 +15,7 @@ from bearwatch.embedded import EmbeddedRedis
 from bench.tables import Row, percentile, show
 from core.messages import Frame, Reason, content_digest
 from core.redis_client import connect
-from core.streams import DETECTORS, FrameRoad
+from core.streams import DETECTORS, FrameStreams
 
 PAYLOAD = bytes(50_000)
 DIGEST = content_digest(PAYLOAD)
@@ -30,13 +30,13 @@ def frame(number: int) -> Frame:
 def throughput(client: redis.Redis, frames: int) -> float:
     """Frames a second that one thread sends while another reads, acknowledges and deletes them."""
     client.flushall()
-    road = FrameRoad(client)
-    road.ensure_group(road.frames, DETECTORS)
+    streams = FrameStreams(client)
+    streams.ensure_group(streams.frames, DETECTORS)
 
     def send() -> None:
         for start in range(0, frames, 8):
-            road.send_frames([frame(start + step) for step in range(8)])
-            while client.xlen(road.frames) > 300:
+            streams.send_frames([frame(start + step) for step in range(8)])
+            while client.xlen(streams.frames) > 300:
                 time.sleep(0.001)
 
     sender = threading.Thread(target=send)
@@ -44,9 +44,9 @@ def throughput(client: redis.Redis, frames: int) -> float:
     sender.start()
     received = 0
     while received < frames:
-        entries = road.read(road.frames, DETECTORS, "bench", 16, 1000)
+        entries = streams.read(streams.frames, DETECTORS, "bench", 16, 1000)
         if entries:
-            road.drop(DETECTORS, entries)
+            streams.discard(DETECTORS, entries)
             received += len(entries)
     sender.join()
     return frames / (time.perf_counter() - began)
@@ -55,25 +55,25 @@ def throughput(client: redis.Redis, frames: int) -> float:
 def delays_ms(client: redis.Redis, seconds: float) -> list[float]:
     """From sending to having read, at a steady rate, in milliseconds."""
     client.flushall()
-    road = FrameRoad(client)
-    road.ensure_group(road.frames, DETECTORS)
+    streams = FrameStreams(client)
+    streams.ensure_group(streams.frames, DETECTORS)
     count = int(RATE_PER_S * seconds)
 
     def send() -> None:
         began = time.perf_counter()
         for number in range(count):
             time.sleep(max(0.0, began + number / RATE_PER_S - time.perf_counter()))
-            road.send_frames([frame(number)])
+            streams.send_frames([frame(number)])
 
     sender = threading.Thread(target=send)
     sender.start()
     delays: list[float] = []
     while len(delays) < count:
-        entries = road.read(road.frames, DETECTORS, "bench", 16, 1000)
+        entries = streams.read(streams.frames, DETECTORS, "bench", 16, 1000)
         arrived = time.time()
         delays += [1000 * (arrived - Frame.unpack(entry.fields).captured_at) for entry in entries]
         if entries:
-            road.drop(DETECTORS, entries)
+            streams.discard(DETECTORS, entries)
     sender.join()
     return delays
 

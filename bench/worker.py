@@ -18,7 +18,7 @@ from bench.tables import Row, show
 from core.config import Detector
 from core.messages import Frame, Reason, content_digest
 from core.redis_client import connect
-from core.streams import DETECTORS, FrameRoad
+from core.streams import DETECTORS, FrameStreams
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Device, Engine
 from detector.models.crops import crops_for, cut
@@ -60,25 +60,25 @@ def worker_pace(engine: Engine, url: str, frames: int, max_batch: int = BATCH) -
     """A worker from Redis to published scores, decoding included; one crop a frame."""
     client = connect(url)
     client.flushall()
-    road = FrameRoad(client)
+    streams = FrameStreams(client)
     jpeg = picture()
     digest = content_digest(jpeg)
     now = time.time()
     # All of one moment, so that no frame gives way to a newer one.
     sent = [Frame(f"c{n}", now + 1e6, n, digest, (BOX,), Reason.MOTION, 640, 360, jpeg) for n in range(frames)]
     for start in range(0, frames, 50):
-        road.send_frames(sent[start : start + 50])
+        streams.send_frames(sent[start : start + 50])
     stop = threading.Event()
     worker = DetectorWorker(engine, Detector(max_batch=max_batch), client, [0])
     thread = threading.Thread(target=worker.run, args=(stop,))
     cpu, began = time.process_time(), time.perf_counter()
     thread.start()
-    while client.xlen(road.scores) < frames:
+    while client.xlen(streams.scores) < frames:
         time.sleep(0.03)  # asking costs CPU time too
     elapsed_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     stop.set()
     thread.join()
-    pending = road.waiting(road.frames, DETECTORS)
+    pending = streams.waiting(streams.frames, DETECTORS)
     client.close()
     if pending != (0, 0):
         raise RuntimeError(f"the worker left {pending} frames unfinished")

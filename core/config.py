@@ -275,7 +275,7 @@ class Retention(Strict):
         default=400,
         ge=1,
         le=3650,
-        description="how machines and queues were (by the minute for 30 days, then the worst of each hour), planted "
+        description="how machines and queues were (by the minute for 30 days, then the worst of each hour), test "
         "clips, freshness gaps and weather observations",
     )
 

@@ -23,7 +23,7 @@ QUEUES: Final = (DELIVERIES, HOUSEKEEPING)
 """In the order in which a worker empties them."""
 
 SWEEP_OUTBOX: Final = "sweep_outbox"
-"""Queued by whoever has just written to the outbox; cron queues it too, in case Redis was away then."""
+"""Queued by whoever has just written to the outbox; cron queues it too, in case Redis was unreachable then."""
 PROBE_CAMERA: Final = "probe_camera"
 """Opens one camera once, from where the jobs run, and says what it showed."""
 KEEP_HOUSE: Final = "keep_house"

@@ -44,16 +44,16 @@ class Reason(StrEnum):
 
 
 CANARY = "canary:"
-"""Begins the camera of a planted clip's frames: no camera can be named so, and whoever does not know it drops them."""
+"""Begins the camera of a test clip's frames: no camera can be named so, and whoever does not know it drops them."""
 
 
-def planted_on(camera: str) -> str | None:
+def canary_camera(camera: str) -> str | None:
     """On which camera's path a frame was planted; None for a frame that a camera has taken."""
     return camera.removeprefix(CANARY) if camera.startswith(CANARY) else None
 
 
 class MalformedMessage(ValueError):
-    """A stream entry that is not a message: it goes to the dead letters."""
+    """A stream entry that is not a message: it goes to the dead-letter stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class FrameScores:
     scored_at: float
     infrared: bool = False
     threshold: float = OLD_THRESHOLD
-    proven: bool = True
+    self_test_ok: bool = True
 
     @property
     def bear(self) -> float:
@@ -165,7 +165,7 @@ class FrameScores:
             "threshold": self.threshold,
             "model": self.model,
             "scored_at": self.scored_at,
-            "proven": self.proven,
+            "proven": self.self_test_ok,
         }
         return {"h": _header(self.frame, extra), "j": self.frame.jpeg}
 
@@ -181,7 +181,7 @@ class FrameScores:
                 scored_at=float(header["scored_at"]),
                 infrared=bool(header.get("infrared", False)),
                 threshold=float(header.get("threshold", OLD_THRESHOLD)),
-                proven=bool(header.get("proven", True)),
+                self_test_ok=bool(header.get("proven", True)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise MalformedMessage(f"not a frame with scores: {error}") from error

@@ -69,7 +69,7 @@ class RateLimiter:
 
     @cached_property
     def _own(self) -> _Windows:
-        """What counts while Redis is away. Made when it is first needed: it has a thread of its own."""
+        """What counts while Redis is unreachable. Made when it is first needed: it has a thread of its own."""
         return _Windows(MovingWindowRateLimiter(MemoryStorage()), time.time)
 
     def check(self, *rates: Rate) -> None:
@@ -97,7 +97,7 @@ class RateLimiter:
             try:
                 return what(self._shared)
             except redis.RedisError as error:
-                log.warning("Redis does not count (%s): limits hold for this process alone", error)
+                log.warning("Redis cannot count requests (%s): rate limits hold for this process alone", error)
                 self._ask_again_at = time.monotonic() + ASK_AGAIN_S
         what(self._own)
 

@@ -1,4 +1,4 @@
-"""The frame road: Redis Streams with consumer groups.
+"""The frame streams: Redis Streams with consumer groups.
 
 ``frames:<shard>`` carries frames from the readers to the detectors, ``late:<shard>`` those that waited out an outage
 (taken only when nothing fresh waits), ``scores:<shard>`` carries scored frames to the tracker, ``dead:<shard>`` what
@@ -57,7 +57,7 @@ def dead_stream(shard: int) -> str:
     return f"dead:{shard}"
 
 
-class FrameRoad:
+class FrameStreams:
     """The streams of one shard. All methods raise redis-py's errors when the server is away."""
 
     def __init__(self, client: redis.Redis, shard: int = 0) -> None:
@@ -100,7 +100,7 @@ class FrameRoad:
             return []
         return entries_of(answer)
 
-    def take_over(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[Entry, int]]:
+    def claim(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[Entry, int]]:
         """Take entries that another consumer has held for ``idle_ms`` without acknowledging.
 
         Returns entries with how many times each has been delivered, this time included. Entries trimmed from the
@@ -130,18 +130,18 @@ class FrameRoad:
         pipe = self.client.pipeline(transaction=True)
         for entry, scores in scored:
             pipe.xadd(self.scores, cast(Any, scores.pack()), maxlen=MAX_SCORES, approximate=True)
-            _finish(pipe, entry, group)
+            _acknowledge_and_delete(pipe, entry, group)
         pipe.execute()
 
-    def drop(self, group: str, entries: Sequence[Entry]) -> None:
+    def discard(self, group: str, entries: Sequence[Entry]) -> None:
         """Acknowledge and delete entries that will not be processed; the caller counts them."""
         pipe = self.client.pipeline(transaction=True)
         for entry in entries:
-            _finish(pipe, entry, group)
+            _acknowledge_and_delete(pipe, entry, group)
         pipe.execute()
 
-    def bury(self, group: str, entry: Entry, why: str) -> None:
-        """Move an entry to the dead letters, with the reason."""
+    def dead_letter(self, group: str, entry: Entry, why: str) -> None:
+        """Move an entry to the dead-letter stream, with the reason."""
         pipe = self.client.pipeline(transaction=True)
         pipe.xadd(
             self.dead,
@@ -149,7 +149,7 @@ class FrameRoad:
             maxlen=MAX_DEAD,
             approximate=True,
         )
-        _finish(pipe, entry, group)
+        _acknowledge_and_delete(pipe, entry, group)
         pipe.execute()
 
     # Tracker -------------------------------------------------------------------------------------------------
@@ -159,14 +159,14 @@ class FrameRoad:
         if ids:
             self.client.xack(stream, group, *ids)
 
-    def unfinished(self, stream: str, group: str, consumer: str) -> list[Entry]:
+    def pending(self, stream: str, group: str, consumer: str) -> list[Entry]:
         """Entries that this consumer has read and not acknowledged, oldest first."""
         return entries_of(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
 
-    def finished(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
+    def acked(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
         """Those of the newest ``count`` entries that the group has read and acknowledged, oldest first."""
         last = self._group(stream, group).get("last-delivered-id", b"0-0")
-        pending = {entry.id for entry in self.unfinished(stream, group, consumer)}
+        pending = {entry.id for entry in self.pending(stream, group, consumer)}
         return [
             entry
             for entry in self.newest(stream, count)
@@ -193,7 +193,7 @@ class FrameRoad:
         return next((row for row in groups if _text(row["name"]) == group), {})
 
 
-def _finish(pipe: Any, entry: Entry, group: str) -> None:
+def _acknowledge_and_delete(pipe: Any, entry: Entry, group: str) -> None:
     pipe.xack(entry.stream, group, entry.id)
     pipe.xdel(entry.stream, entry.id)
 

@@ -1,4 +1,4 @@
-"""What processes say about themselves in Redis: camera status, counters, gauges, heartbeats, and the wake-up bell.
+"""What processes say about themselves in Redis: camera status, counters, gauges, heartbeats, and the wake-up channel.
 
 Nothing here is needed for a decision that must survive: it is what the pages, the breakers and `/metrics` look at.
 """
@@ -16,7 +16,7 @@ from core.messages import CameraStatus, MalformedMessage
 CAMERAS_KEY = "cameras"
 COUNTERS_KEY = "counters"
 HEARTBEATS_KEY = "heartbeats"
-BELL_CHANNEL = "bell"
+WAKE_UP_CHANNEL = "bell"
 PROBE_PREFIX = "probe:"
 PROBE_KEPT_S = 3600
 
@@ -27,7 +27,7 @@ COUNTERS: Final = {
     "bearwatch_frames_scored_total": "frames scored by the network, by camera",
     "bearwatch_crops_scored_total": "crops scored by the network",
     "bearwatch_undecodable_frames_total": "tries at pictures that could not be decoded, by camera",
-    "bearwatch_test_clip_frames_total": "frames of planted clips, by the camera on whose path they came and by outcome",
+    "bearwatch_test_clip_frames_total": "frames of test clips, by the camera on whose path they came and by outcome",
     "bearwatch_dead_letters_total": "stream entries given up after three tries, by stream",
     "bearwatch_frames_unknown_total": "scored frames with an animal that the model does not know, by camera",
     "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
@@ -102,9 +102,9 @@ class Telemetry:
         found = json.loads(raw) if raw else None
         return found if isinstance(found, dict) else None
 
-    def ring(self) -> None:
+    def publish_wake_up(self) -> None:
         """Wake whoever shows live pages: the database has something new."""
-        self.client.publish(BELL_CHANNEL, b"1")
+        self.client.publish(WAKE_UP_CHANNEL, b"1")
 
 
 def counter(name: str, **labels: str) -> str:

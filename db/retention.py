@@ -58,7 +58,7 @@ def forget_logins(session: Session, before: float) -> None:
 
 
 def forget_clips(session: Session, before: float) -> None:
-    """Remove planted clips older than ``before``: what they found out is in the reports and breakers of their time."""
+    """Remove test clips older than ``before``: what they found out is in the reports and breakers of their time."""
     session.execute(delete(CanaryRun).where(CanaryRun.planted_at < before))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from db.write_lock import Turns
+from db.write_lock import FairWriteLock
 
 BUSY_TIMEOUT_S = 20.0
 
@@ -57,15 +57,15 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
-    turns = Turns(None)
+    write_lock = FairWriteLock(None)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        turns = Turns(Path(f"{parsed.database}-turn"))
+        write_lock = FairWriteLock(Path(f"{parsed.database}-turn"))
     engine = create_engine(
         url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False, "isolation_level": None}
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", partial(_begin_sqlite, turns))
+    event.listen(engine, "begin", partial(_begin_sqlite, write_lock))
     return engine
 
 
@@ -90,14 +90,14 @@ def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.02)
 
 
-def _begin_sqlite(turns: Turns, connection: Connection) -> None:
+def _begin_sqlite(write_lock: FairWriteLock, connection: Connection) -> None:
     if connection.get_execution_options().get("begin") != "IMMEDIATE":
         connection.exec_driver_sql("BEGIN DEFERRED")
         return
     raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # it is SQLite's
     raw.execute("PRAGMA busy_timeout=0")
     try:
-        begun = turns.wait_for(lambda: _has_begun(raw), BUSY_TIMEOUT_S)
+        begun = write_lock.wait_for(lambda: _has_begun(raw), BUSY_TIMEOUT_S)
     except sqlite3.Error:
         begun = False
     try:

@@ -25,7 +25,7 @@ class Choice(Generic[Token]):
 
     take: list[Waiting[Token]]
     wait: list[Waiting[Token]]
-    drop: list[Waiting[Token]]
+    discard: list[Waiting[Token]]
 
 
 def choose(waiting: Sequence[Waiting[Token]], now: float, max_crops: int, fresh_s: float) -> Choice[Token]:
@@ -43,12 +43,12 @@ def choose(waiting: Sequence[Waiting[Token]], now: float, max_crops: int, fresh_
     if fits == len(ordered) or now - ordered[0].captured_at <= fresh_s:
         return Choice(ordered[:fits], ordered[fits:], [])
     newest = {frame.camera: frame for frame in ordered}
-    drop = [f for f in ordered if newest[f.camera] is not f and now - f.captured_at > fresh_s]
-    dropped = set(map(id, drop))
+    discard = [f for f in ordered if newest[f.camera] is not f and now - f.captured_at > fresh_s]
+    dropped = set(map(id, discard))
     left = [frame for frame in ordered if id(frame) not in dropped]
     left.sort(key=lambda frame: (newest[frame.camera] is not frame, frame.captured_at))
     fits = _fitting(left, max_crops)
-    return Choice(left[:fits], left[fits:], drop)
+    return Choice(left[:fits], left[fits:], discard)
 
 
 def _fitting(frames: Sequence[Waiting[Token]], max_crops: int) -> int:

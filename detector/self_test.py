@@ -32,7 +32,7 @@ AGAIN_AFTER_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class SelfTestResult:
     """What one try has shown: the bear scores of both pictures, and how often in a row it has failed by now."""
 
     bear: float
@@ -52,27 +52,27 @@ class Proof:
         return {"ok": self.ok, "failed": self.failed, "why": self.why, **told}
 
 
-UNPROVEN: Final = Proof(math.nan, math.nan, 1, "it has not been tried yet")
+NOT_TESTED: Final = SelfTestResult(math.nan, math.nan, 1, "it has not been tried yet")
 
 
-class SelfProof:
+class SelfTest:
     """The proof of one worker, renewed by :meth:`renew` when it is due."""
 
     def __init__(self, engine: Engine, threshold: float | None) -> None:
         self._engine, self._threshold = engine, threshold
-        self.last = UNPROVEN
+        self.last = NOT_TESTED
         self._due_at = -math.inf
 
-    def renew(self, steady_s: float) -> Proof:
+    def run_if_due(self, steady_s: float) -> SelfTestResult:
         """Try again if it is time, on a clock that only goes forward. An engine that raises has failed."""
         if steady_s < self._due_at:
             return self.last
         bear, empty, why = self._try()
-        first = self.last is UNPROVEN
+        first = self.last is NOT_TESTED
         failed = 0 if not why else (0 if first else self.last.failed) + 1
         if first or bool(why) != bool(self.last.why):
-            log.log(logging.ERROR if why else logging.INFO, "self-proof: %s", why or "passed")
-        self.last = Proof(bear, empty, failed, why)
+            log.log(logging.ERROR if why else logging.INFO, "self-test: %s", why or "passed")
+        self.last = SelfTestResult(bear, empty, failed, why)
         self._due_at = steady_s + (AGAIN_AFTER_S if why else EVERY_S)
         return self.last
 

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from core.clock import now_s
 from core.config import Detector
-from core.messages import Frame, FrameScores, MalformedMessage, planted_on
+from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.photo_request import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
-from core.streams import DETECTORS, Entry, FrameRoad
+from core.streams import DETECTORS, Entry, FrameStreams
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
 from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_frames
@@ -38,14 +38,14 @@ from detector.engines.engine import Engine
 from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
 from detector.photo import PhotoDesk
-from detector.self_test import SelfProof
+from detector.self_test import SelfTest
 
 log = logging.getLogger(__name__)
 
-TAKE_OVER_AFTER_MS = 3_000
+CLAIM_AFTER_MS = 3_000
 """A frame that its worker has not finished by then is taken over: seen again well within 5 s."""
 TAKE_OVER_EVERY_S = 1.0
-TAKE_OVER_COUNT = 16
+CLAIM_COUNT = 16
 MAX_TRIES = 3
 READ_COUNT = 64
 DRAIN_AT_MOST = 512
@@ -67,8 +67,8 @@ class DetectorWorker:
         self.telemetry = Telemetry(client)
         self.photos = PhotoDesk(engine)
         self.photo_at = 0.0
-        self.proof = SelfProof(engine, detector.threshold)
-        self.roads = [FrameRoad(client, shard) for shard in shards]
+        self.self_test = SelfTest(engine, detector.threshold)
+        self.shard_streams = [FrameStreams(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
         self.recent: deque[tuple[float, int, float]] = deque(maxlen=200)
@@ -80,7 +80,7 @@ class DetectorWorker:
             try:
                 self._round()
             except RedisDown as error:
-                log.warning("Redis is away (%s); waiting for it", error)
+                log.warning("Redis is unreachable (%s); waiting for it", error)
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
             except Exception:  # the loop's edge: its frames stay pending and are taken over
@@ -90,7 +90,7 @@ class DetectorWorker:
 
     def _start_over(self) -> None:
         """Forget what was read and not finished: it is still pending on the server."""
-        self.waiting: dict[int, list[Waiting[Token]]] = {road.shard: [] for road in self.roads}
+        self.waiting: dict[int, list[Waiting[Token]]] = {streams.shard: [] for streams in self.shard_streams}
         self.groups_ready = False
 
     def _round(self) -> None:
@@ -98,37 +98,37 @@ class DetectorWorker:
             self._ensure_groups()
         if time.monotonic() >= self.housekeeping_at:
             self._housekeep()
-        fresh = sum(self._work(road) for road in self.roads)
-        late = 0 if fresh else sum(self._work_late(road) for road in self.roads)
+        fresh = sum(self._work(streams) for streams in self.shard_streams)
+        late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
         if time.monotonic() >= self.photo_at:
             self._work_photo()
         if not fresh and not late:
             self._wait()
 
     def _ensure_groups(self) -> None:
-        for road in self.roads:
-            road.ensure_group(road.frames, DETECTORS)
-            road.ensure_group(road.late, DETECTORS)
+        for streams in self.shard_streams:
+            streams.ensure_group(streams.frames, DETECTORS)
+            streams.ensure_group(streams.late, DETECTORS)
         self.groups_ready = True
 
-    def _work(self, road: FrameRoad) -> bool:
+    def _work(self, streams: FrameStreams) -> bool:
         """Read, choose and score one batch of fresh frames of a shard; returns whether there was any."""
-        waiting = [*self.waiting[road.shard], *self._read_all(road)]
+        waiting = [*self.waiting[streams.shard], *self._read_all(streams)]
         if not waiting:
             return False
-        waiting = self._fill_up(road, waiting)
+        waiting = self._fill_up(streams, waiting)
         choice = choose(waiting, now_s(), self.detector.max_batch, self.detector.fresh_s)
-        self.waiting[road.shard] = choice.wait
-        if choice.drop:
-            road.drop(DETECTORS, [frame.token[0] for frame in choice.drop])
-            for frame in choice.drop:
+        self.waiting[streams.shard] = choice.wait
+        if choice.discard:
+            streams.discard(DETECTORS, [frame.token[0] for frame in choice.discard])
+            for frame in choice.discard:
                 self.counts[_count_of("bearwatch_frames_dropped_total", frame.camera, "stale", reason="stale")] += 1
-        self._score(road, [frame.token for frame in choice.take])
+        self._score(streams, [frame.token for frame in choice.take])
         return True
 
-    def _work_late(self, road: FrameRoad) -> bool:
-        entries = road.read(road.late, DETECTORS, self.consumer, self.detector.max_batch, None)
-        self._score(road, [token for token in map(self._unpack, entries) if token])
+    def _work_late(self, streams: FrameStreams) -> bool:
+        entries = streams.read(streams.late, DETECTORS, self.consumer, self.detector.max_batch, None)
+        self._score(streams, [token for token in map(self._unpack, entries) if token])
         return bool(entries)
 
     def _work_photo(self) -> None:
@@ -151,29 +151,29 @@ class DetectorWorker:
 
     def _wait(self) -> None:
         """Sleep until a fresh frame comes; with several shards, look at each in turn."""
-        block_ms = BLOCK_MS if len(self.roads) == 1 else max(5, BLOCK_MS // 20 // len(self.roads))
-        for road in self.roads:
-            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
-            self.waiting[road.shard] += self._queue(entries)
+        block_ms = BLOCK_MS if len(self.shard_streams) == 1 else max(5, BLOCK_MS // 20 // len(self.shard_streams))
+        for streams in self.shard_streams:
+            entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
+            self.waiting[streams.shard] += self._queue(entries)
 
-    def _read_all(self, road: FrameRoad) -> list[Waiting[Token]]:
+    def _read_all(self, streams: FrameStreams) -> list[Waiting[Token]]:
         """Everything that waits on the server, so that an overload is seen for what it is."""
         found: list[Waiting[Token]] = []
         while len(found) < DRAIN_AT_MOST:
-            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, None)
+            entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, None)
             found += self._queue(entries)
             if len(entries) < READ_COUNT:
                 break
         return found
 
-    def _fill_up(self, road: FrameRoad, waiting: list[Waiting[Token]]) -> list[Waiting[Token]]:
+    def _fill_up(self, streams: FrameStreams, waiting: list[Waiting[Token]]) -> list[Waiting[Token]]:
         """Wait a little for a fuller batch, if the configuration says that this pays (it does on a GPU)."""
         deadline = time.monotonic() + self.detector.max_wait_ms / 1000
         while sum(frame.crops for frame in waiting) < self.detector.max_batch:
             left_ms = int((deadline - time.monotonic()) * 1000)
             if left_ms <= 0:
                 break
-            entries = road.read(road.frames, DETECTORS, self.consumer, READ_COUNT, left_ms)
+            entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, left_ms)
             waiting = [*waiting, *self._queue(entries)]
         return waiting
 
@@ -191,7 +191,7 @@ class DetectorWorker:
             self._bury(entry, str(error))
             return None
 
-    def _score(self, road: FrameRoad, tokens: Sequence[Token]) -> None:
+    def _score(self, streams: FrameStreams, tokens: Sequence[Token]) -> None:
         decoded = []
         images = side_by_side(_decoded, [frame for _entry, frame in tokens], self.engine.threads)
         for (entry, frame), image in zip(tokens, images, strict=True):
@@ -208,12 +208,12 @@ class DetectorWorker:
         answers = score_frames(self.engine, frames, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
         scored = [(e, self._scores(f, result)) for (e, f, _image), result in zip(decoded, answers, strict=True)]
-        road.publish_scores(DETECTORS, scored)
+        streams.publish_scores(DETECTORS, scored)
 
     def _scores(self, frame: Frame, result: ScoredFrame) -> FrameScores:
-        scores = replace(result.scores(frame, self.engine.name, now_s()), proven=self.proof.last.ok)
+        scores = replace(result.scores(frame, self.engine.name, now_s()), self_test_ok=self.self_test.last.ok)
         self.counts[_count_of("bearwatch_frames_scored_total", frame.camera, "scored")] += 1
-        if planted_on(frame.camera) is None:
+        if canary_camera(frame.camera) is None:
             self.counts[counter("bearwatch_frames_unknown_total", camera_name=frame.camera)] += scores.unknown
         self.counts["bearwatch_crops_scored_total"] += len(result.crops)
         return scores
@@ -221,17 +221,17 @@ class DetectorWorker:
     def _housekeep(self) -> None:
         """Once a second: prove that the network works if that is due, take over abandoned frames, report."""
         self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
-        self.proof.renew(time.monotonic())
-        for road in self.roads:
-            for stream in (road.frames, road.late):
-                self._take_over(road, stream)
+        self.self_test.run_if_due(time.monotonic())
+        for streams in self.shard_streams:
+            for stream in (streams.frames, streams.late):
+                self._claim_abandoned(streams, stream)
         counts, self.counts = self.counts, Counter()
         self.telemetry.count(counts)
         self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
 
-    def _take_over(self, road: FrameRoad, stream: str) -> None:
-        mine = {frame.token[0].id for frame in self.waiting[road.shard]}
-        abandoned = road.take_over(stream, DETECTORS, self.consumer, TAKE_OVER_AFTER_MS, TAKE_OVER_COUNT)
+    def _claim_abandoned(self, streams: FrameStreams, stream: str) -> None:
+        mine = {frame.token[0].id for frame in self.waiting[streams.shard]}
+        abandoned = streams.claim(stream, DETECTORS, self.consumer, CLAIM_AFTER_MS, CLAIM_COUNT)
         for entry, deliveries in abandoned:
             if entry.id in mine:
                 continue
@@ -240,12 +240,12 @@ class DetectorWorker:
                 continue
             token = self._unpack(entry)
             if token:
-                self._score(road, [token])
+                self._score(streams, [token])
 
     def _bury(self, entry: Entry, why: str) -> None:
-        log.error("%s %s goes to the dead letters: %s", entry.stream, entry.id, why)
-        road = next(road for road in self.roads if entry.stream in (road.frames, road.late))
-        road.bury(DETECTORS, entry, why)
+        log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
+        streams = next(streams for streams in self.shard_streams if entry.stream in (streams.frames, streams.late))
+        streams.dead_letter(DETECTORS, entry, why)
         self.counts[counter("bearwatch_dead_letters_total", stream="frames")] += 1
 
     def _note(self, frames: int, seconds: float) -> None:
@@ -258,8 +258,8 @@ class DetectorWorker:
         return {
             "model": self.engine.name,
             "device": self.engine.device,
-            "shards": [road.shard for road in self.roads],
-            "proof": self.proof.last.facts(),
+            "shards": [streams.shard for streams in self.shard_streams],
+            "self_test": self.self_test.last.facts(),
             "frames_per_s": round(frames / 10, 2),
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
             "busy": round(sum(seconds for _frames, seconds in recent) / 10, 3),
@@ -274,8 +274,8 @@ def _decoded(frame: Frame) -> NDArray[np.uint8] | UndecodableFrame:
 
 
 def _count_of(name: str, camera: str, outcome: str, **labels: str) -> str:
-    """The counter of a camera's frames; those of planted clips count apart: what carries them is no camera."""
-    on_its_path = planted_on(camera)
+    """The counter of a camera's frames; those of test clips count apart: what carries them is no camera."""
+    on_its_path = canary_camera(camera)
     if on_its_path is not None:
         return counter("bearwatch_test_clip_frames_total", camera_name=on_its_path, outcome=outcome)
     return counter(name, camera_name=camera, **labels)

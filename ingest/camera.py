@@ -23,7 +23,7 @@ from core.config import Camera, without_credentials
 from ingest.arrivals import Arrival, arrivals
 from ingest.backoff import Backoff
 from ingest.lag import Lag
-from ingest.pace import Pacer, RateMeter, Stamper
+from ingest.pace import FrameRateLimiter, RateMeter, Timestamper
 from ingest.stream import StreamFailure, is_file, open_stream, prepare
 from ingest.video import VideoPicture
 
@@ -34,7 +34,7 @@ PROVEN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class CapturedFrame:
     """A picture and the moment at which it arrived."""
 
     picture: VideoPicture
@@ -69,12 +69,12 @@ class CameraReader:
         self._read_timeout_s = read_timeout_s
         self._stop = stop
         self._lost = lost
-        self._stamper = Stamper()
+        self._timestamper = Timestamper()
         self._scaler = VideoReformatter()
         self._told: str | None = None
         """What the log last said of the connection: a night without a camera is two lines, not a thousand."""
 
-    def shots(self) -> Iterator[Shot]:
+    def captured_frames(self) -> Iterator[CapturedFrame]:
         """Pictures, about ``camera.fps`` a second, for ever.
 
         1. Open the camera and read until it ends, breaks or says nothing for too long.
@@ -85,9 +85,9 @@ class CameraReader:
             opened_at = time.monotonic()
             shown_at: float | None = None
             try:
-                for shot in self._connection():
+                for captured in self._connection():
                     shown_at = time.monotonic()
-                    yield shot
+                    yield captured
                 failure = "the stream ended" if shown_at is not None else "the stream ended without a picture"
                 if shown_at is not None and is_file(self._camera.url):
                     continue
@@ -108,7 +108,7 @@ class CameraReader:
         self._told = failure
         self._stop.wait(wait_s)
 
-    def _connection(self) -> Iterator[Shot]:
+    def _connection(self) -> Iterator[CapturedFrame]:
         container = open_stream(self._camera.url, self._read_timeout_s)
         try:
             stream = container.streams.video[0]
@@ -121,23 +121,23 @@ class CameraReader:
         finally:
             container.close()
 
-    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[Shot]:
+    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[CapturedFrame]:
         """Decode a connection's packets and pick the pictures that are due.
 
         1. Pictures that are not due are decoded only if others need them.
         2. While the reader is behind, nothing is decoded; it resumes at the next key frame.
         3. Broken data is counted; a stream that shows nothing else for the read time-out is given up.
         """
-        pacer = Pacer(self._camera.fps)
+        limiter = FrameRateLimiter(self._camera.fps)
         skipper = _Skipper()
         context = stream.codec_context
         good_at = time.monotonic()
         for arrival in arrivals(container, stream, self._camera.url, self._read_timeout_s, self._stop):
             self.facts.arrivals.tick(arrival.at)
-            due = pacer.due(arrival.at)
+            due = limiter.due(arrival.at)
             if skipper.skip(arrival):
                 if due:
-                    pacer.took(arrival.at)
+                    limiter.took(arrival.at)
                     self.facts.behind += 1
                 continue
             if not due and context.codec.intra_only:
@@ -149,8 +149,8 @@ class CameraReader:
             elif arrival.at - good_at > self._read_timeout_s:
                 raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
-                pacer.took(arrival.at)
-                yield self._shot(frames[-1], arrival.arrived_at)
+                limiter.took(arrival.at)
+                yield self._captured(frames[-1], arrival.arrived_at)
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         try:
@@ -162,10 +162,10 @@ class CameraReader:
         self.facts.undecodable += len(frames) - len(good)
         return good
 
-    def _shot(self, frame: VideoFrame, arrived_at: float) -> Shot:
+    def _captured(self, frame: VideoFrame, arrived_at: float) -> CapturedFrame:
         self.facts.width, self.facts.height = frame.width, frame.height
         picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height)
-        return Shot(picture, self._stamper.stamp(arrived_at))
+        return CapturedFrame(picture, self._timestamper.stamp(arrived_at))
 
 
 class _Skipper:

@@ -9,7 +9,7 @@ from core.config import Camera, Motion
 from core.messages import Frame
 from ingest.motion import MotionGate
 from ingest.picture import Bgr, Jpeg, Picture, encode, fit
-from ingest.sampler import Sampler, Sending
+from ingest.sampler import EmitDecision, Sampler
 
 THUMBNAIL_WIDTH = 320
 THUMBNAIL_HEIGHT = 180
@@ -37,13 +37,13 @@ class FrameMaker:
             self.gate.forget()
         self._source_size = source_size
         motion = self.gate.feed(picture.small, captured_at)
-        sendings = self._sampler.decide(motion, captured_at)
-        if not sendings:
+        decisions = self._sampler.decide(motion, captured_at)
+        if not decisions:
             return []
         bgr = picture.bgr()
-        return [self._frame(sending, _jpeg(sending, bgr), captured_at) for sending in sendings]
+        return [self._frame(decision, _jpeg(decision, bgr), captured_at) for decision in decisions]
 
-    def _frame(self, sending: Sending, jpeg: Jpeg, captured_at: float) -> Frame:
+    def _frame(self, decision: EmitDecision, jpeg: Jpeg, captured_at: float) -> Frame:
         sequence = self._sequence
         self._sequence += 1
         return Frame(
@@ -51,16 +51,16 @@ class FrameMaker:
             captured_at=captured_at,
             sequence=sequence,
             digest=jpeg.digest,
-            boxes=sending.boxes,
-            reason=sending.reason,
+            boxes=decision.boxes,
+            reason=decision.reason,
             width=jpeg.width,
             height=jpeg.height,
             jpeg=jpeg.data,
         )
 
 
-def _jpeg(sending: Sending, bgr: Bgr) -> Jpeg:
-    if not sending.thumbnail:
+def _jpeg(decision: EmitDecision, bgr: Bgr) -> Jpeg:
+    if not decision.thumbnail:
         return encode(bgr)
     height, width = bgr.shape[:2]
     size = fit(width, height, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT)

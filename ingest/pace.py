@@ -9,7 +9,7 @@ STEP_S = 1e-4
 RATE_WINDOW_S = 5.0
 
 
-class Pacer:
+class FrameRateLimiter:
     """Picks ``fps`` pictures a second out of a stream of any rate. Times are seconds of one steady clock."""
 
     def __init__(self, fps: float) -> None:
@@ -27,7 +27,7 @@ class Pacer:
         self._due_at += self._period_s
 
 
-class Stamper:
+class Timestamper:
     """Capture times from the wall clock, strictly increasing even when the clock is set back."""
 
     def __init__(self) -> None:

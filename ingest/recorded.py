@@ -19,7 +19,7 @@ from core.config import Camera, Motion
 from core.messages import Frame
 from ingest.frames import FrameMaker
 from ingest.motion import PRIME_PICTURES
-from ingest.pace import Pacer
+from ingest.pace import FrameRateLimiter
 from ingest.picture import Bgr, ImagePicture, Luma, Picture
 from ingest.playback import Timeline
 from ingest.stream import StreamFailure, open_stream, prepare
@@ -98,12 +98,12 @@ def _video(path: Path, fps: float, width: int, height: int) -> Iterator[Recorded
         prepare(stream, threads=0)
         rate = float(stream.average_rate or USUAL_FPS)
         timeline = Timeline(1.0 / rate, LONGEST_PAUSE_S)
-        pacer = Pacer(fps)
+        limiter = FrameRateLimiter(fps)
         scaler = VideoReformatter()
         for frame in _decoded(container):
             time_s = timeline.advance(frame.time if frame.pts is not None else None)
-            if pacer.due(time_s):
-                pacer.took(time_s)
+            if limiter.due(time_s):
+                limiter.took(time_s)
                 yield Recorded(time_s, VideoPicture(frame, scaler, width, height))
     finally:
         container.close()

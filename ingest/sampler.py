@@ -22,7 +22,7 @@ GLOBAL_CHANGE_EVERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class EmitDecision:
     """One picture to send. ``thumbnail``: small, for the contact sheet."""
 
     reason: Reason
@@ -43,7 +43,7 @@ class Sampler:
         self._keepalives_left = 0
         self._audit_at: float | None = None
 
-    def decide(self, motion: MotionResult, at: float) -> tuple[Sending, ...]:
+    def decide(self, motion: MotionResult, at: float) -> tuple[EmitDecision, ...]:
         """What to send of the picture taken at ``at``: nothing, one sending, or an audit thumbnail besides.
 
         1. Boxes are those of this picture, or the last ones while the hang-over lasts.
@@ -57,16 +57,16 @@ class Sampler:
         if self._keepalive_due(motion, at):
             self._keepalive_at = at
             self._keepalives_left = KEEPALIVE_FRAMES
-        sendings = []
+        decisions = []
         if self._keepalives_left:
             self._keepalives_left -= 1
-            sendings.append(Sending(Reason.KEEPALIVE, boxes))
+            decisions.append(EmitDecision(Reason.KEEPALIVE, boxes))
         elif boxes:
-            sendings.append(Sending(Reason.MOTION, boxes))
+            decisions.append(EmitDecision(Reason.MOTION, boxes))
         if self._audit_at is None or at - self._audit_at >= self._audit_s:
             self._audit_at = at
-            sendings.append(Sending(Reason.AUDIT, (), thumbnail=True))
-        return tuple(sendings)
+            decisions.append(EmitDecision(Reason.AUDIT, (), thumbnail=True))
+        return tuple(decisions)
 
     def _current_boxes(self, motion: MotionResult, at: float) -> tuple[Box, ...]:
         if motion.moved:

@@ -1,4 +1,4 @@
-"""Takes frames from the spool to Redis, fresh ones first, and holds on to them while Redis is away."""
+"""Takes frames from the spool to Redis, fresh ones first, and holds on to them while Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import redis
 
 from core.clock import now_s
 from core.messages import Frame
-from core.streams import FrameRoad
+from core.streams import FrameStreams
 from ingest.spool import Batch, Spool
-from ingest.tally import REDIS_FULL, SPOOL_FULL, Tally
+from ingest.tally import REDIS_FULL, SPOOL_FULL, FrameCounters
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,14 @@ class Sender:
     """Sends on the caller's thread until ``stop`` is set."""
 
     def __init__(
-        self, client: redis.Redis, shard_of: Callable[[str], int], spool: Spool, tally: Tally, stop: Event
+        self, client: redis.Redis, shard_of: Callable[[str], int], spool: Spool, counters: FrameCounters, stop: Event
     ) -> None:
         self._client = client
         self._shard_of = shard_of
         self._spool = spool
-        self._tally = tally
+        self._counters = counters
         self._stop = stop
-        self._roads: dict[int, FrameRoad] = {}
+        self._streams: dict[int, FrameStreams] = {}
         self._away = False
 
     def run(self) -> None:
@@ -46,7 +46,7 @@ class Sender:
             pass
 
     def send_next(self) -> bool:
-        """Send one batch; false when there is none or Redis is away.
+        """Send one batch; false when there is none or Redis is unreachable.
 
         1. Frames go by shard; what was not sent when Redis failed returns to the spool.
         2. Frames that Redis refuses for want of memory are dropped and counted: to wait would only make it worse.
@@ -73,24 +73,24 @@ class Sender:
         for shard in list(by_shard):
             frames = by_shard[shard]
             try:
-                overflow = self._road(shard).send_frames(frames, late=late)
+                overflow = self._streams_of(shard).send_frames(frames, late=late)
             except redis.OutOfMemoryError:
                 for frame in frames:
-                    self._tally.dropped(frame.camera, REDIS_FULL)
+                    self._counters.dropped(frame.camera, REDIS_FULL)
             else:
                 for frame in frames:
-                    self._tally.sent(frame.camera, frame.reason)
+                    self._counters.sent(frame.camera, frame.reason)
                 if overflow:
-                    self._tally.overflowed(overflow)
+                    self._counters.overflowed(overflow)
             del by_shard[shard]
 
     def _keep(self, batch: Batch, unsent: Mapping[int, list[Frame]], error: redis.RedisError) -> None:
         keys = {frame.key for frames in unsent.values() for frame in frames}
         for lost in self._spool.put_back(batch, [frame for frame in batch.frames if frame.key in keys]):
-            self._tally.dropped(lost.camera, SPOOL_FULL)
+            self._counters.dropped(lost.camera, SPOOL_FULL)
         if not self._away:
             self._away = True
-            log.warning("Redis takes no frames (%s); they wait in memory", error)
+            log.warning("Redis refused frames (%s); they are spooled in memory", error)
 
-    def _road(self, shard: int) -> FrameRoad:
-        return self._roads.setdefault(shard, FrameRoad(self._client, shard))
+    def _streams_of(self, shard: int) -> FrameStreams:
+        return self._streams.setdefault(shard, FrameStreams(self._client, shard))

@@ -17,18 +17,18 @@ UNDECODABLE = "undecodable"
 BEHIND = "behind"
 """The reader could not keep up with its camera."""
 SPOOL_FULL = "spool_full"
-"""Redis was away for too long."""
+"""Redis was unreachable for too long."""
 REDIS_FULL = "redis_full"
 """Redis refused the frame for want of memory."""
 
 
-class Tally:
+class FrameCounters:
     """Totals since the process started, and what Redis has not been told yet. Safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._totals: Counter[tuple[str, str, str]] = Counter()
-        self._told: Counter[tuple[str, str, str]] = Counter()
+        self._reported: Counter[tuple[str, str, str]] = Counter()
 
     def sent(self, camera: str, reason: str, amount: int = 1) -> None:
         """Frames of this reason are on the stream."""
@@ -51,15 +51,17 @@ class Tally:
             {reason: total for name, reason, total in rows if name == DROPPED},
         )
 
-    def untold(self) -> dict[tuple[str, str, str], int]:
+    def unreported(self) -> dict[tuple[str, str, str], int]:
         """What has been counted since the last :meth:`tell`, by (counter, camera, reason); empty where it has none."""
         with self._lock:
-            return {key: total - self._told[key] for key, total in self._totals.items() if total > self._told[key]}
+            return {
+                key: total - self._reported[key] for key, total in self._totals.items() if total > self._reported[key]
+            }
 
-    def tell(self, counts: Mapping[tuple[str, str, str], int]) -> None:
+    def mark_reported(self, counts: Mapping[tuple[str, str, str], int]) -> None:
         """These counts have reached Redis."""
         with self._lock:
-            self._told.update(counts)
+            self._reported.update(counts)
 
     def _add(self, name: str, camera: str, reason: str, amount: int) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from ingest.liveness import REMEMBERED, Liveness, content_of
 from ingest.pace import RateMeter
 from ingest.spool import Spool
 from ingest.stream import is_file
-from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, Tally
+from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, FrameCounters
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,11 @@ def read_timeout_s(blind_after_s: float) -> float:
 class CameraWatch:
     """Watches one camera on a thread of its own until ``stop`` is set."""
 
-    def __init__(self, name: str, config: Config, spool: Spool, tally: Tally, stop: Event) -> None:
+    def __init__(self, name: str, config: Config, spool: Spool, counters: FrameCounters, stop: Event) -> None:
         camera = config.cameras[name]
         self.name = name
         self._spool = spool
-        self._tally = tally
+        self._counters = counters
         self._stop = stop
         self._lock = Lock()
         self._liveness = Liveness(
@@ -55,7 +55,7 @@ class CameraWatch:
         """What to report of the camera now."""
         with self._lock:
             verdict = self._liveness.verdict(now)
-        sent, dropped = self._tally.of(self.name)
+        sent, dropped = self._counters.of(self.name)
         facts = self._reader.facts
         steady = time.monotonic()
         return CameraStatus(
@@ -91,15 +91,15 @@ class CameraWatch:
         2. A picture that was there before is not sent again: a frozen bear would look like many agreeing frames.
         3. Any other goes through the gate, and what is worth sending into the spool.
         """
-        for shot in self._reader.shots():
-            content = content_of(shot.picture)
+        for captured in self._reader.captured_frames():
+            content = content_of(captured.picture)
             with self._lock:
-                is_new = self._liveness.saw(content, shot.captured_at)
+                is_new = self._liveness.saw(content, captured.captured_at)
             self._analysed.tick(time.monotonic())
             if is_new:
-                for frame in self._maker.frames_of(shot.picture, shot.captured_at):
+                for frame in self._maker.frames_of(captured.picture, captured.captured_at):
                     for lost in self._spool.put(frame):
-                        self._tally.dropped(lost.camera, SPOOL_FULL)
+                        self._counters.dropped(lost.camera, SPOOL_FULL)
             self._count_reader_drops()
 
     def _lost(self, failure: str) -> None:
@@ -111,5 +111,5 @@ class CameraWatch:
         facts = self._reader.facts
         for reason, total in ((UNDECODABLE, facts.undecodable), (BEHIND, facts.behind)):
             if total > self._counted[reason]:
-                self._tally.dropped(self.name, reason, total - self._counted[reason])
+                self._counters.dropped(self.name, reason, total - self._counted[reason])
                 self._counted[reason] = total

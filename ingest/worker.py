@@ -17,7 +17,7 @@ from core.telemetry import Telemetry
 from ingest.allocator import keep_freed_memory
 from ingest.sender import Sender
 from ingest.spool import Spool
-from ingest.tally import Tally, counter_names
+from ingest.tally import FrameCounters, counter_names
 from ingest.watch import CameraWatch
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,13 @@ class Ingest:
         self._stop = stop
         self._client = connect(redis_url)
         self._telemetry = Telemetry(self._client)
-        self._tally = Tally()
+        self._counters = FrameCounters()
         self.spool = spool or Spool()
-        self._watches = [CameraWatch(name, config, self.spool, self._tally, stop) for name in config.enabled_cameras()]
+        self._watches = [
+            CameraWatch(name, config, self.spool, self._counters, stop) for name in config.enabled_cameras()
+        ]
         self._cameras_done = Event()
-        self._sender = Sender(self._client, config.shard_of, self.spool, self._tally, self._cameras_done)
+        self._sender = Sender(self._client, config.shard_of, self.spool, self._counters, self._cameras_done)
         self._reporting = False
 
     def run(self) -> None:
@@ -70,7 +72,7 @@ class Ingest:
             self._last_report()
         left = [thread.name for thread in (*cameras, *others) if thread.is_alive()]
         if left:
-            log.warning("still waiting inside a time-out: %s; left behind", ", ".join(left))
+            log.warning("readers still inside a time-out are not waited for: %s", ", ".join(left))
         self._client.close()
 
     def _report_for_ever(self) -> None:
@@ -79,7 +81,7 @@ class Ingest:
                 self._report(now_s())
             except redis.RedisError as error:
                 if self._reporting:
-                    log.warning("Redis takes no status (%s)", error)
+                    log.warning("Redis refused the status report (%s)", error)
                 self._reporting = False
             except Exception:
                 log.exception("a status report failed")  # the loop's edge: silence would make every camera blind
@@ -99,9 +101,9 @@ class Ingest:
                     self._telemetry.forget_camera(name)
         statuses = [watch.status(now) for watch in self._watches]
         self._telemetry.report_cameras(statuses)
-        untold = self._tally.untold()
-        self._telemetry.count(counter_names(untold))
-        self._tally.tell(untold)
+        unreported = self._counters.unreported()
+        self._telemetry.count(counter_names(unreported))
+        self._counters.mark_reported(unreported)
         frames, size = self.spool.load()
         live = sum(status.health is CameraHealth.LIVE for status in statuses)
         facts = {"cameras": len(statuses), "live": live, "spooled_frames": frames, "spooled_bytes": size}

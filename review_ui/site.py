@@ -17,8 +17,8 @@ from core.rate_limit import RateLimiter
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
-from review_ui.auth.accounts import Account, Client, Owes, account_of
-from review_ui.auth.last_seen import Presence
+from review_ui.auth.accounts import Account, Client, RequiredAction, account_of
+from review_ui.auth.last_seen import LastSeenTracker
 from review_ui.auth.oidc import OpenId
 from review_ui.auth.rights import Right
 from review_ui.auth.secretbox import SecretBox
@@ -50,7 +50,7 @@ class Site:
     plan_watcher: PlanWatcher
     secrets: SecretBox
     limiter: RateLimiter
-    presence: Presence = field(default_factory=Presence)
+    last_seen: LastSeenTracker = field(default_factory=LastSeenTracker)
     latencies: Latencies = field(default_factory=Latencies)
 
     @property
@@ -58,20 +58,20 @@ class Site:
         """How sightings and detections are matched, as the plan in force says."""
         return self.plan_watcher.evidence_rule().match
 
-    def ring(self) -> None:
+    def wake_pages(self) -> None:
         """Tell all open pages, here and in other processes, that the database has something new."""
         self.hub.wake()
         try:
-            self.telemetry.ring()
+            self.telemetry.publish_wake_up()
         except redis.RedisError:
-            log.debug("the bell cannot be rung; other processes look every second anyway")
+            log.debug("the wake-up cannot be published; other processes poll every second anyway")
 
-    def hurry_outbox(self) -> None:
+    def flush_outbox(self) -> None:
         """Ask for a sweep of the outbox now; without Redis, cron sweeps a little later."""
         try:
             enqueue(self.telemetry.client, DELIVERIES, SWEEP_OUTBOX)
         except redis.RedisError as error:
-            log.warning("the outbox waits for the next sweep, Redis is away: %s", error)
+            log.warning("the outbox waits for the next sweep, Redis is unreachable: %s", error)
 
     @property
     def cookie(self) -> str:
@@ -87,12 +87,12 @@ class NotAllowed(Exception):
     """Logged in, but this person's role does not include that."""
 
 
-class Owing(Exception):
+class ActionRequired(Exception):
     """Logged in, but something has to be done first: choose a password, set up the second factor."""
 
-    def __init__(self, owes: Owes) -> None:
-        super().__init__(owes)
-        self.owes = owes
+    def __init__(self, required_action: RequiredAction) -> None:
+        super().__init__(required_action)
+        self.required_action = required_action
 
 
 class BadToken(Exception):
@@ -132,7 +132,7 @@ def visitor(request: Request, site: SiteDep) -> Account | None:
     if bearer is not None and account is None:
         raise BadToken
     if account is not None:
-        site.presence.saw(account.session, now)
+        site.last_seen.saw(account.session, now)
     request.state.account = account
     return account
 
@@ -153,7 +153,7 @@ def signed_in(account: VisitorDep) -> Account:
 
 
 def require(right: Right) -> Callable[[Account | None], Account]:
-    """A dependency: somebody who has a right. It raises :class:`SignInFirst`, :class:`Owing` or :class:`NotAllowed`."""
+    """A dependency: somebody who has a right. It raises :class:`SignInFirst`, :class:`ActionRequired` or :class:`NotAllowed`."""
     return _REQUIRED[right]
 
 
@@ -161,8 +161,8 @@ def _requirement(right: Right) -> Callable[[Account | None], Account]:
     def required(account: VisitorDep) -> Account:
         if account is None:
             raise SignInFirst
-        if account.owes is not None:
-            raise Owing(account.owes)
+        if account.required_action is not None:
+            raise ActionRequired(account.required_action)
         if not account.may(right):
             raise NotAllowed(right)
         return account

@@ -1,1 +1,1 @@
-"""What may happen: authority, and the one door to the outside world."""
+"""What may happen: authority, and the single writer of the outbox."""

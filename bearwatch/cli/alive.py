@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         beats = Telemetry(connect(site_settings(arguments).redis)).heartbeats()
     except RedisDown as error:
-        return _say(arguments, None, f"Redis is away: {error}")
+        return _say(arguments, None, f"Redis is unreachable: {error}")
     ages = [now_s() - beat["at"] for name, beat in beats.items() if name.partition(":")[0] == arguments.process]
     if not ages:
         return _say(arguments, None, "has never reported")

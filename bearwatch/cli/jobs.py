@@ -14,7 +14,7 @@ from rq.timeouts import TimerDeathPenalty
 from rq.utils import now as rq_now
 from sqlalchemy.exc import SQLAlchemyError
 
-from bearwatch.canary_injector import Planter
+from bearwatch.canary_injector import CanaryInjector
 from bearwatch.host_metrics_thread import keep_history
 from bearwatch.housekeeping import (
     AUDITS_EVERY_S,
@@ -22,7 +22,7 @@ from bearwatch.housekeeping import (
     REPORTS_EVERY_S,
     RETENTION_EVERY_S,
     SWEEP_EVERY_S,
-    outward_of,
+    recipients_of,
 )
 from bearwatch.processes import Process, begin
 from bearwatch.site_options import add_site_options
@@ -51,10 +51,10 @@ from db.existing import open_existing
 from db.session import Database
 from review_ui.push.sending import Sender
 from review_ui.push.subscriptions import Pusher
-from rollout.alerting.alerts import chase
+from rollout.alerting.alerts import escalate_unacknowledged
 from rollout.alerting.mqtt import LINES
 from rollout.alerting.outbox import sweep
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.spec_file import load_configured
 
@@ -84,14 +84,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     process = begin("jobs", arguments)
     open_existing(process.settings.database, patient=True).close()
-    outward = outward_of(load_configured(process.settings.bearwatch_config))
-    LINES.open([*outward.rangers, *outward.staff, *(a for addresses in outward.campers.values() for a in addresses)])
+    recipients = recipients_of(load_configured(process.settings.bearwatch_config))
+    LINES.open(
+        [*recipients.rangers, *recipients.staff, *(a for addresses in recipients.campers.values() for a in addresses)]
+    )
     client = connect(process.settings.redis)
     own = process.settings
     MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
     threads = [
         threading.Thread(target=_keep_time, args=(process,), daemon=True),
-        threading.Thread(target=_deliver, args=(process, outward), daemon=True),
+        threading.Thread(target=_deliver, args=(process, recipients), daemon=True),
         threading.Thread(target=_plant, args=(process,), daemon=True),
         threading.Thread(target=_push, args=(process,), daemon=True),
         threading.Thread(
@@ -113,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
             worker(redis.Redis.from_url(process.settings.redis)).work(logging_level="WARNING")
             break
         except RedisDown as error:
-            log.warning("Redis is away (%s); waiting for it", error)
+            log.warning("Redis is unreachable (%s); waiting for it", error)
             process.stop.wait(1)
     process.stop.set()
     for thread in threads:
@@ -131,7 +133,7 @@ def _keep_time(process: Process) -> None:
             queue_due(client, table)
             telemetry.beat("jobs", now_s(), {})
         except RedisDown as error:
-            log.warning("Redis is away (%s); nothing is queued until it is back", error)
+            log.warning("Redis is unreachable (%s); nothing is queued until it is back", error)
 
 
 def timetable() -> list[CronJob]:
@@ -170,7 +172,7 @@ def _plant(process: Process) -> None:
     try:
         watcher = PlanWatcher.load(process.settings.bearwatch_config)
     except ConfigError as error:
-        log.error("no clips are planted: the rollout plan cannot be used:\n%s", error)
+        log.error("no test clips are sent: the rollout plan cannot be used:\n%s", error)
         return
 
     def live_every_s() -> float:
@@ -179,7 +181,7 @@ def _plant(process: Process) -> None:
     database = Database(process.settings.database)
     client = connect(process.settings.redis)
     media = MediaStore(process.settings.media_dir)
-    Planter(process.config, database, client, media, live_every_s=live_every_s).run(process.stop)
+    CanaryInjector(process.config, database, client, media, live_every_s=live_every_s).run(process.stop)
     database.close()
 
 
@@ -200,8 +202,8 @@ def _push(process: Process) -> None:
     database.close()
 
 
-def _deliver(process: Process, outward: Outward) -> None:
-    """Send what nobody has taken: what was held for a veto, and whatever is due while Redis is away or RQ is busy.
+def _deliver(process: Process, recipients: Recipients) -> None:
+    """Send what nobody has taken: what was held for a veto, and whatever is due while Redis is unreachable or RQ is busy.
 
     A warning to campers waits for no housekeeping.
     """
@@ -212,8 +214,8 @@ def _deliver(process: Process, outward: Outward) -> None:
         try:
             if second % CHASE_EVERY_S == 0:
                 with database.write() as session:
-                    chase(session, outward, now_s())
-            sweep(database, now_s(), outward.staff)
+                    escalate_unacknowledged(session, recipients, now_s())
+            sweep(database, now_s(), recipients.staff)
         except SQLAlchemyError as error:
             log.warning("the database does not answer (%s); messages wait for it", error)
     database.close()

@@ -17,7 +17,7 @@ from core.redis_client import connect
 from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
-from rollout.breakers.telemetry_snapshot import listen
+from rollout.breakers.telemetry_snapshot import collect_telemetry
 from rollout.reports.build import campsites_known, make, timezone_of, usual_period
 from rollout.reports.context import Asked
 from rollout.reports.document import Kind, Report
@@ -70,7 +70,7 @@ def _make(arguments: argparse.Namespace) -> Report:
         upgrade(database)
         with database.write() as session:
             sync_places(session, config)
-        heard = listen(client, config, now) if kind is Kind.DAILY else None
+        snapshot = collect_telemetry(client, config, now) if kind is Kind.DAILY else None
         with database.read() as session:
             known = campsites_known(session, config)
             unknown = sorted(set(arguments.campsite or ()) - set(known))
@@ -78,7 +78,7 @@ def _make(arguments: argparse.Namespace) -> Report:
                 raise ValueError(f"no campsite {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
             chosen = tuple(each for each in known if not arguments.campsite or each in arguments.campsite)
             days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
-            asked = Asked(session, config, plan, days, chosen, now, everything=chosen == known, heard=heard)
+            asked = Asked(session, config, plan, days, chosen, now, everything=chosen == known, snapshot=snapshot)
             return make(kind, asked)
 
 

@@ -73,7 +73,7 @@ def _recipe(arguments: argparse.Namespace) -> Any:
 def _shop(arguments: argparse.Namespace, progress: Progress) -> Any:
     import torch
 
-    from detector.learn.training import Workshop
+    from detector.learn.training import TrainingSetup
 
     cuda = arguments.device != "cpu" and torch.cuda.is_available()
     cores = len(os.sched_getaffinity(0))
@@ -89,7 +89,7 @@ def _shop(arguments: argparse.Namespace, progress: Progress) -> Any:
             tasks[stage] = progress.add_task(f"scoring: {stage}", total=total)
         progress.advance(tasks[stage], more)
 
-    return Workshop(
+    return TrainingSetup(
         device=arguments.device,
         jobs=arguments.jobs or (1 if cuda else min(cores, 3)),
         threads=1,

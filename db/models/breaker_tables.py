@@ -1,4 +1,4 @@
-"""Circuit breakers: the state of each detector, every trip, the planted clips, and the drills."""
+"""Circuit breakers: the state of each detector, every trip, the test clips, and the drills."""
 
 from __future__ import annotations
 

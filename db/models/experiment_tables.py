@@ -1,4 +1,4 @@
-"""What is decided by lot and not by people: on and off nights, and hours of blind watching."""
+"""What is decided at random and not by people: on and off nights, and hours of blind watching."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from db.models.place_tables import Campsite
 
 
 class NightExperiment(Base):
-    """Nights with and without the model's help, by lot. Which night is which follows from the seed alone."""
+    """Nights with and without the model's help, at random. Which night is which follows from the seed alone."""
 
     __tablename__ = "night_experiments"
 
@@ -33,7 +33,7 @@ class NightExperiment(Base):
 
 
 class RandomWatch(Base):
-    """An hour of blind watching at a campsite, chosen by lot. What is seen then is independent of the model."""
+    """An hour of blind watching at a campsite, chosen at random. What is seen then is independent of the model."""
 
     __tablename__ = "random_watches"
     __table_args__ = (UniqueConstraint("campsite_id", "starts_at"), Index(None, "starts_at"))

@@ -57,7 +57,7 @@ def bear_thresholds(
 
 
 def unknown_limits(
-    strangeness: NDArray[np.floating],
+    ood_scores: NDArray[np.floating],
     pictures: Sequence[LabelledPicture],
     known: NDArray[np.bool_],
     share: float = KNOWN_SHARE,
@@ -66,18 +66,18 @@ def unknown_limits(
 
     ``share`` is that of the known pictures which do not.
     """
-    day, infrared = (round(_quantile(strangeness, [known & light, known], share), 4) for light in _lights(pictures))
+    day, infrared = (round(_quantile(ood_scores, [known & light, known], share), 4) for light in _lights(pictures))
     return day, infrared
 
 
 def choose_thresholds(
     crops: NDArray[np.floating],
-    strangeness: NDArray[np.floating],
+    ood_scores: NDArray[np.floating],
     pictures: Sequence[LabelledPicture],
     known: NDArray[np.bool_],
 ) -> Thresholds:
     """Thresholds for live crops, from bear scores and unknown scores (n,) of held-out pictures, each seen once."""
-    return Thresholds(*bear_thresholds(crops, pictures, LIVE_RATE), *unknown_limits(strangeness, pictures, known))
+    return Thresholds(*bear_thresholds(crops, pictures, LIVE_RATE), *unknown_limits(ood_scores, pictures, known))
 
 
 def _lights(pictures: Sequence[LabelledPicture]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

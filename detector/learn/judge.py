@@ -32,7 +32,7 @@ _CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Judges:
+class FoldPredictors:
     """The networks of the folds, mixed as the bundle will be, and the pretrained one.
 
     ``bundles`` has one for each fold; ``engine_of`` makes an engine of a bundle; ``remember(name, compute)`` computes

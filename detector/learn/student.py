@@ -148,7 +148,7 @@ class _FoldedConvolution(nn.Module):
         return F.conv2d(maps, weight, bias, stride, (rows // 2, columns // 2), 1, convolution.groups)
 
 
-def mixed(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def interpolate_weights(first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """The average of two states of one architecture: ``share`` of the second."""
     return {name: torch.lerp(each.float(), second[name].float(), share) for name, each in first.items()}
 

@@ -46,10 +46,10 @@ from detector.learn.heldout import (
     known_pictures,
     table,
 )
-from detector.learn.judge import Judges
+from detector.learn.judge import FoldPredictors
 from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.runs import Watcher, fit_all
-from detector.learn.student import Start, mixed, start, student_labels
+from detector.learn.student import Start, interpolate_weights, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
 from detector.models.bundle import ModelBundle, write_bundle
@@ -82,7 +82,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class TrainingSetup:
     """How to work, as opposed to what to make. ``advance`` is told the stage, how many more are done, of how many."""
 
     device: Device = "auto"
@@ -93,7 +93,7 @@ class Workshop:
     advance: Callable[[str, int, int], None] = lambda stage, more, total: None
 
 
-def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, shop: Workshop) -> Trained:
+def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup: TrainingSetup) -> Trained:
     """Train, measure, and write ``<out>/bundle``.
 
     Raises:
@@ -105,36 +105,36 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, shop: 
     usable, left_out = _usable(pictures, labels)
     key = _contents_key(usable)
     _claim(out / WORK, key, recipe)
-    room = _Room(start(recipe.backbone), labels, recipe, shop, out / WORK, key)
-    held_out, fold_states, state_of_all = _learn(usable, room)
+    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key)
+    held_out, fold_states, state_of_all = _learn(usable, context)
     found = table(held_out, labels)
     chosen = choose_mix(found)
     better = chosen != GENERIC_KEY
     share = float(chosen) if better else min(held_out.mixes, key=lambda each: abs(each - _BEST_EVEN_IF_NOT_BETTER))
-    model, evaluation, way = _calibrated(held_out, fold_states, share, found, room)
+    model, evaluation, way = _calibrated(held_out, fold_states, share, found, context)
     evaluation |= {"better_than_generic": better, "share_of_trained_weights": share}
-    state = mixed(room.beginning.state, state_of_all, share)
+    state = interpolate_weights(context.beginning.state, state_of_all, share)
     bundle = write_bundle(
         out / BUNDLE,
         model,
         {name: each.numpy() for name, each in _floats(state).items()},
-        Provenance(_parent(room.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
+        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
         datasheet(model, usable, recipe, evaluation, left_out),
         evaluation,
-        _reference(state, usable, room) if way == NEIGHBOURS else None,
+        _reference(state, usable, context) if way == NEIGHBOURS else None,
     )
-    _export(bundle, shop)
+    _export(bundle, setup)
     return Trained(bundle, better, share, found, left_out)
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _TrainingContext:
     """What every step of one training needs."""
 
     beginning: Start
     labels: LabelMap
     recipe: Recipe
-    shop: Workshop
+    setup: TrainingSetup
     work: Path
     key: str
 
@@ -147,7 +147,7 @@ class _Room:
 
     def engine(self, bundle: ModelBundle) -> TorchEngine:
         """To run it with."""
-        return TorchEngine(bundle, self.shop.device, self.shop.jobs * self.shop.threads)
+        return TorchEngine(bundle, self.setup.device, self.setup.jobs * self.setup.threads)
 
     def remember(self, name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Compute an array once for this training, and keep it."""
@@ -159,32 +159,32 @@ class _Room:
 
         def compute() -> NDArray[np.float32]:
             engine = self.engine(self.bundle(state))
-            return whole_logits(engine, pictures, lambda more: self.shop.advance(stage, more, len(pictures)))
+            return whole_logits(engine, pictures, lambda more: self.setup.advance(stage, more, len(pictures)))
 
         return self.remember(name, compute)
 
 
 def _learn(
-    usable: Sequence[LabelledPicture], room: _Room
+    usable: Sequence[LabelledPicture], context: _TrainingContext
 ) -> tuple[HeldOut, list[dict[str, Tensor]], dict[str, Tensor]]:
     """Steps 1 to 3; returns what the folds said, their networks' states, and that of the one trained on everything."""
-    recipe, shop = room.recipe, room.shop
-    generic = room.say("teacher", "teacher", room.beginning.state, usable)
+    recipe, setup = context.recipe, context.setup
+    generic = context.say("teacher", "teacher", context.beginning.state, usable)
     fold = assign_folds(usable, recipe.folds)
-    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, room.work / "all", *_means(shop))
-    runs = [_without(everything, fold, number, room.work / f"fold-{number}") for number in range(recipe.folds)]
+    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup))
+    runs = [_without(everything, fold, number, context.work / f"fold-{number}") for number in range(recipe.folds)]
     everything = _as_long_as(runs, everything)
-    fit_all([*runs, everything], shop.jobs, shop.watch)
+    fit_all([*runs, everything], setup.jobs, setup.watch)
     states = [fit(run) for run in runs]
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
-        mixes[share] = np.zeros((len(usable), room.labels.outputs), dtype=np.float32)
+        mixes[share] = np.zeros((len(usable), context.labels.outputs), dtype=np.float32)
         for number, trained in enumerate(states):
             inside = np.flatnonzero(fold == number)
-            state = mixed(room.beginning.state, trained, share)
+            state = interpolate_weights(context.beginning.state, trained, share)
             judged = [usable[place] for place in inside.tolist()]
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
-            mixes[share][inside] = room.say(f"heldout-{number}-{share:g}", stage, state, judged)
+            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}", stage, state, judged)
     return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, fit(everything)
 
 
@@ -205,27 +205,31 @@ def _model(
 
 
 def _calibrated(
-    held_out: HeldOut, fold_states: Sequence[dict[str, Tensor]], share: float, found: dict[str, Any], room: _Room
+    held_out: HeldOut,
+    fold_states: Sequence[dict[str, Tensor]],
+    share: float,
+    found: dict[str, Any],
+    context: _TrainingContext,
 ) -> tuple[Model, dict[str, Any], str]:
     """Step 4: the model's numbers, what was measured, and by what unknown animals are told."""
     pictures, logits = held_out.pictures, held_out.mixes[share]
-    truth = np.array([room.labels.names.index(picture.label) for picture in pictures])
-    warm = fit_temperature(logits, room.labels, truth)
-    judges = _judges(held_out, fold_states, share, warm, room)
+    truth = np.array([context.labels.names.index(picture.label) for picture in pictures])
+    warm = fit_temperature(logits, context.labels, truth)
+    fold_predictors = _fold_predictors(held_out, fold_states, share, warm, context)
     known, bear = known_pictures(held_out), warm.bear_scores(logits)
-    strangeness = {
+    ood_scores = {
         ENERGY: energies(logits),
         DOUBT: doubts(logits, warm),
-        NEIGHBOURS: judges.distances(logits),
+        NEIGHBOURS: fold_predictors.distances(logits),
     }
-    strangers = compare(strangeness, pictures, known, bear, bear_thresholds(bear, pictures, LIVE_RATE))
+    strangers = compare(ood_scores, pictures, known, bear, bear_thresholds(bear, pictures, LIVE_RATE))
     way = better_way(strangers)
-    view = View.parse(room.recipe.view)
-    places, trained, generic = judges.stills(view)
+    view = View.parse(context.recipe.view)
+    places, trained, generic = fold_predictors.stills(view)
     sample = [pictures[place] for place in places]
     still_day, still_infrared = bear_thresholds(trained, sample, STILL_RATE)
     thresholds = replace(
-        choose_thresholds(bear, strangeness[way], pictures, known), still_day=still_day, still_infrared=still_infrared
+        choose_thresholds(bear, ood_scores[way], pictures, known), still_day=still_day, still_infrared=still_infrared
     )
     evaluation = {
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
@@ -235,14 +239,14 @@ def _calibrated(
         "stills_whole": by_slice(sample, _seen_once(held_out, warm, share, places)),
         "made_hard": {
             kind: by_slice([pictures[place] for place in p], {GENERIC_KEY: g, f"{share:g}": t})[ALL]
-            for kind, (p, t, g) in judges.hard().items()
+            for kind, (p, t, g) in fold_predictors.hard().items()
         },
         "unknown_animals": strangers,
         "unknown_by": way,
         "temperature": warm.temperature,
         "thresholds": asdict(thresholds),
     }
-    model = _model(room.beginning, warm, room.recipe, thresholds, {"file": "", "sha256": ""})
+    model = _model(context.beginning, warm, context.recipe, thresholds, {"file": "", "sha256": ""})
     # Neighbours come in with the reference, when the bundle is written.
     return replace(model, unknown_by=ENERGY if way == NEIGHBOURS else way), evaluation, way
 
@@ -254,19 +258,23 @@ def _seen_once(held_out: HeldOut, labels: LabelMap, share: float, places: list[i
     }
 
 
-def _judges(
-    held_out: HeldOut, fold_states: Sequence[dict[str, Tensor]], share: float, labels: LabelMap, room: _Room
-) -> Judges:
-    states = [mixed(room.beginning.state, state, share) for state in fold_states]
-    return Judges(
+def _fold_predictors(
+    held_out: HeldOut,
+    fold_states: Sequence[dict[str, Tensor]],
+    share: float,
+    labels: LabelMap,
+    context: _TrainingContext,
+) -> FoldPredictors:
+    states = [interpolate_weights(context.beginning.state, state, share) for state in fold_states]
+    return FoldPredictors(
         pictures=held_out.pictures,
         fold=held_out.fold,
-        bundles=[room.bundle(state, labels) for state in states],
-        generic=room.bundle(_plain(room.beginning.state), GENERIC),
+        bundles=[context.bundle(state, labels) for state in states],
+        generic=context.bundle(_plain(context.beginning.state), GENERIC),
         withheld=held_out.withheld,
-        engine_of=room.engine,
-        remember=lambda name, compute: room.remember(f"{name}-{share:g}-{labels.temperature:g}", compute),
-        advance=room.shop.advance,
+        engine_of=context.engine,
+        remember=lambda name, compute: context.remember(f"{name}-{share:g}-{labels.temperature:g}", compute),
+        advance=context.setup.advance,
     )
 
 
@@ -276,12 +284,12 @@ def _plain(state: Any) -> dict[str, Tensor]:
     return {name: each[:IMAGENET_CLASSES] if each.shape[:1] == (outputs,) else each for name, each in state.items()}
 
 
-def _reference(state: dict[str, Tensor], usable: Sequence[LabelledPicture], room: _Room) -> Reference:
+def _reference(state: dict[str, Tensor], usable: Sequence[LabelledPicture], context: _TrainingContext) -> Reference:
     chosen = [usable[place] for place in reference_places(usable)]
-    return Reference.of(room.say("reference-all", "reference", state, chosen))
+    return Reference.of(context.say("reference-all", "reference", state, chosen))
 
 
-def _export(bundle: ModelBundle, shop: Workshop) -> None:
+def _export(bundle: ModelBundle, setup: TrainingSetup) -> None:
     """The graph for machines without torch; without the tools for it the bundle is whole all the same."""
     assert bundle.directory is not None, "it was just written"
     try:
@@ -364,11 +372,11 @@ def _as_long_as(runs: Sequence[Run], everything: Run) -> Run:
     return replace(everything, recipe=replace(everything.recipe, epochs=everything.recipe.epochs * share))
 
 
-def _means(shop: Workshop) -> tuple[str, int, int]:
+def _means(setup: TrainingSetup) -> tuple[str, int, int]:
     import torch
 
-    cuda = shop.device != "cpu" and torch.cuda.is_available()
-    return ("cuda" if cuda else "cpu", shop.threads, shop.loaders)
+    cuda = setup.device != "cpu" and torch.cuda.is_available()
+    return ("cuda" if cuda else "cpu", setup.threads, setup.loaders)
 
 
 def _floats(state: Any) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ def reference_places(pictures: Sequence[LabelledPicture], most: int = MOST) -> l
 
 
 def compare(
-    strangeness: Mapping[str, NDArray[np.floating]],
+    ood_scores: Mapping[str, NDArray[np.floating]],
     pictures: Sequence[LabelledPicture],
     known: NDArray[np.bool_],
     bear: NDArray[np.floating],
@@ -38,7 +38,7 @@ def compare(
 ) -> dict[str, Any]:
     """What each way makes of the pictures that no judging network knew, label by label, as JSON values.
 
-    ``strangeness`` (n,) by way, ``bear`` (n,) scores, ``thresholds`` by day and for infra-red. A picture is flagged
+    ``ood_scores`` (n,) by way, ``bear`` (n,) scores, ``thresholds`` by day and for infra-red. A picture is flagged
     when it exceeds the limit that 1% of the known pictures of its light exceed. ``auc`` is the probability that an
     unknown picture is stranger than a known one.
     """
@@ -49,7 +49,7 @@ def compare(
     for label in sorted(set(labels[~known].tolist())):
         inside = ~known & (labels == label)
         row: dict[str, Any] = {"pictures": int(inside.sum()), "taken for a bear": float(told_bear[inside].mean())}
-        for way, values in strangeness.items():
+        for way, values in ood_scores.items():
             day, dark = unknown_limits(values, pictures, known)
             flagged = (values > np.where(infrared, dark, day)) & ~told_bear
             lower = unknown_limits(values, pictures, known, _MANY)

@@ -1,4 +1,4 @@
-"""Planted clips in the tracker: decided on by the same rule as every frame, and written down as seen, no more.
+"""Test clips in the tracker: decided on by the same rule as every frame, and written down as seen, no more.
 
 Their frames never come near an encounter, an alert, a picture or a camera-hour: the tracker hands them over here before
 anything else looks at them.
@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from core.messages import EncounterKind, FrameScores, planted_on
+from core.messages import EncounterKind, FrameScores, canary_camera
 from db.models import CanaryRun
 from detector.tracking.tracker import AlertRule, Opened, Track, observe
 
@@ -33,7 +33,7 @@ class CanaryNews:
 
 
 class CanaryTracks:
-    """The tracks of the planted clips, one for each camera."""
+    """The tracks of the test clips, one for each camera."""
 
     def __init__(self, rule: AlertRule) -> None:
         self.rule = rule
@@ -42,7 +42,7 @@ class CanaryTracks:
 
     def add(self, scores: FrameScores) -> bool:
         """Take a frame if it was planted; returns whether it was."""
-        camera = planted_on(scores.frame.camera)
+        camera = canary_camera(scores.frame.camera)
         if camera is None:
             return False
         self._tracks[camera], changes = observe(self._tracks.get(camera, Track()), scores, self.rule)

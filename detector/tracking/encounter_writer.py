@@ -27,20 +27,20 @@ from detector.tracking.tracker import (
     EncounterDraft,
     Extended,
     Opened,
-    Recognised,
+    Upgraded,
     Visit,
     strength,
     subject_box,
     zones_of,
 )
-from rollout.alerting.alerts import raise_alert, recognise_bear
-from rollout.alerting.recipients import Outward
+from rollout.alerting.alerts import raise_alert, upgrade_to_bear
+from rollout.alerting.recipients import Recipients
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Scribe:
+class EncounterWriter:
     """Knows where to write and by which rule things were decided."""
 
     config: Config
@@ -52,7 +52,7 @@ class Scribe:
         """Write one camera's changes; returns the encounters that have begun or have turned out to be a bear's."""
         news = []
         for change in changes:
-            if isinstance(change, Opened | Recognised):
+            if isinstance(change, Opened | Upgraded):
                 encounter = self._open(session, camera, late, change.draft)
                 if encounter is not None:
                     news.append(encounter)
@@ -126,13 +126,13 @@ class Scribe:
     def _announce(self, session: Session, encounter: Encounter) -> None:
         """Raise the alert. An unknown animal so soon after another on the same camera is held back, and counted."""
         if encounter.kind == EncounterKind.BEAR:
-            raise_alert(session, encounter, self.clock(), Outward.of(self.config))
+            raise_alert(session, encounter, self.clock(), Recipients.of(self.config))
             return
         before = self._raised_lately(session, encounter)
         encounter.held = before is not None
         count_unknown(session, encounter.camera_id, encounter.decided_at, held=encounter.held)
         if before is None:
-            raise_alert(session, encounter, self.clock(), Outward.of(self.config))
+            raise_alert(session, encounter, self.clock(), Recipients.of(self.config))
             return
         record(
             session,
@@ -171,9 +171,9 @@ class Scribe:
             return self._begin(session, known.camera_id, late, draft)
         self._rewrite(session, known, draft)
         if alert is None:
-            raise_alert(session, known, self.clock(), Outward.of(self.config))
+            raise_alert(session, known, self.clock(), Recipients.of(self.config))
         else:
-            recognise_bear(session, alert, known, self.clock(), Outward.of(self.config))
+            upgrade_to_bear(session, alert, known, self.clock(), Recipients.of(self.config))
         return known
 
     def _rewrite(self, session: Session, encounter: Encounter, draft: EncounterDraft) -> None:

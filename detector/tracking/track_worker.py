@@ -23,14 +23,14 @@ from core.lease import Lease
 from core.media import MediaFull, MediaStore
 from core.messages import FrameScores, MalformedMessage, Reason
 from core.redis_client import RedisDown
-from core.streams import TRACKER, Entry, FrameRoad
+from core.streams import TRACKER, Entry, FrameStreams
 from core.telemetry import Telemetry, counter
 from db.ledger import lock
 from db.models import Encounter
 from db.session import Database
 from detector.tracking.camera_hours import CameraHours
 from detector.tracking.canary_results import CanaryTracks
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.mean_picture import Scenes
 from detector.tracking.tracker import AlertRule, Track, Tracks, expire, observe
 from detector.tracking.watermarks import Watermarks
@@ -63,8 +63,8 @@ class TrackWorker:
         self.database = database
         self.media = media
         self.rule = AlertRule.of(config.detector)
-        self.scribe = Scribe(config, media, self.rule)
-        self.road = FrameRoad(client, shard)
+        self.encounter_writer = EncounterWriter(config, media, self.rule)
+        self.streams = FrameStreams(client, shard)
         self.telemetry = Telemetry(client)
         self.lease = Lease(client, f"tracker:{shard}", LEASE_S)
         self.scenes = Scenes()
@@ -76,7 +76,9 @@ class TrackWorker:
             try:
                 self._round()
             except RedisDown as error:
-                log.warning("Redis is away (%s); waiting for it, and warnings are paused for every camera", error)
+                log.warning(
+                    "Redis is unreachable (%s); waiting for it, and warnings are paused for every camera", error
+                )
                 self._lose_freshness()
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
@@ -101,7 +103,7 @@ class TrackWorker:
         if time.monotonic() >= self.renew_at and not self._hold_leadership():
             time.sleep(RENEW_EVERY_S)
             return
-        self._process(self.road.read(self.road.scores, TRACKER, CONSUMER, READ_COUNT, BLOCK_MS))
+        self._process(self.streams.read(self.streams.scores, TRACKER, CONSUMER, READ_COUNT, BLOCK_MS))
 
     def _hold_leadership(self) -> bool:
         """Take or renew the lease, and say that the tracker lives."""
@@ -121,18 +123,18 @@ class TrackWorker:
         2. The recent frames that were already finished come from the stream, without any effect.
         3. What the predecessor had read but not finished is processed first.
         """
-        self.road.ensure_group(self.road.scores, TRACKER)
+        self.streams.ensure_group(self.streams.scores, TRACKER)
         with self.database.read() as session:
             self.watermarks.remember(session, self.config.cameras)
-            for camera, visit in self.scribe.open_visits(session).items():
+            for camera, visit in self.encounter_writer.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
-        finished = self.road.finished(self.road.scores, TRACKER, CONSUMER, READ_COUNT * 4)
-        for read in self._readable(finished):
+        acked = self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4)
+        for read in self._readable(acked):
             self._recall(read.scores)
-        unfinished = self.road.unfinished(self.road.scores, TRACKER, CONSUMER)
+        pending = self.streams.pending(self.streams.scores, TRACKER, CONSUMER)
         self.active = True
-        log.info("tracking %s, %d frames were left unfinished", self.road.scores, len(unfinished))
-        self._process(unfinished)
+        log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
+        self._process(pending)
 
     def _recall(self, scores: FrameScores) -> None:
         key = self.tracks.key_for(scores, self.rule)
@@ -145,7 +147,7 @@ class TrackWorker:
         try:
             news = self._track(reads)
         except (DataError, IntegrityError) as error:
-            log.error("something in %d frames cannot be written, looking for it: %s", len(reads), error)
+            log.error("%d frames cannot be written together, trying one by one: %s", len(reads), error)
             news, reads = self._track_one_by_one(reads)
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
@@ -155,7 +157,7 @@ class TrackWorker:
             with self.database.write() as session:
                 self.canaries.write(session, now_s())
         if news:
-            self.telemetry.ring()
+            self.telemetry.publish_wake_up()
             self.telemetry.count(_counts(news))
         if time.monotonic() - self.flushed_at >= FLUSH_EVERY_S:
             self._flush()
@@ -178,7 +180,7 @@ class TrackWorker:
             with self.database.write() as session:
                 lock(session)  # a predecessor that lost its lease may still be writing the same visit
                 for (camera, late), found in changes:
-                    news += self.scribe.write(session, camera, late, found)
+                    news += self.encounter_writer.write(session, camera, late, found)
         self.tracks.commit(trial)
         return news
 
@@ -194,8 +196,8 @@ class TrackWorker:
         return news, good
 
     def _bury(self, entry: Entry, why: str) -> None:
-        log.error("%s %s goes to the dead letters: %s", entry.stream, entry.id, why)
-        self.road.bury(TRACKER, entry, why)
+        log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
+        self.streams.dead_letter(TRACKER, entry, why)
         self.telemetry.count({counter("bearwatch_dead_letters_total", stream="scores"): 1})
 
     def _flush(self) -> None:
@@ -205,7 +207,7 @@ class TrackWorker:
                 self.watermarks.write(session)
             self.hours.clear()
             self.watermarks.clear()
-            self.road.acknowledge(self.road.scores, TRACKER, self.unacknowledged)
+            self.streams.acknowledge(self.streams.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
 
@@ -232,7 +234,7 @@ class TrackWorker:
                 continue
             if scores.frame.camera not in self.config.cameras:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
-                self.road.acknowledge(self.road.scores, TRACKER, [entry.id])
+                self.streams.acknowledge(self.streams.scores, TRACKER, [entry.id])
                 continue
             yield Read(entry, scores)
 
@@ -251,8 +253,8 @@ class TrackWorker:
         return self.scenes.compare(scores.frame.camera, scores.infrared, scores.frame.jpeg)
 
     def _beat(self) -> None:
-        lag, pending = self.road.waiting(self.road.scores, TRACKER)
-        self.telemetry.beat(f"tracker:{self.road.shard}", now_s(), {"lag": lag, "pending": pending})
+        lag, pending = self.streams.waiting(self.streams.scores, TRACKER)
+        self.telemetry.beat(f"tracker:{self.streams.shard}", now_s(), {"lag": lag, "pending": pending})
 
     def _leave(self) -> None:
         try:
@@ -260,7 +262,7 @@ class TrackWorker:
                 self._flush()
             self.lease.give_back()
         except (*RedisDown, SQLAlchemyError) as error:
-            log.warning("left without tidying up: %s; the next tracker reads those frames again", error)
+            log.warning("stopped without acknowledging: %s; the next tracker reads those frames again", error)
 
 
 def _counts(news: list[Encounter]) -> Counter[str]:

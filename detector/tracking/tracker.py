@@ -85,7 +85,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class Upgraded:
     """What visits as an unknown animal is a bear: the encounter is a bear's from now on."""
 
     draft: EncounterDraft
@@ -110,7 +110,7 @@ class Closed:
     kind: EncounterKind = EncounterKind.BEAR
 
 
-Change = Opened | Recognised | Extended | Closed
+Change = Opened | Upgraded | Extended | Closed
 
 
 def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, list[Change]]:
@@ -136,7 +136,7 @@ def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, 
     if visit.kind is EncounterKind.UNKNOWN_ANIMAL:
         bear = _draft(track.history, rule, EncounterKind.BEAR)
         if bear is not None:
-            return replace(track, visit=_take_over(visit, bear)), [*changes, Recognised(bear)]
+            return replace(track, visit=_take_over(visit, bear)), [*changes, Upgraded(bear)]
     if scores.shows(visit.kind):
         visit, extended = _extend(visit, scores)
         return replace(track, visit=visit), [*changes, extended]

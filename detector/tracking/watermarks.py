@@ -32,14 +32,14 @@ class Watermarks:
     def add(self, scores: FrameScores, now: float) -> None:
         """One frame has been handled. Thumbnails are too small to count.
 
-        A frame that was scored by a detector that fails its own proof ends its camera's freshness.
+        A frame that was scored by a detector that fails its self-test ends its camera's freshness.
         """
         if scores.frame.reason is Reason.AUDIT:
             return
         camera = scores.frame.camera
         before = self.now(camera)
         handled = before.handled(scores.frame.captured_at, now, self._within_s)
-        after = handled if scores.proven else before.lost()
+        after = handled if scores.self_test_ok else before.lost()
         if after != before:
             self._watermarks[camera] = after
             self._changed.add(camera)

@@ -15,7 +15,7 @@ from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Verdict
 from review_ui.alerts.decisions import Answer, Conflict, apply
 from review_ui.alerts.page import NO_SUCH_ALERT
-from review_ui.alerts.view import CaseFile, casefile
+from review_ui.alerts.view import AlertDetail, alert_detail
 from review_ui.auth.access_scope import AccessScope, access_scope
 from review_ui.rendering.cursors import After, AfterKey, Limit, NextAfter, NextAfterKey, Strict, next_after, page_of
 from review_ui.rendering.problems import Problem, problem
@@ -116,7 +116,7 @@ class AlertFileOut(AlertOut):
     held: int = Field(description="of an unknown animal: visits to the camera soon after, without alerts of their own")
 
     @classmethod
-    def of_file(cls, file: CaseFile) -> Self:
+    def of_file(cls, file: AlertDetail) -> Self:
         """From a case file."""
         said = file.opinion
         return cls(
@@ -201,7 +201,7 @@ def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     """One alert."""
     with site.database.read() as session:
         scope = access_scope(session, account, site.clock(), site.match_rule)
-        file = casefile(session, site.media, site.config, alert_id, scope)
+        file = alert_detail(session, site.media, site.config, alert_id, scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     return AlertFileOut.of_file(file)

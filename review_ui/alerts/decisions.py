@@ -1,4 +1,4 @@
-"""A ranger's decision on its way through the one door, and what came of it."""
+"""A ranger's decision on its way into the outbox, and what came of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from review_ui.rendering.wording import VERDICT_WORDS
 from review_ui.site import Site
 from review_ui.web.alert_cards import find_alert
 from rollout.alerting.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 
 SECOND_REVIEW_FIRST = "A second review of this alert waits for you. Take it first; then you may decide."
 KEY_TAKEN = "This idempotency key belongs to another decision. Reload the page and decide again."
@@ -70,7 +70,7 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
             if alert.id in scope.second_reviews:
                 return Conflict(SECOND_REVIEW_FIRST, alert.version, "second_review")
             try:
-                review = decide(session, _decision(session, account, alert, answer), Outward.of(site.config), now)
+                review = decide(session, _decision(session, account, alert, answer), Recipients.of(site.config), now)
             except SomebodyElseWasFirst as first:
                 raise _RolledBack(_conflict(first.alert, first.review)) from first
             except NothingToUndo as nothing:
@@ -81,9 +81,9 @@ def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done |
             messages = _unsent(session, alert_id)
     except _RolledBack as rolled_back:
         return rolled_back.conflict
-    site.ring()
+    site.wake_pages()
     if messages:
-        site.hurry_outbox()
+        site.flush_outbox()
     return done
 
 

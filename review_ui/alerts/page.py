@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from db.models import Verdict
 from review_ui.alerts.decisions import Answer, Conflict, apply
-from review_ui.alerts.view import casefile
+from review_ui.alerts.view import alert_detail
 from review_ui.auth.accounts import Account
 from review_ui.site import Reviewer, Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN
 
 router = APIRouter()
@@ -63,8 +63,8 @@ def _conflict_page(request: Request, site: Site, account: Account, alert_id: int
 
 
 def _context(session: Session, site: Site, account: Account, alert_id: int) -> dict[str, Any]:
-    around = frame(session, site, account, site.clock())
-    file = casefile(session, site.media, site.config, alert_id, around.scope)
+    around = page_chrome(session, site, account, site.clock())
+    file = alert_detail(session, site.media, site.config, alert_id, around.scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
-    return {"frame": around.about(file.card.campsite_id), "file": file, "card": file.card, "key": str(uuid.uuid4())}
+    return {"chrome": around.about(file.card.campsite_id), "file": file, "card": file.card, "key": str(uuid.uuid4())}

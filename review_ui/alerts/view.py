@@ -64,7 +64,7 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFile:
+class AlertDetail:
     """All that the alert page shows."""
 
     card: AlertCard
@@ -93,7 +93,9 @@ class CaseFile:
         return max(0.0, self.card.last_at - self.card.first_at)
 
 
-def casefile(session: Session, media: MediaStore, config: Config, alert_id: int, scope: AccessScope) -> CaseFile | None:
+def alert_detail(
+    session: Session, media: MediaStore, config: Config, alert_id: int, scope: AccessScope
+) -> AlertDetail | None:
     """The file of an alert; None when there is none or it is hidden."""
     alert = find_alert(session, alert_id, scope)
     if alert is None:
@@ -105,7 +107,7 @@ def casefile(session: Session, media: MediaStore, config: Config, alert_id: int,
     rows = list(alert.encounter.frames)
     frames = _frames(rows, media)
     previous_id, next_id = _neighbours(session, alert, scope)
-    return CaseFile(
+    return AlertDetail(
         card=card,
         frames=frames,
         lost_frames=len(rows) - len(frames),

@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Appeal, CamperMessage, Verdict
-from review_ui.alerts.view import CaseFile, casefile
+from review_ui.alerts.view import AlertDetail, alert_detail
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
 from review_ui.site import Reviewer, Site, SiteDep
-from review_ui.web.page_chrome import elsewhere, frame
+from review_ui.web.page_chrome import elsewhere, page_chrome
 from review_ui.web.sighting_form import storable
 from rollout.alerting import appeals, camper_messages
 
@@ -34,10 +34,10 @@ Words = Annotated[str, Form(max_length=LONGEST_ANSWER)]
 def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response:
     """Everything that waits, and what was handled lately."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         hidden = around.hidden
         context = {
-            "frame": around,
+            "chrome": around,
             "messages": camper_messages.waiting(session, elsewhere(account, around.scope)),
             "second_reviews": appeals.waiting(session, account.id, hidden),
             "unsettled": appeals.unsettled(session, hidden),
@@ -57,9 +57,9 @@ def appeals_page(request: Request, site: SiteDep, account: Reviewer) -> Response
 def second_review(request: Request, site: SiteDep, account: Reviewer, appeal_id: int) -> Response:
     """The frames, and three answers. Both decisions and the camper's words once it is answered."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         appeal, file = _review(session, site, account, appeal_id)
-        context = {"frame": around.about(appeal.campsite_id), "appeal": appeal, "file": file, "card": file.card,
+        context = {"chrome": around.about(appeal.campsite_id), "appeal": appeal, "file": file, "card": file.card,
                    "words": _words(session, appeal)}  # fmt: skip
         return site.pages.render(request, "appeal.html", context)
 
@@ -206,13 +206,13 @@ def post_settlement(site: SiteDep, account: Reviewer, appeal_id: int, body: Word
     _settle(site, account, appeal_id, body.text)
 
 
-def _review(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, CaseFile]:
+def _review(session: Session, site: Site, account: Account, appeal_id: int) -> tuple[Appeal, AlertDetail]:
     """A second review that this person may take or read. Whoever decided first reads it once it is answered."""
     scope = access_scope(session, account, site.clock(), site.match_rule)
     appeal = appeals.find(session, appeal_id, scope.hidden)
     if appeal is None or (appeal.answered_at is None and not appeals.may_answer(session, appeal, account.id)):
         raise HTTPException(404, NO_SUCH_REVIEW)
-    file = casefile(session, site.media, site.config, appeal.alert_id, scope)
+    file = alert_detail(session, site.media, site.config, appeal.alert_id, scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_REVIEW)
     return appeal, file
@@ -235,7 +235,7 @@ def _answer(site: Site, account: Account, appeal_id: int, verdict: Verdict) -> N
             appeals.answer(session, appeal, account.id, verdict, site.clock())
     except (appeals.NotYours, appeals.AlreadyAnswered):
         raise HTTPException(409, "Somebody else was faster. Your answer was not written down.") from None
-    site.ring()
+    site.wake_pages()
 
 
 def _settle(site: Site, account: Account, appeal_id: int, what: str) -> None:
@@ -257,4 +257,4 @@ def _handle(site: Site, account: Account, message_id: int, answer: str) -> None:
         known = 0 < message_id < 2**31
         if not known or camper_messages.handle(session, message_id, account.id, said, not_theirs, site.clock()) is None:
             raise HTTPException(404, NO_SUCH_MESSAGE)
-    site.ring()
+    site.wake_pages()

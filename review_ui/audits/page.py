@@ -17,7 +17,7 @@ from review_ui.audits.view import Desk, desk, find_sheet, picture_url, sheet_vie
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import Strict
 from review_ui.site import Auditor, Site, SiteDep
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN
 from rollout.evidence.audits import AnswerRefused, OpenSheet, Progress, answer
 
@@ -193,10 +193,10 @@ def _page(
     marked: frozenset[int] | None = None,
     problem: str = "",
 ) -> Response:
-    around = frame(session, site, account, site.clock())
+    around = page_chrome(session, site, account, site.clock())
     next_up = [each for each in waiting.waiting if sheet is None or each.id != sheet.id][:1]
     context: dict[str, Any] = {
-        "frame": around,
+        "chrome": around,
         "desk": waiting,
         "done": done if done and find_sheet(session, account, done, site.clock(), site.match_rule) else 0,
         "problem": f"{problem[:1].upper()}{problem[1:]}." if problem else "",

@@ -48,7 +48,7 @@ MAX_FAILURES_NAME: Final = 100
 """One name from anywhere: somebody with many addresses. High, so that nobody can easily lock a ranger out."""
 
 
-class Owes(StrEnum):
+class RequiredAction(StrEnum):
     """What somebody who is logged in has to do before anything else works."""
 
     PASSWORD = "password"
@@ -69,7 +69,7 @@ class Account:
     """The campsites that they may see; None for all."""
     limited_to: frozenset[Right] | None = None
     """For a program's token: the rights that were given to it."""
-    owes: Owes | None = None
+    required_action: RequiredAction | None = None
 
     def may(self, right: Right) -> bool:
         """Whether this person has a right."""
@@ -237,12 +237,12 @@ def account_of(session: Session, token: str | None, now: float, required: Collec
 def account_for(user: User, session_hash: str, required: Collection[str] = ()) -> Account:
     """The account as routes see it."""
     campsites = frozenset(each.campsite_id for each in user.campsites)
-    owes = None
+    required_action = None
     if user.must_change_password:
-        owes = Owes.PASSWORD
+        required_action = RequiredAction.PASSWORD
     elif user.role in required and user.totp_confirmed_at is None:
-        owes = Owes.SECOND_FACTOR
-    return Account(user.id, user.name, Role(user.role), session_hash, campsites or None, None, owes)
+        required_action = RequiredAction.SECOND_FACTOR
+    return Account(user.id, user.name, Role(user.role), session_hash, campsites or None, None, required_action)
 
 
 def valid_accounts(session: Session, hashes: Collection[str], now: float) -> dict[str, Account]:
@@ -264,7 +264,7 @@ def valid_accounts(session: Session, hashes: Collection[str], now: float) -> dic
             row.token_hash,
             frozenset(limits[row.id]) if row.id in limits else None,
             None,
-            Owes.PASSWORD if row.must_change_password else None,
+            RequiredAction.PASSWORD if row.must_change_password else None,
         )
         for row in rows
     }

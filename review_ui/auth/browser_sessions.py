@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.ledger import record
 from db.models import LoginSession, User
-from review_ui.auth.accounts import Account, Owes, WrongLogin
+from review_ui.auth.accounts import Account, RequiredAction, WrongLogin
 from review_ui.auth.passwords import WeakPassword, fits, hash_password
 
 HANDLE_LENGTH: Final = 16
@@ -90,7 +90,7 @@ def change_password(session: Session, account: Account, old: str, new: str, now:
     3. All other sessions of the person end.
     """
     user = session.get_one(User, account.id)
-    if account.owes is not Owes.PASSWORD and not fits(user.password_hash, old):
+    if account.required_action is not RequiredAction.PASSWORD and not fits(user.password_hash, old):
         raise WrongLogin
     if fits(user.password_hash, new):
         raise WeakPassword("that is the password you have already; choose another")

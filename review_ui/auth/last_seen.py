@@ -19,7 +19,7 @@ _SESSIONS: Final = (
 _TOKENS: Final = update(ApiToken).where(ApiToken.token_hash == bindparam("used")).values(last_used_at=bindparam("at"))
 
 
-class Presence:
+class LastSeenTracker:
     """Who was here since the last :meth:`write_down`, by the hash of the session or token."""
 
     def __init__(self) -> None:

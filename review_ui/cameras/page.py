@@ -20,7 +20,7 @@ from review_ui.cameras.areas import LONGEST, Areas, Typed, as_yaml, points, read
 from review_ui.cameras.view import marks, newest_picture, share, uptime
 from review_ui.live.camera_status import CameraView
 from review_ui.site import Operator, Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from rollout.authority.freshness import StaleCamera, stale_cameras
 
 router = APIRouter()
@@ -70,7 +70,7 @@ def cameras_page(request: Request, site: SiteDep, account: Viewer) -> Response:
         views = _theirs(site, account, now, stale)
         hours = uptime(session, [view.id for view in views], now)
         context = {
-            "frame": frame(session, site, account, now, stale),
+            "chrome": page_chrome(session, site, account, now, stale),
             "cameras": views,
             "strips": {key: strip(marks(each)) for key, each in hours.items()},
             "shares": {key: share(each) for key, each in hours.items()},
@@ -179,7 +179,9 @@ def _ask(site: Site, camera: str) -> None:
         site.telemetry.report_probe(camera, {"asked_at": site.clock()})
         enqueue(site.telemetry.client, HOUSEKEEPING, PROBE_CAMERA, camera)
     except redis.RedisError:
-        raise HTTPException(503, "Redis is away: nobody can be asked to open the camera. Try again later.") from None
+        raise HTTPException(
+            503, "Redis is unreachable: nobody can be asked to open the camera. Try again later."
+        ) from None
 
 
 def _page(
@@ -188,10 +190,10 @@ def _page(
     configured = site.config.cameras[view.id]
     areas = typed.areas or Areas()
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         hidden = around.scope.hides_camera(view.id, view.campsite_id)
         context = {
-            "frame": around.about(view.campsite_id),
+            "chrome": around.about(view.campsite_id),
             "camera": view,
             "status": _status(site, view.id),
             "address": without_credentials(configured.url),

@@ -191,7 +191,7 @@ def _receive(site: Site, request: Request, campsite: str, kind: MessageKind, tex
         except IntegrityError:
             if last:  # the first time, its twin or the first message of the day was faster by a moment
                 raise
-    site.ring()
+    site.wake_pages()
 
 
 def _form(

@@ -1,4 +1,4 @@
-"""``/lots``: what the lot decides and no person: hours of blind watching, and nights with and without the model."""
+"""``/experiments``: what is drawn at random and chosen by no person: hours of blind watching, and nights with and without the model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy import select
 from db.models import NightExperiment
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
-from review_ui.experiments.view import LotsOut, lots_out
+from review_ui.experiments.view import ExperimentsOut, experiments_out
 from review_ui.rendering.cursors import Strict
 from review_ui.site import Operator, Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
 from review_ui.web.viewer_scope import reader_of
 from rollout.evidence.on_off_nights import NightPlan, end, schedule
@@ -29,7 +29,7 @@ MOST_NIGHTS: Final = 366
 USUAL: Final = {"nights": 28, "block": 4}
 NO_SUCH_EXPERIMENT: Final = "There is no such experiment that is still going on."
 DONE: Final = {
-    "scheduled": "The experiment is written down. The lot has decided; nobody can change a night any more.",
+    "scheduled": "The experiment is written down. The nights are drawn; nobody can change a night any more.",
     "ended": "The experiment is over. From now on every night is as the stage says.",
 }
 
@@ -50,13 +50,13 @@ class ScheduledOut(Strict):
     id: int
 
 
-@router.get("/lots")
-def lots_page(request: Request, site: SiteDep, account: Viewer, done: str = "") -> Response:
+@router.get("/experiments")
+def experiments_page(request: Request, site: SiteDep, account: Viewer, done: str = "") -> Response:
     """The hours, and the nights."""
     return _page(request, site, account, notice=DONE.get(done, ""))
 
 
-@router.post("/lots/experiments")
+@router.post("/experiments")
 def schedule_experiment(
     request: Request,
     site: SiteDep,
@@ -73,26 +73,26 @@ def schedule_experiment(
     except ValueError as wrong:
         typed = {"name": name, "first_night": first_night, "nights": nights, "block": block, "campsite": campsite}
         return _page(request, site, account, problem=f"{str(wrong)[:1].upper()}{str(wrong)[1:]}.", typed=typed)
-    return RedirectResponse("/lots?done=scheduled", status_code=303)
+    return RedirectResponse("/experiments?done=scheduled", status_code=303)
 
 
-@router.post("/lots/experiments/{experiment_id:int}/end")
+@router.post("/experiments/{experiment_id:int}/end")
 def end_experiment(site: SiteDep, account: Operator, experiment_id: int) -> Response:
     """End an experiment before its time."""
     _end(site, account, experiment_id)
-    return RedirectResponse("/lots?done=ended", status_code=303)
+    return RedirectResponse("/experiments?done=ended", status_code=303)
 
 
-@router.get("/api/v1/lots", summary="Hours of blind watching and nights of experiments, drawn by lot")
-def get_lots(site: SiteDep, account: Viewer) -> LotsOut:
+@router.get("/api/v1/experiments", summary="Random watch hours, and test nights with and without the model's help")
+def get_experiments(site: SiteDep, account: Viewer) -> ExperimentsOut:
     """Hours from a week ago to two weeks ahead; experiments that go on, and the last few that are over."""
     now = site.clock()
     with site.database.read() as session:
         scope = access_scope(session, account, now, site.match_rule)
-        return lots_out(session, reader_of(site.config, account, scope), now)
+        return experiments_out(session, reader_of(site.config, account, scope), now)
 
 
-@router.post("/api/v1/lots/experiments", summary="Schedule nights with and without the model's help", status_code=201)
+@router.post("/api/v1/experiments", summary="Schedule nights with and without the model's help", status_code=201)
 def post_experiment(site: SiteDep, account: Operator, body: ExperimentIn) -> ScheduledOut:
     """Before its first night. Off nights take warnings away, and nothing else: they never give any."""
     try:
@@ -102,7 +102,7 @@ def post_experiment(site: SiteDep, account: Operator, body: ExperimentIn) -> Sch
     return ScheduledOut(id=made)
 
 
-@router.post("/api/v1/lots/experiments/{experiment_id}/end", summary="End an experiment", status_code=204)
+@router.post("/api/v1/experiments/{experiment_id}/end", summary="End an experiment", status_code=204)
 def post_end(site: SiteDep, account: Operator, experiment_id: Annotated[int, Path(ge=1, lt=2**31)]) -> None:
     """Once; a second time is 404."""
     _end(site, account, experiment_id)
@@ -133,7 +133,7 @@ def _end(site: Site, account: Account, experiment_id: int) -> None:
         mine = row is not None and all(account.covers(campsite) for campsite in row.campsites)
         if not mine or not end(session, experiment_id, account.id, site.clock()):
             raise HTTPException(404, NO_SUCH_EXPERIMENT)
-    site.ring()
+    site.wake_pages()
 
 
 def _zone(site: Site, campsite: str) -> str:
@@ -151,15 +151,15 @@ def _page(
 ) -> Response:
     now = site.clock()
     with site.database.read() as session:
-        around = frame(session, site, account, now)
+        around = page_chrome(session, site, account, now)
         campsites = [(key, each.name or key) for key, each in site.config.campsites.items() if account.covers(key)]
         zone = _zone(site, campsites[0][0]) if campsites else around.timezone
         context = {
-            "frame": around,
-            "lots": lots_out(session, reader_of(site.config, account, around.scope), now),
+            "chrome": around,
+            "drawn": experiments_out(session, reader_of(site.config, account, around.scope), now),
             "campsites": campsites,
             "typed": typed or {"name": "", "campsite": [], "first_night": night_of(now + DAY_S, zone), **USUAL},
             "notice": notice,
             "problem": problem,
         }
-        return site.pages.render(request, "lots.html", context, status=422 if problem else 200)
+        return site.pages.render(request, "experiments.html", context, status=422 if problem else 200)

@@ -1,4 +1,4 @@
-"""Hours and nights by lot, as the page and the API show them."""
+"""Random watch hours and test nights, as the page and the API show them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OLD_EXPERIMENTS: Final = 5
 
 
 class DrawnHourOut(Values):
-    """An hour of blind watching, drawn by lot."""
+    """An hour of blind watching, drawn at random."""
 
     id: int
     campsite: str
@@ -79,8 +79,8 @@ class ExperimentOut(Values):
     effect: EffectOut | None = Field(description="null while there is no on night or no off night to compare")
 
 
-class LotsOut(Values):
-    """What is decided by lot."""
+class ExperimentsOut(Values):
+    """What is decided at random."""
 
     hours: list[DrawnHourOut]
     share: float | None = Field(description="of the hours watched in the last 28 days, so much lay in drawn hours")
@@ -88,10 +88,10 @@ class LotsOut(Values):
     experiments: list[ExperimentOut]
 
 
-def lots_out(session: Session, reader: Reader, now: float) -> LotsOut:
+def experiments_out(session: Session, reader: Reader, now: float) -> ExperimentsOut:
     """Drawn hours from a week ago on, and experiments, at the reader's campsites."""
     mine = [site for site in reader.names.campsites if reader.covers(site)]
-    return LotsOut(
+    return ExperimentsOut(
         hours=_hours(session, reader, mine, now),
         share=random_share(session, mine, now - MONTH_S, now),
         least_share=LEAST_SHARE,

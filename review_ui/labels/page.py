@@ -26,7 +26,7 @@ from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 from review_ui.rendering.pictures import Crop, Picture, crop, picture
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
 
 router = APIRouter()
@@ -51,7 +51,7 @@ def labels_page(
 ) -> Response:
     """Worst losses first."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         everything = collection(session, around.scope, site.clock())
         draft = work.draft_of(session, account.id)
         chosen = [each for each in everything if wanted(each, label, campsite, shown)]
@@ -60,7 +60,7 @@ def labels_page(
         for each in everything:
             visits.setdefault(each.visit, []).append(each)
         context = {
-            "frame": around,
+            "chrome": around,
             "total": len(everything),
             "chosen": len(chosen),
             "cards": [_card(site, each, draft, _together(each, visits[each.visit])) for each in cards],
@@ -107,8 +107,8 @@ def edit_label(
 def changes_page(request: Request, site: SiteDep, account: Labeller) -> Response:
     """Open changes, and those of before."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
-        context = {"frame": around, "changes": work.changes(session), "names": NAMES}
+        around = page_chrome(session, site, account, site.clock())
+        context = {"chrome": around, "changes": work.changes(session), "names": NAMES}
         return site.pages.render(request, "label_changes.html", context)
 
 
@@ -257,11 +257,11 @@ def _change_page(
     request: Request, site: Site, account: Account, change_id: int, problem: str = "", reason: str = ""
 ) -> Response:
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         change = change_or_404(session, change_id)
         lines = work.diff(session, change, around.scope, site.clock())
         context = {
-            "frame": around,
+            "chrome": around,
             "change": change,
             "lines": [(line, _picture_of(site, line)) for line in lines],
             "digest": work.digest(change.edits),

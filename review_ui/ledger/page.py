@@ -18,7 +18,7 @@ from review_ui.ledger import view
 from review_ui.ledger.view import Filters, Reader
 from review_ui.rendering.cursors import Before, NextBefore, next_after
 from review_ui.site import LedgerReader, Site, SiteDep
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 router = APIRouter()
 
@@ -161,12 +161,12 @@ def _page(
     request: Request, site: Site, account: Account, filters: Filters, before: int | None, found: Verification | None
 ) -> Response:
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         reader = Reader.of(session, account, site.clock(), site.match_rule)
         entries = view.page(session, reader, filters, before, PAGE)
         asked = {"kind": filters.kind, "subject": filters.subject, "campsite": filters.campsite}
         context = {
-            "frame": around,
+            "chrome": around,
             "entries": entries,
             "kinds": view.kinds(session),
             "places": {key: c.name or key for key, c in site.config.campsites.items() if account.covers(key)},

@@ -1,7 +1,7 @@
 """Live events: one task per process follows the ledger and tells every open page.
 
 A ledger entry's number is the event's id, so that a browser that was away asks for everything after the last one it
-saw. The bell in Redis wakes the task at once; without Redis it looks every second, so that the page is never silent.
+saw. The wake-up channel in Redis wakes the task at once; without Redis it looks every second, so that the page is never silent.
 An event says only what changed, never what the model thinks: pages fetch the rest, through the same rights as always.
 """
 
@@ -19,7 +19,7 @@ import redis
 import redis.asyncio
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.telemetry import BELL_CHANNEL
+from core.telemetry import WAKE_UP_CHANNEL
 from db.ledger import head_seq
 from db.models import LedgerEntry
 from db.session import Database
@@ -39,7 +39,7 @@ Answer = TypeVar("Answer")
 Arguments = TypeVarTuple("Arguments")
 
 POLL_S: Final = 1.0
-"""How often the ledger is looked at when no bell rings."""
+"""How often the ledger is looked at when no wake-up comes."""
 GATHER_S: Final = 0.1
 """In a burst the ledger is looked at no more often than this; what comes alone is told at once."""
 CAMERAS_EVERY_S: Final = 2.0
@@ -72,7 +72,7 @@ class Listener:
 
 
 class LiveHub:
-    """Follows the ledger, hears the bell, watches the cameras, and tells every listener."""
+    """Follows the ledger, hears the wake-ups, watches the cameras, and tells every listener."""
 
     def __init__(
         self,
@@ -197,17 +197,17 @@ class LiveHub:
     async def _hear_the_bell(self) -> None:
         while True:
             client = redis.asyncio.Redis.from_url(self.redis_url, socket_connect_timeout=2.0, socket_timeout=None)
-            bell = client.pubsub(ignore_subscribe_messages=True)
+            wake_ups = client.pubsub(ignore_subscribe_messages=True)
             try:
-                await bell.subscribe(BELL_CHANNEL)
+                await wake_ups.subscribe(WAKE_UP_CHANNEL)
                 self._woken.set()  # something may have happened while nobody listened
-                async for _ in bell.listen():
+                async for _ in wake_ups.listen():
                     self._woken.set()
             except (redis.RedisError, OSError):
-                pass  # the ledger is looked at every second meanwhile; the cameras' reader says that Redis is away
+                pass  # the ledger is looked at every second meanwhile; the cameras' reader says that Redis is unreachable
             finally:
                 with anyio.move_on_after(1.0, shield=True):
-                    await bell.aclose()  # type: ignore[no-untyped-call]  # redis-py does not say
+                    await wake_ups.aclose()  # type: ignore[no-untyped-call]  # redis-py does not say
                     await client.aclose()
             await anyio.sleep(BELL_RETRY_S)
 

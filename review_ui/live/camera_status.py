@@ -81,7 +81,7 @@ class ModeView:
     handover: int | None = None
     """How often somebody was paged since authority ended here; None unless nobody has taken over the watch yet."""
     switched_off: bool = False
-    """The lot has taken the model's help away for this night."""
+    """An experiment has taken the model's help away for this night."""
 
     @property
     def name(self) -> str:
@@ -116,7 +116,7 @@ class CameraBoard:
             self._copy = _Copy(self.telemetry.cameras(), self.clock(), away=False)
         except redis.RedisError as error:
             if not self._copy.away:
-                log.warning("Redis is away, every camera counts as blind: %s", error)
+                log.warning("Redis is unreachable, every camera counts as blind: %s", error)
             self._copy = _Copy({}, self.clock(), away=True)
 
     @property
@@ -166,7 +166,7 @@ class CameraBoard:
 
     def _blind_reason(self, status: CameraStatus | None, copy: _Copy, now: float) -> str | None:
         if copy.away:
-            return "Redis is away"
+            return "Redis is unreachable"
         if now - copy.read_at > COPY_GOOD_S:
             return "this page has stopped reading camera statuses"
         if status is None:

@@ -23,7 +23,7 @@ from review_ui.models.view import CHART_RATE, RATES, evaluation, recall_rows
 from review_ui.rendering.cursors import AfterKey, Limit, NextAfterKey, page_of
 from review_ui.rendering.markdown import rendered
 from review_ui.site import Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 router = APIRouter()
 
@@ -89,7 +89,7 @@ def models_page(request: Request, site: SiteDep, account: Viewer) -> Response:
     bundles, working = _bundles(site), _working(site)
     with site.database.read() as session:
         context = {
-            "frame": frame(session, site, account, site.clock()),
+            "chrome": page_chrome(session, site, account, site.clock()),
             "bundles": bundles,
             "working": working,
             "redis_away": working is None,
@@ -108,7 +108,7 @@ def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest)
     rows = recall_rows(found.slices) if found else []
     with site.database.read() as session:
         context = {
-            "frame": frame(session, site, account, site.clock()),
+            "chrome": page_chrome(session, site, account, site.clock()),
             "bundle": bundle,
             "found": found,
             "rates": RATES,
@@ -165,7 +165,7 @@ def _bundle(site: Site, digest: str) -> BundleFiles:
 
 
 def _working(site: Site) -> list[Working] | None:
-    """The detectors by their last heartbeat; None when Redis is away, and nobody knows."""
+    """The detectors by their last heartbeat; None when Redis is unreachable, and nobody knows."""
     try:
         beats = site.telemetry.heartbeats()
     except redis.RedisError:

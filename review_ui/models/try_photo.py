@@ -30,7 +30,7 @@ from core.rate_limit import Rate, RateExceeded
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import label_words
 from review_ui.site import Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -224,9 +224,9 @@ def _page(
     headers: Any = None,
 ) -> Response:
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
     context = {
-        "frame": around,
+        "chrome": around,
         "said": said,
         "share_bar": _share_bar,
         "error": error,

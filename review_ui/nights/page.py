@@ -21,7 +21,7 @@ from review_ui.nights.scrub import Shot, shots
 from review_ui.nights.view import CameraRow, SiteRow, moments, rows
 from review_ui.nights.weather_view import weather_row
 from review_ui.site import Site, SiteDep, Viewer
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 router = APIRouter()
 
@@ -68,13 +68,13 @@ def night_page(
     scope = _scope(site, account, date, campsite, at)
     now = site.clock()
     with site.database.read() as session:
-        around = frame(session, site, account, now)
+        around = page_chrome(session, site, account, now)
         sites = _rows(session, site, account, scope, now)
         if at is None:
             scope = replace(scope, at=_newest(sites, scope.at))
         told = _weather(session, site, scope)
         context = {
-            "frame": around.about(campsite) if campsite else around,
+            "chrome": around.about(campsite) if campsite else around,
             "scope": scope,
             "night": scope.night,
             "ruler": ruler((tick.x, tick.label) for tick in scope.night.ticks()),

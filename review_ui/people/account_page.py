@@ -18,7 +18,7 @@ from review_ui.auth.rights import RIGHT_WORDS, ROLE_WORDS, Right
 from review_ui.auth.secretbox import LostKey
 from review_ui.auth.tokens import GRANTABLE, BadScope, make_token, own_tokens, revoke_token
 from review_ui.site import SignedIn, Site, SiteDep, client_of
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 router = APIRouter()
 
@@ -149,7 +149,7 @@ def new_token(
     days: Annotated[int, Form(ge=1, le=366)] = 90,
 ) -> Response:
     """Make a token; it is shown this once."""
-    if account.owes is not None:
+    if account.required_action is not None:
         raise HTTPException(403)
     try:
         with site.database.write() as session:
@@ -217,7 +217,7 @@ def _page(
         context: dict[str, Any] = {
             "errors": errors or {},
             "notice": notice,
-            "owes": account.owes if not recovery_codes else None,
+            "required_action": account.required_action if not recovery_codes else None,
             "role": ROLE_WORDS[account.role],
             "campsites": [(k, c.name or k) for k, c in site.config.campsites.items() if account.covers(k)],
             "limited": account.campsites is not None,
@@ -237,6 +237,6 @@ def _page(
             "recovery_codes": recovery_codes or [],
             "new_token": token,
         }
-        if account.owes is None:
-            context["frame"] = frame(session, site, account, now)
+        if account.required_action is None:
+            context["chrome"] = page_chrome(session, site, account, now)
     return site.pages.render(request, "account.html", context, status=status)

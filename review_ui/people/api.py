@@ -173,7 +173,7 @@ def list_tokens(site: SiteDep, account: SignedIn, after: After = 0, limit: Limit
 @router.post("/tokens", summary="Make a token", status_code=201)
 def post_token(site: SiteDep, account: SignedIn, body: TokenIn) -> NewTokenOut:
     """It can do no more than you, and is shown this once."""
-    if account.owes is not None:
+    if account.required_action is not None:
         raise HTTPException(403, "First do what the page /account asks for.")
     try:
         with site.database.write() as session:
@@ -275,7 +275,7 @@ def _do(site: Site, act: Callable[[Session], Result]) -> Result:
             done = act(session)
     except Refused as refused:
         raise HTTPException(422, str(refused)) from None
-    site.ring()
+    site.wake_pages()
     return done
 
 

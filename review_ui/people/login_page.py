@@ -31,7 +31,7 @@ from review_ui.rendering.wording import age
 from review_ui.sightings.page import form_page
 from review_ui.site import Site, SiteDep, VisitorDep, client_of
 from review_ui.web.form_drafts import KeptForm, local_path, unpack
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import SightingForm
 
 router = APIRouter()
@@ -199,7 +199,7 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
     """Give the browser its cookie and go on: to the code, to what was typed, or to where they wanted to go."""
     if signed_in.half:
         response = _code_form(request, site, {"next": next_path, "kept": form, "error": ""})
-    elif signed_in.account.owes is not None:
+    elif signed_in.account.required_action is not None:
         response = RedirectResponse("/account", status_code=303)
     elif form and form.user in (None, signed_in.account.id):
         response = _resume(request, site, signed_in, form)
@@ -260,5 +260,5 @@ def _resume(request: Request, site: Site, signed_in: SignedIn, form: KeptForm) -
 
 def _resume_page(request: Request, site: Site, account: Account, form: KeptForm) -> Response:
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
-    return site.pages.render(request, "resume.html", {"frame": around, "kept": form, "notice": STILL_HERE})
+        around = page_chrome(session, site, account, site.clock())
+    return site.pages.render(request, "resume.html", {"chrome": around, "kept": form, "notice": STILL_HERE})

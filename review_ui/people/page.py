@@ -27,7 +27,7 @@ from review_ui.people.administration import (
     revoke_access,
 )
 from review_ui.site import Administrator, Site, SiteDep
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 
 router = APIRouter()
 
@@ -155,7 +155,7 @@ def _do(
             act(session)
     except Refused as refused:
         return _person(request, site, account, user_id, error=str(refused), status=422)
-    site.ring()
+    site.wake_pages()
     return RedirectResponse(f"/people/{user_id}?done={done}", status_code=303)
 
 
@@ -176,7 +176,7 @@ def _list(
     with site.database.read() as session:
         context = {
             **_words(site),
-            "frame": frame(session, site, account, now),
+            "chrome": page_chrome(session, site, account, now),
             "people": people(session, now),
             "error": error,
             "typed": typed or {"name": "", "role": Role.RANGER, "campsites": []},
@@ -202,7 +202,7 @@ def _person(
             raise HTTPException(404, "There is no such account.")
         context = {
             **_words(site),
-            "frame": frame(session, site, account, now),
+            "chrome": page_chrome(session, site, account, now),
             "person": found[0],
             "sessions": sessions_of(session, user_id, now),
             "tokens": own_tokens(session, user_id, now),

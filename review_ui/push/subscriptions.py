@@ -185,7 +185,7 @@ def hearers(
     devices = {}
     for each in subscriptions:
         account = account_for(each.user, f"push:{each.id}", required)
-        if each.session_hash not in ended and account.owes is None and account.may(Right.VIEW):
+        if each.session_hash not in ended and account.required_action is None and account.may(Right.VIEW):
             devices[account.session] = (each, account)
     scopes = access_scopes(session, [account for _, account in devices.values()], now, rule)
     return {

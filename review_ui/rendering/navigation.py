@@ -20,7 +20,7 @@ class Place:
 MORE: Final = (
     Place("/rollout", "Rollout"),
     Place("/audit", "Audit", Right.AUDIT),
-    Place("/lots", "Hours and nights by lot"),
+    Place("/experiments", "Random watch hours and test nights"),
     Place("/nights", "The night"),
     Place("/cameras", "Cameras"),
     Place("/try", "Try a photo"),

@@ -24,14 +24,14 @@ from review_ui.reports.view import (
     StoredOut,
     Wanted,
     archive,
-    hear,
     kinds_out,
     readable,
     report_for,
+    snapshot_for,
     stored_text,
 )
 from review_ui.site import ReportReader, Site, SiteDep
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from rollout.reports.document import Kind, Report
 from rollout.reports.period import BadPeriod, parse_day
 from rollout.reports.render import number_format
@@ -58,7 +58,7 @@ def reports_page(request: Request, site: SiteDep, account: ReportReader) -> Resp
     with site.database.read() as session:
         mine = readable(session, site, account, site.clock())
         context = {
-            "frame": frame(session, site, account, site.clock()),
+            "chrome": page_chrome(session, site, account, site.clock()),
             "kinds": kinds_out(),
             "stored": archive(site).listed(mine.campsites),
             "names": _names(site),
@@ -146,10 +146,10 @@ def _kind(text: str) -> Kind:
 
 def _report(site: Site, account: Account, kind: Kind, wanted: Wanted) -> Report:
     """For a program: what is wrong is a status."""
-    heard = hear(site, kind)
+    snapshot = snapshot_for(site, kind)
     try:
         with site.database.read() as session:
-            return report_for(session, site, account, kind, wanted, heard)
+            return report_for(session, site, account, kind, wanted, snapshot)
     except NothingToRead:
         raise HTTPException(404, NO_SUCH_REPORT) from None
     except BadPeriod as bad:
@@ -171,18 +171,18 @@ def _file(text: str, suffix: str, name: str) -> Response:
 
 
 def _page(request: Request, site: Site, account: Account, kind: Kind, wanted: Wanted) -> Response:
-    report, problem, status, heard = None, "", 200, hear(site, kind)
+    report, problem, status, snapshot = None, "", 200, snapshot_for(site, kind)
     with site.database.read() as session:
         mine = readable(session, site, account, site.clock())
         try:
-            report = report_for(session, site, account, kind, wanted, heard)
+            report = report_for(session, site, account, kind, wanted, snapshot)
         except BadPeriod as bad:
             problem, status = f"{str(bad)[:1].upper()}{str(bad)[1:]}.", 422
         except NothingToRead:
             if wanted.campsite and wanted.campsite not in mine.blind:
                 raise HTTPException(404, NO_SUCH_REPORT) from None
         context = {
-            "frame": frame(session, site, account, site.clock()),
+            "chrome": page_chrome(session, site, account, site.clock()),
             "kind": kind.value,
             "title": TITLES[kind],
             "kinds": kinds_out(),

@@ -16,7 +16,7 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import NextBeforeKey
 from review_ui.site import Site
-from rollout.breakers.telemetry_snapshot import Heard, listen
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, collect_telemetry
 from rollout.reports.archive import Archive, Stored
 from rollout.reports.build import SUMMARIES, campsites_known, make, timezone_of, usual_period
 from rollout.reports.context import Asked
@@ -64,13 +64,13 @@ def readable(session: Session, site: Site, account: Account, now: float) -> Read
     return Readable(free, tuple(each for each in mine if each in scope.blind), free == known and not scope.hidden)
 
 
-def hear(site: Site, kind: Kind) -> Heard | None:
+def snapshot_for(site: Site, kind: Kind) -> TelemetrySnapshot | None:
     """What Redis tells, where a report needs it. Ask before a transaction is opened: Redis may take its time."""
-    return listen(site.telemetry.client, site.config, site.clock()) if kind is Kind.DAILY else None
+    return collect_telemetry(site.telemetry.client, site.config, site.clock()) if kind is Kind.DAILY else None
 
 
 def report_for(
-    session: Session, site: Site, account: Account, kind: Kind, wanted: Wanted, heard: Heard | None
+    session: Session, site: Site, account: Account, kind: Kind, wanted: Wanted, snapshot: TelemetrySnapshot | None
 ) -> Report:
     """Make a report for somebody.
 
@@ -84,7 +84,9 @@ def report_for(
     first, last = (parse_day(text) if text else None for text in (wanted.first, wanted.last))
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
-    report = make(kind, Asked(session, site.config, site.plan_watcher.current(), days, chosen, now, everything, heard))
+    report = make(
+        kind, Asked(session, site.config, site.plan_watcher.current(), days, chosen, now, everything, snapshot)
+    )
     second_reviews = access_scope(session, account, now, site.match_rule).second_reviews
     return without_decisions(session, site, report, second_reviews) if second_reviews else report
 

@@ -44,7 +44,7 @@ class Command(Strict):
 
 
 class Proved(Command):
-    """A command that somebody has to prove it is them for. A token is its own proof; a browser gives the password."""
+    """A command that somebody has to prove it is them for. A token is its self-test; a browser gives the password."""
 
     password: str = Field(default="", max_length=LONGEST_PASSWORD)
 

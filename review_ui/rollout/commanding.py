@@ -81,8 +81,8 @@ def _obey(site: Site, account: Account, command: Command) -> Outcome:
 
 
 def _told(site: Site) -> None:
-    site.ring()
-    site.hurry_outbox()
+    site.wake_pages()
+    site.flush_outbox()
 
 
 def _actor(account: Account) -> str:

@@ -23,7 +23,7 @@ from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import events_out
 from review_ui.rollout.view import WHY_HIDDEN, gate_cards, moment, trail_of
 from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
-from review_ui.web.page_chrome import Frame, frame
+from review_ui.web.page_chrome import PageChrome, page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
 from review_ui.web.viewer_scope import configured_site, reader_of
@@ -72,7 +72,7 @@ def rollout_fragment(request: Request, site: SiteDep, account: Viewer) -> Respon
     """The part that changes by itself: where we are, and who watches."""
     run_first_analysis(site)
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         return site.pages.render(request, "_rollout_now.html", _status(session, site, account, around))
 
 
@@ -82,10 +82,10 @@ def history_page(
 ) -> Response:
     """Everything that has happened in the rollout, newest first."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         entries = history(session, EVENTS_A_PAGE, before)
         context = {
-            "frame": around,
+            "chrome": around,
             "events": events_out(reader_of(site.config, account, around.scope), entries),
             "older": entries[-1].seq if len(entries) == EVENTS_A_PAGE else None,
             "timezone": site.plan_watcher.current().timezone,
@@ -114,9 +114,9 @@ def stop(
     except Refused as refused:
         return _stop_page(request, site, account, problem=_said(refused))
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         context = {
-            "frame": around,
+            "chrome": around,
             "stopped_at": outcome.state.at,
             "where": [site.config.campsites[key].name or key for key in campsite if key in site.config.campsites],
             "handovers": around.handovers,
@@ -269,7 +269,7 @@ def _page(
     """The whole page; ``typed`` is what a refused form had in its fields, by their names."""
     run_first_analysis(site)
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         context = _status(session, site, account, around)
         plan = site.plan_watcher.current()
         reader = reader_of(site.config, account, around.scope)
@@ -287,13 +287,13 @@ def _page(
         return site.pages.render(request, "rollout.html", context, status=status)
 
 
-def _status(session: Session, site: Site, account: Account, around: Frame) -> dict[str, Any]:
+def _status(session: Session, site: Site, account: Account, around: PageChrome) -> dict[str, Any]:
     plan = site.plan_watcher.current()
     view = redact(
         overview(session, plan, site.clock(), configured_site(site)), reader_of(site.config, account, around.scope)
     )
     return {
-        "frame": around,
+        "chrome": around,
         "rollout": view,
         "gates": gate_cards(view, plan),
         "trail": trail_of(view),
@@ -329,9 +329,9 @@ THEN_WORDS: Final = {
 
 def _stop_page(request: Request, site: Site, account: Account, problem: str = "") -> Response:
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         context = {
-            "frame": around,
+            "chrome": around,
             "campsites": [
                 (key, each.name or key) for key, each in site.config.campsites.items() if account.covers(key)
             ],

@@ -187,7 +187,7 @@ def post_watch(site: SiteDep, account: Watcher, body: WatchIn) -> WatchOut:
             watch = WatchOut.of(row)
     except UnknownCampsite:
         raise HTTPException(422, {"campsite": "There is no such campsite among yours."}) from None
-    site.ring()
+    site.wake_pages()
     return watch
 
 
@@ -198,7 +198,7 @@ def post_still(site: SiteDep, account: Watcher, watch_id: int) -> None:
         lasts = still_watching(session, account, watch_id, site.clock(), site.settings.bearwatch_watch_ends_after_s)
     if not lasts:
         raise HTTPException(404, NO_SUCH_WATCH)
-    site.ring()
+    site.wake_pages()
 
 
 @router.post("/watches/{watch_id}/end", summary="End a watch", status_code=204)
@@ -208,4 +208,4 @@ def post_end(site: SiteDep, account: Watcher, watch_id: int) -> None:
         ended = end_watch(session, account, watch_id, site.clock())
     if not ended:
         raise HTTPException(404, NO_SUCH_WATCH)
-    site.ring()
+    site.wake_pages()

@@ -17,7 +17,7 @@ from review_ui.live.watches import open_watches
 from review_ui.rendering.wording import ANIMALS
 from review_ui.sightings.sealing import KeyTaken, intact, log_sighting, match, match_is_hidden, recent
 from review_ui.site import Site, SiteDep, Viewer, Watcher
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import Entered, SightingForm
 
 router = APIRouter()
@@ -29,9 +29,9 @@ SOMEBODY_ELSES = "This form was sent by somebody else already. Reload the page a
 def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response:
     """The newest sightings."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         rows = recent(session, SHOWN, account.id, around.scope)
-        context = {"frame": around, "sightings": rows, "animals": ANIMALS}
+        context = {"chrome": around, "sightings": rows, "animals": ANIMALS}
         return site.pages.render(request, "sightings.html", context)
 
 
@@ -73,9 +73,9 @@ def form_page(
 ) -> Response:
     """The form with what was typed, and what is wrong with it."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
     context = {
-        "frame": around,
+        "chrome": around,
         "form": form,
         "errors": errors,
         "notice": notice,
@@ -97,7 +97,7 @@ def seal(site: Site, account: Account, entered: Entered, key: str) -> int:
         sighting_id = _seal_once(site, account, entered, key)  # its twin was faster by a moment
     except KeyTaken:
         raise HTTPException(409, SOMEBODY_ELSES) from None
-    site.ring()
+    site.wake_pages()
     return sighting_id
 
 
@@ -115,14 +115,14 @@ def _log(request: Request, site: Site, account: Account, form: SightingForm) -> 
 
 def _context(session: Session, site: Site, account: Account, sighting_id: int) -> dict[str, Any]:
     now = site.clock()
-    around = frame(session, site, account, now)
+    around = page_chrome(session, site, account, now)
     sighting = find_sighting(session, sighting_id, account, around.scope)
     if sighting is None:
         raise HTTPException(404, "There is no such sighting, or it is hidden while you are on watch.")
     hidden = match_is_hidden(sighting, around.scope)
     rule = site.match_rule
     return {
-        "frame": around,
+        "chrome": around,
         "sighting": sighting,
         "camera": session.get(Camera, sighting.camera_id) if sighting.camera_id else None,
         "timezone": sighting.campsite.region.timezone,

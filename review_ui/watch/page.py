@@ -14,7 +14,7 @@ from review_ui.auth.accounts import Account
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.web.alert_cards import queue
-from review_ui.web.page_chrome import frame
+from review_ui.web.page_chrome import page_chrome
 from rollout.authority.freshness import stale_cameras
 from rollout.control.status_words import and_list
 
@@ -39,9 +39,9 @@ def watch_fragment(request: Request, site: SiteDep, account: Viewer) -> Response
 def banner_fragment(request: Request, site: SiteDep, account: Viewer, campsite: str = "") -> Response:
     """The banner above every page; above a page about one campsite, what holds there."""
     with site.database.read() as session:
-        around = frame(session, site, account, site.clock())
+        around = page_chrome(session, site, account, site.clock())
         ours = campsite in site.config.campsites and account.covers(campsite)
-        context = {"frame": around.about(campsite) if ours else around}
+        context = {"chrome": around.about(campsite) if ours else around}
         return site.pages.render(request, "_banner.html", context)
 
 
@@ -53,7 +53,7 @@ def go_on_watch(site: SiteDep, account: Watcher, campsite: Annotated[str, Form(m
             start_watch(session, account, campsite, site.clock(), site.settings.bearwatch_watch_ends_after_s)
     except UnknownCampsite:
         return RedirectResponse("/", status_code=303)
-    site.ring()
+    site.wake_pages()
     return RedirectResponse("/", status_code=303)
 
 
@@ -62,7 +62,7 @@ def go_on_watching(site: SiteDep, account: Watcher, watch_id: int) -> Response:
     """Say that one is still there: the watch goes on."""
     with site.database.write() as session:
         still_watching(session, account, watch_id, site.clock(), site.settings.bearwatch_watch_ends_after_s)
-    site.ring()
+    site.wake_pages()
     return RedirectResponse("/", status_code=303)
 
 
@@ -71,7 +71,7 @@ def go_off_watch(site: SiteDep, account: Watcher, watch_id: int) -> Response:
     """End one's watch."""
     with site.database.write() as session:
         end_watch(session, account, watch_id, site.clock())
-    site.ring()
+    site.wake_pages()
     return RedirectResponse("/", status_code=303)
 
 
@@ -88,11 +88,11 @@ def _unseen(site: Site, scope: AccessScope) -> dict[str, str]:
 def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
     now = site.clock()
     stale = stale_cameras(session, now)
-    around = frame(session, site, account, now, stale)
+    around = page_chrome(session, site, account, now, stale)
     watches = open_watches(session, account.id, now)
     watched = {watch.campsite_id for watch in watches}
     return {
-        "frame": around,
+        "chrome": around,
         "queue": queue(session, site.media, around.scope, now),
         "cameras": [each for each in site.board.cameras(now, stale) if account.covers(each.campsite_id)],
         "watches": watches,

@@ -32,11 +32,11 @@ def round_of(site: Site) -> None:
     now = site.clock()
     with site.database.read() as session:
         forgotten = any_forgotten(session, now)
-    if not forgotten and not site.presence.pending():
+    if not forgotten and not site.last_seen.pending():
         return
     with site.database.write() as session:
-        site.presence.write_down(session)
+        site.last_seen.write_down(session)
         ended = end_forgotten(session, now)
     if ended:
         log.warning("%d forgotten watches have ended by themselves", ended)
-        site.ring()
+        site.wake_pages()

@@ -14,9 +14,9 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from review_ui.auth.accounts import Owes
+from review_ui.auth.accounts import RequiredAction
 from review_ui.rendering.problems import problem
-from review_ui.site import BadToken, NotAllowed, Owing, SignInFirst, site_of
+from review_ui.site import ActionRequired, BadToken, NotAllowed, SignInFirst, site_of
 from review_ui.web.form_drafts import keep, whose
 from review_ui.web.request_guards import HEADERS
 
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 SIGN_IN_FIRST = "Sign in first."
 NOT_ALLOWED = "Your role does not include this."
 BAD_TOKEN = "This token opens nothing: it was revoked, has expired, or never was one."
-_OWED = {
-    Owes.PASSWORD: "Choose a password of your own first, on the page /account.",
-    Owes.SECOND_FACTOR: "Set up the second factor first, on the page /account: your role needs one.",
+_REQUIRED = {
+    RequiredAction.PASSWORD: "Choose a password of your own first, on the page /account.",
+    RequiredAction.SECOND_FACTOR: "Set up the second factor first, on the page /account: your role needs one.",
 }
 DATABASE_AWAY = "The database does not answer. What you sent was not written down; try again in a moment."
 OUR_FAULT = "That was our mistake, not yours, and it is in the log. Go back and try again."
@@ -38,7 +38,7 @@ def install_error_pages(app: FastAPI) -> None:
     """Answer every known exception with a page or with JSON."""
     app.add_exception_handler(SignInFirst, _sign_in_first)
     app.add_exception_handler(NotAllowed, _not_allowed)
-    app.add_exception_handler(Owing, _owing)
+    app.add_exception_handler(ActionRequired, _action_required)
     app.add_exception_handler(BadToken, _bad_token)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -75,11 +75,11 @@ async def _not_allowed(request: Request, _error: Exception) -> Response:
     return await _http_error(request, HTTPException(403, NOT_ALLOWED))
 
 
-async def _owing(request: Request, error: Exception) -> Response:
+async def _action_required(request: Request, error: Exception) -> Response:
     """Something has to be done first: pages lead there, programs are told."""
-    assert isinstance(error, Owing)
+    assert isinstance(error, ActionRequired)
     if for_a_program(request) or request.method != "GET":
-        return await _http_error(request, HTTPException(403, _OWED[error.owes]))
+        return await _http_error(request, HTTPException(403, _REQUIRED[error.required_action]))
     return RedirectResponse("/account", status_code=303)
 
 

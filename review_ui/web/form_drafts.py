@@ -36,7 +36,7 @@ _PAGES: Final = tuple(
         (r"/rollout/stop", "/rollout/stop"),
         (r"/rollout/(?:ack|analysis|approve|promote|extend|demote|breakers/reset)", "/rollout"),
         (r"/cameras/([a-z0-9][a-z0-9_-]{0,62})/(?:areas|test)", r"/cameras/\1"),
-        (rf"/lots/experiments(?:/{_NUMBER}/end)?", "/lots"),
+        (rf"/experiments(?:/{_NUMBER}/end)?", "/experiments"),
         (r"/people", "/people"),
         (rf"/people/{_NUMBER}(?:/[a-z-]+)?", r"/people/\1"),
         (r"/account/[a-z0-9/-]+", "/account"),

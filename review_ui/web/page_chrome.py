@@ -25,7 +25,7 @@ from rollout.stages.event_store import load
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PageChrome:
     """The frame around a page. ``scope`` is what this viewer may see now."""
 
     modes: tuple[ModeView, ...]
@@ -43,7 +43,7 @@ class Frame:
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
 
-    def about(self, campsite_id: str) -> Frame:
+    def about(self, campsite_id: str) -> PageChrome:
         """The same frame around a page that is about one campsite."""
         return replace(self, focus=campsite_id)
 
@@ -87,9 +87,9 @@ class Frame:
         return [camera for view in self.shown_modes if not view.manual_watch for camera in view.blind]
 
 
-def frame(
+def page_chrome(
     session: Session, site: Site, account: Account, now: float, stale: Mapping[str, StaleCamera] | None = None
-) -> Frame:
+) -> PageChrome:
     """The frame for one viewer. Read the ledger's end first: what comes later reaches the page as an event.
 
     ``stale``: :func:`~rollout.authority.freshness.stale_cameras` at this moment, where the caller has it already.
@@ -97,7 +97,7 @@ def frame(
     seq = head_seq(session)
     scope = access_scope(session, account, now, site.match_rule)
     modes = [mode for mode in modes_now(session, site.board, now, stale) if account.covers(mode.campsite_id)]
-    return Frame(
+    return PageChrome(
         modes=tuple(modes),
         shape=shape(modes),
         waiting=count_open(session, scope),

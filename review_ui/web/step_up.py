@@ -32,7 +32,7 @@ class NotProved(Exception):
 def prove(site: Site, account: Account, password: str, address: str) -> None:
     """Check that the person at the other end is the account's. Raises :class:`NotProved`.
 
-    1. A program's token is its own proof: it was made for this right.
+    1. A program's token is its self-test: it was made for this right.
     2. A password, rate-limited like a login; a wrong one counts as a failed login.
     3. An account without a password here (OpenID Connect): a session that is younger than :data:`FRESH_S`.
     """

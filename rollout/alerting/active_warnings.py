@@ -1,4 +1,4 @@
-"""Whether campers are being warned now: what the camper page says, derived only from what the one door has let out."""
+"""Whether campers are being warned now: what the camper page says, derived only from what is in the outbox."""
 
 from __future__ import annotations
 

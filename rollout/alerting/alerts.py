@@ -32,10 +32,10 @@ from db.models import (
     Mode,
     Review,
 )
-from rollout.alerting.delivery_history import last_word, may_have_arrived, said_to_campers
-from rollout.alerting.delivery_plan import KIND, SAYS_CONFIRMED, Say, plan
-from rollout.alerting.message_text import digest, words
-from rollout.alerting.recipients import Outward
+from rollout.alerting.delivery_history import camper_history, may_have_arrived, message_to_join
+from rollout.alerting.delivery_plan import KIND, SAYS_CONFIRMED, OutgoingKind, plan
+from rollout.alerting.message_text import digest, message_text
+from rollout.alerting.recipients import Recipients
 from rollout.alerting.reviews import Decision, NothingToUndo, SomebodyElseWasFirst, note, take
 from rollout.alerting.send_policy import advised, camera_mode, oversight
 
@@ -43,18 +43,18 @@ __all__ = [
     "Decision",
     "NothingToUndo",
     "SomebodyElseWasFirst",
-    "chase",
     "decide",
+    "escalate_unacknowledged",
     "page",
     "raise_alert",
-    "recognise_bear",
+    "upgrade_to_bear",
 ]
 
-CHASED_S: Final = 6 * 3600.0
+ESCALATED_UNTIL_S: Final = 6 * 3600.0
 """An older alert is history: a page about it would help nobody."""
 
 
-def raise_alert(session: Session, encounter: Encounter, now: float, outward: Outward) -> Alert:
+def raise_alert(session: Session, encounter: Encounter, now: float, recipients: Recipients) -> Alert:
     """Put an encounter in front of the ranger. The mode that holds now is written down with it.
 
     1. In every live mode and during a handover rangers are advised of it.
@@ -77,7 +77,7 @@ def raise_alert(session: Session, encounter: Encounter, now: float, outward: Out
     )
     session.add(alert)
     session.flush()
-    _announce(session, alert, outward, now)
+    _announce(session, alert, recipients, now)
     record(
         session,
         at=now,
@@ -96,7 +96,7 @@ def raise_alert(session: Session, encounter: Encounter, now: float, outward: Out
     return alert
 
 
-def recognise_bear(session: Session, alert: Alert, encounter: Encounter, now: float, outward: Outward) -> None:
+def upgrade_to_bear(session: Session, alert: Alert, encounter: Encounter, now: float, recipients: Recipients) -> None:
     """Make an unknown animal's alert a bear's: the model has recognised it. Waits as a bear's alert from now on.
 
     The version goes up, so that a decision about the unknown animal that is on its way is shown to its maker again.
@@ -110,7 +110,7 @@ def recognise_bear(session: Session, alert: Alert, encounter: Encounter, now: fl
     alert.mode = camera_mode(session, alert.campsite_id, alert.camera_id, now, alert)
     alert.version += 1
     session.flush()
-    _announce(session, alert, outward, now)
+    _announce(session, alert, recipients, now)
     record(
         session,
         at=now,
@@ -128,18 +128,18 @@ def recognise_bear(session: Session, alert: Alert, encounter: Encounter, now: fl
     )
 
 
-def decide(session: Session, decision: Decision, outward: Outward, now: float) -> Review:
+def decide(session: Session, decision: Decision, recipients: Recipients, now: float) -> Review:
     """Apply a ranger's decision, with whatever follows from it outside, in this transaction.
 
     See :func:`rollout.alerting.reviews.take` for what is refused, and :func:`rollout.alerting.delivery_plan.plan` for
     what follows.
     """
     lock(session)  # the tracker may be making this alert a bear's at this moment
-    taken = take(session, decision, outward.undo_s, now)
+    taken = take(session, decision, recipients.undo_s, now)
     if taken.is_new:
         alert = taken.alert
         mode = camera_mode(session, alert.campsite_id, alert.camera_id, now, alert)
-        _effects(session, alert, taken.was, mode, outward, now)
+        _effects(session, alert, taken.was, mode, recipients, now)
         note(session, taken, decision)
     return taken.review
 
@@ -181,79 +181,81 @@ def page(
     return told
 
 
-def chase(session: Session, outward: Outward, now: float) -> int:
+def escalate_unacknowledged(session: Session, recipients: Recipients, now: float) -> int:
     """Page staff about automatic alerts that no ranger has looked at in time; returns how many alerts that were.
 
     Call it every few seconds. Any decision counts as having looked.
     """
-    if not outward.staff:
+    if not recipients.staff:
         return 0
     paged = 0
     waiting = select(Alert).where(
         Alert.status == AlertStatus.OPEN,
         Alert.kind == EncounterKind.BEAR,
         Alert.mode == Mode.AUTOMATIC,
-        Alert.created_at > now - CHASED_S,
+        Alert.created_at > now - ESCALATED_UNTIL_S,
     )
     for alert in session.scalars(waiting):
-        if now - alert.created_at < oversight(session, alert.campsite_id, outward)[1]:
+        if now - alert.created_at < oversight(session, alert.campsite_id, recipients)[1]:
             continue
         title = f"No ranger has looked at the bear alert of {alert.campsite.name}"
         waited = f"It has waited {(now - alert.created_at) / 60:.0f} minutes; campers are warned automatically."
         body = f"{title}. Camera {alert.camera.name}, alert {alert.id}. {waited}"
         key = f"overdue:{alert.id}:{alert.version}"
         paged += bool(
-            page(session, key=key, title=title, body=body, targets=outward.staff, now=now, campsite=alert.campsite_id)
+            page(
+                session, key=key, title=title, body=body, targets=recipients.staff, now=now, campsite=alert.campsite_id
+            )
         )
     return paged
 
 
-def _announce(session: Session, alert: Alert, outward: Outward, now: float) -> None:
+def _announce(session: Session, alert: Alert, recipients: Recipients, now: float) -> None:
     """Advise the rangers of a new alert, or of one that has become a bear's, and begin what the mode allows."""
     if advised(session, alert.campsite_id, now, alert.camera_id):
-        for target in outward.rangers:
-            root = last_word(session, alert, Audience.RANGERS, target, outward.join_s)
+        for target in recipients.rangers:
+            root = message_to_join(session, alert, Audience.RANGERS, target, recipients.join_s)
             if root is not None and root.facts["after"]["kind"] == EncounterKind.UNKNOWN_ANIMAL != alert.kind:
                 root = None  # a bear is more than an animal that nobody knows: that is said again
             advice = _Message(DeliveryKind.ADVISORY, Audience.RANGERS, target, Mode(alert.mode), due_at=now, join=root)
             _write(session, alert, advice, now)
         session.flush()
     if alert.kind == EncounterKind.BEAR:
-        _effects(session, alert, AlertStatus(alert.status), Mode(alert.mode), outward, now)
+        _effects(session, alert, AlertStatus(alert.status), Mode(alert.mode), recipients, now)
 
 
-def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, outward: Outward, now: float) -> None:
+def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, recipients: Recipients, now: float) -> None:
     """Write what campers are to be told now that the alert's status has gone from ``was`` to what it is.
 
     ``mode`` is the one that holds now.
     """
-    told = said_to_campers(session, alert)
-    for target in dict.fromkeys([*outward.campers.get(alert.campsite_id, ()), *told]):
+    told = camper_history(session, alert)
+    for target in dict.fromkeys([*recipients.campers.get(alert.campsite_id, ()), *told]):
         decided = plan(told.get(target, ()), was, AlertStatus(alert.status), mode)
         arrived = [_cancel(session, number, now) for number in decided.cancel]
-        say = decided.say
-        if say is None and any(arrived) and alert.status != AlertStatus.CONFIRMED:
-            say = Say.RETRACTION  # a worker was faster than the veto
-        if say is None:
+        send = decided.send
+        if send is None and any(arrived) and alert.status != AlertStatus.CONFIRMED:
+            send = OutgoingKind.RETRACTION  # a worker was faster than the veto
+        if send is None:
             continue
         due_at, root = now, None
-        if say is Say.HELD_WARNING:
-            due_at = max(now, alert.created_at + oversight(session, alert.campsite_id, outward)[0])
-        elif say is Say.LATE_RETRACTION:
-            due_at = now + outward.undo_s
-        if KIND[say] is not DeliveryKind.RETRACTION:
-            root = last_word(session, alert, Audience.CAMPERS, target, outward.join_s)
-        if root is not None and say in SAYS_CONFIRMED and not root.facts["after"]["confirmed"]:
+        if send is OutgoingKind.HELD_WARNING:
+            due_at = max(now, alert.created_at + oversight(session, alert.campsite_id, recipients)[0])
+        elif send is OutgoingKind.LATE_RETRACTION:
+            due_at = now + recipients.undo_s
+        if KIND[send] is not DeliveryKind.RETRACTION:
+            root = message_to_join(session, alert, Audience.CAMPERS, target, recipients.join_s)
+        if root is not None and send in SAYS_CONFIRMED and not root.facts["after"]["confirmed"]:
             root = None  # confirmed is more than reported: that is said again
         message = _Message(
-            KIND[say],
+            KIND[send],
             Audience.CAMPERS,
             target,
             mode,
             due_at,
             join=root,
-            confirmed=say in SAYS_CONFIRMED,
-            held=say is Say.HELD_WARNING,
+            confirmed=send in SAYS_CONFIRMED,
+            held=send is OutgoingKind.HELD_WARNING,
             was=was,
         )
         _write(session, alert, message, now)
@@ -292,7 +294,7 @@ class _Message:
 
 
 def _write(session: Session, alert: Alert, message: _Message, now: float) -> None:
-    said = words(alert, message.kind, confirmed=message.confirmed, was=message.was)
+    said = message_text(alert, message.kind, confirmed=message.confirmed, was=message.was)
     join = message.join
     session.add(
         Delivery(

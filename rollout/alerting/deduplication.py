@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from db.models import Alert, AlertStatus, Delivery, DeliveryKind, DeliveryStatus
 
 
-def let_go(session: Session, row: Delivery, now: float) -> list[Delivery]:
+def release_joined(session: Session, row: Delivery, now: float) -> list[Delivery]:
     """What was joined to a message that was withheld stands on its own feet again; returns the rows that changed.
 
     The first whose alert still stands is to be sent, and the others rely on it; whether it may be is asked when it is

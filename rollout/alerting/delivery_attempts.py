@@ -28,7 +28,7 @@ BACKOFF_S = (5.0, 20.0, 60.0, 300.0, 900.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DeliveryJob:
     """What one attempt needs to know; nothing of it changes while the attempt runs."""
 
     message: Message
@@ -44,10 +44,10 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Attempt:
     """One attempt that is over: it began at ``at`` and took ``took_s`` seconds. ``failure`` None: it arrived."""
 
-    errand: Errand
+    job: DeliveryJob
     failure: Failure | None
     at: float
     took_s: float
@@ -55,26 +55,26 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    tried: Tried
+    attempt: Attempt
     done: Future[None] = field(default_factory=Future)
 
 
-class Book:
+class AttemptWriter:
     """Writes attempts down, those of several threads in one transaction. ``staff`` are paged about failures."""
 
     def __init__(self, database: Database, staff: Sequence[str] = ()) -> None:
         self._database = database
         self._staff = staff
-        self._pen = threading.Lock()
+        self._write_lock = threading.Lock()
         self._guard = threading.Lock()
         self._waiting: list[_Waiting] = []
 
-    def write(self, tried: Tried) -> None:
+    def write(self, attempt: Attempt) -> None:
         """Return when it is written. Raises what the database raises, to everybody whose attempt was not written."""
-        mine = _Waiting(tried)
+        mine = _Waiting(attempt)
         with self._guard:
             self._waiting.append(mine)
-        with self._pen:  # whoever holds it writes for all that wait
+        with self._write_lock:  # whoever holds it writes for all that wait
             if not mine.done.done():
                 self._write()
         mine.done.result()
@@ -87,7 +87,7 @@ class Book:
                 with self._guard:
                     batch, self._waiting = self._waiting, []
                 for each in batch:
-                    _write_down(session, each.tried, self._staff)
+                    _write_down(session, each.attempt, self._staff)
         except SQLAlchemyError as error:
             self._finish(batch, error)
         else:
@@ -106,9 +106,9 @@ class Book:
                 each.done.set_exception(error)
                 continue
             each.done.set_result(None)
-            if each.tried.failure:
-                message, number = each.tried.errand.message, each.tried.errand.attempts + 1
-                log.warning("delivery %d, attempt %d: %s", message.delivery_id, number, each.tried.failure.detail)
+            if each.attempt.failure:
+                message, number = each.attempt.job.message, each.attempt.job.attempts + 1
+                log.warning("delivery %d, attempt %d: %s", message.delivery_id, number, each.attempt.failure.detail)
 
 
 def next_due(attempts_made: int, now: float) -> float | None:
@@ -116,25 +116,25 @@ def next_due(attempts_made: int, now: float) -> float | None:
     return now + BACKOFF_S[attempts_made - 1] if attempts_made <= len(BACKOFF_S) else None
 
 
-def _write_down(session: Session, tried: Tried, staff: Sequence[str]) -> None:
-    failure, ended = tried.failure, tried.at + tried.took_s
-    row = session.get_one(Delivery, tried.errand.message.delivery_id)
+def _write_down(session: Session, attempt: Attempt, staff: Sequence[str]) -> None:
+    failure, ended = attempt.failure, attempt.at + attempt.took_s
+    row = session.get_one(Delivery, attempt.job.message.delivery_id)
     session.add(
         DeliveryAttempt(
             delivery_id=row.id,
-            at=tried.at,
+            at=attempt.at,
             succeeded=failure is None,
             permanent=failure is not None and failure.permanent,
-            took_s=round(tried.took_s, 4),
+            took_s=round(attempt.took_s, 4),
             detail=failure.detail if failure else "sent",
         )
     )
-    _move_on(session, row, tried.errand, failure, ended)
+    _move_on(session, row, attempt.job, failure, ended)
     if row.status == DeliveryStatus.FAILED and row.audience != Audience.STAFF:
         _page_failure(session, row, staff, ended)
 
 
-def _move_on(session: Session, row: Delivery, errand: Errand, failure: Failure | None, now: float) -> None:
+def _move_on(session: Session, row: Delivery, job: DeliveryJob, failure: Failure | None, now: float) -> None:
     """Write what follows from an attempt. What was taken back meanwhile and arrived all the same has been sent."""
     row.claimed_at = None
     if failure is None:
@@ -143,7 +143,7 @@ def _move_on(session: Session, row: Delivery, errand: Errand, failure: Failure |
         return
     if row.status != DeliveryStatus.PENDING:
         return
-    again = None if failure.permanent else next_due(errand.attempts + 1, now)
+    again = None if failure.permanent else next_due(job.attempts + 1, now)
     if again is not None:
         row.due_at = again
         return

@@ -6,18 +6,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, AlertStatus, Audience, Delivery, DeliveryKind, DeliveryStatus, Mode
-from rollout.alerting.delivery_plan import Said
+from rollout.alerting.delivery_plan import OutboxMessage
 from rollout.alerting.message_text import digest
 
 
-def said_to_campers(session: Session, alert: Alert) -> dict[str, list[Said]]:
+def camper_history(session: Session, alert: Alert) -> dict[str, list[OutboxMessage]]:
     """What campers were told of the alert, by address. A joined message stands for the one that it was joined to."""
-    told: dict[str, list[Said]] = {}
+    told: dict[str, list[OutboxMessage]] = {}
     rows = select(Delivery).where(Delivery.alert_id == alert.id, Delivery.audience == Audience.CAMPERS)
     for row in session.scalars(rows.order_by(Delivery.id).execution_options(populate_existing=True)):
         root = row if row.joined_to_id is None else session.get_one(Delivery, row.joined_to_id, populate_existing=True)
         told.setdefault(row.target, []).append(
-            Said(
+            OutboxMessage(
                 id=root.id,
                 kind=DeliveryKind(row.kind),
                 status=DeliveryStatus(root.status),
@@ -48,7 +48,7 @@ def _shared(session: Session, root: Delivery, but: int) -> bool:
     )
 
 
-def last_word(session: Session, alert: Alert, audience: Audience, target: str, join_s: float) -> Delivery | None:
+def message_to_join(session: Session, alert: Alert, audience: Audience, target: str, join_s: float) -> Delivery | None:
     """The message by which the same people were told of the same visit on another camera of the campsite.
 
     Only what is out or on its way counts, and only if it is the last word: after a retraction people are warned anew.

@@ -15,7 +15,7 @@ from db.models import AlertStatus, DeliveryKind, DeliveryStatus, Mode
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class OutboxMessage:
     """One message of the outbox about one alert to one address, in the order of writing.
 
     ``may_have_arrived``: sent, or tried, or in a worker's hands at this moment. ``confirmed``: its words said that a
@@ -31,7 +31,7 @@ class Said:
     shared: bool
 
 
-class Say(StrEnum):
+class OutgoingKind(StrEnum):
     """What to write into the outbox."""
 
     WARNING = "warning"
@@ -47,14 +47,14 @@ class Say(StrEnum):
 
 
 KIND: Final = {
-    Say.WARNING: DeliveryKind.WARNING,
-    Say.HELD_WARNING: DeliveryKind.WARNING,
-    Say.CONFIRMED: DeliveryKind.CONFIRMED,
-    Say.RETRACTION: DeliveryKind.RETRACTION,
-    Say.LATE_RETRACTION: DeliveryKind.RETRACTION,
+    OutgoingKind.WARNING: DeliveryKind.WARNING,
+    OutgoingKind.HELD_WARNING: DeliveryKind.WARNING,
+    OutgoingKind.CONFIRMED: DeliveryKind.CONFIRMED,
+    OutgoingKind.RETRACTION: DeliveryKind.RETRACTION,
+    OutgoingKind.LATE_RETRACTION: DeliveryKind.RETRACTION,
 }
 """What kind of message says it."""
-SAYS_CONFIRMED: Final = frozenset({Say.WARNING, Say.CONFIRMED})
+SAYS_CONFIRMED: Final = frozenset({OutgoingKind.WARNING, OutgoingKind.CONFIRMED})
 """Those whose words say that a ranger has confirmed the bear."""
 
 
@@ -63,10 +63,10 @@ class Plan:
     """Messages to cancel, and what to say."""
 
     cancel: tuple[int, ...] = ()
-    say: Say | None = None
+    send: OutgoingKind | None = None
 
 
-def plan(said: Sequence[Said], was: AlertStatus, now_is: AlertStatus, mode: Mode) -> Plan:
+def plan(history: Sequence[OutboxMessage], was: AlertStatus, now_is: AlertStatus, mode: Mode) -> Plan:
     """What follows for one address when an alert's status goes from ``was`` to ``now_is`` under ``mode``.
 
     ``was`` equal to ``now_is`` means that the alert has just been raised, or has just become a bear's.
@@ -82,33 +82,35 @@ def plan(said: Sequence[Said], was: AlertStatus, now_is: AlertStatus, mode: Mode
 
     What another alert that stands relies on is neither cancelled nor retracted.
     """
-    alive = [message for message in said if message.status is not DeliveryStatus.CANCELLED]
+    alive = [message for message in history if message.status is not DeliveryStatus.CANCELLED]
     if now_is is AlertStatus.CONFIRMED:
         return _confirmed(alive, mode)
     left_confirmed = was is AlertStatus.CONFIRMED and mode is not Mode.AUTOMATIC
     if now_is is AlertStatus.REJECTED or left_confirmed:
-        return _taken_back(alive, Say.LATE_RETRACTION if now_is is AlertStatus.REJECTED else Say.RETRACTION)
+        return _taken_back(
+            alive, OutgoingKind.LATE_RETRACTION if now_is is AlertStatus.REJECTED else OutgoingKind.RETRACTION
+        )
     unsent = _unsent_retractions(alive)
     rest = [message for message in alive if message.id not in unsent]
     warn = mode is Mode.AUTOMATIC and not _warned(rest)
-    return Plan(unsent, Say.HELD_WARNING if warn else None)
+    return Plan(unsent, OutgoingKind.HELD_WARNING if warn else None)
 
 
-def _confirmed(alive: Sequence[Said], mode: Mode) -> Plan:
+def _confirmed(alive: Sequence[OutboxMessage], mode: Mode) -> Plan:
     unsent = _unsent_retractions(alive)
     rest = [message for message in alive if message.id not in unsent]
     if mode is Mode.SHADOW:
         return Plan(unsent)
     if not _warned(rest):
-        return Plan(unsent, Say.WARNING)
+        return Plan(unsent, OutgoingKind.WARNING)
     waiting = tuple(m.id for m in rest if m.held and m.status is DeliveryStatus.PENDING and not m.may_have_arrived)
     if waiting:
-        return Plan((*unsent, *waiting), Say.WARNING)
+        return Plan((*unsent, *waiting), OutgoingKind.WARNING)
     since = rest[_last_retraction(rest) + 1 :]
-    return Plan(unsent, None if any(message.confirmed for message in since) else Say.CONFIRMED)
+    return Plan(unsent, None if any(message.confirmed for message in since) else OutgoingKind.CONFIRMED)
 
 
-def _taken_back(alive: Sequence[Said], retraction: Say) -> Plan:
+def _taken_back(alive: Sequence[OutboxMessage], retraction: OutgoingKind) -> Plan:
     since = alive[_last_retraction(alive) + 1 :]
     if any(message.shared for message in since):
         return Plan()
@@ -117,16 +119,16 @@ def _taken_back(alive: Sequence[Said], retraction: Say) -> Plan:
     return Plan(waiting, retraction if arrived else None)
 
 
-def _warned(alive: Sequence[Said]) -> bool:
+def _warned(alive: Sequence[OutboxMessage]) -> bool:
     """Whether the last word was that there is a bear."""
     return bool(alive) and alive[-1].kind is not DeliveryKind.RETRACTION
 
 
-def _last_retraction(alive: Sequence[Said]) -> int:
+def _last_retraction(alive: Sequence[OutboxMessage]) -> int:
     return max((i for i, message in enumerate(alive) if message.kind is DeliveryKind.RETRACTION), default=-1)
 
 
-def _unsent_retractions(alive: Sequence[Said]) -> tuple[int, ...]:
+def _unsent_retractions(alive: Sequence[OutboxMessage]) -> tuple[int, ...]:
     return tuple(
         message.id
         for message in alive

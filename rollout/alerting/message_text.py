@@ -15,7 +15,7 @@ _UNCONFIRMED: Final = "Bear reported at {}, not yet confirmed by a ranger"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class MessageText:
     """What a message says to people, and the same for machines."""
 
     title: str
@@ -23,7 +23,7 @@ class Words:
     facts: dict[str, Any]
 
 
-def words(alert: Alert, kind: DeliveryKind, *, confirmed: bool, was: str | None = None) -> Words:
+def message_text(alert: Alert, kind: DeliveryKind, *, confirmed: bool, was: str | None = None) -> MessageText:
     """What to say of an alert. Times are the campsite's own; nobody is named.
 
     The facts hold ``type`` (``new``, ``update`` or ``end``), ``before`` and ``after``, so that a program that follows
@@ -54,7 +54,7 @@ def words(alert: Alert, kind: DeliveryKind, *, confirmed: bool, was: str | None 
     }
     before = {**after, "status": was} if was is not None else None
     facts = {"type": TYPES[kind], "message": kind, "title": title, "before": before, "after": after}
-    return Words(title[:LONGEST_TITLE], body, facts)
+    return MessageText(title[:LONGEST_TITLE], body, facts)
 
 
 TYPES: Final = {

@@ -1,4 +1,4 @@
-"""Empty the outbox: send what the one door has written, record every attempt, and forget nothing.
+"""Empty the outbox: send what is in the outbox, record every attempt, and forget nothing.
 
 The row is the duty, the RQ job only the errand: a sweep finds pending rows whose errand was lost.
 """
@@ -17,8 +17,8 @@ from db.ledger import lock
 from db.models import Delivery, DeliveryStatus
 from db.session import Database
 from rollout.alerting.channels import Message, send
-from rollout.alerting.deduplication import let_go
-from rollout.alerting.delivery_attempts import Book, Errand, Failure, Tried, note
+from rollout.alerting.deduplication import release_joined
+from rollout.alerting.delivery_attempts import Attempt, AttemptWriter, DeliveryJob, Failure, note
 from rollout.alerting.mqtt import NotDelivered
 from rollout.alerting.send_policy import ASK_AGAIN_S, CLAIM_GOOD_S, Permission, Verdict, permission
 
@@ -42,14 +42,14 @@ def sweep(database: Database, now: float, staff: Sequence[str] = ()) -> int:
         waiting = due(session, now)
     if not waiting:
         return 0
-    began, book = time.monotonic(), Book(database, staff)
+    began, writer = time.monotonic(), AttemptWriter(database, staff)
 
-    def errand(delivery_id: int) -> bool:
+    def job(delivery_id: int) -> bool:
         passed = time.monotonic() - began
-        return passed < JOB_S and _run(database, book, delivery_id, now + passed)
+        return passed < JOB_S and _run(database, writer, delivery_id, now + passed)
 
     with ThreadPoolExecutor(min(AT_ONCE, len(waiting))) as pool:
-        return sum(pool.map(errand, waiting))
+        return sum(pool.map(job, waiting))
 
 
 def attempt(database: Database, delivery_id: int, now: float, staff: Sequence[str] = ()) -> bool:
@@ -62,20 +62,20 @@ def attempt(database: Database, delivery_id: int, now: float, staff: Sequence[st
 
     A worker killed between 2 and 3 leaves the row pending: the message may then come twice, never not at all.
     """
-    return _run(database, Book(database, staff), delivery_id, now)
+    return _run(database, AttemptWriter(database, staff), delivery_id, now)
 
 
-def _run(database: Database, book: Book, delivery_id: int, now: float) -> bool:
-    errand = _claim(database, delivery_id, now)
-    if errand is None:
+def _run(database: Database, writer: AttemptWriter, delivery_id: int, now: float) -> bool:
+    job = _claim(database, delivery_id, now)
+    if job is None:
         return False
     began = time.monotonic()
-    failure = _send(errand.message, now)
-    book.write(Tried(errand, failure, now, time.monotonic() - began))
+    failure = _send(job.message, now)
+    writer.write(Attempt(job, failure, now, time.monotonic() - began))
     return failure is None
 
 
-def _claim(database: Database, delivery_id: int, now: float) -> Errand | None:
+def _claim(database: Database, delivery_id: int, now: float) -> DeliveryJob | None:
     """Take a message that may be sent. What may not, and what others may be told of at this moment, is decided again
     under the ledger's lock; nobody else waits for that."""
     with database.write() as session:
@@ -105,9 +105,9 @@ def _waiting(session: Session, delivery_id: int, now: float) -> Delivery | None:
     )
 
 
-def _take(row: Delivery, now: float) -> Errand:
+def _take(row: Delivery, now: float) -> DeliveryJob:
     row.due_at, row.claimed_at = now + LEASE_S, now
-    return Errand(Message(row.id, row.target, row.title, row.body, row.facts), len(row.attempts))
+    return DeliveryJob(Message(row.id, row.target, row.title, row.body, row.facts), len(row.attempts))
 
 
 def _withhold(session: Session, row: Delivery, allowed: Permission, now: float) -> None:
@@ -119,7 +119,7 @@ def _withhold(session: Session, row: Delivery, allowed: Permission, now: float) 
     row.joined_to_id, row.why = allowed.to, allowed.why
     note(session, row, now)
     if row.status == DeliveryStatus.CANCELLED:
-        for freed in let_go(session, row, now):
+        for freed in release_joined(session, row, now):
             note(session, freed, now)
 
 

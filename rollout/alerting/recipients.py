@@ -9,7 +9,7 @@ from core.config import Config
 
 
 @dataclass(frozen=True, slots=True)
-class Outward:
+class Recipients:
     """Addresses by audience, and the waits. Durations in seconds."""
 
     campers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Outward:
     undo_s: float = 10.0
 
     @classmethod
-    def of(cls, config: Config, on_call: Iterable[str] = ()) -> Outward:
+    def of(cls, config: Config, on_call: Iterable[str] = ()) -> Recipients:
         """As configured. Without ``rollout.staff``, staff are the addresses of ``on_call``, else the rangers."""
         asked = config.rollout
         return cls(

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from db.models import Alert, Audience, AuthorityLease, Delivery, DeliveryKind, DeliveryStatus, Mode
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.authority.authority import advising, authority, effective_mode, granted
 from rollout.authority.notified_cameras import advising_cameras
 from rollout.breakers.trips import camera_cap
@@ -52,7 +52,7 @@ def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float, 
 
     1. A camera that is not fresh: shadow. For an ``alert`` that was raised while it was, that has been answered: a bear
        may well tear down the camera that has seen it, and campers are warned all the same.
-    2. In a night that the lot has switched off (:mod:`rollout.evidence.on_off_nights`) it is shadow.
+    2. In a test night without the model (:mod:`rollout.evidence.on_off_nights`) it is shadow.
     """
     seen = alert is not None and alert.mode != Mode.SHADOW
     held = (granted if seen else authority)(session, campsite_id, now, camera_id)
@@ -62,14 +62,14 @@ def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float, 
 
 
 def switched_off(session: Session, campsite_id: str, now: float) -> bool:
-    """Whether a lot has taken the model's help away from a campsite for this night."""
+    """Whether an experiment has taken the model's help away from a campsite for this night."""
     return helps_now(session, campsite_id, now) is False
 
 
 def advised(session: Session, campsite_id: str, now: float, camera_id: str | None = None) -> bool:
     """Whether rangers are told of alerts of a campsite, or of one of its cameras.
 
-    1. Where the model advises, but not in a night that the lot has switched off. Where authority has ended and nobody
+    1. Where the model advises, but not in a test night without the model. Where authority has ended and nobody
        has taken over the watch yet, they are told in every night.
     2. Of a camera that the stage does not reach they are told nothing: it is in the shadow stage, and whoever watches
        there watches it blind.
@@ -84,11 +84,14 @@ def advised(session: Session, campsite_id: str, now: float, camera_id: str | Non
     return not (alive and switched_off(session, campsite_id, now))
 
 
-def oversight(session: Session, campsite_id: str, outward: Outward) -> tuple[float, float]:
+def oversight(session: Session, campsite_id: str, recipients: Recipients) -> tuple[float, float]:
     """How long a warning waits for a veto, and how soon a ranger is to look: as the stage says, else as configured."""
     lease = session.get(AuthorityLease, campsite_id)
     veto_s, ack_s = (lease.veto_s, lease.ranger_ack_s) if lease is not None else (None, None)
-    return veto_s if veto_s is not None else outward.veto_window_s, ack_s if ack_s is not None else outward.ack_within_s
+    return (
+        veto_s if veto_s is not None else recipients.veto_window_s,
+        ack_s if ack_s is not None else recipients.ack_within_s,
+    )
 
 
 def permission(session: Session, row: Delivery, now: float) -> Permission:
@@ -106,7 +109,9 @@ def permission(session: Session, row: Delivery, now: float) -> Permission:
         camera = session.get_one(Alert, row.alert_id).camera_id
         if advised(session, row.campsite_id, now, camera):
             return SEND
-        return _cancel("rangers watch without the model: they have taken over, or the lot has switched this night off")
+        return _cancel(
+            "rangers watch without the model: they have taken over, or this is a test night without the model"
+        )
     if row.kind == DeliveryKind.RETRACTION:
         return _retraction(session, row, now)
     alert = session.get_one(Alert, row.alert_id)

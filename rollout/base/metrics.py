@@ -89,7 +89,7 @@ METRICS: dict[str, MetricKind] = {
     "camera_uptime": MetricKind("share of camera time with fresh content", "share"),
     "audit_done_over_due": MetricKind("share of due audits that were done", "share"),
     "open_breakers": MetricKind("breakers that are open", "breakers"),
-    "canary_clip_recall": MetricKind("share of planted bear clips that were seen", "share"),
+    "canary_clip_recall": MetricKind("share of test clips that were seen", "share"),
     "manual_watch_drill_age_d": MetricKind("since the last manual-watch drill", "days"),
     "watch_coverage": MetricKind("share of the stage's time with as many people on watch as it asks for", "share"),
     "appeals_upheld_open": MetricKind("appeals upheld and not yet settled", "appeals"),

@@ -2,19 +2,19 @@
 
 The controller calls, at each tick::
 
-    heard = listen(client, config, now)                       # Redis, outside of any transaction; never raises
+    snapshot = collect_telemetry(client, config, now)         # Redis, outside of any transaction; never raises
     with database.write() as session:
-        trips = check(session, specs, config, heard, now, lease_until=…, history=…)
+        trips = check(session, specs, config, snapshot, now, lease_until=…, history=…)
         # trips with action HANDOVER become BreakerTripped for Places.of(config).sites(trip.unit)
 
 ``check`` writes its trips itself; they stay open (``open_trips``) until ``reset``. An open trip of any action stands in
-the way of a promotion. What one camera may still do is ``camera_cap``, which the one door asks.
+the way of a promotion. What one camera may still do is ``camera_cap``, which the writer of the outbox asks.
 """
 
 from rollout.breakers.breaker_check import check
 from rollout.breakers.breaker_spec import Breakers, BreakerSpec
 from rollout.breakers.samples import History
-from rollout.breakers.telemetry_snapshot import Heard, listen
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, collect_telemetry
 from rollout.breakers.trip_scope import EVERYTHING, Places, Scope, Unit
 from rollout.breakers.trips import Action, NoSuchTrip, Trip, camera_cap, open_trips, reset
 
@@ -23,16 +23,16 @@ __all__ = [
     "Action",
     "BreakerSpec",
     "Breakers",
-    "Heard",
     "History",
     "NoSuchTrip",
     "Places",
     "Scope",
+    "TelemetrySnapshot",
     "Trip",
     "Unit",
     "camera_cap",
     "check",
-    "listen",
+    "collect_telemetry",
     "open_trips",
     "reset",
 ]

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from core.config import Config
 from rollout.breakers.breaker_spec import BreakerSpec, Then
-from rollout.breakers.collect import Gathering, gather
+from rollout.breakers.collect import CollectContext, collect
 from rollout.breakers.conditions import Clause, Condition, Finding, evaluate
-from rollout.breakers.detector_state import Memories
+from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.input_metrics import DAY_S
 from rollout.breakers.samples import History, Inputs, Stale
 from rollout.breakers.sequential import run
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.breakers.trip_scope import EVERYTHING, Places, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Action, Trip, Tripping, last_resets, latch
 from rollout.evidence.comparison import EvidenceRule
@@ -25,7 +25,7 @@ def check(
     session: Session,
     specs: Mapping[str, BreakerSpec],
     config: Config,
-    heard: Heard,
+    snapshot: TelemetrySnapshot,
     now: float,
     *,
     lease_until: float | None = None,
@@ -40,34 +40,34 @@ def check(
     3. Write what trips and is not open already. Memories change in the same transaction.
     """
     places = Places.of(config)
-    asked = Gathering(
-        session, config, specs, places, heard, last_resets(session, now - 2 * DAY_S), lease_until, now, rule
+    context = CollectContext(
+        session, config, specs, places, snapshot, last_resets(session, now - 2 * DAY_S), lease_until, now, rule
     )
-    inputs = gather(asked, quantities_of(specs))
-    memories = Memories(session, now)
+    inputs = collect(context, input_metrics_of(specs))
+    detector_states = DetectorStates(session, now)
     kept = history if history is not None else History()
     kept.note(inputs)
     found: list[Tripping] = []
     for name, spec in specs.items():
         if spec.condition is None:
-            found += run(name, spec, asked, memories)
+            found += run(name, spec, context, detector_states)
         elif spec.condition.stale_intervals is not None:
-            found += _stale(name, spec, spec.condition.stale_intervals, inputs, places, memories)
+            found += _stale(name, spec, spec.condition.stale_intervals, inputs, places, detector_states)
         else:
-            found += _conditions(name, spec, inputs, places, memories, kept)
-    memories.touch("no_data", EVERYTHING)
+            found += _conditions(name, spec, inputs, places, detector_states, kept)
+    detector_states.touch("no_data", EVERYTHING)
     session.flush()
     return latch(session, found, now)
 
 
-def quantities_of(specs: Mapping[str, BreakerSpec]) -> set[str]:
+def input_metrics_of(specs: Mapping[str, BreakerSpec]) -> set[str]:
     """Every quantity that the breakers' conditions name."""
     conditions = [c for spec in specs.values() for c in (spec.condition, spec.site_condition) if c]
     return {name for condition in conditions for clause in condition.clauses for name in clause.names}
 
 
 def _conditions(
-    name: str, spec: BreakerSpec, inputs: Inputs, places: Places, memories: Memories, history: History
+    name: str, spec: BreakerSpec, inputs: Inputs, places: Places, detector_states: DetectorStates, history: History
 ) -> Iterator[Tripping]:
     """Ask the condition of each unit. What it says of a camera may trip the breaker of its whole region.
 
@@ -75,16 +75,22 @@ def _conditions(
     """
     condition = spec.condition
     for unit in places.units(condition.scope) if condition else []:
-        trippings = list(_unit(name, spec, unit, inputs, places, memories, history))
+        trippings = list(_unit(name, spec, unit, inputs, places, detector_states, history))
         yield from trippings
         if trippings and spec.site_condition:
             yield from _site(name, spec, spec.site_condition, places.widen(unit, Scope.SITE), inputs, history)
 
 
 def _unit(
-    name: str, spec: BreakerSpec, unit: Unit, inputs: Inputs, places: Places, memories: Memories, history: History
+    name: str,
+    spec: BreakerSpec,
+    unit: Unit,
+    inputs: Inputs,
+    places: Places,
+    detector_states: DetectorStates,
+    history: History,
 ) -> Iterator[Tripping]:
-    memory = memories.of(name, unit)
+    memory = detector_states.of(name, unit)
     since = dict(memory.get("since", {}))
     for clause in spec.condition.clauses if spec.condition else ():
         finding = evaluate(clause, inputs.at_unit(unit))
@@ -97,7 +103,7 @@ def _unit(
             for action in _actions(spec, clause, finding, inputs, unit):
                 yield Tripping(name, place, action, finding.value, finding.limit, why, series)
     kept = {**memory, "since": since} if since else {k: v for k, v in memory.items() if k != "since"}
-    memories.keep(name, unit, kept, 0.0)
+    detector_states.keep(name, unit, kept, 0.0)
 
 
 def _site(
@@ -136,12 +142,14 @@ def _why(clause: Clause, finding: Finding, unit: Unit) -> str:
 
 
 def _stale(
-    name: str, spec: BreakerSpec, intervals: float, inputs: Inputs, places: Places, memories: Memories
+    name: str, spec: BreakerSpec, intervals: float, inputs: Inputs, places: Places, detector_states: DetectorStates
 ) -> Iterator[Tripping]:
     """Inputs that nobody has updated, together for each place that they concern."""
-    before = memories.of(name, EVERYTHING).get("missed_since", {})
+    before = detector_states.of(name, EVERYTHING).get("missed_since", {})
     missed_since = {label: before.get(label, inputs.at) for label in inputs.missing()}
-    memories.keep(name, EVERYTHING, {"missed_since": missed_since} if missed_since else {}, float(len(missed_since)))
+    detector_states.keep(
+        name, EVERYTHING, {"missed_since": missed_since} if missed_since else {}, float(len(missed_since))
+    )
     found = [
         (places.widen(stale.unit, spec.scope) if stale.unit.scope.width <= spec.scope.width else stale.unit, stale)
         for stale in inputs.stale(intervals, missed_since)

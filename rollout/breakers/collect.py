@@ -22,9 +22,9 @@ from db.models import Alert, AlertStatus, BreakerState, CameraHour, CanaryRun, D
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.input_metrics import DAY_S, HOUR_S
 from rollout.breakers.matched_visits import outcomes, sightings_since
-from rollout.breakers.samples import Inputs, Key, Reading
+from rollout.breakers.samples import Inputs, Key, Sample
 from rollout.breakers.tariff import spend
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.breakers.trip_scope import EVERYTHING, Places, Scope, Unit
 from rollout.evidence.comparison import EvidenceRule
 
@@ -40,14 +40,14 @@ Resets = Sequence[tuple[str, Unit, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Gathering:
+class CollectContext:
     """All that is needed to work out the readings."""
 
     session: Session
     config: Config
     specs: Mapping[str, BreakerSpec]
     places: Places
-    heard: Heard
+    snapshot: TelemetrySnapshot
     resets: Resets
     lease_until: float | None
     now: float
@@ -56,7 +56,7 @@ class Gathering:
 
     def tracker_at(self, region: str) -> float | None:
         """When the tracker of a region last said that it lives."""
-        return self.heard.beat_at(f"tracker:{self.config.regions[region].shard}")
+        return self.snapshot.beat_at(f"tracker:{self.config.regions[region].shard}")
 
     def region_of(self, camera: str) -> str:
         """The region that a camera stands in."""
@@ -69,135 +69,135 @@ class Gathering:
         return max(mine, default=-math.inf)
 
 
-def gather(asked: Gathering, names: Iterable[str]) -> Inputs:
+def collect(context: CollectContext, names: Iterable[str]) -> Inputs:
     """The readings of the quantities in ``names``, and of no others: what nobody asks for costs nothing."""
-    readings: dict[Key, Reading] = {}
-    done: set[Callable[[Gathering], Mapping[Key, Reading]]] = set()
+    samples: dict[Key, Sample] = {}
+    done: set[Callable[[CollectContext], Mapping[Key, Sample]]] = set()
     wanted = set(names)
     for name in sorted(wanted):
         source = SOURCES[name]
         if source not in done:
             done.add(source)
-            readings.update((key, reading) for key, reading in source(asked).items() if key[0] in wanted)
-    return Inputs(asked.now, readings)
+            samples.update((key, sample) for key, sample in source(context).items() if key[0] in wanted)
+    return Inputs(context.now, samples)
 
 
-def _missed(asked: Gathering) -> dict[Key, Reading]:
+def _missed(context: CollectContext) -> dict[Key, Sample]:
     """Missed bears of the last day by campsite: seen by a person, whoever and however, and not by the model."""
-    sightings = sightings_since(asked.session, asked.now - DAY_S - HOUR_S, blind_only=False)
-    found = outcomes(asked.session, sightings, asked.rule)
+    sightings = sightings_since(context.session, context.now - DAY_S - HOUR_S, blind_only=False)
+    found = outcomes(context.session, sightings, context.rule)
     name, missed = "missed_confirmed_sightings_24h", Counter[str]()
     for outcome in found:
-        old_enough = asked.now - outcome.start >= asked.rule.match.after_s  # until then an alert may still come
-        floor = max(asked.now - DAY_S, asked.floor(name, Unit(Scope.SITE, outcome.campsite)))
+        old_enough = context.now - outcome.start >= context.rule.match.after_s  # until then an alert may still come
+        floor = max(context.now - DAY_S, context.floor(name, Unit(Scope.SITE, outcome.campsite)))
         if outcome.missed and old_enough and outcome.end > floor:
             missed[outcome.campsite] += 1
     return {
-        (name, unit): Reading(missed[unit.id], asked.tracker_at(asked.places.region_of[unit.id]))
-        for unit in asked.places.units(Scope.SITE)
+        (name, unit): Sample(missed[unit.id], context.tracker_at(context.places.region_of[unit.id]))
+        for unit in context.places.units(Scope.SITE)
     }
 
 
-def _false_alarms(asked: Gathering) -> dict[Key, Reading]:
+def _false_alarms(context: CollectContext) -> dict[Key, Sample]:
     name, counts = "false_alarms_1h_camera", Counter[str]()
-    rows = asked.session.execute(
+    rows = context.session.execute(
         select(Alert.camera_id, Alert.captured_at).where(
-            Alert.captured_at > asked.now - HOUR_S, Alert.status == AlertStatus.REJECTED
+            Alert.captured_at > context.now - HOUR_S, Alert.status == AlertStatus.REJECTED
         )
     ).all()
     for camera, at in rows:
-        if at > asked.floor(name, Unit(Scope.CAMERA, camera)):
+        if at > context.floor(name, Unit(Scope.CAMERA, camera)):
             counts[camera] += 1
     return {
-        (name, unit): Reading(counts[unit.id], asked.tracker_at(asked.region_of(unit.id)))
-        for unit in asked.places.units(Scope.CAMERA)
+        (name, unit): Sample(counts[unit.id], context.tracker_at(context.region_of(unit.id)))
+        for unit in context.places.units(Scope.CAMERA)
     }
 
 
-def _latency(asked: Gathering) -> dict[Key, Reading]:
-    """The 99th percentile over alerts and planted clips; with fewer than a hundred it is the slowest."""
-    since = asked.now - LATENCY_WINDOW_S
-    alerts = asked.session.execute(
+def _latency(context: CollectContext) -> dict[Key, Sample]:
+    """The 99th percentile over alerts and test clips; with fewer than a hundred it is the slowest."""
+    since = context.now - LATENCY_WINDOW_S
+    alerts = context.session.execute(
         select(Alert.camera_id, Alert.created_at - Alert.captured_at)
         .join(Encounter, Encounter.id == Alert.encounter_id)
         .where(Alert.captured_at > since, Encounter.late.is_(False))
     ).all()
-    clips = asked.session.execute(
+    clips = context.session.execute(
         select(CanaryRun.camera_id, CanaryRun.latency_s).where(
             CanaryRun.planted_at > since, CanaryRun.latency_s.is_not(None)
         )
     ).all()
     waits: dict[str, list[float]] = {}
     for camera, wait in [*alerts, *clips]:
-        if camera in asked.places.site_of and wait is not None:
-            waits.setdefault(asked.region_of(camera), []).append(wait)
+        if camera in context.places.site_of and wait is not None:
+            waits.setdefault(context.region_of(camera), []).append(wait)
     return {
-        ("alert_end_to_end_p99_s", unit): Reading(percentile(waits.get(unit.id, []), 0.99), asked.tracker_at(unit.id))
-        for unit in asked.places.units(Scope.REGION)
+        ("alert_end_to_end_p99_s", unit): Sample(percentile(waits.get(unit.id, []), 0.99), context.tracker_at(unit.id))
+        for unit in context.places.units(Scope.REGION)
     }
 
 
-def _queues(asked: Gathering) -> dict[Key, Reading]:
-    found: dict[Key, Reading] = {}
-    at = asked.heard.at if asked.heard.answers else None
-    for unit in asked.places.units(Scope.REGION):
-        waiting = asked.heard.waiting.get(asked.config.regions[unit.id].shard)
-        found["redis_lag_s", unit] = Reading(waiting.oldest_s if waiting else None, at)
-        found["redis_len", unit] = Reading(waiting.entries + asked.heard.jobs if waiting else None, at)
+def _queues(context: CollectContext) -> dict[Key, Sample]:
+    found: dict[Key, Sample] = {}
+    at = context.snapshot.at if context.snapshot.answers else None
+    for unit in context.places.units(Scope.REGION):
+        waiting = context.snapshot.waiting.get(context.config.regions[unit.id].shard)
+        found["redis_lag_s", unit] = Sample(waiting.oldest_s if waiting else None, at)
+        found["redis_len", unit] = Sample(waiting.entries + context.snapshot.jobs if waiting else None, at)
     return found
 
 
-def _cameras(asked: Gathering) -> dict[Key, Reading]:
+def _cameras(context: CollectContext) -> dict[Key, Sample]:
     """A camera that has shown nothing since its reader began is one that nobody has heard of."""
-    found: dict[Key, Reading] = {}
-    for unit in asked.places.units(Scope.CAMERA):
-        status = asked.heard.cameras.get(unit.id)
+    found: dict[Key, Sample] = {}
+    for unit in context.places.units(Scope.CAMERA):
+        status = context.snapshot.cameras.get(unit.id)
         if status is None or status.content_at is None:
-            found["camera_silent_s", unit] = Reading(None, None)
+            found["camera_silent_s", unit] = Sample(None, None)
         else:
-            found["camera_silent_s", unit] = Reading(asked.now - status.content_at, status.reported_at)
+            found["camera_silent_s", unit] = Sample(context.now - status.content_at, status.reported_at)
     return found
 
 
-def _live_cameras(asked: Gathering) -> dict[Key, Reading]:
-    found: dict[Key, Reading] = {}
-    for unit in asked.places.units(Scope.SITE):
-        names = [camera for camera, site in asked.places.site_of.items() if site == unit.id]
-        statuses = [asked.heard.cameras[name] for name in names if name in asked.heard.cameras]
-        live = sum(s.blind_reason(asked.now, asked.config.blind_after_s) is None for s in statuses)
+def _live_cameras(context: CollectContext) -> dict[Key, Sample]:
+    found: dict[Key, Sample] = {}
+    for unit in context.places.units(Scope.SITE):
+        names = [camera for camera, site in context.places.site_of.items() if site == unit.id]
+        statuses = [context.snapshot.cameras[name] for name in names if name in context.snapshot.cameras]
+        live = sum(s.blind_reason(context.now, context.config.blind_after_s) is None for s in statuses)
         at = max((status.reported_at for status in statuses), default=None)
         if names:
-            found["live_cameras", unit] = Reading(live, at)
-            found["cameras", unit] = Reading(len(names), asked.now)
+            found["live_cameras", unit] = Sample(live, at)
+            found["cameras", unit] = Sample(len(names), context.now)
     return found
 
 
-def _machines(asked: Gathering) -> dict[Key, Reading]:
+def _machines(context: CollectContext) -> dict[Key, Sample]:
     """The worst machine of each region. A region that no machine reports for is missing, not fine."""
     machines = [
         facts
-        for name, facts in asked.heard.heartbeats.items()
-        if name.startswith(PREFIX) and asked.now - float(facts.get("at", 0.0)) < FORGET_MACHINE_S
+        for name, facts in context.snapshot.heartbeats.items()
+        if name.startswith(PREFIX) and context.now - float(facts.get("at", 0.0)) < FORGET_MACHINE_S
     ]
-    found: dict[Key, Reading] = {}
-    for unit in asked.places.units(Scope.REGION):
-        shard = asked.config.regions[unit.id].shard
+    found: dict[Key, Sample] = {}
+    for unit in context.places.units(Scope.REGION):
+        shard = context.config.regions[unit.id].shard
         here = [facts for facts in machines if not facts.get("shards") or shard in facts["shards"]]
         for name, (key, worst, always) in MACHINE_FACTS.items():
-            reading = _worst(here, key, worst)
-            if reading is not None or always:
-                found[name, unit] = reading or Reading(None, None)
+            sample = _worst(here, key, worst)
+            if sample is not None or always:
+                found[name, unit] = sample or Sample(None, None)
     return found
 
 
-def _worst(machines: Sequence[Mapping[str, Any]], key: str, worst: Callable[[list[float]], float]) -> Reading | None:
+def _worst(machines: Sequence[Mapping[str, Any]], key: str, worst: Callable[[list[float]], float]) -> Sample | None:
     """The worst value, as old as the oldest machine that should tell it: one that fell silent counts."""
     telling = [facts for facts in machines if facts.get(key) is not None]
     if key == "gpus":
         telling = [facts for facts in telling if facts.get("gpus_expected", 0) > 0]
     if not telling:
         return None
-    return Reading(worst([float(facts[key]) for facts in telling]), min(float(facts["at"]) for facts in telling))
+    return Sample(worst([float(facts[key]) for facts in telling]), min(float(facts["at"]) for facts in telling))
 
 
 MACHINE_FACTS: Final[dict[str, tuple[str, Callable[[list[float]], float], bool]]] = {
@@ -211,49 +211,51 @@ MACHINE_FACTS: Final[dict[str, tuple[str, Callable[[list[float]], float], bool]]
 """Which fact of a heartbeat each quantity is, which machine's counts, and whether every machine has it."""
 
 
-def _costs(asked: Gathering) -> dict[Key, Reading]:
-    if asked.config.costs.budget_day is None:
+def _costs(context: CollectContext) -> dict[Key, Sample]:
+    if context.config.costs.budget_day is None:
         return {}
-    tried = asked.session.scalar(select(func.count(DeliveryAttempt.id)).where(DeliveryAttempt.at > asked.now - DAY_S))
-    machines = [facts for name, facts in asked.heard.heartbeats.items() if name.startswith(PREFIX)]
-    gpus = sum(int(facts.get("gpus") or 0) for facts in machines if asked.now - facts["at"] < FORGET_MACHINE_S)
-    cost = spend(asked.config.costs, cameras=len(asked.places.site_of), gpus=gpus, messages=tried or 0)
+    tried = context.session.scalar(
+        select(func.count(DeliveryAttempt.id)).where(DeliveryAttempt.at > context.now - DAY_S)
+    )
+    machines = [facts for name, facts in context.snapshot.heartbeats.items() if name.startswith(PREFIX)]
+    gpus = sum(int(facts.get("gpus") or 0) for facts in machines if context.now - facts["at"] < FORGET_MACHINE_S)
+    cost = spend(context.config.costs, cameras=len(context.places.site_of), gpus=gpus, messages=tried or 0)
     return {
-        ("spend_24h", EVERYTHING): Reading(cost, asked.now),
-        ("budget_24h", EVERYTHING): Reading(asked.config.costs.budget_day, asked.now),
+        ("spend_24h", EVERYTHING): Sample(cost, context.now),
+        ("budget_24h", EVERYTHING): Sample(context.config.costs.budget_day, context.now),
     }
 
 
-def _unknown_animals(asked: Gathering) -> dict[Key, Reading]:
+def _unknown_animals(context: CollectContext) -> dict[Key, Sample]:
     frames, unknown = Counter[str](), Counter[str]()
-    rows = asked.session.execute(
+    rows = context.session.execute(
         select(CameraHour.camera_id, CameraHour.frames, CameraHour.unknown).where(
-            CameraHour.hour_at > asked.now - DAY_S
+            CameraHour.hour_at > context.now - DAY_S
         )
     ).all()
     for camera, by_reason, counts in rows:
-        site = asked.places.site_of.get(camera)
+        site = context.places.site_of.get(camera)
         if site is not None:
             frames[site] += sum(by_reason.values())
             unknown[site] += (counts or {}).get("frames", 0)
     return {
-        ("unknown_animal_share", unit): Reading(
+        ("unknown_animal_share", unit): Sample(
             unknown[unit.id] / frames[unit.id] if frames[unit.id] else None,
-            asked.tracker_at(asked.places.region_of[unit.id]),
+            context.tracker_at(context.places.region_of[unit.id]),
         )
-        for unit in asked.places.units(Scope.SITE)
+        for unit in context.places.units(Scope.SITE)
     }
 
 
-def _loop(asked: Gathering) -> dict[Key, Reading]:
-    state = asked.session.get(BreakerState, ("loop", str(EVERYTHING)))
-    return {("loop_e", EVERYTHING): Reading(state.value if state else 1.0, asked.now)}
+def _loop(context: CollectContext) -> dict[Key, Sample]:
+    state = context.session.get(BreakerState, ("loop", str(EVERYTHING)))
+    return {("loop_e", EVERYTHING): Sample(state.value if state else 1.0, context.now)}
 
 
-def _canaries(asked: Gathering) -> dict[Key, Reading]:
+def _canaries(context: CollectContext) -> dict[Key, Sample]:
     """Clips missed in a row, newest first; one whose time is not over yet does not count either way."""
-    name, since = "planted_clip_missed", asked.now - CANARY_WINDOW_S
-    rows = asked.session.execute(
+    name, since = "planted_clip_missed", context.now - CANARY_WINDOW_S
+    rows = context.session.execute(
         select(CanaryRun.camera_id, CanaryRun.planted_at, CanaryRun.seen)
         .where(CanaryRun.planted_at > since, CanaryRun.seen.is_not(None))
         .order_by(CanaryRun.planted_at.desc())
@@ -262,35 +264,39 @@ def _canaries(asked: Gathering) -> dict[Key, Reading]:
     missed, seen = Counter[str](), set[str]()
     for camera, at, was_seen in rows:
         newest.setdefault(camera, at)
-        if was_seen or at <= asked.floor(name, Unit(Scope.CAMERA, camera)):
+        if was_seen or at <= context.floor(name, Unit(Scope.CAMERA, camera)):
             seen.add(camera)
         elif camera not in seen:
             missed[camera] += 1
     return {
-        (name, unit): Reading(missed[unit.id], newest[unit.id]) if unit.id in newest else Reading(None, None)
-        for unit in asked.places.units(Scope.CAMERA)
+        (name, unit): Sample(missed[unit.id], newest[unit.id]) if unit.id in newest else Sample(None, None)
+        for unit in context.places.units(Scope.CAMERA)
     }
 
 
-def _proofs(asked: Gathering) -> dict[Key, Reading]:
+def _self_tests(context: CollectContext) -> dict[Key, Sample]:
     """The worst of the detectors that work for a region now. Where none tells of a proof, there is nothing to read:
     that no detector works is seen by whose pictures it leaves unhandled."""
-    found: dict[Key, Reading] = {}
-    for unit in asked.places.units(Scope.REGION):
-        shard = asked.config.regions[unit.id].shard
-        here = [facts for facts in asked.heard.detectors(asked.now, FRESH_DETECTOR_S, shard) if facts.get("proof")]
+    found: dict[Key, Sample] = {}
+    for unit in context.places.units(Scope.REGION):
+        shard = context.config.regions[unit.id].shard
+        here = [
+            facts
+            for facts in context.snapshot.detectors(context.now, FRESH_DETECTOR_S, shard)
+            if facts.get("self_test")
+        ]
         if here:
-            worst = max(float(facts["proof"]["failed"]) for facts in here)
-            found["self_proof_failed", unit] = Reading(worst, max(float(facts["at"]) for facts in here))
+            worst = max(float(facts["self_test"]["failed"]) for facts in here)
+            found["self_proof_failed", unit] = Sample(worst, max(float(facts["at"]) for facts in here))
     return found
 
 
-def _lease(asked: Gathering) -> dict[Key, Reading]:
-    expired = asked.lease_until is not None and asked.now >= asked.lease_until
-    return {("lease_expired", EVERYTHING): Reading(float(expired), asked.now)}
+def _lease(context: CollectContext) -> dict[Key, Sample]:
+    expired = context.lease_until is not None and context.now >= context.lease_until
+    return {("lease_expired", EVERYTHING): Sample(float(expired), context.now)}
 
 
-SOURCES: Final[dict[str, Callable[[Gathering], Mapping[Key, Reading]]]] = {
+SOURCES: Final[dict[str, Callable[[CollectContext], Mapping[Key, Sample]]]] = {
     "missed_confirmed_sightings_24h": _missed,
     "false_alarms_1h_camera": _false_alarms,
     "alert_end_to_end_p99_s": _latency,
@@ -305,7 +311,7 @@ SOURCES: Final[dict[str, Callable[[Gathering], Mapping[Key, Reading]]]] = {
     "unknown_animal_share": _unknown_animals,
     "loop_e": _loop,
     "planted_clip_missed": _canaries,
-    "self_proof_failed": _proofs,
+    "self_proof_failed": _self_tests,
     "lease_expired": _lease,
 }
 """Who works out each quantity."""

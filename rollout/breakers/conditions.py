@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
 
-from rollout.breakers.input_metrics import QUANTITIES
+from rollout.breakers.input_metrics import INPUT_METRICS
 from rollout.breakers.trip_scope import Scope
 
 OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -89,9 +89,9 @@ def parse(text: str) -> Condition:
     if stale:
         return Condition(words, (), Scope.REGION, float(stale.group(1)))
     clauses = tuple(_clause(part.strip()) for part in re.split(r"\sor\s", words))
-    scopes = {QUANTITIES[name].scope for clause in clauses for name in clause.names}
+    scopes = {INPUT_METRICS[name].scope for clause in clauses for name in clause.names}
     if len(scopes) > 1:
-        named = ", ".join(f"{n} is per {QUANTITIES[n].scope}" for clause in clauses for n in clause.names)
+        named = ", ".join(f"{n} is per {INPUT_METRICS[n].scope}" for clause in clauses for n in clause.names)
         raise ValueError(f"{text!r} mixes quantities of different things ({named}); write two breakers' worth of one")
     return Condition(words, clauses, scopes.pop())
 
@@ -121,7 +121,7 @@ def _clause(text: str) -> Clause:
     if found["op"] is None:
         limit = 0.0
     for name in (found["name"], found["per"], times):
-        if name is not None and name not in QUANTITIES:
+        if name is not None and name not in INPUT_METRICS:
             raise ValueError(unknown(name))
     if found["row"] and found["name"] not in COUNTED_IN_A_ROW:
         raise ValueError(f"{found['name']} is not counted in a row; leave out `consecutive`, or write `for 5m`")
@@ -131,6 +131,6 @@ def _clause(text: str) -> Clause:
 
 def unknown(name: str) -> str:
     """What to write instead of a quantity that does not exist."""
-    near = get_close_matches(name, QUANTITIES, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(QUANTITIES))}"
+    near = get_close_matches(name, INPUT_METRICS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(INPUT_METRICS))}"
     return f"unknown quantity {name!r}{hint}"

@@ -13,7 +13,7 @@ from rollout.breakers.detector_steps import restarted
 from rollout.breakers.trip_scope import Scope, Unit
 
 
-class Memories:
+class DetectorStates:
     """The rows of ``breaker_states``, by breaker and unit."""
 
     def __init__(self, session: Session, now: float) -> None:

@@ -22,7 +22,7 @@ from rollout.evidence.stats.change_detectors import (
 )
 from rollout.evidence.stats.drift import score_shift
 
-Memory = dict[str, Any]
+DetectorState = dict[str, Any]
 UNKNOWN_SHARE: Final = 0.02
 """A day's share of frames with an unknown animal that is still good."""
 SERIES_POINTS: Final = 60
@@ -35,28 +35,30 @@ Histograms = npt.NDArray[np.float64]
 """(days, bins): each row sums to 1."""
 
 
-def recall_step(memory: Memory, missed: bool, at: float, spec: BreakerSpec) -> Memory:
+def recall_step(memory: DetectorState, missed: bool, at: float, spec: BreakerSpec) -> DetectorState:
     """One blind encounter: a hit or a miss."""
     ratio = bernoulli_ratio(missed, spec.number("p0"), spec.number("p1"))
     return _at(memory, at, ecusum_step(memory.get("level", 1.0), ratio))
 
 
-def false_alarm_step(memory: Memory, counts: Sequence[int], at: float, spec: BreakerSpec) -> Memory:
+def false_alarm_step(memory: DetectorState, counts: Sequence[int], at: float, spec: BreakerSpec) -> DetectorState:
     """One day: how many false alarms each camera gave that was looking."""
     return _bet(memory, [float(count) for count in counts], at, spec.number("mean0"), spec.number("cap"))
 
 
-def unknown_step(memory: Memory, share: float | None, at: float) -> Memory:
+def unknown_step(memory: DetectorState, share: float | None, at: float) -> DetectorState:
     """One day of a campsite: the share of its frames with an animal that the model does not know."""
     return _bet(memory, [] if share is None else [share], at, UNKNOWN_SHARE, 1.0)
 
 
-def drift_step(memory: Memory, p_value: float, at: float) -> Memory:
+def drift_step(memory: DetectorState, p_value: float, at: float) -> DetectorState:
     """One week of a campsite, compared with the four before: a small p-value becomes evidence, ``1 / (2 sqrt p)``."""
     return _at(memory, at, ecusum_step(memory.get("level", 1.0), 0.5 / p_value**0.5))
 
 
-def loop_step(memory: Memory, campsite: str, effort: Mapping[str, int], at: float, delta: float) -> Memory:
+def loop_step(
+    memory: DetectorState, campsite: str, effort: Mapping[str, int], at: float, delta: float
+) -> DetectorState:
     """One bear that was found independently of the model. ``effort`` counts reviews by campsite before it.
 
     Both shares are taken before the bear counts: what it was expected to be, and what it got. The evidence begins
@@ -73,7 +75,7 @@ def loop_step(memory: Memory, campsite: str, effort: Mapping[str, int], at: floa
     return _at({**memory, "begun": begun, "bears": {**bears, campsite: bears.get(campsite, 0) + 1}}, at, level)
 
 
-def restarted(memory: Memory) -> Memory:
+def restarted(memory: DetectorState) -> DetectorState:
     """The memory after a reset: the evidence is gone, what was counted stays counted."""
     kept = {key: value for key, value in memory.items() if key not in ("level", "levels", "since", "series")}
     return {key: restarted(value) if isinstance(value, dict) else value for key, value in kept.items()}
@@ -106,12 +108,12 @@ def day_histograms(rows: Iterable[tuple[int, Sequence[int]]], last_day: int, day
     return np.array([sums[day] / sums[day].sum() for day in sorted(sums)])
 
 
-def _bet(memory: Memory, values: Sequence[float], at: float, mean: float, cap: float) -> Memory:
+def _bet(memory: DetectorState, values: Sequence[float], at: float, mean: float, cap: float) -> DetectorState:
     before = BettingMixture(mean, cap, levels=tuple(memory.get("levels", ())))
     after = before.step(values)
     return _at({**memory, "levels": list(after.levels)}, at, after.level)
 
 
-def _at(memory: Memory, at: float, level: float) -> Memory:
+def _at(memory: DetectorState, at: float, level: float) -> DetectorState:
     series = [*memory.get("series", []), [at, level]][-SERIES_POINTS:]
     return {**memory, "level": level, "series": series}

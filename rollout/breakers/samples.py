@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from rollout.breakers.input_metrics import QUANTITIES
+from rollout.breakers.input_metrics import INPUT_METRICS
 from rollout.breakers.trip_scope import Unit
 from rollout.breakers.trips import Series
 
@@ -16,7 +16,7 @@ PLOT_EVERY_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Sample:
     """``value`` is None when there is too little to say anything. ``at``: last update of its source, None for never."""
 
     value: float | None
@@ -41,12 +41,12 @@ class Inputs:
     """Every reading at one moment. What does not apply (a GPU where there is none) is not in it; what is missing is."""
 
     at: float
-    readings: Mapping[Key, Reading]
+    samples: Mapping[Key, Sample]
 
     def value(self, name: str, unit: Unit) -> float | None:
         """The value, or None."""
-        reading = self.readings.get((name, unit))
-        return reading.value if reading else None
+        sample = self.samples.get((name, unit))
+        return sample.value if sample else None
 
     def at_unit(self, unit: Unit) -> Callable[[str], float | None]:
         """:meth:`value` for one unit."""
@@ -57,15 +57,15 @@ class Inputs:
 
         ``missed_since`` says, by :func:`label`, since when a reading that never came has been expected.
         """
-        for (name, unit), reading in self.readings.items():
-            limit_s = intervals * QUANTITIES[name].interval_s
-            since = reading.at if reading.at is not None else missed_since.get(label(name, unit), self.at)
+        for (name, unit), sample in self.samples.items():
+            limit_s = intervals * INPUT_METRICS[name].interval_s
+            since = sample.at if sample.at is not None else missed_since.get(label(name, unit), self.at)
             if self.at - since > limit_s:
                 yield Stale(name, unit, self.at - since, limit_s)
 
     def missing(self) -> list[str]:
         """Labels of the readings that never came."""
-        return sorted(label(name, unit) for (name, unit), reading in self.readings.items() if reading.at is None)
+        return sorted(label(name, unit) for (name, unit), sample in self.samples.items() if sample.at is None)
 
 
 def label(name: str, unit: Unit) -> str:
@@ -81,11 +81,11 @@ class History:
 
     def note(self, inputs: Inputs) -> None:
         """Remember the values, a point every ``PLOT_EVERY_S``."""
-        for key, reading in inputs.readings.items():
-            if reading.value is not None:
+        for key, sample in inputs.samples.items():
+            if sample.value is not None:
                 kept = self.points.setdefault(key, deque(maxlen=PLOT_POINTS))
                 if not kept or inputs.at - kept[-1][0] >= PLOT_EVERY_S:
-                    kept.append((inputs.at, reading.value))
+                    kept.append((inputs.at, sample.value))
 
     def of(self, name: str, unit: Unit) -> Series:
         """What is remembered, oldest first."""

@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from core.messages import Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
 from rollout.breakers.breaker_spec import BreakerSpec, Detector
-from rollout.breakers.collect import Gathering
-from rollout.breakers.detector_state import Memories
+from rollout.breakers.collect import CollectContext
+from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.detector_steps import (
     REFERENCE_DAYS,
     TEST_DAYS,
-    Memory,
+    DetectorState,
     day_histograms,
     drift_step,
     false_alarm_step,
@@ -42,65 +42,67 @@ DRIFT_WORDS: Final = {
 Found = Iterator[Tripping]
 
 
-def run(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
+def run(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
     """Take the steps that are due; yields what is at or above its alarm level, also when it was before."""
     if spec.detector is not None:
-        yield from DETECTORS[spec.detector](name, spec, asked, memories)
+        yield from DETECTORS[spec.detector](name, spec, context, detector_states)
 
 
-def _recall(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
-    memory = memories.of(name, EVERYTHING)
-    for outcome in _new_outcomes(asked, memory):
+def _recall(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
+    memory = detector_states.of(name, EVERYTHING)
+    for outcome in _new_outcomes(context, memory):
         memory = recall_step(memory, outcome.missed, outcome.start, spec)
-    yield from _judge(name, spec, EVERYTHING, memory, memories, spec.number("c"), "evidence that recall has dropped")
+    yield from _judge(
+        name, spec, EVERYTHING, memory, detector_states, spec.number("c"), "evidence that recall has dropped"
+    )
 
 
-def _loop(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
-    memory = memories.of(name, EVERYTHING)
-    for outcome in _new_outcomes(asked, memory):
-        effort = _effort(asked, outcome.start)
+def _loop(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
+    memory = detector_states.of(name, EVERYTHING)
+    for outcome in _new_outcomes(context, memory):
+        effort = _effort(context, outcome.start)
         if outcome.campsite in effort:
             memory = loop_step(memory, outcome.campsite, effort, outcome.start, spec.number("delta"))
     what = "evidence that review effort no longer goes where the bears are"
-    yield from _judge(name, spec, EVERYTHING, memory, memories, spec.number("e_alarm"), what)
+    yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("e_alarm"), what)
 
 
-def _new_outcomes(asked: Gathering, memory: Memory) -> list[Outcome]:
+def _new_outcomes(context: CollectContext, memory: DetectorState) -> list[Outcome]:
     """Blind visits that have not been counted and are over. The memory takes note, in place, of what is held back."""
     upto, held = int(memory.get("upto", 0)), list(memory.get("held", []))
-    rows = uncounted(asked.session, upto, held)
+    rows = uncounted(context.session, upto, held)
     if not rows:
         return []
-    judged = settled(outcomes(asked.session, rows, asked.rule), asked.now, asked.rule)
+    judged = settled(outcomes(context.session, rows, context.rule), context.now, context.rule)
     done = {outcome.campsite for outcome in judged}
     left: list[Sighting] = [row for row in rows if row.campsite_id not in done]
     memory.update(upto=max(upto, *(row.id for row in rows)), held=[row.id for row in left])
     return judged
 
 
-def _effort(asked: Gathering, before: float) -> dict[str, int]:
+def _effort(context: CollectContext, before: float) -> dict[str, int]:
     """Reviews by campsite in the four weeks before a moment; every campsite is there, also with none."""
-    rows = asked.session.execute(
+    rows = context.session.execute(
         select(Alert.campsite_id, func.count(Review.id))
         .join(Alert, Alert.id == Review.alert_id)
         .where(Review.created_at > before - EFFORT_WINDOW_S, Review.created_at <= before)
         .group_by(Alert.campsite_id)
     ).all()
     counts = {site: int(count) for site, count in rows}
-    return {unit.id: counts.get(unit.id, 0) for unit in asked.places.units(Scope.SITE)}
+    return {unit.id: counts.get(unit.id, 0) for unit in context.places.units(Scope.SITE)}
 
 
-def _false_alarms(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
-    memory = memories.of(name, EVERYTHING)
-    for day in _due_days(memory, asked.now):
+def _false_alarms(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
+    memory = detector_states.of(name, EVERYTHING)
+    for day in _due_days(memory, context.now):
         scoring = set(
-            asked.session.scalars(
+            context.session.scalars(
                 select(CameraHour.camera_id)
                 .where(CameraHour.hour_at >= day * DAY_S, CameraHour.hour_at < (day + 1) * DAY_S)
                 .distinct()
             )
         )
-        rows = asked.session.execute(
+        rows = context.session.execute(
             select(Alert.camera_id, func.count(Alert.id))
             .where(
                 Alert.captured_at >= day * DAY_S,
@@ -113,29 +115,29 @@ def _false_alarms(name: str, spec: BreakerSpec, asked: Gathering, memories: Memo
         memory = false_alarm_step(memory, [counts.get(c, 0) for c in sorted(scoring | set(counts))], day * DAY_S, spec)
         memory = {**memory, "day": day}
     what = "evidence that there are too many false alarms"
-    yield from _judge(name, spec, EVERYTHING, memory, memories, spec.number("c"), what)
+    yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("c"), what)
 
 
-def _drift(name: str, spec: BreakerSpec, asked: Gathering, memories: Memories) -> Found:
+def _drift(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
     """Two detectors share a budget: each alarms at twice ``c``, and a week counts as seven days."""
     alarms = {"unknown": 2 * spec.number("c"), "scores": 2 * spec.number("c") / TEST_DAYS}
-    for unit in asked.places.units(Scope.SITE):
-        memory = _drift_days(memories.of(name, unit), unit.id, asked)
+    for unit in context.places.units(Scope.SITE):
+        memory = _drift_days(detector_states.of(name, unit), unit.id, context)
         ratios = {part: memory.get(part, {}).get("level", 1.0) / alarm for part, alarm in alarms.items()}
         worst = max(ratios, key=lambda part: ratios[part])
         level = ratios[worst] * alarms[worst]
-        memories.keep(name, unit, memory, level, str(memory.get("day", "")))
+        detector_states.keep(name, unit, memory, level, str(memory.get("day", "")))
         if ratios[worst] >= 1.0:
-            place = asked.places.widen(unit, spec.scope)
+            place = context.places.widen(unit, spec.scope)
             yield _tripping(name, spec, place, memory[worst], level, alarms[worst], DRIFT_WORDS[worst])
 
 
-def _drift_days(memory: Memory, site: str, asked: Gathering) -> Memory:
-    days = list(_due_days(memory, asked.now))
+def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> DetectorState:
+    days = list(_due_days(memory, context.now))
     if not days:
         return memory
     unknown, scores = dict(memory.get("unknown", {})), dict(memory.get("scores", {}))
-    hours = _camera_hours(asked, site, days[0] - TEST_DAYS - REFERENCE_DAYS)
+    hours = _camera_hours(context, site, days[0] - TEST_DAYS - REFERENCE_DAYS)
     for day in days:
         unknown = unknown_step(unknown, _unknown_share(hours, day), day * DAY_S)
         if day % TEST_DAYS == 0:
@@ -143,7 +145,7 @@ def _drift_days(memory: Memory, site: str, asked: Gathering) -> Memory:
     return {**memory, "unknown": unknown, "scores": scores, "day": days[-1]}
 
 
-def _weekly(memory: Memory, hours: list[Any], day: int) -> Memory:
+def _weekly(memory: DetectorState, hours: list[Any], day: int) -> DetectorState:
     histograms = day_histograms(
         [(_day(hour_at), histogram) for hour_at, _frames, _unknown, histogram in hours], day, TEST_DAYS + REFERENCE_DAYS
     )
@@ -151,9 +153,9 @@ def _weekly(memory: Memory, hours: list[Any], day: int) -> Memory:
     return memory if p_value is None else drift_step(memory, p_value, day * DAY_S)
 
 
-def _camera_hours(asked: Gathering, site: str, since_day: int) -> list[Any]:
-    cameras = [camera for camera, where in asked.places.site_of.items() if where == site]
-    rows = asked.session.execute(
+def _camera_hours(context: CollectContext, site: str, since_day: int) -> list[Any]:
+    cameras = [camera for camera, where in context.places.site_of.items() if where == site]
+    rows = context.session.execute(
         select(CameraHour.hour_at, CameraHour.frames, CameraHour.unknown, CameraHour.histogram).where(
             CameraHour.camera_id.in_(cameras), CameraHour.hour_at >= since_day * DAY_S
         )
@@ -170,7 +172,7 @@ def _unknown_share(hours: list[Any], day: int) -> float | None:
     return unknown / frames if frames else None
 
 
-def _due_days(memory: Memory, now: float) -> Iterator[int]:
+def _due_days(memory: DetectorState, now: float) -> Iterator[int]:
     """UTC days, counted from 1970, that are over and not counted. The first time, none but yesterday."""
     last = _day(now - REVIEWED_AFTER_S) - 1
     first = max(int(memory.get("day", last - 1)) + 1, last - MOST_DAYS + 1)
@@ -182,23 +184,29 @@ def _day(at: float) -> int:
 
 
 def _judge(
-    name: str, spec: BreakerSpec, unit: Unit, memory: Memory, memories: Memories, alarm: float, what: str
+    name: str,
+    spec: BreakerSpec,
+    unit: Unit,
+    memory: DetectorState,
+    detector_states: DetectorStates,
+    alarm: float,
+    what: str,
 ) -> Found:
     level = float(memory.get("level", 1.0))
-    memories.keep(name, unit, memory, level, str(memory.get("upto", memory.get("day", ""))))
+    detector_states.keep(name, unit, memory, level, str(memory.get("upto", memory.get("day", ""))))
     if level >= alarm:
         yield _tripping(name, spec, unit, memory, level, alarm, what)
 
 
 def _tripping(
-    name: str, spec: BreakerSpec, unit: Unit, memory: Memory, level: float, alarm: float, what: str
+    name: str, spec: BreakerSpec, unit: Unit, memory: DetectorState, level: float, alarm: float, what: str
 ) -> Tripping:
     series = tuple((float(at), float(value)) for at, value in memory.get("series", []))
     why = f"{what}: {level:.0f}, alarm at {alarm:.0f}"
     return Tripping(name, unit, ACTION_OF[spec.then], level, alarm, why, series)
 
 
-DETECTORS: Final[dict[Detector, Callable[[str, BreakerSpec, Gathering, Memories], Found]]] = {
+DETECTORS: Final[dict[Detector, Callable[[str, BreakerSpec, CollectContext, DetectorStates], Found]]] = {
     Detector.CUSUM_LR: _recall,
     Detector.BETTING_MIX: _false_alarms,
     Detector.BLOCK_PERM_OR_OOD_BETTING: _drift,

@@ -14,7 +14,7 @@ from core.config import Config
 from core.jobs import QUEUES
 from core.messages import CameraStatus
 from core.redis_client import RedisDown
-from core.streams import TRACKER, FrameRoad
+from core.streams import TRACKER, FrameStreams
 from core.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TelemetrySnapshot:
     """A copy of what processes say about themselves. With ``answers`` false, Redis said nothing at all."""
 
     at: float
@@ -60,49 +60,49 @@ class Heard:
         ]
 
 
-def listen(client: redis.Redis, config: Config, now: float) -> Heard:
+def collect_telemetry(client: redis.Redis, config: Config, now: float) -> TelemetrySnapshot:
     """Ask Redis. When it is away, the answer says so; nothing is raised."""
     telemetry = Telemetry(client)
     try:
-        return Heard(
+        return TelemetrySnapshot(
             now,
             True,
             telemetry.cameras(),
             telemetry.heartbeats(),
-            {shard: _waiting(client, FrameRoad(client, shard), now) for shard in config.shards()},
+            {shard: _waiting(client, FrameStreams(client, shard), now) for shard in config.shards()},
             sum(Queue(name, connection=client).count for name in QUEUES),
         )
     except (*RedisDown, redis.RedisError) as error:
-        log.warning("Redis is away (%s); the breakers hear nothing", error)
-        return Heard(now, False)
+        log.warning("Redis is unreachable (%s); the breakers have no telemetry", error)
+        return TelemetrySnapshot(now, False)
 
 
-def _waiting(client: redis.Redis, road: FrameRoad, now: float) -> Waiting:
+def _waiting(client: redis.Redis, streams: FrameStreams, now: float) -> Waiting:
     """Handled frames leave their stream, so that what is there waits, whether a detector has ever come or not. Scores
     stay, and only what the tracker has not acknowledged counts.
 
     Late frames count as entries and not for the age: they are old by their nature.
     """
-    frames = client.xlen(road.frames) + client.xlen(road.late)
-    scores = road.waiting(road.scores, TRACKER)
-    ages = (_oldest_frame_s(client, road, now), _oldest_score_s(client, road, now))
+    frames = client.xlen(streams.frames) + client.xlen(streams.late)
+    scores = streams.waiting(streams.scores, TRACKER)
+    ages = (_oldest_frame_s(client, streams, now), _oldest_score_s(client, streams, now))
     return Waiting(frames + sum(scores), max(ages))
 
 
-def _oldest_frame_s(client: redis.Redis, road: FrameRoad, now: float) -> float:
-    return _age_s(cast(Any, client.xrange(road.frames, count=1)), now)
+def _oldest_frame_s(client: redis.Redis, streams: FrameStreams, now: float) -> float:
+    return _age_s(cast(Any, client.xrange(streams.frames, count=1)), now)
 
 
-def _oldest_score_s(client: redis.Redis, road: FrameRoad, now: float) -> float:
+def _oldest_score_s(client: redis.Redis, streams: FrameStreams, now: float) -> float:
     try:
-        groups = cast(Any, client.xinfo_groups(road.scores))
+        groups = cast(Any, client.xinfo_groups(streams.scores))
     except redis.ResponseError:
         return 0.0  # no such stream yet
     group = next((row for row in groups if _text(row["name"]) == TRACKER), None)
     if group is None:
-        return _age_s(cast(Any, client.xrange(road.scores, count=1)), now)
-    unread = _age_s(cast(Any, client.xrange(road.scores, min=f"({_text(group['last-delivered-id'])}", count=1)), now)
-    pending = cast(Any, client.xpending(road.scores, TRACKER)) if group["pending"] else {}
+        return _age_s(cast(Any, client.xrange(streams.scores, count=1)), now)
+    unread = _age_s(cast(Any, client.xrange(streams.scores, min=f"({_text(group['last-delivered-id'])}", count=1)), now)
+    pending = cast(Any, client.xpending(streams.scores, TRACKER)) if group["pending"] else {}
     return max(unread, _since_id_s(pending["min"], now) if pending.get("min") else 0.0)
 
 

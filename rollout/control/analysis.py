@@ -78,7 +78,7 @@ def brought_up_to_date(
 ) -> AnalysisRun:
     """An earlier analysis of the same stage, with what the rollout knows of itself now: that costs next to nothing.
 
-    Evidence stays as old as the analysis; breakers, drills, planted clips and watches are of ``now``.
+    Evidence stays as old as the analysis; breakers, drills, test clips and watches are of ``now``.
     """
     measured = {
         window: {
@@ -134,7 +134,7 @@ def by_evidence(
 def by_rollout(
     session: Session, plan: RolloutPlan, state: State, stage: Stage, since: float, now: float
 ) -> Mapping[str, Measured]:
-    """What the rollout knows of itself: open breakers, the last drill, planted clips, and who was on watch."""
+    """What the rollout knows of itself: open breakers, the last drill, test clips, and who was on watch."""
     open_now = {latch.id for latch in state.latches} | {f"{trip.breaker}@{trip.unit}" for trip in open_trips(session)}
     ids = {latch.removesuffix("@rollout:rollout") for latch in open_now}
     found = [

@@ -30,7 +30,17 @@ from rollout.authority.diagnosis import causes
 from rollout.authority.freshness import CHECK_EVERY_S, check_freshness
 from rollout.authority.leases import died_at, expiries
 from rollout.base.scopes import campsites_of
-from rollout.breakers import Action, Heard, History, Places, Scope, Trip, check, listen, open_trips
+from rollout.breakers import (
+    Action,
+    History,
+    Places,
+    Scope,
+    TelemetrySnapshot,
+    Trip,
+    check,
+    collect_telemetry,
+    open_trips,
+)
 from rollout.control.analysis_schedule import AnalysisScheduler
 from rollout.control.service import confirm, execute, renew
 from rollout.stages import commands as c
@@ -74,7 +84,7 @@ class Controller:
         self.renewed_at = float("-inf")
         self.began_at: float | None = None
         self.alone = False
-        """Redis is away: said once, not at each tick."""
+        """Redis is unreachable: said once, not at each tick."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
@@ -99,7 +109,9 @@ class Controller:
     def check_freshness(self, now: float) -> list[str]:
         """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
         said = check_freshness(
-            self.database, now, lambda: causes(listen(self.client, self.watcher.config, now), self.watcher.config)
+            self.database,
+            now,
+            lambda: causes(collect_telemetry(self.client, self.watcher.config, now), self.watcher.config),
         )
         if said:
             log.warning("%s%s", "; ".join(said[:5]), f" and {len(said) - 5} more" if len(said) > 5 else "")
@@ -108,7 +120,7 @@ class Controller:
     def _check_between(self) -> None:
         try:
             if self.check_freshness(now_s()):
-                self.telemetry.ring()
+                self.telemetry.publish_wake_up()
         except SQLAlchemyError as error:
             log.error("nobody can check the cameras' sight, which ends by itself: %s", error)
         except RedisDown:
@@ -129,14 +141,14 @@ class Controller:
         changed = self.watcher.refresh()
         with self.database.read() as session:
             load(session)  # a long history is read before anybody has to wait for this transaction
-        heard = listen(self.client, self.watcher.config, now)
+        snapshot = collect_telemetry(self.client, self.watcher.config, now)
         with self.database.write() as session:
             lock(session)
             if changed or not load(session).plan_digest:
                 sync_places(session, self.watcher.config)
-            events = self._follow(session, heard, now)
-            events += self._watch_breakers(session, heard, now)
-            renewed = self._may_renew(session, heard, now)
+            events = self._follow(session, snapshot, now)
+            events += self._watch_breakers(session, snapshot, now)
+            renewed = self._may_renew(session, snapshot, now)
             if renewed:
                 events += renew(session, self.watcher.plan, now, "controller").events
         if renewed:
@@ -146,12 +158,12 @@ class Controller:
         if state is None:
             with self.database.read() as session:
                 state = load(session)
-        self._report(state, events, now, ring=bool(events or seen))
+        self._report(state, events, now, publish_wake_up=bool(events or seen))
         return state
 
-    def _follow(self, session: Session, heard: Heard, now: float) -> list[Event]:
+    def _follow(self, session: Session, snapshot: TelemetrySnapshot, now: float) -> list[Event]:
         commands: list[c.Command] = [c.PlanChanged()]
-        model = running_model(heard, now)
+        model = running_model(snapshot, now)
         if model is not None:
             commands.append(c.ModelChanged(model))
         events = [event for command in [*commands, c.Tick()] for event in self._obey(session, command, now)]
@@ -165,12 +177,12 @@ class Controller:
             self.began_at = now
         return now - self.began_at >= (SETTLE_S if state.live else SETTLE_IN_SHADOW_S)
 
-    def _may_renew(self, session: Session, heard: Heard, now: float) -> bool:
+    def _may_renew(self, session: Session, snapshot: TelemetrySnapshot, now: float) -> bool:
         """Authority is renewed by whoever sees what the breakers see, and as rarely as the plan says."""
         due = now - self.renewed_at >= self.watcher.plan.lease_renew_s
-        return due and heard.answers and self._settled(load(session), now)
+        return due and snapshot.answers and self._settled(load(session), now)
 
-    def _watch_breakers(self, session: Session, heard: Heard, now: float) -> list[Event]:
+    def _watch_breakers(self, session: Session, snapshot: TelemetrySnapshot, now: float) -> list[Event]:
         watcher, state = self.watcher, load(session)
         if not self._settled(state, now):
             return []
@@ -179,7 +191,7 @@ class Controller:
             session,
             watcher.plan.breakers.specs(),
             watcher.config,
-            heard,
+            snapshot,
             now,
             lease_until=min(ends, default=None),
             history=self.history,
@@ -199,11 +211,11 @@ class Controller:
             return held
         except RedisDown as error:
             if not self.alone:
-                log.warning("Redis is away (%s); authority is not renewed until it is back", error)
+                log.warning("Redis is unreachable (%s); authority is not renewed until it is back", error)
             self.alone = True
             return True
 
-    def _report(self, state: State, events: list[Event], now: float, *, ring: bool) -> None:
+    def _report(self, state: State, events: list[Event], now: float, *, publish_wake_up: bool) -> None:
         for event in events:
             log.info("%s by %s", kind_of(event), event.by)
         facts: dict[str, Any] = {
@@ -215,18 +227,18 @@ class Controller:
         }
         try:
             self.telemetry.beat("controller", now, facts)
-            if ring:
-                self.telemetry.ring()
+            if publish_wake_up:
+                self.telemetry.publish_wake_up()
         except RedisDown:
             return  # whoever asks for leadership says so
 
 
-def running_model(heard: Heard, now: float) -> str | None:
+def running_model(snapshot: TelemetrySnapshot, now: float) -> str | None:
     """The model that the detectors run, as they report it; None when none has reported lately.
 
     Several at once are named together: they are no model that any evidence is about.
     """
-    models = {str(facts["model"]) for facts in heard.detectors(now, FRESH_BEAT_S) if facts.get("model")}
+    models = {str(facts["model"]) for facts in snapshot.detectors(now, FRESH_BEAT_S) if facts.get("model")}
     return " + ".join(sorted(models)) or None
 
 

@@ -1,6 +1,6 @@
 """Write down once a minute how machines and queues are, from what processes say about themselves in Redis.
 
-A machine that has not reported within the last minute gets no row, and neither does a minute in which Redis was away:
+A machine that has not reported within the last minute gets no row, and neither does a minute in which Redis was unreachable:
 a gap stays a gap.
 """
 
@@ -18,13 +18,15 @@ from core.clock import hour_start
 from core.config import Config
 from core.host import PREFIX, number_of
 from db.models import CameraCount, GpuSample, MachineSample, QueueSample
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 
 FRESH_S: Final = 60.0
 _COUNTER: Final = re.compile(r'bearwatch_frames_(sent|dropped|scored)_total\{.*\bcamera_name="([^"]+)"')
 
 
-def write_minute(session: Session, config: Config, heard: Heard, counters: Mapping[str, int], now: float) -> bool:
+def write_minute(
+    session: Session, config: Config, snapshot: TelemetrySnapshot, counters: Mapping[str, int], now: float
+) -> bool:
     """Write the rows of the minute that holds ``now``; returns whether they were written by this call.
 
     Another process may have written them already: the first one counts. ``counters`` as
@@ -32,15 +34,15 @@ def write_minute(session: Session, config: Config, heard: Heard, counters: Mappi
     """
     minute = int(now // 60)
     known = select(QueueSample.shard).where(QueueSample.minute == minute).limit(1)
-    if not heard.answers or session.scalar(known) is not None:
+    if not snapshot.answers or session.scalar(known) is not None:
         return False
     queues = [
-        {"minute": minute, "shard": shard, "entries": each.entries, "oldest_s": each.oldest_s, "jobs": heard.jobs}
-        for shard, each in heard.waiting.items()
+        {"minute": minute, "shard": shard, "entries": each.entries, "oldest_s": each.oldest_s, "jobs": snapshot.jobs}
+        for shard, each in snapshot.waiting.items()
     ]
     if queues:
         session.execute(insert(QueueSample), queues)
-    for name, facts in heard.heartbeats.items():
+    for name, facts in snapshot.heartbeats.items():
         if name.startswith(PREFIX) and now - (number_of(facts.get("at")) or 0.0) <= FRESH_S:
             session.add_all(_machine(minute, name.removeprefix(PREFIX)[:80], facts))
     _count_frames(session, config, counters, float(hour_start(now)))

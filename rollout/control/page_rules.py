@@ -1,6 +1,6 @@
 """Which events page somebody, whom, and in which words. Pure.
 
-Pages are about the system and its people, not about bears: they go out in every mode. The one door writes them.
+Pages are about the system and its people, not about bears: they go out in every mode. They are in the outbox too.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class ClockView(Values):
 
 
 class LastAnalysisView(Values):
-    """When evidence was worked out. Breakers, drills, planted clips and watches are of now."""
+    """When evidence was worked out. Breakers, drills, test clips and watches are of now."""
 
     at: float
     age_s: float

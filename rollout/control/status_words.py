@@ -50,11 +50,11 @@ BREAKERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "loop": (
         "Review follows the model",
-        "People look where the model points. Keep the watch hours drawn by lot and the audits, until effort follows "
+        "People look where the model points. Keep the watch hours drawn at random and the audits, until effort follows "
         "the bears again.",
     ),
     "canary_clip": (
-        "Planted bears are not seen",
+        "The bear of a test clip is not seen",
         "A known bear was put on the camera's path and the model did not see it. Something between camera and model "
         "is broken: look at the detector's log and at what the camera sends.",
     ),

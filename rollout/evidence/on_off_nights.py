@@ -29,7 +29,7 @@ PERMUTATIONS: Final = 1999
 
 @dataclass(frozen=True, slots=True)
 class NightPlan:
-    """An experiment as the lot sees it: everything follows from these values alone."""
+    """An experiment as the assignment sees it: everything follows from these values alone."""
 
     campsites: tuple[str, ...]
     first_night: str
@@ -57,16 +57,16 @@ class NightPlan:
     def is_on(self, campsite: str, night: str) -> bool | None:
         """Whether the model helps in that night; None outside of the experiment.
 
-        In every block of nights in a row half are on, by lot, each campsite by itself. The nights of a last, shorter
+        In every block of nights in a row half are on, at random, each campsite by itself. The nights of a last, shorter
         block are as much of a whole one.
         """
         number = self.number_of(night)
         if number is None or campsite not in self.campsites:
             return None
         block, place = divmod(number, self.block)
-        lots = [True] * (self.block // 2) + [False] * (self.block // 2)
-        Random(f"{self.seed}:{campsite}:{block}").shuffle(lots)
-        return lots[place]
+        assignments = [True] * (self.block // 2) + [False] * (self.block // 2)
+        Random(f"{self.seed}:{campsite}:{block}").shuffle(assignments)
+        return assignments[place]
 
     def all_nights(self) -> list[str]:
         """All nights, by their evenings."""
@@ -124,9 +124,9 @@ def helps_now(session: Session, campsite: str, at: float) -> bool | None:
     night = night_of(at, zone)
     for row in session.scalars(select(NightExperiment)):
         if row.ended_at is None or at < row.ended_at:
-            lot = plan_of(row).is_on(campsite, night)
-            if lot is not None:
-                return lot
+            is_on = plan_of(row).is_on(campsite, night)
+            if is_on is not None:
+                return is_on
     return None
 
 
@@ -155,9 +155,9 @@ class Effect:
 
 
 def effect(outcomes: Sequence[NightOutcome], plan: NightPlan, permutations: int = PERMUTATIONS) -> Effect | None:
-    """Estimate the effect by drawing the lots anew, within each campsite and block, as they were drawn.
+    """Estimate the effect by assigning the nights anew, within each campsite and block, as they were drawn.
 
-    The interval assumes that the help adds the same to every night: it is taken off the on nights before the lots are
+    The interval assumes that the help adds the same to every night: it is taken off the on nights before the nights are
     drawn anew. None while there is no on night or no off night.
     """
     kept = [o for o in outcomes if plan.number_of(o.night) is not None and o.campsite in plan.campsites]
@@ -167,9 +167,9 @@ def effect(outcomes: Sequence[NightOutcome], plan: NightPlan, permutations: int 
     amount = np.array([o.amount for o in kept], dtype=np.float64)
     observed = _difference(amount, on[None, :])[0]
     groups = [(o.campsite, (plan.number_of(o.night) or 0) // plan.block) for o in kept]
-    lots = _redrawn(on, groups, permutations, seed=0)
-    null = _difference(amount, lots)
-    spread = _difference(amount - observed * on, lots)
+    assignments = _redrawn(on, groups, permutations, seed=0)
+    null = _difference(amount, assignments)
+    spread = _difference(amount - observed * on, assignments)
     low, high = np.quantile(spread, [0.025, 0.975])
     at_least = int((np.abs(null) >= abs(observed) - 1e-12).sum())
     return Effect(
@@ -196,14 +196,14 @@ def sightings_by_night(session: Session, plan: NightPlan, now: float) -> list[Ni
     for site in plan.campsites:
         tonight = night_of(now, zones[site])
         for night in plan.all_nights():
-            lot = plan.is_on(site, night)
-            if lot is not None and night < tonight:
-                found.append(NightOutcome(site, night, lot, counts[site, night]))
+            is_on = plan.is_on(site, night)
+            if is_on is not None and night < tonight:
+                found.append(NightOutcome(site, night, is_on, counts[site, night]))
     return found
 
 
 def _difference(amount: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Mean of the on nights minus mean of the off nights, for each row of lots."""
+    """Mean of the on nights minus mean of the off nights, for each row of assignments."""
     count = on.sum(axis=1)
     total_on = on @ amount
     difference: NDArray[np.float64] = total_on / count - (amount.sum() - total_on) / (on.shape[1] - count)
@@ -213,11 +213,11 @@ def _difference(amount: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[n
 def _redrawn(
     on: NDArray[np.bool_], groups: Iterable[tuple[str, int]], permutations: int, seed: int
 ) -> NDArray[np.bool_]:
-    """Lots drawn anew within each group, ``permutations`` rows of them."""
+    """Assignments drawn anew within each group, ``permutations`` rows of them."""
     rng = np.random.default_rng(seed)
-    lots = np.tile(on, (permutations, 1))
+    assignments = np.tile(on, (permutations, 1))
     names = list(groups)
     for group in sorted(set(names)):
         columns = [index for index, name in enumerate(names) if name == group]
-        lots[:, columns] = rng.permuted(lots[:, columns], axis=1)
-    return lots
+        assignments[:, columns] = rng.permuted(assignments[:, columns], axis=1)
+    return assignments

@@ -52,7 +52,7 @@ def nearest_rank(values: Sequence[float], share: float) -> float:
 def end_to_end(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
     """From the capture of the deciding frame to the ranger's queue. What waited out an outage counts with its wait.
 
-    Planted clips count too, up to their decision: a quiet campsite has too few alerts to say anything.
+    Test clips count too, up to their decision: a quiet campsite has too few alerts to say anything.
     """
     rows = session.execute(
         select(Alert.created_at - Alert.captured_at, Encounter.late)
@@ -65,7 +65,7 @@ def end_to_end(session: Session, campsites: Collection[str], since: float, now: 
 
 
 def inference_latency(session: Session, campsites: Collection[str], since: float, now: float) -> Measured:
-    """From capture to the decided encounter: of the planted clips, which go the whole way on every camera, and of the
+    """From capture to the decided encounter: of the test clips, which go the whole way on every camera, and of the
     encounters themselves, as far as their alerts tell.
     """
     planted = _planted(session, campsites, since, now)
@@ -78,7 +78,7 @@ def inference_latency(session: Session, campsites: Collection[str], since: float
 
 
 def _planted(session: Session, campsites: Collection[str], since: float, now: float) -> list[float]:
-    """From capture to decision, of every planted clip that was seen."""
+    """From capture to decision, of every test clip that was seen."""
     rows = session.scalars(
         select(CanaryRun.latency_s)
         .join(Camera, Camera.id == CanaryRun.camera_id)

@@ -1,4 +1,4 @@
-"""Hours of blind watching by lot, kept for ever.
+"""Hours of blind watching at random, kept for ever.
 
 Rangers who know the alerts go where the alerts are, and what they see there is no independent witness. So at least a
 tenth of the watch hours is at campsites and at hours that nobody has chosen.
@@ -56,7 +56,7 @@ def choose(options: Sequence[Slot], watch_hours: float, seed: str, share: float 
     """
     if not LEAST_SHARE <= share <= 1.0:
         raise ValueError(
-            f"at least {LEAST_SHARE:.0%} of the watch hours are drawn by lot; {share:.0%} is too few or too many"
+            f"at least {LEAST_SHARE:.0%} of the watch hours are drawn at random; {share:.0%} is too few or too many"
         )
     count = min(len(options), max(1, ceil(share * watch_hours))) if options else 0
     return sorted(Random(seed).sample(list(options), count), key=lambda slot: (slot.starts_at, slot.campsite))
@@ -109,7 +109,7 @@ def draw_watches(
 
 
 def random_share(session: Session, campsites: Collection[str], since: float, now: float) -> float | None:
-    """Which share of the watched time since then lay in hours drawn by lot; None when nobody watched."""
+    """Which share of the watched time since then lay in hours drawn at random; None when nobody watched."""
     period = [Interval(since, now)]
     drawn: dict[str, list[Interval]] = {}
     rows = session.execute(

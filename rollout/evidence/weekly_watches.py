@@ -19,7 +19,7 @@ WEEK_S: Final = 7 * DAY_S
 _MONDAY_NOON: Final = 4 * DAY_S + DAY_S / 2
 """The first Monday noon UTC after 1970 began; every week's draw reaches from one to the next."""
 LEAST_WATCH_HOURS: Final = 20.0
-"""So many hours a week are taken as watched where fewer were: two by lot, even before anybody watches."""
+"""So many hours a week are taken as watched where fewer were: two at random, even before anybody watches."""
 
 
 def next_week(now: float) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.config import Config
 from db.models import Camera, Encounter
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.evidence.comparison import EvidenceRule
 from rollout.reports.document import Place
 from rollout.reports.period import Period
@@ -32,7 +32,7 @@ class Asked:
     campsites: tuple[str, ...]
     now: float
     everything: bool = True
-    heard: Heard | None = None
+    snapshot: TelemetrySnapshot | None = None
 
     @property
     def places(self) -> tuple[Place, ...]:

@@ -1,4 +1,4 @@
-"""The daily report: are campers complaining, are machines burning, are costs running away; and everything behind it."""
+"""The daily report: are campers complaining, is any machine in trouble, are costs running away; and everything behind it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rollout.reports.sections.camera_operation import (
     latency_section,
 )
 from rollout.reports.sections.deliveries import Sent, camper_figures, campers_section, deliveries_of, delivery_section
-from rollout.reports.sections.host_health import burning_answer, burning_of, machines_section
+from rollout.reports.sections.host_health import host_health_answer, host_health_of, machines_section
 from rollout.reports.sections.period_costs import cost_of
 from rollout.reports.sections.queues import queues_section
 from rollout.reports.sections.spending import costs_section, spending_answer
@@ -26,7 +26,7 @@ TITLE: Final = "Daily operations"
 
 def daily(asked: Asked) -> Report:
     """The operations report of a period, usually one day."""
-    found, seen, sent = burning_of(asked), cameras_of(asked), deliveries_of(asked)
+    found, seen, sent = host_health_of(asked), cameras_of(asked), deliveries_of(asked)
     period = asked.period
     cost = cost_of(asked, period.start, period.end)
     before = cost_of(asked, 2 * period.start - period.end, period.start)
@@ -36,7 +36,7 @@ def daily(asked: Asked) -> Report:
         period=period,
         places=asked.places,
         made_at=asked.now,
-        answers=(_complaining(asked), burning_answer(asked, found), spending_answer(asked, cost, before),
+        answers=(_complaining(asked), host_health_answer(asked, found), spending_answer(asked, cost, before),
                  _holding(asked, seen, sent)),
         sections=(campers_section(asked), cameras_section(asked, seen), latency_section(asked),
                   queues_section(asked, found.past), machines_section(asked, found),

@@ -14,7 +14,7 @@ from core.config import Config
 from db.models import Camera, CameraHour
 from db.session import Database
 from rollout.alerting.alerts import page
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.archive import Archive
 from rollout.reports.build import campsites_known, make, timezone_of
 from rollout.reports.context import Asked
@@ -33,7 +33,7 @@ def write_finished(
     config: Config,
     plan: RolloutPlan,
     archive: Archive,
-    heard: Heard,
+    snapshot: TelemetrySnapshot,
     staff: Iterable[str],
     now: float,
 ) -> int:
@@ -56,7 +56,7 @@ def write_finished(
         with database.read() as session:
             if not _has_begun(session, campsite, days.end):
                 continue
-            asked = Asked(session, config, plan, days, (campsite,), now, everything=False, heard=heard)
+            asked = Asked(session, config, plan, days, (campsite,), now, everything=False, snapshot=snapshot)
             report = make(Kind.DAILY, asked)
         archive.write(report)
         written += 1

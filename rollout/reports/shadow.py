@@ -72,7 +72,7 @@ def shadow(asked: Asked) -> Report:
         period=asked.period,
         places=asked.places,
         made_at=asked.now,
-        answers=(_sees(asked, found), _cries_wolf(asked, found), _fast(found), answer),
+        answers=(_sees(asked, found), _false_alarms(asked, found), _fast(found), answer),
         sections=(_recall(asked, found), _one_by_one(asked, found), _time(found), _false(asked, found), live,
                   sensitivity_section(found.measured)),
         model=model,
@@ -138,12 +138,12 @@ def _sees(asked: Asked, found: Compared) -> Answer:
     return Answer("sees", question, Light.RED, f"{words} {number(wanted, Form.SHARE)} is asked for.")
 
 
-def _cries_wolf(asked: Asked, found: Compared) -> Answer:
+def _false_alarms(asked: Asked, found: Compared) -> Answer:
     """Red only for what people have decided: alerts that wait for a decision ask for one, not for alarm."""
     rate = found.measured["false_alarms_per_camera_day"]
-    shown, question = figure(rate), "How often does it cry wolf?"
+    shown, question = figure(rate), "How many false alarms does it raise?"
     if rate.value is None:
-        return Answer("wolf", question, Light.GREY, f"{said(shown).capitalize()}: {rate.why}.")
+        return Answer("false_alarms", question, Light.GREY, f"{said(shown).capitalize()}: {rate.why}.")
     false, undecided = rate.detail["false_alarms"], rate.detail["undecided"]
     words = f"{false} false of {many(rate.detail['alerts'], 'alert')}: {said(shown)}, {interval(shown)}."
     if undecided:
@@ -151,12 +151,12 @@ def _cries_wolf(asked: Asked, found: Compared) -> Answer:
         words += f" {undecided} of them {are} only undecided, and {'counts' if undecided == 1 else 'count'} as false."
     gate = asked.gate("false_alarms_per_camera_day")
     if gate is None or gate.value is None:
-        return Answer("wolf", question, Light.GREY, f"{words} The rollout plan sets no limit.")
+        return Answer("false_alarms", question, Light.GREY, f"{words} The rollout plan sets no limit.")
     words += f" The rollout plan allows {gate.value:g}."
     if shown.high is not None and shown.high <= gate.value:
-        return Answer("wolf", question, Light.GREEN, words)
+        return Answer("false_alarms", question, Light.GREEN, words)
     decided = rate.value * (false - undecided) / false if false else 0.0
-    return Answer("wolf", question, Light.AMBER if decided <= gate.value else Light.RED, words)
+    return Answer("false_alarms", question, Light.AMBER if decided <= gate.value else Light.RED, words)
 
 
 def _fast(found: Compared) -> Answer:

@@ -288,7 +288,7 @@ class FreshnessTimes(Strict):
         default=Duration(0, 15), description="it has it again when pictures have come for so long"
     )
     clips_every: CivilDuration = Field(
-        default=Duration(0, 900), description="a bear is planted on each live camera's path this often"
+        default=Duration(0, 900), description="a test clip is sent down each live camera's path this often"
     )
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simulation.cameras.builtin import demo_scenes, load_test_scenes
 from simulation.cameras.encode import prepare
-from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.record import record
 from simulation.cameras.scene import Scene
 from simulation.cameras.scene_file import SceneError, load_scenes
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``bearwatch camera-sim``."""
     parser.description = (
         "Staged RTSP cameras with a known schedule of animals, weather and light. Every camera is also there as MJPEG, "
-        f"and POST /cameras/NAME/trouble/KIND on the control port makes it misbehave ({', '.join(Trouble)})."
+        f"and POST /cameras/NAME/fault/KIND on the control port makes it misbehave ({', '.join(CameraFault)})."
     )
     parser.add_argument(
         "--scene",

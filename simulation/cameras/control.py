@@ -1,7 +1,7 @@
 """A small HTTP door beside the RTSP one: what is on, trouble on command, and every camera as MJPEG.
 
 GET  /cameras                            all cameras as JSON: addresses, trouble, elapsed seconds, who is in view
-POST /cameras/<name>/trouble/<kind>      begin a trouble; ``none`` heals
+POST /cameras/<name>/fault/<kind>      begin a trouble; ``none`` heals
 GET  /cameras/<name>/mjpeg               the live picture as multipart JPEG, about five a second
 """
 
@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from simulation.cameras.encode import join_nals
-from simulation.cameras.fault_injection import Picture, Trouble
+from simulation.cameras.fault_injection import CameraFault, Picture
 from simulation.cameras.staged_camera import StagedCamera
 
 log = logging.getLogger(__name__)
@@ -65,17 +65,17 @@ class HttpConnection:
         if len(steps) > 1 and camera is None:
             names = ", ".join(self._cameras)
             return await self._reply(HTTPStatus.NOT_FOUND, {"error": f"no camera {steps[1]!r}; there are: {names}"})
-        if camera is not None and method == "POST" and len(steps) == 4 and steps[2] == "trouble":
+        if camera is not None and method == "POST" and len(steps) == 4 and steps[2] == "fault":
             return await self._trouble(camera, steps[3])
         if camera is not None and method == "GET" and steps[2:] == ["mjpeg"]:
             return await self._mjpeg(camera)
         return await self._reply(HTTPStatus.METHOD_NOT_ALLOWED, {"error": f"{method} is not possible here"})
 
     async def _trouble(self, camera: StagedCamera, kind: str) -> None:
-        if kind not in list(Trouble):
-            kinds = ", ".join(Trouble)
+        if kind not in list(CameraFault):
+            kinds = ", ".join(CameraFault)
             return await self._reply(HTTPStatus.BAD_REQUEST, {"error": f"no trouble {kind!r}; there are: {kinds}"})
-        camera.suffer(Trouble(kind))
+        camera.set_fault(CameraFault(kind))
         return await self._reply(HTTPStatus.OK, self._describe_camera(camera))
 
     async def _reply(self, status: HTTPStatus, document: dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ class MjpegViewer:
     def _jpeg(self, picture: Picture) -> bytes | None:
         """The picture as JPEG when it is the turn of one; noise bytes while the camera sends garbage."""
         is_turn = self._count % self._every == 0
-        if self._camera.trouble is Trouble.GARBAGE:
+        if self._camera.fault is CameraFault.GARBAGE:
             self._waits_for_key = True
             return random.randbytes(2_000) if is_turn else None
         try:

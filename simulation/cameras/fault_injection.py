@@ -15,7 +15,7 @@ from simulation.cameras.encode import EncodedLoop, FrameEncoder, join_nals, spli
 from simulation.cameras.rtp import CLOCK_HZ
 
 
-class Trouble(StrEnum):
+class CameraFault(StrEnum):
     """What can be wrong with a camera."""
 
     NONE = "none"
@@ -58,19 +58,19 @@ def healthy(loop: EncodedLoop, index: int) -> Picture:
     return Picture(loop.unit(index), index * CLOCK_HZ // loop.scene.fps, loop.is_key(index))
 
 
-def distortion(trouble: Trouble, loop: EncodedLoop, index: int) -> Distortion:
+def distortion(fault: CameraFault, loop: EncodedLoop, index: int) -> Distortion:
     """The distortion that begins at frame ``index``."""
-    if trouble is Trouble.FREEZE:
+    if fault is CameraFault.FREEZE:
         return _frozen(loop, index)
-    if trouble is Trouble.GARBAGE:
+    if fault is CameraFault.GARBAGE:
         return _garbage(loop, index)
-    if trouble is Trouble.WRONG_CLOCK:
+    if fault is CameraFault.WRONG_CLOCK:
         return lambda now: _at_wrong_time(loop, now)
-    if trouble is Trouble.RESOLUTION:
+    if fault is CameraFault.RESOLUTION:
         return _Resized(loop, index)
-    if trouble is Trouble.BLACK:
+    if fault is CameraFault.BLACK:
         return _Covered(loop)
-    if trouble in (Trouble.STALL, Trouble.REFUSE):
+    if fault in (CameraFault.STALL, CameraFault.REFUSE):
         return lambda now: None
     return lambda now: healthy(loop, now)
 

@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from simulation.cameras.encode import EncodedLoop
-from simulation.cameras.fault_injection import Distortion, Picture, Trouble, distortion, healthy
+from simulation.cameras.fault_injection import CameraFault, Distortion, Picture, distortion, healthy
 from simulation.cameras.scene import Scene, Seen, truth
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class StagedCamera:
 
     def __init__(self, loop: EncodedLoop, phase_s: float = 0.0) -> None:
         self.loop = loop
-        self.trouble = Trouble.NONE
+        self.fault = CameraFault.NONE
         self.viewers: set[Viewer] = set()
         self._phase_s = phase_s
         self._started_s: float | None = None
@@ -48,7 +48,7 @@ class StagedCamera:
 
     @property
     def accepts_viewers(self) -> bool:
-        return self.trouble is not Trouble.REFUSE
+        return self.fault is not CameraFault.REFUSE
 
     @property
     def ticks(self) -> int:
@@ -65,18 +65,18 @@ class StagedCamera:
         """Who a healthy camera would show now."""
         return truth(self.scene, self.elapsed_s())
 
-    def suffer(self, trouble: Trouble) -> None:
+    def set_fault(self, fault: CameraFault) -> None:
         """Begin a trouble at once. ``NONE`` heals: at the next key frame, so that viewers get whole pictures."""
-        if trouble is Trouble.ABORT:
+        if fault is CameraFault.ABORT:
             self._hang_up(reset=True)
-            trouble = Trouble.NONE
-        self.trouble = trouble
-        if trouble is Trouble.NONE:
+            fault = CameraFault.NONE
+        self.fault = fault
+        if fault is CameraFault.NONE:
             self._healing = True
             return
         self._healing = False
-        self._distort = distortion(trouble, self.loop, self._next)
-        if trouble is Trouble.REFUSE:
+        self._distort = distortion(fault, self.loop, self._next)
+        if fault is CameraFault.REFUSE:
             self._hang_up(reset=False)
 
     def _hang_up(self, reset: bool) -> None:
@@ -106,7 +106,7 @@ class StagedCamera:
         self._next += -self._next % self.scene.key_interval
         log.info("camera %s skipped %d frames: the machine was busy or asleep", self.scene.name, missed)
         if self._distort is not None:
-            self._distort = distortion(self.trouble, self.loop, self._next)
+            self._distort = distortion(self.fault, self.loop, self._next)
 
     def _send(self, index: int) -> None:
         if self._healing and self.loop.is_key(index):

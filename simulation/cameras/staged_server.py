@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from simulation.cameras.control import HttpConnection, seen_as_json
 from simulation.cameras.encode import EncodedLoop, Progress, prepare
-from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.rtsp import LARGEST_REQUEST, RtspConnection
 from simulation.cameras.scene import Scene, Seen
 from simulation.cameras.staged_camera import StagedCamera
@@ -85,7 +85,7 @@ class CameraServer:
             "url": self.url(name),
             "mjpeg_url": self.mjpeg_url(name),
             "light": camera.scene.light,
-            "trouble": camera.trouble.value,
+            "fault": camera.fault.value,
             "elapsed_s": round(camera.elapsed_s(), 3),
             "loop_s": camera.scene.loop_s,
             "viewers": len(camera.viewers),
@@ -188,10 +188,10 @@ class StagedCameras:
         self._camera(name)
         return self._running.mjpeg_url(name)
 
-    def trouble(self, name: str, kind: Trouble | str) -> None:
+    def fault(self, name: str, kind: CameraFault | str) -> None:
         """Begin a trouble at once; ``none`` heals from the next key frame, usually within a second."""
-        camera, trouble = self._camera(name), Trouble(kind)
-        self._call(_soon(lambda: camera.suffer(trouble)))
+        camera, fault = self._camera(name), CameraFault(kind)
+        self._call(_soon(lambda: camera.set_fault(fault)))
 
     def truth(self, name: str) -> tuple[Seen, ...]:
         """Who is in view of a healthy camera now."""

@@ -27,8 +27,8 @@ from simulation.seasons.random_streams import (
     SHEET_SHARE,
     SHEETS_A_DAY,
     START,
+    BearVisit,
     Draws,
-    Passing,
 )
 
 RULE = EvidenceRule()
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass
-class Dossier:
+class EvidenceLedger:
     """Everything that people and the model have seen."""
 
     draws: Draws
@@ -69,25 +69,25 @@ class Dossier:
     """No analysis before."""
     _known: dict[tuple[str, frozenset[str], float, int], Measured] = field(default_factory=dict)
 
-    def note(self, passing: Passing, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool) -> Judged:
+    def note(self, bear_visit: BearVisit, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool) -> Judged:
         """One visit that is over. ``blind``: an observer was on watch without the model's view; they may have missed
         it. ``ranger_saw``: somebody on watch saw it."""
-        judged = judged_of(passing, model_saw)
+        judged = judged_of(bear_visit, model_saw)
         if ranger_saw:
             self.anybody.append(judged)
         if ranger_saw and blind:
-            self.motion.setdefault(passing.night, passing.motion_sees)
-            self.first.setdefault(passing.night, model_saw)
+            self.motion.setdefault(bear_visit.night, bear_visit.motion_sees)
+            self.first.setdefault(bear_visit.night, model_saw)
             self.blind.append(judged)
         if blind and (ranger_saw or (model_saw and in_shadow)):
-            stratum = "dark" if passing.dark else "light"
+            stratum = "dark" if bear_visit.dark else "light"
             one = Overlap(ranger_saw and not model_saw, model_saw and not ranger_saw, ranger_saw and model_saw)
             self.overlaps[stratum] += one
-        where = At(passing.at, SITES[passing.site])
+        where = At(bear_visit.at, SITES[bear_visit.site])
         if model_saw:
             self.seen.append(where)
             self.reviews.append(where)
-        if passing.sheets_with_it:
+        if bear_visit.sheets_with_it:
             self.audited.append((where, not model_saw))
         return judged
 
@@ -138,104 +138,106 @@ class Dossier:
         return [j for j in judged if j.visit.start >= asked.since and j.visit.campsite in asked.campsites]
 
 
-def judged_of(passing: Passing, model_saw: bool) -> Judged:
+def judged_of(bear_visit: BearVisit, model_saw: bool) -> Judged:
     """A visit as the evidence has it, once it has been matched."""
-    site = SITES[passing.site]
-    seen = Seen(passing.id, site, None, passing.at, passing.at)
-    detection = Detection(passing.id, site, passing.cameras[0], passing.at, passing.at + 5.0, passing.end)
-    visit = Visit(site, passing.at, passing.at, (seen,))
-    return Judged(visit, passing.night, passing.dark, detection if model_saw else None)
+    site = SITES[bear_visit.site]
+    seen = Seen(bear_visit.id, site, None, bear_visit.at, bear_visit.at)
+    detection = Detection(
+        bear_visit.id, site, bear_visit.cameras[0], bear_visit.at, bear_visit.at + 5.0, bear_visit.end
+    )
+    visit = Visit(site, bear_visit.at, bear_visit.at, (seen,))
+    return Judged(visit, bear_visit.night, bear_visit.dark, detection if model_saw else None)
 
 
 def _last_day(asked: Asked) -> Asked:
     return Asked(asked.campsites, max(asked.since, asked.now - DAY_S), asked.now, asked.operations)
 
 
-def _counts(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    return counts(metric, dossier.scoped(dossier.blind, asked), 0.0)
+def _counts(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return counts(metric, ledger.scoped(ledger.blind, asked), 0.0)
 
 
-def _counts_all(dossier: Dossier, metric: str, _asked: Asked) -> Measured:
-    return counts(metric, dossier.blind, 0.0)
+def _counts_all(ledger: EvidenceLedger, metric: str, _asked: Asked) -> Measured:
+    return counts(metric, ledger.blind, 0.0)
 
 
-def _recall(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    return recall(metric, dossier.scoped(dossier.blind, asked), RULE)
+def _recall(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return recall(metric, ledger.scoped(ledger.blind, asked), RULE)
 
 
-def _recall_all(dossier: Dossier, metric: str, _asked: Asked) -> Measured:
-    return recall(metric, dossier.blind, RULE)
+def _recall_all(ledger: EvidenceLedger, metric: str, _asked: Asked) -> Measured:
+    return recall(metric, ledger.blind, RULE)
 
 
-def _recall_night(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    return recall(metric, [j for j in dossier.scoped(dossier.blind, asked) if j.dark], RULE)
+def _recall_night(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return recall(metric, [j for j in ledger.scoped(ledger.blind, asked) if j.dark], RULE)
 
 
-def _dependence(dossier: Dossier, metric: str, _asked: Asked) -> Measured:
-    return dependence(metric, dossier.overlaps, RULE)
+def _dependence(ledger: EvidenceLedger, metric: str, _asked: Asked) -> Measured:
+    return dependence(metric, ledger.overlaps, RULE)
 
 
-def _baseline(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    scoped = dossier.scoped(dossier.blind, asked)
-    return against_baseline(metric, scoped, [dossier.motion[each.night] for each in nights(scoped)], RULE)
+def _baseline(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    scoped = ledger.scoped(ledger.blind, asked)
+    return against_baseline(metric, scoped, [ledger.motion[each.night] for each in nights(scoped)], RULE)
 
 
-def _missed(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    return missed(metric, dossier.scoped(dossier.anybody, asked), asked.now - asked.since)
+def _missed(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return missed(metric, ledger.scoped(ledger.anybody, asked), asked.now - asked.since)
 
 
-def _false_alarms(dossier: Dossier, metric: str, asked: Asked) -> Measured:
+def _false_alarms(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
     columns = [i for i in range(len(CAMERAS)) if SITES[i // CAMERAS_EACH] in asked.campsites]
     first, last = int((asked.since - START) // DAY_S), int((asked.now - START) // DAY_S)
-    found = dossier.draws.false_alarms[first : max(last, first + 1), columns].ravel().tolist()
+    found = ledger.draws.false_alarms[first : max(last, first + 1), columns].ravel().tolist()
     rate = rate_of(found, [1.0] * len(found))
     return Measured(metric, rate.point, rate.bounds, rate.exposure, "camera-days")
 
 
-def _audit(dossier: Dossier, metric: str, asked: Asked) -> Measured:
+def _audit(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
     """Contact sheets drawn evenly: every camera-hour with the same probability, so that all weights are the same."""
     days = (asked.now - asked.since) / DAY_S
     share = len(asked.campsites) / len(SITES)
     planted = round(PLANTED_A_DAY * days * share)
     lower = clopper_pearson_lower(round(planted * AUDITOR_SEES), planted)
-    confirmed = sum(at.at >= asked.since and at.campsite in asked.campsites for at in dossier.seen)
+    confirmed = sum(at.at >= asked.since and at.campsite in asked.campsites for at in ledger.seen)
     if not confirmed or lower <= 0.0:
         return Measured(metric, None, unit="camera-hours", why="too few audits")
     weight = 1.0 / SHEET_SHARE
-    lost = [1 for at, was in dossier.audited if was and at.at >= asked.since and at.campsite in asked.campsites]
+    lost = [1 for at, was in ledger.audited if was and at.at >= asked.since and at.campsite in asked.campsites]
     result = audited_recall(confirmed, [weight] * len(lost), weight, lower)
     n = SHEETS_A_DAY * days * share
     return Measured(metric, result.recall, result.bounds, n, "camera-hours")
 
 
-def _audit_all(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    return _audit(dossier, metric, Asked(frozenset(SITES), START, asked.now, asked.operations))
+def _audit_all(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return _audit(ledger, metric, Asked(frozenset(SITES), START, asked.now, asked.operations))
 
 
-def _loop(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    bears = [At(j.visit.start, j.visit.campsite) for j in dossier.scoped(dossier.blind, asked)]
-    bears += [at for at, _missed in dossier.audited if at.at >= asked.since]
-    course = loop_course(bears, dossier.reviews, SITES)
+def _loop(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    bears = [At(j.visit.start, j.visit.campsite) for j in ledger.scoped(ledger.blind, asked)]
+    bears += [at for at, _missed in ledger.audited if at.at >= asked.since]
+    course = loop_course(bears, ledger.reviews, SITES)
     if not course:
         return Measured(metric, None, why="no independent bears")
     return Measured(metric, course[-1].evalue, n=len(course), unit="independent bears")
 
 
-def _selected(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    reviews = sum(at.at >= asked.since for at in dossier.reviews)
-    others = len(dossier.scoped(dossier.blind, asked)) + SHEETS_A_DAY * (asked.now - asked.since) / DAY_S
+def _selected(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    reviews = sum(at.at >= asked.since for at in ledger.reviews)
+    others = len(ledger.scoped(ledger.blind, asked)) + SHEETS_A_DAY * (asked.now - asked.since) / DAY_S
     return Measured(metric, reviews / (reviews + others), n=reviews + others, unit="labels")
 
 
-def _precision(dossier: Dossier, metric: str, asked: Asked) -> Measured:
-    found = [right for at, right in dossier.warned if at >= asked.since]
+def _precision(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    found = [right for at, right in ledger.warned if at >= asked.since]
     if not found:
         return Measured(metric, None, why="campers have not been warned in this time")
     lower = clopper_pearson_lower(sum(found), len(found))
     return Measured(metric, float(np.mean(found)), {"cp_lower": lower}, len(found), "warnings")
 
 
-_MAKERS: Mapping[str, Callable[[Dossier, str, Asked], Measured]] = {
+_MAKERS: Mapping[str, Callable[[EvidenceLedger, str, Asked], Measured]] = {
     "encounters_blind": _counts,
     "encounters_blind_cumulative": _counts_all,
     "recall_blind": _recall,

@@ -53,7 +53,7 @@ class Faults:
         self.specs = policy.plan.breakers.specs()
         self.missed_elsewhere = world.missed_elsewhere
         self.clips_missed_at = float("-inf")
-        """Until when planted clips were last missed."""
+        """Until when test clips were last missed."""
         self.gone_until = {"controller": 0.0, "redis": 0.0, "host": 0.0}
 
     def schedule(self, faults: tuple[Fault, ...]) -> None:
@@ -124,12 +124,12 @@ class Faults:
         """The network answers, and its answers mean nothing."""
         self.protection.breaks(CAMERAS, fault.at, fault.end, "network")
         phase = self._phase()
-        self._pauses(CAMERAS, noticing.unproven(fault.at, fault.end, phase), fault)
-        noticed = noticing.proof_fails_twice(self.specs["self_proof"], fault.at, fault.end, phase)
+        self._pauses(CAMERAS, noticing.self_test_failing(fault.at, fault.end, phase), fault)
+        noticed = noticing.self_test_fails_twice(self.specs["self_proof"], fault.at, fault.end, phase)
         if noticed is not None:
-            self.agenda.schedule(noticed, partial(self._unproven_noticed, fault.end))
+            self.agenda.schedule(noticed, partial(self._self_test_failure_noticed, fault.end))
 
-    def _unproven_noticed(self, end: float, now: float) -> None:
+    def _self_test_failure_noticed(self, end: float, now: float) -> None:
         self.rollout.trip("self_proof", noticing.REGION, now, end)
 
     def controller(self, fault: Fault, now: float) -> None:

@@ -9,12 +9,12 @@ from typing import Final
 from core.config import Motion, Outside
 from core.redis_client import REPLY_TIMEOUT_S
 from detector.self_test import AGAIN_AFTER_S
-from detector.self_test import EVERY_S as PROOF_EVERY_S
+from detector.self_test import EVERY_S as SELF_TEST_EVERY_S
 from rollout.authority.freshness import CHECK_EVERY_S, Watermark, is_fresh
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import Clause, Finding, ValueOf, evaluate
 from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, JUDGED_AFTER_S
-from rollout.breakers.samples import Inputs, Reading, label
+from rollout.breakers.samples import Inputs, Sample, label
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.control.controller import TICK_S
 from rollout.stages.spec import FreshnessTimes
@@ -30,7 +30,7 @@ PROMISED_S: Final[Mapping[str, float]] = {
     "camera": FreshnessTimes().within.nominal_s + TICK_S,
     "redis": FreshnessTimes().within.nominal_s + TICK_S,
     "lapsed": FreshnessTimes().within.nominal_s + TICK_S,
-    "network": PROOF_EVERY_S + KEEPALIVE_S + TICK_S,
+    "network": SELF_TEST_EVERY_S + KEEPALIVE_S + TICK_S,
     "detector": FreshnessTimes().clips_every.nominal_s + 2 * (JUDGED_AFTER_S + CLIP_CHECK_EVERY_S) + TICK_S,
     "missed": CALLS_EVERY_S + PATIENCE_S + TICK_S,
 }
@@ -93,15 +93,15 @@ def missed_elsewhere(begin: float, end: float, phase: float) -> float | None:
     return at if at < end else None
 
 
-def unproven(begin: float, end: float, phase: float) -> float | None:
-    """The network's answers mean nothing any more: its next proof fails, and so does the next picture's word."""
-    at = on_grid(begin + phase * (PROOF_EVERY_S + KEEPALIVE_S) + FLUSH_S, CHECK_EVERY_S)
+def self_test_failing(begin: float, end: float, phase: float) -> float | None:
+    """The network's answers mean nothing any more: its next self-test fails, and so does the next picture's word."""
+    at = on_grid(begin + phase * (SELF_TEST_EVERY_S + KEEPALIVE_S) + FLUSH_S, CHECK_EVERY_S)
     return at if at < end else None
 
 
-def proof_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float) -> float | None:
-    """A detector fails its proof again and again."""
-    failed, at = 0, begin + phase * PROOF_EVERY_S
+def self_test_fails_twice(spec: BreakerSpec, begin: float, end: float, phase: float) -> float | None:
+    """A detector fails its self-test again and again."""
+    failed, at = 0, begin + phase * SELF_TEST_EVERY_S
     while at < end:
         failed += 1
         if any(evaluate(c, {"self_proof_failed": float(failed)}.get).met for c in _clauses(spec)):
@@ -137,22 +137,22 @@ def most_are_blind(spec: BreakerSpec, live: int, cameras: int) -> bool:
 
 
 def nobody_updates(spec: BreakerSpec, begin: float, end: float) -> float | None:
-    """Redis is away: what it told grows old, what it should tell is missing."""
+    """Redis is unreachable: what it told grows old, what it should tell is missing."""
     intervals = spec.condition.stale_intervals if spec.condition else None
     if intervals is None:
         return None
     at = on_grid(begin)
     missed_since = {label("redis_lag_s", REGION): at}
     while at < end:
-        readings = {("redis_lag_s", REGION): Reading(None, None), ("live_cameras", REGION): Reading(1.0, begin)}
-        if any(Inputs(at, readings).stale(intervals, missed_since)):
+        samples = {("redis_lag_s", REGION): Sample(None, None), ("live_cameras", REGION): Sample(1.0, begin)}
+        if any(Inputs(at, samples).stale(intervals, missed_since)):
             return at
         at += TICK_S
     return None
 
 
 def clips_missed(spec: BreakerSpec, begin: float, end: float, every_s: float, phase: float) -> float | None:
-    """Planted clips come to nothing: one every ``every_s``, and after the first miss another as soon as it is judged.
+    """Test clips come to nothing: one every ``every_s``, and after the first miss another as soon as it is judged.
 
     ``phase``, 0 to 1: where between two clips it began.
     """

@@ -13,7 +13,7 @@ from rollout.base.scopes import campsites_of
 from rollout.stages.state import State
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES
 from simulation.seasons.noticing import promised_s
-from simulation.seasons.random_streams import Passing
+from simulation.seasons.random_streams import BearVisit
 
 
 class Status(StrEnum):
@@ -97,22 +97,22 @@ class Protection:
         """Whether the path of any of them works."""
         return any(self.cause(camera, at) is None for camera in cameras)
 
-    def during(self, passing: Passing) -> Iterator[tuple[str, float]]:
+    def during(self, bear_visit: BearVisit) -> Iterator[tuple[str, float]]:
         """A visit's seconds by what could be relied on; the best camera counts.
 
         ``live``, ``paused``, ``paged``, ``watched``, ``never``; ``within:CAUSE`` while authority stood over a path
         that did not work, for no longer than was promised, ``beyond:CAUSE`` after that.
         """
-        moments = {passing.at, passing.end}
-        for camera in passing.cameras:
-            moments.update(at for at, _status in self.changes[camera] if passing.at < at < passing.end)
+        moments = {bear_visit.at, bear_visit.end}
+        for camera in bear_visit.cameras:
+            moments.update(at for at, _status in self.changes[camera] if bear_visit.at < at < bear_visit.end)
             for each in self.broken[camera]:
                 ends = (each.start, each.start + promised_s(each.cause), each.end)
-                moments.update(at for at in ends if passing.at < at < passing.end)
-            moments.update(at for span in self.paused[camera] for at in span if passing.at < at < passing.end)
+                moments.update(at for at in ends if bear_visit.at < at < bear_visit.end)
+            moments.update(at for span in self.paused[camera] for at in span if bear_visit.at < at < bear_visit.end)
         ordered = sorted(moments)
         for start, end in pairwise(ordered):
-            yield self._kind(passing.cameras, start), end - start
+            yield self._kind(bear_visit.cameras, start), end - start
 
     def _kind(self, cameras: tuple[str, ...], at: float) -> str:
         statuses = {camera: self.status(camera, at) for camera in cameras}
@@ -145,11 +145,11 @@ class Protection:
         if end > start:
             yield end - start
 
-    def totals(self, passings: Iterable[Passing]) -> Counter[str]:
+    def totals(self, passings: Iterable[BearVisit]) -> Counter[str]:
         """Bear seconds by kind, over all visits."""
         found: Counter[str] = Counter()
-        for passing in passings:
-            for kind, seconds in self.during(passing):
+        for bear_visit in passings:
+            for kind, seconds in self.during(bear_visit):
                 found[kind] += seconds  # type: ignore[assignment]  # a counter of seconds
         return found
 

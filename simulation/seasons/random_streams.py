@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
+class BearVisit:
     """One visit of a bear. The numbers from 0 to 1 are compared with shares that depend on where the rollout stands."""
 
     id: int
@@ -67,7 +67,7 @@ class Fault:
 class Draws:
     """A season."""
 
-    passings: tuple[Passing, ...]
+    passings: tuple[BearVisit, ...]
     faults: tuple[Fault, ...]
     false_alarms: NDArray[np.int64]
     """(days, cameras)."""
@@ -91,7 +91,7 @@ def draw(world: World, seed: int) -> Draws:
     )
 
 
-def _passings(world: World, rng: np.random.Generator) -> tuple[Passing, ...]:
+def _passings(world: World, rng: np.random.Generator) -> tuple[BearVisit, ...]:
     n = int(rng.poisson(world.visits_per_day * len(SITES) * DAYS))
     day, site = rng.integers(DAYS, size=n), rng.integers(len(SITES), size=n)
     by_night = rng.random(n) < world.night_share
@@ -107,7 +107,7 @@ def _passings(world: World, rng: np.random.Generator) -> tuple[Passing, ...]:
     sees_model = model < _chances(_recalls(world, at, site, by_night), difficulty, world.difficulty_sd)
     order = np.argsort(at, kind="stable")
     return tuple(
-        Passing(
+        BearVisit(
             id=number,
             at=float(at[i]),
             end=float(at[i] + length[i]),

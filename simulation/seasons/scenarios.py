@@ -12,7 +12,7 @@ class Truth(StrEnum):
 
     GOOD = "good"
     BAD = "bad"
-    """Its recall is not above what the plan demands, or it cries wolf: it must not get past shadow."""
+    """Its recall is not above what the plan demands, or it raises false alarms: it must not get past shadow."""
     CHANGING = "changing"
     """Good at first, bad later."""
 

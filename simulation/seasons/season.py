@@ -12,7 +12,7 @@ import numpy as np
 from rollout.base.scopes import campsites_of
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import evaluate
-from rollout.breakers.detector_steps import Memory, false_alarm_step, loop_step, recall_step, restarted
+from rollout.breakers.detector_steps import DetectorState, false_alarm_step, loop_step, recall_step, restarted
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Trip
 from rollout.control.controller import tripped
@@ -26,7 +26,7 @@ from rollout.stages.rollback import latch_id
 from rollout.stages.state import State
 from simulation.seasons import noticing
 from simulation.seasons.agenda import Agenda
-from simulation.seasons.evidence_record import RULE, Asked, Dossier, operations
+from simulation.seasons.evidence_record import RULE, Asked, EvidenceLedger, operations
 from simulation.seasons.faults import Faults
 from simulation.seasons.fixture_site import (
     CAMERAS,
@@ -41,7 +41,7 @@ from simulation.seasons.fixture_site import (
     places,
 )
 from simulation.seasons.protected_time import Protection, Status, cameras_of
-from simulation.seasons.random_streams import DAY_S, DAYS, END, START, Draws, Passing
+from simulation.seasons.random_streams import DAY_S, DAYS, END, START, BearVisit, Draws
 from simulation.seasons.result import Result
 from simulation.seasons.scenarios import World
 
@@ -65,11 +65,11 @@ class Season:
         self.plan = policy.plan
         self.specs = self.plan.breakers.specs()
         self.rollout = InMemoryRollout(policy.plan)
-        self.dossier = Dossier(draws)
+        self.ledger = EvidenceLedger(draws)
         self.protection = Protection()
         self.people = np.random.default_rng(draws.people)
         self.result = Result()
-        self.memories: dict[str, Memory] = {}
+        self.memories: dict[str, DetectorState] = {}
         self.repaired_at: dict[str, float] = {}
         self.counted_from: dict[str, float] = {}
         """By campsite: misses before this have been dealt with."""
@@ -85,8 +85,8 @@ class Season:
         self.give(c.PlanChanged(), START)
         self.give(c.ModelChanged(MODEL), START)
         self.faults.schedule(self.draws.faults)
-        for passing in self.draws.passings:
-            self.agenda.schedule(passing.at, partial(self._bear, passing))
+        for bear_visit in self.draws.passings:
+            self.agenda.schedule(bear_visit.at, partial(self._bear, bear_visit))
         for day in range(1, DAYS + 1):
             self.agenda.schedule(START + day * DAY_S, partial(self._noon, day))
         self.agenda.run(until)
@@ -168,7 +168,7 @@ class Season:
         often = self.plan.analysed_repeatedly(stage) if self.policy.often is None else self.policy.often
         sites = campsites_of(stage.places)
         asked = Asked(frozenset(sites), since, now, partial(self._operations, sites, since, now))
-        gates = self.dossier.all_green(stage.gates, asked, often)
+        gates = self.ledger.all_green(stage.gates, asked, often)
         if gates is None:
             return
         for by in (LEAD, OWNER):
@@ -228,41 +228,43 @@ class Season:
 
     # --- bears and false alarms -------------------------------------------------------------------------------------
 
-    def _bear(self, passing: Passing, now: float) -> None:
+    def _bear(self, bear_visit: BearVisit, now: float) -> None:
         """A bear has come. What is live then decides who hears of it; it is judged when no alert can come any more."""
-        site = SITES[passing.site]
-        statuses = {self.protection.status(camera, now) for camera in passing.cameras}
+        site = SITES[bear_visit.site]
+        statuses = {self.protection.status(camera, now) for camera in bear_visit.cameras}
         live = Status.LIVE in statuses
-        works = self.protection.works(passing.cameras, now)
-        saw = passing.model_sees and works
+        works = self.protection.works(bear_visit.cameras, now)
+        saw = bear_visit.model_sees and works
         if live and works and not saw:
             self.result.missed_live += 1
         if live and saw:
-            self.dossier.warned.append((now, True))
+            self.ledger.warned.append((now, True))
         handed_over = any(site in campsites_of(each.places) for each in self.state.handovers)
         if not handed_over:
-            self.agenda.schedule(now + RULE.match.after_s, partial(self._judge, passing, saw, live))
+            self.agenda.schedule(now + RULE.match.after_s, partial(self._judge, bear_visit, saw, live))
         elif saw:
             self._reviewed(now, site)
 
-    def _judge(self, passing: Passing, saw: bool, live: bool, now: float) -> None:
-        site, world = SITES[passing.site], self.world
-        share = self.watched[passing.site] / world.watched
+    def _judge(self, bear_visit: BearVisit, saw: bool, live: bool, now: float) -> None:
+        site, world = SITES[bear_visit.site], self.world
+        share = self.watched[bear_visit.site] / world.watched
         blind_share = share * (world.watched_blind_live if live else world.watched)
         share *= world.watched_live if live else world.watched
-        ranger_saw = passing.ranger_sees and passing.watch_draw < share
-        blind = passing.watch_draw < blind_share
+        ranger_saw = bear_visit.ranger_sees and bear_visit.watch_draw < share
+        blind = bear_visit.watch_draw < blind_share
         effort = self._efforts(now) if ranger_saw and blind else {}
-        self.dossier.note(passing, saw, ranger_saw, blind, not live)
+        self.ledger.note(bear_visit, saw, ranger_saw, blind, not live)
         if saw:
-            self._reviewed(passing.at, site)
+            self._reviewed(bear_visit.at, site)
         if not ranger_saw:
             return
         if not saw:
-            self._missed_one(site, passing.at, now)
+            self._missed_one(site, bear_visit.at, now)
         if blind:
-            self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, not saw, passing.at, s))
-            self._detect("loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, passing.at, s.number("delta")))
+            self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, not saw, bear_visit.at, s))
+            self._detect(
+                "loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, bear_visit.at, s.number("delta"))
+            )
 
     def _missed_one(self, site: str, at: float, now: float) -> None:
         self.missed.append((at, site))
@@ -282,7 +284,7 @@ class Season:
             at = now - DAY_S / 2
             for _ in range(counts[number]):
                 self._reviewed(at, site)
-                self.dossier.reviews.append(At(at, site))
+                self.ledger.reviews.append(At(at, site))
             self._warn_falsely(camera, int(counts[number]), at)
             if self.draws.bursts[day, number] and self._is_burst(float(counts[number])):
                 self.trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
@@ -296,13 +298,15 @@ class Season:
         passes = NOT_VETOED if self.state.mode.value == "automatic" and not reviewed else CONFIRMED_WRONGLY
         wrong = int(self.people.binomial(number, passes))
         self.result.false_warnings += wrong
-        self.dossier.warned += [(at, False)] * wrong
+        self.ledger.warned += [(at, False)] * wrong
 
     def _is_burst(self, alarms: float) -> bool:
         condition = self.specs[BURST].condition
         return condition is not None and any(evaluate(x, {x.name: alarms}.get).met for x in condition.clauses)
 
-    def _detect(self, name: str, level: str, now: float, step: Callable[[Memory, BreakerSpec], Memory]) -> None:
+    def _detect(
+        self, name: str, level: str, now: float, step: Callable[[DetectorState, BreakerSpec], DetectorState]
+    ) -> None:
         """One step of a sequential detector; it trips at its alarm level."""
         spec = self.specs[name]
         memory = self.memories[name] = step(self.memories.get(name, {}), spec)
@@ -329,7 +333,7 @@ class Season:
 
     def _summed(self, until: float) -> Result:
         result = self.result
-        result.held_by = self.dossier.red if result.first_live_d is None else ""
+        result.held_by = self.ledger.red if result.first_live_d is None else ""
         result.bear_s = dict(self.protection.totals(each for each in self.draws.passings if each.end <= until))
         longest: dict[str, float] = {}
         for cause, length in self.protection.stretches():

@@ -1,4 +1,4 @@
-"""Planted clips: a known bear on every camera's path is seen and written down, and nobody ever hears of it."""
+"""Test clips: a known bear on every camera's path is seen and written down, and nobody ever hears of it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 import redis
 from sqlalchemy import func, select
 
-from bearwatch.canary_injector import FRAMES, Planter, draw, due_cameras, frame_of, judge
+from bearwatch.canary_injector import FRAMES, CanaryInjector, draw, due_cameras, frame_of, judge
 from core.config import Config, Detector
 from core.media import MediaStore
-from core.messages import CANARY, CropScore, Frame, FrameScores, planted_on
+from core.messages import CANARY, CropScore, Frame, FrameScores, canary_camera
 from core.redis_client import connect
-from core.streams import DETECTORS, FrameRoad
+from core.streams import DETECTORS, FrameStreams
 from db.models import (
     Alert,
     BreakerState,
@@ -37,7 +37,7 @@ from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.track_worker import TrackWorker
 from detector.tracking.tracker import AlertRule
 from rollout.breakers.gate_metrics import CLIP_EVERY_S, JUDGED_AFTER_S, canary_recall
-from tests.support.breaker_site import plant
+from tests.support.breaker_site import inject
 from tests.support.cast import grant
 from tests.support.factories import T0
 from tests.support.waiting import wait_for
@@ -47,20 +47,20 @@ from tests.support.waiting import wait_for
 def _site(config: Config, database: Database, url: str, media: Path, bear: float) -> Iterator[None]:
     """A real tracker, and a detector that gives every frame the same score."""
     client, stop = connect(url), threading.Event()
-    road = FrameRoad(client)
+    streams = FrameStreams(client)
     worker = TrackWorker(config, database, connect(url), MediaStore(media), 0)
 
     def score() -> None:
-        road.ensure_group(road.frames, DETECTORS)
+        streams.ensure_group(streams.frames, DETECTORS)
         while not stop.is_set():
-            entries = road.read(road.frames, DETECTORS, "one", 16, 50)
+            entries = streams.read(streams.frames, DETECTORS, "one", 16, 50)
             frames = [(entry, Frame.unpack(entry.fields)) for entry in entries]
             scored = [
                 (entry, FrameScores(frame, (CropScore(frame.boxes[0], bear, "bear", bear),), "test-model", time.time()))
                 for entry, frame in frames
             ]
             if scored:
-                road.publish_scores(DETECTORS, scored)
+                streams.publish_scores(DETECTORS, scored)
 
     threads = [threading.Thread(target=score), threading.Thread(target=worker.run, args=(stop,))]
     for thread in threads:
@@ -86,9 +86,9 @@ def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
     now = time.time()
     with sqlite_database.write() as session:
         grant(session, "upper-pines", Mode.AUTOMATIC, now - 10, now + 100)
-    planter = Planter(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.95):
-        assert planter.round(threading.Event()) == sorted(config.cameras)
+        assert injector.round(threading.Event()) == sorted(config.cameras)
 
         def all_seen() -> bool:
             with sqlite_database.read() as session:
@@ -107,9 +107,9 @@ def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
 def test_a_model_that_sees_nothing_has_missed_it(
     sqlite_database: Database, config: Config, redis_url: str, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
-    planter = Planter(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.05):
-        planter.round(threading.Event())
+        injector.round(threading.Event())
 
         def checked() -> bool:
             with sqlite_database.read() as session:
@@ -122,21 +122,21 @@ def test_a_model_that_sees_nothing_has_missed_it(
         assert judge(session, now + JUDGED_AFTER_S) == 3
         assert set(session.scalars(select(CanaryRun.seen))) == {False}
         assert due_cameras(session, config, now) == sorted(config.cameras), "the second clip follows at once"
-        plant(session, config, now, seen=False)
+        inject(session, config, now, seen=False)
         assert due_cameras(session, config, now + 60) == [], "two in a row are no accident, and have tripped a breaker"
         assert due_cameras(session, config, now + CLIP_EVERY_S) == sorted(config.cameras)
 
 
-def test_where_campers_rely_on_it_a_clip_is_planted_every_quarter_of_an_hour(
+def test_where_campers_rely_on_it_a_test_clip_is_sent_every_quarter_of_an_hour(
     sqlite_database: Database, config: Config
 ) -> None:
     with sqlite_database.write() as session:
-        plant(session, config, T0)
+        inject(session, config, T0)
         grant(session, "upper-pines", Mode.ASSISTED, T0, T0 + 7200)
         assert due_cameras(session, config, T0 + 899, 900.0) == []
         assert due_cameras(session, config, T0 + 901, 900.0) == ["upper-creek", "upper-trail"]
         assert due_cameras(session, config, T0 + 901) == [], "the road says how often"
-        plant(session, config, T0 + 905, camera="upper-creek", seen=False)
+        inject(session, config, T0 + 905, camera="upper-creek", seen=False)
         assert due_cameras(session, config, T0 + 970, 900.0) == ["upper-creek", "upper-trail"], "doubt goes first"
 
 
@@ -154,11 +154,11 @@ def test_the_bear_is_drawn_over_what_the_camera_sees(
                 minutes=1, thumbnails=[key],
             )
         )  # fmt: skip
-    planter = Planter(config, sqlite_database, redis_client, media)
+    injector = CanaryInjector(config, sqlite_database, redis_client, media)
     with sqlite_database.read() as session:
-        behind = planter._background(session, "upper-creek", T0 + 600)
-        assert planter._background(session, "upper-creek", T0 + 9000) is None, "that was hours ago"
-        assert planter._background(session, "upper-trail", T0 + 600) is None
+        behind = injector._background(session, "upper-creek", T0 + 600)
+        assert injector._background(session, "upper-creek", T0 + 9000) is None, "that was hours ago"
+        assert injector._background(session, "upper-trail", T0 + 600) is None
     assert behind is not None
     clip = draw("upper-creek", behind, 640, 360)
     assert clip.background == "camera"
@@ -179,25 +179,23 @@ def test_the_network_that_comes_along_sees_it_by_day_and_by_night() -> None:
 
 
 def test_no_camera_can_be_named_like_a_planted_one(config: Config) -> None:
-    assert planted_on(CANARY + "upper-creek") == "upper-creek"
-    assert planted_on("upper-creek") is None
+    assert canary_camera(CANARY + "upper-creek") == "upper-creek"
+    assert canary_camera("upper-creek") is None
     with pytest.raises(ValueError, match="pattern"):
         Config.model_validate(
             {**config.model_dump(), "cameras": {CANARY + "x": config.cameras["upper-creek"].model_dump()}}
         )
 
 
-def test_recall_of_planted_clips_is_unknown_until_every_path_was_tried(
-    sqlite_database: Database, config: Config
-) -> None:
+def test_recall_of_test_clips_is_unknown_until_every_path_was_tried(sqlite_database: Database, config: Config) -> None:
     sites = ["upper-pines", "lower-pines"]
     with sqlite_database.write() as session:
-        plant(session, config, T0, camera="upper-creek")
+        inject(session, config, T0, camera="upper-creek")
         measured = canary_recall(session, sites, T0 - 3600, T0 + 600)
         assert measured.value is None
-        assert measured.why == "no clip was planted for lower-meadow, upper-trail"
-        plant(session, config, T0 + 60)
-        plant(session, config, T0 + 120, seen=False, camera="upper-trail")
+        assert measured.why == "no test clip was sent for lower-meadow, upper-trail"
+        inject(session, config, T0 + 60)
+        inject(session, config, T0 + 120, seen=False, camera="upper-trail")
         measured = canary_recall(session, sites, T0 - 3600, T0 + 600)
         assert measured.value == pytest.approx(0.8)
         assert measured.n == 5

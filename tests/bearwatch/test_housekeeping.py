@@ -19,7 +19,7 @@ from core.media import MediaStore
 from db.models import Alert, Delivery, DeliveryStatus, Encounter, Mode, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0, jpeg
 from tests.support.waiting import wait_for
@@ -74,8 +74,8 @@ def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
         add_user(session)
         grant(session, "upper-pines", Mode.ASSISTED, granted_at=now - 60, expires_at=now + 60)
         alert = session.scalars(select(Alert)).one()
-        outward = Outward(campers={"upper-pines": (service.target,)})
-        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), outward, now)
+        recipients = Recipients(campers={"upper-pines": (service.target,)})
+        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), recipients, now)
     file = tmp_path / "bearwatch.yaml"
     file.write_text(
         "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}}\ncameras: {k: {campsite: c, url: a.mp4}}"

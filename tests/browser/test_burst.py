@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db.models import Encounter
 from review_ui.web.alert_cards import QUEUE_SHOWN
 from rollout.alerting.alerts import raise_alert
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.browser.night import Night, is_live
 
 ALERTS = 200
@@ -60,14 +60,14 @@ def _asked(page: Page) -> list[str]:
 
 
 def _burst(night: Night) -> None:
-    outward, began = Outward.of(night.config), time.monotonic()
+    recipients, began = Recipients.of(night.config), time.monotonic()
     with night.telemetry() as telemetry:
         for piece in range(ALERTS // PER_PIECE):
             time.sleep(max(0.0, began + piece * PER_PIECE / ALERTS * SECONDS - time.monotonic()))
             with night.database.write() as session:
                 for _ in range(PER_PIECE):
-                    raise_alert(session, _encounter(session), time.time(), outward)
-            telemetry.ring()
+                    raise_alert(session, _encounter(session), time.time(), recipients)
+            telemetry.publish_wake_up()
 
 
 def _encounter(session: Session) -> Encounter:

@@ -167,17 +167,15 @@ def test_an_edit_of_a_label_waits_at_its_card(world: World, chromium: Browser) -
 
 
 def test_what_one_ranger_entered_is_not_shown_to_the_next(world: World, chromium: Browser) -> None:
-    page = _open(world, chromium, "/lots")
+    page = _open(world, chromium, "/experiments")
     page.locator("summary", has_text="Schedule").click()
     page.get_by_label("Name").fill("october nights")
     _session_ends(world)
-    page.locator("form[action='/lots/experiments']").evaluate(
-        "form => { form.noValidate = true; form.requestSubmit() }"
-    )
+    page.locator("form[action='/experiments']").evaluate("form => { form.noValidate = true; form.requestSubmit() }")
     page.get_by_label("Name").fill("rosa")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("h1")).not_to_have_text("Not sent yet")
-    page.goto("/lots")
+    page.goto("/experiments")
     expect(page.get_by_text("october nights")).to_have_count(0)
     expect(page.get_by_text(BACK)).to_have_count(0)

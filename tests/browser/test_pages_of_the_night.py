@@ -23,13 +23,13 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from db.models import Alert, Appeal, CameraHour, CamperMessage, MessageKind, Mode, User, Verdict
 from db.session import Database
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from rollout.alerting.alerts import Decision, decide
 from rollout.alerting.camper_messages import Message, receive
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.cast import grant
 from tests.support.factories import frame, jpeg
@@ -119,13 +119,13 @@ def _decided(
         )
         for n in range(4)
     ]  # fmt: skip
-    scribe = Scribe(config, media, AlertRule.of(config.detector), clock=lambda: start + 1)
+    writer = EncounterWriter(config, media, AlertRule.of(config.detector), clock=lambda: start + 1)
     with database.write() as session:
-        (encounter,) = scribe.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
+        (encounter,) = writer.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
         alert = session.scalars(select(Alert).where(Alert.encounter_id == encounter.id)).one()
         ada = session.scalars(select(User.id).where(User.name == "ada")).one()
         decision = Decision(alert.id, ada, verdict, 1, f"a-decision-{number}", score_hidden=True)
-        decide(session, decision, Outward.of(config), start + 60)
+        decide(session, decision, Recipients.of(config), start + 60)
 
 
 def test_labels_are_cleaned_by_keyboard_alone(world: World) -> None:

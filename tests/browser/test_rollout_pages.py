@@ -1,4 +1,4 @@
-"""Rollout, audits and lots in a real browser: one tap and one confirmation stop it, and nobody is shut out."""
+"""Rollout, audits and experiments in a real browser: one tap and one confirmation stop it, and nobody is shut out."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _sheets(running: Running) -> None:
             )  # fmt: skip
 
 
-def _lots(running: Running) -> None:
+def _experiments(running: Running) -> None:
     stage, now = running.there.page, time.time()
     with stage.database.write() as session:
         for starts_at in (now - 1800, now + 7200):
@@ -167,9 +167,9 @@ def test_a_sheet_is_looked_through_marked_and_answered_with_keys(running: Runnin
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "red"])
-def test_rollout_audit_and_lots_shut_nobody_out(running: Running, theme: str) -> None:
+def test_rollout_audit_and_experiments_shut_nobody_out(running: Running, theme: str) -> None:
     _sheets(running)
-    _lots(running)
+    _experiments(running)
     running.there.trip("false_alarm_burst", "7 of 6 at camera:upper-creek", "upper-creek", "upper-pines")
     size = {"light": DESKTOP, "dark": PHONE, "red": PHONE}[theme]
     page = running.page("/rollout", "lena", size, theme)
@@ -179,6 +179,6 @@ def test_rollout_audit_and_lots_shut_nobody_out(running: Running, theme: str) ->
     for path in ("/rollout", "/rollout/stop", "/rollout/history", "/audit"):
         page.goto(path)
         _is_open_to_all(page)
-    operator = running.page("/lots", "olga", size, theme)
+    operator = running.page("/experiments", "olga", size, theme)
     operator.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
     _is_open_to_all(operator)

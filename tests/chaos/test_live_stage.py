@@ -24,8 +24,8 @@ from tests.support.live_site import (
     be_a_ranger,
     go_live,
     kill_something,
+    live_configuration,
     newest_alert,
-    outward,
     running_site,
     state_of,
 )
@@ -50,7 +50,7 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture
 def site(tmp_path: Path, listener: Listener, request: pytest.FixtureRequest) -> Iterator[Site]:
     """A site whose plan may go live; with another lease where the test asks for one."""
-    with running_site(tmp_path, outward(listener, getattr(request, "param", 120)), listener) as running:
+    with running_site(tmp_path, live_configuration(listener, getattr(request, "param", 120)), listener) as running:
         yield running
 
 

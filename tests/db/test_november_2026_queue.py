@@ -26,7 +26,7 @@ from core.jobs import (
     queue_of,
 )
 from core.messages import CameraHealth, Frame, FrameScores, Reason
-from core.streams import DETECTORS, TRACKER, FrameRoad
+from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry
 from db.session import Database
 from tests.support.factories import T0, jpeg
@@ -111,7 +111,7 @@ def test_a_job_that_is_none_of_ours_is_not_run(redis_client: redis.Redis, redis_
 
 def test_frames_and_scores_that_waited_are_read(redis_client: redis.Redis) -> None:
     restore_redis(redis_client)
-    lane = FrameRoad(redis_client)
+    lane = FrameStreams(redis_client)
     for stream, group in ((lane.frames, DETECTORS), (lane.late, DETECTORS), (lane.scores, TRACKER)):
         lane.ensure_group(stream, group)
     frames = [Frame.unpack(each.fields) for each in lane.read(lane.frames, DETECTORS, "one", 10, None)]
@@ -125,7 +125,7 @@ def test_frames_and_scores_that_waited_are_read(redis_client: redis.Redis) -> No
     assert Frame.unpack(late.fields).camera == "upper-trail"
     (entry,) = lane.read(lane.scores, TRACKER, "one", 10, None)
     scores = FrameScores.unpack(entry.fields)
-    assert (scores.model, scores.infrared, scores.threshold, scores.proven) == (
+    assert (scores.model, scores.infrared, scores.threshold, scores.self_test_ok) == (
         "campsite@224:abababab", True, 0.42, False,
     )  # fmt: skip
     assert [(crop.bear, crop.label, crop.unknown, crop.unknown_score) for crop in scores.crops] == [

@@ -14,13 +14,13 @@ from sqlalchemy.exc import OperationalError
 
 import db.session
 from db.session import Database
-from db.write_lock import Turns
+from db.write_lock import FairWriteLock
 
 WAITS = 15
 
 
 def test_whoever_comes_later_does_not_overtake_whoever_waits(tmp_path: Path) -> None:
-    turns, order = Turns(tmp_path / "turn"), list[str]()
+    turns, order = FairWriteLock(tmp_path / "turn"), list[str]()
     knocked, free = threading.Event(), threading.Event()
 
     def decision() -> bool:
@@ -45,21 +45,21 @@ def test_whoever_comes_later_does_not_overtake_whoever_waits(tmp_path: Path) -> 
     assert order == ["decision", "alert"]
 
 
-def test_a_process_that_was_stopped_at_the_door_blocks_nobody_for_ever(tmp_path: Path) -> None:
+def test_a_process_that_was_stopped_at_the_front_blocks_nobody_for_ever(tmp_path: Path) -> None:
     with (tmp_path / "turn").open("w") as stopped:
         fcntl.flock(stopped, fcntl.LOCK_EX)
-        assert Turns(tmp_path / "turn").wait_for(lambda: True, 0.05)
+        assert FairWriteLock(tmp_path / "turn").wait_for(lambda: True, 0.05)
         tries = iter([False] * 5 + [True])
-        assert Turns(tmp_path / "turn").wait_for(lambda: next(tries), 60.0), "and it is tried more than once"
+        assert FairWriteLock(tmp_path / "turn").wait_for(lambda: next(tries), 60.0), "and it is tried more than once"
 
 
-def test_a_door_that_stays_shut_is_given_up(tmp_path: Path) -> None:
-    assert not Turns(tmp_path / "turn").wait_for(lambda: False, 0.05)
+def test_a_lock_that_stays_taken_is_given_up(tmp_path: Path) -> None:
+    assert not FairWriteLock(tmp_path / "turn").wait_for(lambda: False, 0.05)
 
 
 @pytest.mark.parametrize("where", ["nowhere/turn", None])
 def test_where_nobody_can_stand_in_line_everybody_still_gets_in(tmp_path: Path, where: str | None) -> None:
-    assert Turns(tmp_path / where if where else None).wait_for(lambda: True, 1.0)
+    assert FairWriteLock(tmp_path / where if where else None).wait_for(lambda: True, 1.0)
 
 
 def test_a_burst_of_writes_does_not_keep_another_writer_waiting(tmp_path: Path) -> None:

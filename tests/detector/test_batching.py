@@ -19,20 +19,20 @@ def names(frames: list[Waiting[None]]) -> list[tuple[str, float]]:
 def test_what_fits_is_taken_oldest_first_however_old_it_is() -> None:
     choice = choose(waiting(("a", 0.1), ("a", 9.0)), T0, max_crops=8, fresh_s=1.0)
     assert names(choice.take) == [("a", 9.0), ("a", 0.1)]
-    assert choice.drop == []
+    assert choice.discard == []
 
 
 def test_a_ripple_of_fresh_frames_drops_nothing() -> None:
     frames = waiting(*(("a", 0.9 - step / 10) for step in range(5)))
     choice = choose(frames, T0, max_crops=2, fresh_s=1.0)
-    assert (len(choice.take), len(choice.wait), len(choice.drop)) == (2, 3, 0)
+    assert (len(choice.take), len(choice.wait), len(choice.discard)) == (2, 3, 0)
 
 
 def test_under_overload_the_newest_frame_of_each_camera_wins() -> None:
     frames = waiting(("a", 5.0), ("a", 4.0), ("a", 0.2), ("b", 3.0), ("b", 0.1), ("c", 6.0))
     choice = choose(frames, T0, max_crops=3, fresh_s=1.0)
     assert names(choice.take) == [("c", 6.0), ("a", 0.2), ("b", 0.1)]
-    assert sorted(names(choice.drop)) == [("a", 4.0), ("a", 5.0), ("b", 3.0)]
+    assert sorted(names(choice.discard)) == [("a", 4.0), ("a", 5.0), ("b", 3.0)]
 
 
 def test_a_busy_camera_cannot_starve_a_quiet_one() -> None:
@@ -44,7 +44,7 @@ def test_a_busy_camera_cannot_starve_a_quiet_one() -> None:
 def test_every_frame_is_taken_kept_or_dropped_and_none_twice() -> None:
     frames = waiting(*((camera, age / 3) for age in range(20) for camera in "abc"))
     choice = choose(frames, T0, max_crops=4, fresh_s=1.0)
-    together = names(choice.take) + names(choice.wait) + names(choice.drop)
+    together = names(choice.take) + names(choice.wait) + names(choice.discard)
     assert sorted(together) == sorted(names(frames))
 
 

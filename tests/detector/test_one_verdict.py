@@ -101,7 +101,7 @@ def test_a_strange_picture_without_an_animal_is_no_unknown_animal_whoever_asks(
 
 
 @pytest.mark.parametrize(
-    ("shares", "strangeness", "bear_from", "told"),
+    ("shares", "ood_score", "bear_from", "told"),
     [
         ((0.5, 0.4, 0.1), 1.0, 0.5, "bear"),
         ((0.49, 0.41, 0.1), 1.0, 0.5, UNKNOWN),
@@ -112,10 +112,10 @@ def test_a_strange_picture_without_an_animal_is_no_unknown_animal_whoever_asks(
     ],
 )
 def test_a_bear_goes_first_then_what_is_surely_an_animal_and_strange_then_the_likeliest(
-    shares: tuple[float, ...], strangeness: float, bear_from: float, told: str
+    shares: tuple[float, ...], ood_score: float, bear_from: float, told: str
 ) -> None:
     labels = LabelMap(("bear", "deer", "empty"), (0, 1, 2))
     model = Model("m", "none", 64, 0.0, 1.0, labels, {}, Thresholds(0.9, 0.9, unknown_day=0.5))
-    said = verdict_of(model, np.array(shares), strangeness, False, bear_from)
+    said = verdict_of(model, np.array(shares), ood_score, False, bear_from)
     assert said.told == told
     assert not (said.is_bear and said.unknown)

@@ -16,7 +16,7 @@ from core.telemetry import Telemetry
 from detector.classify import decode_jpeg
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
-from detector.self_test import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfProof
+from detector.self_test import AGAIN_AFTER_S, BEAR_BOX, EVERY_S, PICTURES, SelfTest
 from detector.worker import DetectorWorker
 from simulation.cameras.painting.landscape import by_day, paint_place
 
@@ -51,12 +51,12 @@ def test_the_known_pictures_are_the_staged_cameras_own() -> None:
 
 
 def test_the_trained_network_proves_itself_for_a_thousandth_of_a_processor(engine: Engine) -> None:
-    proof = SelfProof(engine, None)
-    assert proof.renew(0.0).ok
+    self_test = SelfTest(engine, None)
+    assert self_test.run_if_due(0.0).ok
     began = time.process_time()
-    assert proof.renew(EVERY_S).ok
+    assert self_test.run_if_due(EVERY_S).ok
     assert (time.process_time() - began) / EVERY_S < 0.01
-    assert proof.last.bear > 0.9 > 0.2 > proof.last.empty
+    assert self_test.last.bear > 0.9 > 0.2 > self_test.last.empty
 
 
 @pytest.mark.parametrize("answer", [0.0, 7.0, float("nan")])
@@ -64,15 +64,15 @@ def test_a_network_that_always_answers_the_same_is_found_out_and_then_tried_soon
     engine: Engine, answer: float
 ) -> None:
     broken = Broken(engine)
-    proof = SelfProof(broken, None)
-    assert proof.renew(0.0).ok
+    self_test = SelfTest(broken, None)
+    assert self_test.run_if_due(0.0).ok
     broken.answer = answer
-    assert proof.renew(EVERY_S - 1).ok, "not tried again yet"
-    assert [proof.renew(EVERY_S + n * AGAIN_AFTER_S).failed for n in range(3)] == [1, 2, 3]
-    assert proof.last.why
-    assert "NaN" not in str(proof.last.facts())
+    assert self_test.run_if_due(EVERY_S - 1).ok, "not tried again yet"
+    assert [self_test.run_if_due(EVERY_S + n * AGAIN_AFTER_S).failed for n in range(3)] == [1, 2, 3]
+    assert self_test.last.why
+    assert "NaN" not in str(self_test.last.facts())
     broken.answer = None
-    assert proof.renew(EVERY_S + 3 * AGAIN_AFTER_S).ok
+    assert self_test.run_if_due(EVERY_S + 3 * AGAIN_AFTER_S).ok
 
 
 def test_a_network_that_raises_has_failed_and_the_watch_goes_on(
@@ -80,7 +80,7 @@ def test_a_network_that_raises_has_failed_and_the_watch_goes_on(
 ) -> None:
     broken = Broken(engine)
     monkeypatch.setattr(broken, "infer", lambda crops: 1 / 0)
-    assert "cannot be scored" in SelfProof(broken, None).renew(0.0).why
+    assert "cannot be scored" in SelfTest(broken, None).run_if_due(0.0).why
 
 
 def test_the_heartbeat_tells_of_it(engine: Engine, redis_url: str) -> None:
@@ -89,5 +89,5 @@ def test_the_heartbeat_tells_of_it(engine: Engine, redis_url: str) -> None:
     worker._round()
     (facts,) = Telemetry(client).heartbeats().values()
     assert facts["shards"] == [0]
-    assert (facts["proof"]["ok"], facts["proof"]["failed"]) == (False, 1)
+    assert (facts["self_test"]["ok"], facts["self_test"]["failed"]) == (False, 1)
     client.close()

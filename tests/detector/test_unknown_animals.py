@@ -13,10 +13,10 @@ from core.messages import EncounterKind, FrameScores
 from db.ledger import verify
 from db.models import Alert, AlertStatus, Audience, CameraHour, Delivery, Encounter, LedgerEntry, Mode, Verdict
 from db.session import Database
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, Track, expire, observe
 from rollout.alerting.alerts import Decision, SomebodyElseWasFirst, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant
 from tests.support.factories import T0, scored, strange
 
@@ -33,7 +33,7 @@ class Night:
         rollout = config.rollout.model_copy(update={"notify": ["json://127.0.0.1:1"]})
         self.config = config.model_copy(update={"detector": detector, "rollout": rollout})
         self.rule = AlertRule.of(detector)
-        self.scribe = Scribe(self.config, MediaStore(media), self.rule, clock=lambda: self.now + 0.1)
+        self.writer = EncounterWriter(self.config, MediaStore(media), self.rule, clock=lambda: self.now + 0.1)
         self.track = Track()
         self.now = T0
 
@@ -43,26 +43,26 @@ class Night:
             self.now = scores.frame.captured_at
             self.track, changes = observe(self.track, scores, self.rule)
             with self.database.write() as session:
-                self.scribe.write(session, scores.frame.camera, False, changes)
+                self.writer.write(session, scores.frame.camera, False, changes)
 
     def waits(self, seconds: float) -> None:
         """Nothing moves."""
         self.now += seconds
         self.track, changes = expire(self.track, self.now, self.rule)
         with self.database.write() as session:
-            self.scribe.write(session, "upper-creek", False, changes)
+            self.writer.write(session, "upper-creek", False, changes)
 
     def starts_anew(self) -> None:
         """The tracker is killed and another one takes over."""
         with self.database.read() as session:
-            self.track = Track(visit=self.scribe.open_visits(session).get("upper-creek"))
+            self.track = Track(visit=self.writer.open_visits(session).get("upper-creek"))
 
     def says(self, alert: int, verdict: Verdict, version: int = 1) -> None:
         """A ranger decides."""
         with self.database.write() as session:
             user = add_user(session, f"ranger-{alert}-{version}")
             decision = Decision(alert, user.id, verdict, version, f"key-{alert}-{version}", True)
-            decide(session, decision, Outward.of(self.config), self.now)
+            decide(session, decision, Recipients.of(self.config), self.now)
 
     def alerts(self) -> list[tuple[str, str, int]]:
         """What rangers have in front of them: kind, status and version of each alert."""

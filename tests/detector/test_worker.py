@@ -14,11 +14,11 @@ from core.clock import now_s
 from core.config import Detector
 from core.messages import FrameScores, Reason
 from core.redis_client import connect
-from core.streams import DETECTORS, TRACKER, FrameRoad
+from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
-from detector.worker import TAKE_OVER_AFTER_MS, TAKE_OVER_EVERY_S, DetectorWorker
+from detector.worker import CLAIM_AFTER_MS, TAKE_OVER_EVERY_S, DetectorWorker
 from tests.support.factories import frame, jpeg
 from tests.support.waiting import wait_for
 
@@ -30,16 +30,16 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def road(redis_client: redis.Redis) -> FrameRoad:
+def streams(redis_client: redis.Redis) -> FrameStreams:
     """An empty road with its groups."""
-    road = FrameRoad(redis_client)
-    road.ensure_group(road.frames, DETECTORS)
-    road.ensure_group(road.scores, TRACKER)
-    return road
+    streams = FrameStreams(redis_client)
+    streams.ensure_group(streams.frames, DETECTORS)
+    streams.ensure_group(streams.scores, TRACKER)
+    return streams
 
 
 @pytest.fixture
-def start(engine: Engine, redis_url: str, road: FrameRoad) -> Iterator[Callable[..., DetectorWorker]]:
+def start(engine: Engine, redis_url: str, streams: FrameStreams) -> Iterator[Callable[..., DetectorWorker]]:
     """Start a worker in a thread."""
     stop = threading.Event()
     threads: list[threading.Thread] = []
@@ -60,9 +60,9 @@ def start(engine: Engine, redis_url: str, road: FrameRoad) -> Iterator[Callable[
         client.close()
 
 
-def scores(road: FrameRoad) -> list[FrameScores]:
+def scores(streams: FrameStreams) -> list[FrameScores]:
     """What the detector has published so far."""
-    return [FrameScores.unpack(entry.fields) for entry in road.newest(road.scores, 1000)]
+    return [FrameScores.unpack(entry.fields) for entry in streams.newest(streams.scores, 1000)]
 
 
 def length(client: redis.Redis, stream: str) -> int:
@@ -70,74 +70,78 @@ def length(client: redis.Redis, stream: str) -> int:
     return client.xlen(stream)
 
 
-def test_frames_of_all_cameras_are_scored_and_finished(road: FrameRoad, start: Callable[..., DetectorWorker]) -> None:
+def test_frames_of_all_cameras_are_scored_and_finished(
+    streams: FrameStreams, start: Callable[..., DetectorWorker]
+) -> None:
     sent = [frame(camera, now_s(), n) for n, camera in enumerate(("upper-creek", "upper-trail", "lower-meadow"))]
-    road.send_frames(sent)
+    streams.send_frames(sent)
     start()
-    wait_for(lambda: length(road.client, road.scores) == 3)
-    assert [score.frame for score in scores(road)] == sent
-    assert all(score.crops and 0 <= score.bear <= 1 for score in scores(road))
-    assert road.waiting(road.frames, DETECTORS) == (0, 0)
-    assert length(road.client, road.frames) == 0
+    wait_for(lambda: length(streams.client, streams.scores) == 3)
+    assert [score.frame for score in scores(streams)] == sent
+    assert all(score.crops and 0 <= score.bear <= 1 for score in scores(streams))
+    assert streams.waiting(streams.frames, DETECTORS) == (0, 0)
+    assert length(streams.client, streams.frames) == 0
 
 
 def test_a_dead_workers_frames_are_taken_over_within_five_seconds(
-    road: FrameRoad, start: Callable[..., DetectorWorker]
+    streams: FrameStreams, start: Callable[..., DetectorWorker]
 ) -> None:
-    road.send_frames([frame(at=now_s(), sequence=n) for n in range(3)])
-    assert len(road.read(road.frames, DETECTORS, "dead-worker", 10, None)) == 3
+    streams.send_frames([frame(at=now_s(), sequence=n) for n in range(3)])
+    assert len(streams.read(streams.frames, DETECTORS, "dead-worker", 10, None)) == 3
     start()
-    wait_for(lambda: length(road.client, road.scores) == 3)
-    assert TAKE_OVER_AFTER_MS / 1000 + TAKE_OVER_EVERY_S < 5.0
+    wait_for(lambda: length(streams.client, streams.scores) == 3)
+    assert CLAIM_AFTER_MS / 1000 + TAKE_OVER_EVERY_S < 5.0
 
 
 def test_an_undecodable_picture_is_buried_after_three_tries_and_counted(
-    road: FrameRoad, start: Callable[..., DetectorWorker], monkeypatch: pytest.MonkeyPatch
+    streams: FrameStreams, start: Callable[..., DetectorWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector.worker, "TAKE_OVER_AFTER_MS", 50)
+    monkeypatch.setattr(detector.worker, "CLAIM_AFTER_MS", 50)
     monkeypatch.setattr(detector.worker, "TAKE_OVER_EVERY_S", 0.1)
-    road.send_frames([frame(picture=jpeg()[:-20], at=now_s()), frame(at=now_s())])
+    streams.send_frames([frame(picture=jpeg()[:-20], at=now_s()), frame(at=now_s())])
     start()
-    wait_for(lambda: length(road.client, road.dead) == 1)
-    assert length(road.client, road.scores) == 1
-    counters = Telemetry(road.client).counters
+    wait_for(lambda: length(streams.client, streams.dead) == 1)
+    assert length(streams.client, streams.scores) == 1
+    counters = Telemetry(streams.client).counters
     wait_for(lambda: counters().get('bearwatch_dead_letters_total{stream="frames"}') == 1)
     assert counters()['bearwatch_undecodable_frames_total{camera_name="upper-creek"}'] == 3
 
 
 def test_when_overloaded_the_newest_frame_of_each_camera_is_scored_and_the_rest_counted(
-    road: FrameRoad, start: Callable[..., DetectorWorker]
+    streams: FrameStreams, start: Callable[..., DetectorWorker]
 ) -> None:
     now = now_s()
     old = [frame(camera, now - 20 + n, n) for camera in ("a", "b") for n in range(10)]
-    road.send_frames(old)
+    streams.send_frames(old)
     start(max_batch=4)
-    wait_for(lambda: length(road.client, road.scores) >= 2)
-    wait_for(lambda: road.waiting(road.frames, DETECTORS) == (0, 0))
-    newest = {score.frame.camera: score.frame.sequence for score in scores(road)}
+    wait_for(lambda: length(streams.client, streams.scores) >= 2)
+    wait_for(lambda: streams.waiting(streams.frames, DETECTORS) == (0, 0))
+    newest = {score.frame.camera: score.frame.sequence for score in scores(streams)}
     assert newest == {"a": 9, "b": 9}
-    assert len(scores(road)) == 2
-    counters = Telemetry(road.client).counters
+    assert len(scores(streams)) == 2
+    counters = Telemetry(streams.client).counters
     wait_for(lambda: counters().get('bearwatch_frames_dropped_total{camera_name="a",reason="stale"}') == 9)
 
 
-def test_late_frames_are_scored_when_nothing_fresh_waits(road: FrameRoad, start: Callable[..., DetectorWorker]) -> None:
+def test_late_frames_are_scored_when_nothing_fresh_waits(
+    streams: FrameStreams, start: Callable[..., DetectorWorker]
+) -> None:
     old = now_s() - 60
-    road.send_frames([frame(at=old + n, sequence=n, reason=Reason.MOTION) for n in range(20)], late=True)
-    road.send_frames([frame(at=now_s(), sequence=99)])
+    streams.send_frames([frame(at=old + n, sequence=n, reason=Reason.MOTION) for n in range(20)], late=True)
+    streams.send_frames([frame(at=now_s(), sequence=99)])
     start(max_batch=4)
-    wait_for(lambda: length(road.client, road.scores) == 21)
-    assert scores(road)[0].frame.sequence == 99
+    wait_for(lambda: length(streams.client, streams.scores) == 21)
+    assert scores(streams)[0].frame.sequence == 99
 
 
 def test_redis_going_away_does_not_end_the_worker(
-    road: FrameRoad, start: Callable[..., DetectorWorker], redis_url: str
+    streams: FrameStreams, start: Callable[..., DetectorWorker], redis_url: str
 ) -> None:
     start()
     admin = connect(redis_url)
     wait_for(lambda: Telemetry(admin).heartbeats())
     admin.client_kill_filter(_type="normal", skipme=True)
     admin.flushall()
-    road.send_frames([frame(at=now_s())])
-    wait_for(lambda: length(admin, road.scores) == 1)
+    streams.send_frames([frame(at=now_s())])
+    wait_for(lambda: length(admin, streams.scores) == 1)
     admin.close()

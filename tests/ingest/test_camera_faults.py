@@ -25,7 +25,7 @@ from ingest.probe import probe
 from ingest.tally import BEHIND
 from ingest.worker import REPORT_EVERY_S
 from simulation.cameras.builtin import walk
-from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.scene import Scene, truth
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.drawn_scenes import overlap
@@ -35,12 +35,12 @@ from tests.support.waiting import wait_for
 BLIND_AFTER_S = 2.0
 SUFFER_S = 5.0
 LOOP_S = 8
-TROUBLES = tuple(trouble for trouble in Trouble if trouble is not Trouble.NONE)
+FAULTS = tuple(fault for fault in CameraFault if fault is not CameraFault.NONE)
 
 
-def name_of(trouble: Trouble) -> str:
+def name_of(fault: CameraFault) -> str:
     """The camera that suffers it."""
-    return trouble.value.replace("_", "-")
+    return fault.value.replace("_", "-")
 
 
 def scene(name: str) -> Scene:
@@ -70,16 +70,16 @@ class Record:
     longest_pause_s: float = 0.0
     began_at: float = field(default_factory=time.time)
 
-    def of(self, trouble: Trouble, reason: Reason | None = None) -> list[Frame]:
+    def of(self, fault: CameraFault, reason: Reason | None = None) -> list[Frame]:
         """Frames of one camera."""
-        name = name_of(trouble)
+        name = name_of(fault)
         return [f for f in self.frames if f.camera == name and (reason is None or f.reason is reason)]
 
 
 @pytest.fixture(scope="module")
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedCameras]:
     """One camera for each trouble, and a calm one."""
-    names = [*map(name_of, TROUBLES), "calm"]
+    names = [*map(name_of, FAULTS), "calm"]
     with StagedCameras([scene(name) for name in names], cache_dir=tmp_path_factory.mktemp("loops")) as cameras:
         yield cameras
 
@@ -116,8 +116,8 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
     wait_for(lambda: at_its_pace(reported()["calm"]))
     found.well = reported()
     found.troubled_at = time.time()
-    for trouble in TROUBLES:
-        cameras.trouble(name_of(trouble), trouble)
+    for fault in FAULTS:
+        cameras.fault(name_of(fault), fault)
     told_at = found.well["calm"].reported_at
     while time.time() < found.troubled_at + SUFFER_S:
         for name, status in reported().items():
@@ -131,8 +131,8 @@ def play(found: Record, cameras: StagedCameras, client: redis.Redis) -> None:
     found.at_the_end = reported()
     found.live_after_s.clear()
     found.healed_at = time.time()
-    for trouble in TROUBLES:
-        cameras.trouble(name_of(trouble), Trouble.NONE)
+    for fault in FAULTS:
+        cameras.fault(name_of(fault), CameraFault.NONE)
     wait_for(lambda: all(each.reported_at > found.healed_at + REPORT_EVERY_S / 2 for each in reported().values()))
     found.live_after_s.clear()
     wait_for(lambda: all_live() and at_its_pace(reported()["calm"]))
@@ -180,9 +180,11 @@ def test_capture_times_and_sequences_of_every_camera_only_grow(record: Record) -
         assert captured == sorted(set(captured))
 
 
-@pytest.mark.parametrize("trouble", [Trouble.FREEZE, Trouble.STALL, Trouble.REFUSE, Trouble.GARBAGE, Trouble.BLACK])
-def test_a_camera_that_shows_nothing_new_is_blind_in_time(record: Record, trouble: Trouble) -> None:
-    name = name_of(trouble)
+@pytest.mark.parametrize(
+    "fault", [CameraFault.FREEZE, CameraFault.STALL, CameraFault.REFUSE, CameraFault.GARBAGE, CameraFault.BLACK]
+)
+def test_a_camera_that_shows_nothing_new_is_blind_in_time(record: Record, fault: CameraFault) -> None:
+    name = name_of(fault)
     assert record.well[name].health is CameraHealth.LIVE
     # Its last content may be a frame older than the trouble; a status is at most one report old, or as old as reports
     # have become on a busy machine.
@@ -192,71 +194,71 @@ def test_a_camera_that_shows_nothing_new_is_blind_in_time(record: Record, troubl
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"),
+    ("fault", "words"),
     [
-        (Trouble.FREEZE, "picture frozen for"),
-        (Trouble.STALL, "no data for 2 s"),
-        (Trouble.REFUSE, "no such stream (404)"),
-        (Trouble.GARBAGE, "can be decoded"),
-        (Trouble.BLACK, "covered or black for"),
+        (CameraFault.FREEZE, "picture frozen for"),
+        (CameraFault.STALL, "no data for 2 s"),
+        (CameraFault.REFUSE, "no such stream (404)"),
+        (CameraFault.GARBAGE, "can be decoded"),
+        (CameraFault.BLACK, "covered or black for"),
     ],
 )
-def test_a_blind_camera_says_why(record: Record, trouble: Trouble, words: str) -> None:
-    assert words in record.why[name_of(trouble)]
+def test_a_blind_camera_says_why(record: Record, fault: CameraFault, words: str) -> None:
+    assert words in record.why[name_of(fault)]
 
 
-@pytest.mark.parametrize("trouble", [Trouble.WRONG_CLOCK, Trouble.RESOLUTION])
-def test_trouble_that_hides_nothing_does_not_blind(record: Record, trouble: Trouble) -> None:
-    name = name_of(trouble)
+@pytest.mark.parametrize("fault", [CameraFault.WRONG_CLOCK, CameraFault.RESOLUTION])
+def test_trouble_that_hides_nothing_does_not_blind(record: Record, fault: CameraFault) -> None:
+    name = name_of(fault)
     assert name not in record.blind_after_s
     assert record.healed[name].reconnects == 0
     assert set(record.healed[name].dropped) <= {BEHIND}
 
 
 def test_a_reset_connection_is_made_again_before_anybody_is_blind(record: Record) -> None:
-    name = name_of(Trouble.ABORT)
+    name = name_of(CameraFault.ABORT)
     assert record.at_the_end[name].reconnects == 1
     assert name not in record.blind_after_s
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-def test_every_camera_is_live_again_after_its_trouble(record: Record, trouble: Trouble) -> None:
-    assert record.healed[name_of(trouble)].health is CameraHealth.LIVE
-    after = [frame for frame in record.of(trouble) if frame.captured_at > record.healed_at]
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_camera_is_live_again_after_its_trouble(record: Record, fault: CameraFault) -> None:
+    assert record.healed[name_of(fault)].health is CameraHealth.LIVE
+    after = [frame for frame in record.of(fault) if frame.captured_at > record.healed_at]
     assert after
 
 
 def test_a_frozen_picture_is_not_sent_again_and_again(record: Record) -> None:
-    frozen = [f for f in record.of(Trouble.FREEZE) if record.troubled_at + 0.5 < f.captured_at < record.healed_at]
+    frozen = [f for f in record.of(CameraFault.FREEZE) if record.troubled_at + 0.5 < f.captured_at < record.healed_at]
     assert len(frozen) <= 1
 
 
 def test_the_camera_of_a_changed_resolution_reports_and_sends_the_new_one(record: Record) -> None:
     during = [
         frame
-        for frame in record.of(Trouble.RESOLUTION, Reason.MOTION)
+        for frame in record.of(CameraFault.RESOLUTION, Reason.MOTION)
         if record.troubled_at + 2.0 < frame.captured_at < record.healed_at
     ]
     assert {(frame.width, frame.height) for frame in during} == {(240, 134)}
-    at_the_end = record.at_the_end[name_of(Trouble.RESOLUTION)]
+    at_the_end = record.at_the_end[name_of(CameraFault.RESOLUTION)]
     assert (at_the_end.width, at_the_end.height) == (240, 134)
 
 
 def test_capture_times_never_come_from_a_cameras_clock(record: Record) -> None:
-    frames = record.of(Trouble.WRONG_CLOCK)
+    frames = record.of(CameraFault.WRONG_CLOCK)
     assert all(record.scene_began_at - 10 < frame.captured_at < time.time() for frame in frames)
 
 
 def test_broken_data_is_counted(record: Record) -> None:
-    assert record.healed[name_of(Trouble.GARBAGE)].dropped["undecodable"] > 0
+    assert record.healed[name_of(CameraFault.GARBAGE)].dropped["undecodable"] > 0
 
 
 def test_probing_an_rtsp_camera_shows_what_it_is(staged: StagedCameras) -> None:
     camera = Camera(campsite="pines", url=staged.url("calm"))
     result = probed("calm", camera, 10.0)
-    staged.trouble("calm", Trouble.STALL)
+    staged.fault("calm", CameraFault.STALL)
     silent = probe("calm", camera, 1.5)
-    staged.trouble("calm", Trouble.NONE)
+    staged.fault("calm", CameraFault.NONE)
     assert (result.ok, result.codec, result.width, result.height, result.error) == (True, "h264", 320, 180, "")
     assert result.snapshot_jpeg is not None
     assert not silent.ok
@@ -267,10 +269,12 @@ def test_a_reader_that_is_too_slow_shows_what_is_and_not_what_was(staged: Staged
     stop, gate, errors = Event(), MotionGate(Motion()), list[float]()
     reader = CameraReader("calm", Camera(campsite="pines", url=staged.url("calm")), 2.0, stop, pytest.fail)
     scene_began_at = time.time() - staged.elapsed_s("calm")
-    for number, shot in enumerate(reader.shots()):
+    for number, captured in enumerate(reader.captured_frames()):
         time.sleep(0.45)  # more than twice as long as there is
-        boxes = gate.feed(shot.picture.small, shot.captured_at).boxes
-        visible = [seen.box for seen in truth(scene("calm"), shot.captured_at - scene_began_at) if seen.inside > 0.5]
+        boxes = gate.feed(captured.picture.small, captured.captured_at).boxes
+        visible = [
+            seen.box for seen in truth(scene("calm"), captured.captured_at - scene_began_at) if seen.inside > 0.5
+        ]
         if boxes and visible:
             middle = (visible[0].left + visible[0].right) / 2
             errors.append(min(abs((box[0] + box[2]) / 2 - middle) for box in boxes))

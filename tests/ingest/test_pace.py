@@ -8,49 +8,49 @@ import pytest
 
 from ingest.backoff import FIRST_S, LONGEST_S, Backoff
 from ingest.lag import Lag
-from ingest.pace import Pacer, RateMeter, Stamper
+from ingest.pace import FrameRateLimiter, RateMeter, Timestamper
 from ingest.playback import Timeline
 
 
 @pytest.mark.parametrize("source_fps", [5.0, 12.5, 15.0, 25.0, 29.97, 30.0, 60.0])
 def test_a_stream_of_any_rate_is_sampled_five_times_a_second(source_fps: float) -> None:
-    pacer, picked = Pacer(5.0), 0
+    limiter, picked = FrameRateLimiter(5.0), 0
     for number in range(int(60 * source_fps)):
         at = number / source_fps
-        if pacer.due(at):
-            pacer.took(at)
+        if limiter.due(at):
+            limiter.took(at)
             picked += 1
     assert picked == pytest.approx(300, abs=3)
 
 
 def test_jitter_of_arrival_does_not_lower_the_rate() -> None:
-    rng, pacer, picked = random.Random(3), Pacer(5.0), 0
+    rng, limiter, picked = random.Random(3), FrameRateLimiter(5.0), 0
     for number in range(15 * 60):
         at = number / 15 + rng.uniform(0, 0.03)
-        if pacer.due(at):
-            pacer.took(at)
+        if limiter.due(at):
+            limiter.took(at)
             picked += 1
     assert picked == pytest.approx(300, abs=5)
 
 
 def test_every_picture_of_a_slow_camera_is_analysed() -> None:
-    pacer = Pacer(5.0)
+    limiter = FrameRateLimiter(5.0)
     for number in range(20):
-        assert pacer.due(number * 0.5)
-        pacer.took(number * 0.5)
+        assert limiter.due(number * 0.5)
+        limiter.took(number * 0.5)
 
 
 def test_a_pause_is_not_made_up_for_by_a_burst() -> None:
-    pacer = Pacer(5.0)
-    pacer.took(0.0)
-    assert pacer.due(10.0)
-    pacer.took(10.0)
-    assert not any(pacer.due(10.0 + number / 1000) for number in range(100))
+    limiter = FrameRateLimiter(5.0)
+    limiter.took(0.0)
+    assert limiter.due(10.0)
+    limiter.took(10.0)
+    assert not any(limiter.due(10.0 + number / 1000) for number in range(100))
 
 
 def test_capture_times_only_grow_even_when_the_clock_is_set_back() -> None:
-    stamper = Stamper()
-    stamps = [stamper.stamp(now) for now in (100.0, 100.0, 100.2, 40.0, 41.0, 100.3)]
+    timestamper = Timestamper()
+    stamps = [timestamper.stamp(now) for now in (100.0, 100.0, 100.2, 40.0, 41.0, 100.3)]
     assert stamps == sorted(set(stamps))
     assert stamps[0] == 100.0
     assert stamps[2] == 100.2

@@ -17,7 +17,7 @@ from core.streams import MAX_FRAMES, frames_stream
 from core.telemetry import Telemetry
 from ingest.sender import MOST_PER_BATCH, Sender
 from ingest.spool import OVERHEAD_BYTES, Spool
-from ingest.tally import OVERFLOWED, REDIS_FULL, SPOOL_FULL, Tally
+from ingest.tally import OVERFLOWED, REDIS_FULL, SPOOL_FULL, FrameCounters
 from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
 from tests.support.factories import frame
 from tests.support.ingest_run import config_of, fresh, late, running
@@ -44,66 +44,66 @@ def frames_of_now(count: int, age_s: float = 0.0) -> list[Frame]:
     return [frame(at=now + number / 1000, sequence=number) for number in range(count)]
 
 
-def sender(client: redis.Redis, spool: Spool, tally: Tally) -> Sender:
+def sender(client: redis.Redis, spool: Spool, counters: FrameCounters) -> Sender:
     """A sender to shard 0."""
-    return Sender(client, lambda camera: 0, spool, tally, Event())
+    return Sender(client, lambda camera: 0, spool, counters, Event())
 
 
 def test_fresh_frames_go_first_and_late_ones_to_their_own_stream(redis_client: redis.Redis) -> None:
-    spool, tally = Spool(), Tally()
+    spool, counters = Spool(), FrameCounters()
     for item in (*frames_of_now(20, age_s=30.0), *frames_of_now(3)):
         spool.put(item)
-    sending = sender(redis_client, spool, tally)
+    sending = sender(redis_client, spool, counters)
     assert sending.send_next()
     assert (len(fresh(redis_client)), len(late(redis_client))) == (3, 0)
     while sending.send_next():
         pass
     assert [item.sequence for item in late(redis_client)] == list(range(20))
-    assert tally.of("upper-creek") == ({"motion": 23}, {})
+    assert counters.of("upper-creek") == ({"motion": 23}, {})
 
 
 def test_each_shard_gets_the_frames_of_its_cameras(redis_client: redis.Redis) -> None:
-    spool, tally = Spool(), Tally()
+    spool, counters = Spool(), FrameCounters()
     for number, item in enumerate(frames_of_now(6)):
         spool.put(frame("upper-creek" if number % 2 else "far-lake", at=item.captured_at, sequence=number))
-    Sender(redis_client, {"upper-creek": 0, "far-lake": 3}.__getitem__, spool, tally, Event()).send_next()
+    Sender(redis_client, {"upper-creek": 0, "far-lake": 3}.__getitem__, spool, counters, Event()).send_next()
     assert redis_client.xlen(frames_stream(0)) == redis_client.xlen(frames_stream(3)) == 3
 
 
 def test_frames_that_redis_has_no_memory_for_are_dropped_and_counted(redis_client: redis.Redis) -> None:
-    spool, tally = Spool(), Tally()
+    spool, counters = Spool(), FrameCounters()
     for item in frames_of_now(5):
         spool.put(item)
-    sending = sender(redis_client, spool, tally)
+    sending = sender(redis_client, spool, counters)
     redis_client.config_set("maxmemory", "1")
     try:
         assert sending.send_next()
     finally:
         redis_client.config_set("maxmemory", "512mb")
-    assert tally.of("upper-creek") == ({}, {REDIS_FULL: 5})
+    assert counters.of("upper-creek") == ({}, {REDIS_FULL: 5})
     for item in frames_of_now(2):
         spool.put(item)
     assert sending.send_next()
-    assert tally.of("upper-creek")[0] == {"motion": 2}
+    assert counters.of("upper-creek")[0] == {"motion": 2}
 
 
 def test_frames_that_fall_off_the_bounded_stream_are_counted(redis_client: redis.Redis) -> None:
-    spool, tally = Spool(), Tally()
-    sending = sender(redis_client, spool, tally)
+    spool, counters = Spool(), FrameCounters()
+    sending = sender(redis_client, spool, counters)
     for start in range(0, MAX_FRAMES + 40, MOST_PER_BATCH):
         for item in frames_of_now(MOST_PER_BATCH):
             spool.put(item)
         assert sending.send_next(), start
-    sent = tally.of("upper-creek")[0]["motion"]
+    sent = counters.of("upper-creek")[0]["motion"]
     assert redis_client.xlen(frames_stream(0)) == MAX_FRAMES
-    assert tally.untold()[(OVERFLOWED, "", "")] == sent - MAX_FRAMES
+    assert counters.unreported()[(OVERFLOWED, "", "")] == sent - MAX_FRAMES
 
 
 def test_a_spool_that_overflows_while_redis_is_away_counts_what_it_lost(own_redis: EmbeddedRedis) -> None:
     client = connect(own_redis.url)
     size = len(frame().jpeg) + OVERHEAD_BYTES
-    spool, tally = Spool(max_bytes=10 * size), Tally()
-    sending = sender(client, spool, tally)
+    spool, counters = Spool(max_bytes=10 * size), FrameCounters()
+    sending = sender(client, spool, counters)
     own_redis.stop()
     dropped = 0
     for item in frames_of_now(25):
@@ -113,7 +113,7 @@ def test_a_spool_that_overflows_while_redis_is_away_counts_what_it_lost(own_redi
     while sending.send_next():
         pass
     assert len(fresh(client)) + len(late(client)) == 10
-    assert dropped + tally.of("upper-creek")[1].get(SPOOL_FULL, 0) == 15
+    assert dropped + counters.of("upper-creek")[1].get(SPOOL_FULL, 0) == 15
     client.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 from core.config import Motion
 from core.messages import Box, Reason
 from ingest.motion import STILL, MotionResult
-from ingest.sampler import KEEPALIVE_FRAMES, Sampler, Sending
+from ingest.sampler import KEEPALIVE_FRAMES, EmitDecision, Sampler
 
 BOX: Box = (0.2, 0.4, 0.4, 0.7)
 MOVING = MotionResult((BOX,), True, False)
@@ -24,7 +24,7 @@ def sampler() -> Sampler:
     return Sampler(Motion())
 
 
-def run(sampler: Sampler, results: list[MotionResult], start: float = 100.0) -> list[tuple[float, Sending]]:
+def run(sampler: Sampler, results: list[MotionResult], start: float = 100.0) -> list[tuple[float, EmitDecision]]:
     """Everything sent of a row of pictures, with its time since the start."""
     sent = []
     for number, result in enumerate(results):
@@ -33,7 +33,7 @@ def run(sampler: Sampler, results: list[MotionResult], start: float = 100.0) -> 
     return sent
 
 
-def times(sent: list[tuple[float, Sending]], reason: Reason) -> list[float]:
+def times(sent: list[tuple[float, EmitDecision]], reason: Reason) -> list[float]:
     """When something was sent for this reason."""
     return [at for at, sending in sent if sending.reason is reason]
 

@@ -41,7 +41,7 @@ def test_it_runs_the_same_processes_as_one_machine_does(services: dict[str, Any]
 
 
 def test_nothing_that_runs_on_one_machine_is_missing_or_lacks_its_servers(services: dict[str, Any]) -> None:
-    """Watchdog, planted clips, deliveries, history and retention are threads of `jobs`."""
+    """Watchdog, test clips, deliveries, history and retention are threads of `jobs`."""
     started = {service["command"][0] for name, service in services.items() if name in APPLICATION}
     assert started - {"migrate"} == set(SERVICES)
     for name in SERVICES:

@@ -20,7 +20,7 @@ from docs.pipeline_drawing import drawing
 from docs.renamed_keys import UPGRADE, names_of
 from docs.renamed_keys import with_table as with_renamed_keys
 from rollout.base.metrics import METRICS
-from rollout.breakers.input_metrics import QUANTITIES
+from rollout.breakers.input_metrics import INPUT_METRICS
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -90,7 +90,7 @@ def _quoted(cell: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("heading", "known"),
-    [("Metrics that gates compare", frozenset(METRICS)), ("What breakers watch", frozenset(QUANTITIES))],
+    [("Metrics that gates compare", frozenset(METRICS)), ("What breakers watch", frozenset(INPUT_METRICS))],
     ids=["gates", "breakers"],
 )
 def test_every_metric_is_on_the_map_and_the_file_named_for_it_knows_it(heading: str, known: frozenset[str]) -> None:

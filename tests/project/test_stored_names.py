@@ -24,7 +24,7 @@ from core.jobs import FORMER_NAMES, JOBS, QUEUES, JobFormat, UnknownJob, functio
 from core.messages import CameraHealth, EncounterKind, Reason
 from core.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
-from core.telemetry import BELL_CHANNEL, CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX
+from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX, WAKE_UP_CHANNEL
 from db import models as m
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
 from detector.models.imagenet_labels import Label as ModelLabel
@@ -35,7 +35,7 @@ from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
 from rollout.base.metrics import METRICS
 from rollout.breakers.breaker_spec import Breakers, Detector, Then
-from rollout.breakers.input_metrics import QUANTITIES
+from rollout.breakers.input_metrics import INPUT_METRICS
 from rollout.breakers.trip_scope import Scope
 from rollout.breakers.trips import Action
 from rollout.reports.document import Form, Kind, Light
@@ -174,7 +174,7 @@ def test_words_in_columns_and_documents_stay_as_they_are(words: type[StrEnum], s
 def test_breakers_metrics_and_quantities_keep_their_keys() -> None:
     assert " ".join(Breakers().specs()) == BREAKERS
     assert " ".join(METRICS) == METRIC_NAMES
-    assert " ".join(QUANTITIES) == QUANTITY_NAMES
+    assert " ".join(INPUT_METRICS) == QUANTITY_NAMES
 
 
 def test_the_ledger_writes_these_kinds_and_no_others() -> None:
@@ -214,7 +214,7 @@ def test_redis_keys_stay() -> None:
     names = (frames_stream(3), late_stream(3), scores_stream(3), dead_stream(3), DETECTORS, TRACKER)
     assert names == ("frames:3", "late:3", "scores:3", "dead:3", "detectors", "tracker")
     assert (CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY) == ("cameras", "counters", "heartbeats")
-    assert (BELL_CHANNEL, PROBE_PREFIX) == ("bell", "probe:")
+    assert (WAKE_UP_CHANNEL, PROBE_PREFIX) == ("bell", "probe:")
 
 
 def test_an_answer_about_a_photo_is_sent_under_the_same_keys_and_read_back() -> None:

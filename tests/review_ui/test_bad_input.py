@@ -149,7 +149,7 @@ def test_markup_in_any_field_is_text_on_every_page(page: Stage) -> None:
         ),
         root.post("/api/v1/camper-messages/2", json={"text": f"told them {MARKUP}"}),
         root.post(
-            "/api/v1/lots/experiments",
+            "/api/v1/experiments",
             json={"name": MARKUP, "campsites": ["upper-pines"], "first_night": "2027-02-01", "nights": 14, "block": 2},
         ),
     ]
@@ -164,7 +164,7 @@ def test_markup_in_any_field_is_text_on_every_page(page: Stage) -> None:
         if "text/html" in answer.headers.get("content-type", ""):
             assert MARKUP not in answer.text, path
             shown += "&lt;img src=x onerror" in answer.text
-    assert shown >= 6  # people, account, sighting, messages, lots, the change of labels
+    assert shown >= 6  # people, account, sighting, messages, experiments, the change of labels
 
 
 def _relabel(browser: TestClient) -> None:

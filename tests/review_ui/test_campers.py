@@ -1,4 +1,4 @@
-"""The camper page: a warning only when the one door has let it out, and messages that cannot be abused."""
+"""The camper page: a warning only when one was sent, and messages that cannot be abused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hours of blind watching and nights without the model: drawn by lot, shown to people, and kept by the one door."""
+"""Hours of blind watching and nights without the model: drawn at random, shown to people, and kept by the alert rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.media import MediaStore
 from db.models import AuthorityLease, Delivery, Mode, RandomWatch, Role, UserCampsite, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.alerting.send_policy import advised, camera_mode
 from rollout.evidence.on_off_nights import NightPlan, schedule
 from rollout.evidence.stats.visits import night_of
@@ -59,7 +59,7 @@ def test_next_weeks_hours_are_drawn_once_before_the_week_begins(sqlite_database:
 
 def test_the_page_shows_drawn_hours_at_ones_own_campsites(page: Stage) -> None:
     ranger = page.person("day-ranger")
-    assert "No hour is drawn yet." in ranger.get("/lots").text
+    assert "No hour is drawn yet." in ranger.get("/experiments").text
     now = page.clock.now
     with page.database.write() as session:
         for campsite, starts_at in (
@@ -72,19 +72,19 @@ def test_the_page_shows_drawn_hours_at_ones_own_campsites(page: Stage) -> None:
                             seed="1", drawn_at=now - 1e5)
             )  # fmt: skip
         session.add(UserCampsite(user_id=page.user_id("day-ranger"), campsite_id="upper-pines"))
-    text = ranger.get("/lots").text
+    text = ranger.get("/experiments").text
     assert "Lower Pines" not in text
     assert "nobody watched" in text
     assert '<strong>now</strong>, <a href="/">go on watch</a>' in text
-    hours = ranger.get("/api/v1/lots").json()["hours"]
+    hours = ranger.get("/api/v1/experiments").json()["hours"]
     assert [(hour["state"], hour["watched_share"]) for hour in hours] == [("over", 0.0), ("now", None)]
 
 
 def test_an_operator_schedules_nights_and_rangers_are_not_told_what_comes(page: Stage) -> None:
     olga, ranger = page.person("olga", Role.OPERATOR), page.person("day-ranger")
     form = {"name": "does it help", "campsite": "upper-pines", "first_night": "2027-01-20", "nights": "8", "block": "4"}
-    assert ranger.post("/lots/experiments", data=form).status_code == 403
-    assert olga.post("/lots/experiments", data=form).headers["location"] == "/lots?done=scheduled"
+    assert ranger.post("/experiments", data=form).status_code == 403
+    assert olga.post("/experiments", data=form).headers["location"] == "/experiments?done=scheduled"
     for wrong, words in (
         ({}, "of this name is there already"),
         ({"name": "other", "first_night": "2027-01-14"}, "has not begun"),
@@ -93,16 +93,16 @@ def test_an_operator_schedules_nights_and_rangers_are_not_told_what_comes(page: 
         ({"name": "other", "campsite": "nowhere"}, "campsites that are yours"),
         ({"name": "other"}, "some of these nights already"),
     ):
-        answer = olga.post("/lots/experiments", data={**form, **wrong})
+        answer = olga.post("/experiments", data={**form, **wrong})
         assert answer.status_code == 422, wrong
         assert words in answer.text, wrong
-    nights = ranger.get("/api/v1/lots").json()["experiments"][0]["sites"][0]["nights"]
+    nights = ranger.get("/api/v1/experiments").json()["experiments"][0]["sites"][0]["nights"]
     assert {night["help"] for night in nights} == {"sealed"}
-    nights = olga.get("/api/v1/lots").json()["experiments"][0]["sites"][0]["nights"]
+    nights = olga.get("/api/v1/experiments").json()["experiments"][0]["sites"][0]["nights"]
     assert sorted(night["help"] for night in nights) == ["off"] * 4 + ["on"] * 4
-    assert olga.post("/lots/experiments/1/end").status_code == 303
-    assert olga.post("/api/v1/lots/experiments/1/end").status_code == 404
-    assert "ended" in ranger.get("/lots").text
+    assert olga.post("/experiments/1/end").status_code == 303
+    assert olga.post("/api/v1/experiments/1/end").status_code == 404
+    assert "ended" in ranger.get("/experiments").text
 
 
 @pytest.mark.parametrize(("on", "said"), [(True, ["advisory", "warning"]), (False, [])])
@@ -117,7 +117,7 @@ def test_in_an_off_night_nobody_is_told_by_the_system(
     open_encounter(sqlite_database, config, MediaStore(tmp_path))
     with sqlite_database.write() as session:
         confirmed = Decision(1, user, Verdict.BEAR, 1, "a-decision", False)
-        decide(session, confirmed, Outward.of(config), T0 + 30)
+        decide(session, confirmed, Recipients.of(config), T0 + 30)
         assert [row.kind for row in session.scalars(select(Delivery).order_by(Delivery.id))] == said
         assert camera_mode(session, "lower-pines", "lower-meadow", T0) is Mode.SHADOW
 

@@ -53,7 +53,7 @@ def test_every_form_of_every_page_is_kept_and_leads_back_to_a_page_that_exists(p
         ("/rollout/stop", {"campsite": ["upper-pines"], "reason": "a fire"}, "/rollout/stop"),
         ("/cameras/upper-creek/areas", {"text": "masks:\n  - [[0, 0], [1, 0], [1, 1]]"}, "/cameras/upper-creek"),
         ("/appeals/5/settle", {"what": "called them"}, "/appeals"),
-        ("/lots/experiments", {"name": "october", "campsite": ["upper-pines"]}, "/lots"),
+        ("/experiments", {"name": "october", "campsite": ["upper-pines"]}, "/experiments"),
         ("/people", {"name": "nora", "role": "ranger"}, "/people"),
     ],
 )  # fmt: skip

@@ -17,7 +17,7 @@ from db.ledger import verify
 from db.models import AuditAnswer, AuditDraw, AuditSheet, Encounter, LabelEdit, LedgerEntry, Role
 from detector.evaluate.manifest import read_manifest
 from detector.learn.student import student_labels
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, Track, observe
 from review_ui.labels.visit_labels import MOMENT_S, PICTURES
 from review_ui.labels.vocabulary import FOR_TRAINING
@@ -238,12 +238,12 @@ def _long_visit(page: Stage, camera: str = "upper-creek", start: float = T0) -> 
     """A bear that stays for twelve seconds, with pictures of its own each; its encounter."""
     frames = [scored(0.6 + step / 100, camera, start + step) for step in range(13)]
     track, rule = Track(), AlertRule.of(page.config.detector)
-    scribe = Scribe(page.config, page.media, rule, clock=lambda: start + 13)
+    writer = EncounterWriter(page.config, page.media, rule, clock=lambda: start + 13)
     for number, scores in enumerate(frames):
         own = replace(scores, frame=frame(camera, start + number, picture=jpeg(40 + 10 * number)))
         track, changes = observe(track, own, rule)
         with page.database.write() as session:
-            scribe.write(session, camera, False, changes)
+            writer.write(session, camera, False, changes)
     with page.database.read() as session:
         return session.scalars(select(Encounter.id)).one()
 
@@ -291,11 +291,11 @@ def test_one_click_relabels_all_pictures_of_a_visit_that_say_the_same(page: Stag
 
 def _stranger(page: Stage, start: float) -> None:
     track, rule = Track(), AlertRule.of(page.config.detector)
-    scribe = Scribe(page.config, page.media, rule, clock=lambda: start + 2)
+    writer = EncounterWriter(page.config, page.media, rule, clock=lambda: start + 2)
     for step in range(5):
         track, changes = observe(track, strange(start + step / 5, camera="upper-creek"), rule)
         with page.database.write() as session:
-            scribe.write(session, "upper-creek", False, changes)
+            writer.write(session, "upper-creek", False, changes)
 
 
 def test_animals_that_the_model_does_not_know_say_what_people_saw_or_wait_for_a_name(page: Stage) -> None:

@@ -125,11 +125,11 @@ class House:
         ear.wait_for(lambda e: e.name == "cameras")  # from here on it is listening
         return ear
 
-    def alert(self, camera: str = "upper-creek", at: float = T0, ring: bool = True) -> None:
-        """A new alert, with or without the bell."""
+    def alert(self, camera: str = "upper-creek", at: float = T0, wake: bool = True) -> None:
+        """A new alert, with or without the wake-up."""
         open_encounter(self.database, self.config, self.media, camera, at)
-        if ring:
-            Telemetry(self.redis).ring()
+        if wake:
+            Telemetry(self.redis).publish_wake_up()
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def test_the_stream_works_on_postgresql_too(
 
 def test_without_the_bell_the_alert_still_comes(house: House) -> None:
     ear = house.listen()
-    house.alert(ring=False)
+    house.alert(wake=False)
     ear.wait_for(_raised)
 
 
@@ -185,10 +185,12 @@ def test_while_redis_is_away_alerts_come_and_every_camera_is_blind(
             report(Telemetry(house.redis), camera, time.time() + 3600)  # a reader that would look fresh for long
         ear.wait_for(lambda e: e.name == "cameras" and {c["seeing"] for c in e.data["cameras"]} == {"sees"})
         server.stop()
-        ear.wait_for(lambda e: e.name == "cameras" and {c["why"] for c in e.data["cameras"]} == {"Redis is away"})
-        house.alert(ring=False)
+        ear.wait_for(
+            lambda e: e.name == "cameras" and {c["why"] for c in e.data["cameras"]} == {"Redis is unreachable"}
+        )
+        house.alert(wake=False)
         ear.wait_for(_raised)
-        assert "Redis is away" in ben.get("/").text
+        assert "Redis is unreachable" in ben.get("/").text
         assert ben.get("/healthz").json() == {"database": True, "redis": False}
         assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics").text
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "without-redis"}

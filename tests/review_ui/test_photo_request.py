@@ -30,7 +30,7 @@ from core.photo_request import (
     take,
 )
 from core.redis_client import connect
-from core.streams import DETECTORS, FrameRoad
+from core.streams import DETECTORS, FrameStreams
 from core.telemetry import Telemetry
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
@@ -117,7 +117,7 @@ def test_the_page_shows_answer_crop_and_probabilities_without_scripts(page: Stag
 def test_frames_are_scored_while_photos_come(
     page: Stage, worker: DetectorWorker, redis_client: redis.Redis, engine: Engine
 ) -> None:
-    road = FrameRoad(redis_client)
+    road = FrameStreams(redis_client)
     road.ensure_group(road.frames, DETECTORS)
     road.send_frames([frame(at=now_s(), sequence=n) for n in range(5)])
     assert post(page.person(), photo())[0] == 200
@@ -219,7 +219,7 @@ def test_a_photo_that_breaks_the_model_does_not_stop_the_watch(
     status, words = post(page.person(), photo())
     assert status == 422
     assert "its log says why" in words
-    road = FrameRoad(redis_client)
+    road = FrameStreams(redis_client)
     road.send_frames([frame(at=now_s(), picture=jpeg())])
     wait_for(lambda: redis_client.xlen(road.scores) == 1)
 

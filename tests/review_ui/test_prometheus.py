@@ -118,7 +118,7 @@ def test_names_and_units_are_as_prometheus_asks_for(page: Stage) -> None:
         assert not {"camera", "cam", "camera_id"} & {label for sample in family.samples for label in sample.labels}
 
 
-def test_frames_of_planted_clips_count_for_no_camera_that_is_none() -> None:
+def test_frames_of_test_clips_count_for_no_camera_that_is_none() -> None:
     clip = _count_of("bearwatch_frames_scored_total", "canary:upper-creek", "scored")
     assert clip == 'bearwatch_test_clip_frames_total{camera_name="upper-creek",outcome="scored"}'
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from core.messages import FrameScores
 from db.models import Alert
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, Track, observe
 from tests.support.factories import T0, scored, strange
 from tests.support.pages import Stage
@@ -18,11 +18,11 @@ from tests.support.pages import Stage
 def sees(page: Stage, frames: list[FrameScores]) -> None:
     """A camera sees this; a new visit each time."""
     track, rule = Track(), AlertRule.of(page.config.detector)
-    scribe = Scribe(page.config, page.media, rule, clock=lambda: frames[-1].scored_at)
+    writer = EncounterWriter(page.config, page.media, rule, clock=lambda: frames[-1].scored_at)
     for scores in frames:
         track, changes = observe(track, scores, rule)
         with page.database.write() as session:
-            scribe.write(session, scores.frame.camera, False, changes)
+            writer.write(session, scores.frame.camera, False, changes)
 
 
 def stranger(start: float, camera: str = "upper-creek") -> list[FrameScores]:

@@ -13,7 +13,7 @@ from core.media import MediaStore
 from db.models import Alert, Delivery, Mode, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0
 
@@ -32,9 +32,9 @@ class OutwardStage:
     media: MediaStore
 
     @property
-    def outward(self) -> Outward:
+    def recipients(self) -> Recipients:
         """As configured."""
-        return Outward.of(self.config)
+        return Recipients.of(self.config)
 
     def bear(self, camera: str = "upper-creek", at: float = T0) -> int:
         """A bear on a camera; returns its alert's number. It is raised 0.45 s after ``at``."""
@@ -51,7 +51,7 @@ class OutwardStage:
         """A ranger's decision about what stands now."""
         with self.database.write() as session:
             version = session.get_one(Alert, alert).version
-            decide(session, Decision(alert, 1, verdict, version, f"k{next(_keys)}", True), self.outward, at)
+            decide(session, Decision(alert, 1, verdict, version, f"k{next(_keys)}", True), self.recipients, at)
 
     def outbox(self, *audiences: str) -> list[tuple[str, str]]:
         """``(kind, status)`` of the messages to some audiences (campers unless told otherwise)."""

@@ -87,7 +87,7 @@ def walk(there: RolloutStage, redis_url: str, photo: Path) -> dict[str, Any]:
     """Walk past everything. A detector has to run at this Redis: it looks at ``photo``, a PNG."""
     tour = Tour(there)
     _a_site_in_which_something_happens(tour, redis_url)
-    for part in (_rollout, _alerts, _campers, _second_reviews, _sightings, _labels, _audits, _lots):
+    for part in (_rollout, _alerts, _campers, _second_reviews, _sightings, _labels, _audits, _experiments):
         part(tour)
     for part in (_stop, _people, _tokens, _cameras, _the_past):
         part(tour)
@@ -217,8 +217,8 @@ def _audits(tour: Tour) -> None:
     tour.ask(adam, "POST", f"{path}/{{sheet_id}}/answers", answer, sheet_id=sheet)
 
 
-def _lots(tour: Tour) -> None:
-    olga, path = tour.who("olga"), "/api/v1/lots"
+def _experiments(tour: Tour) -> None:
+    olga, path = tour.who("olga"), "/api/v1/experiments"
     experiment = {
         "name": "do alarms change what we see", "campsites": ["upper-pines", "lower-pines"],
         "first_night": "2027-07-14", "nights": 28, "block": 4,

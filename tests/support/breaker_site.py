@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.messages import CameraHealth, CameraStatus
 from db.models import CanaryRun
-from rollout.breakers import Heard
+from rollout.breakers import TelemetrySnapshot
 from rollout.breakers.telemetry_snapshot import Waiting
 
 MACHINE = {"load": 0.5, "memory_used": 0.4, "disk_free": 0.6, "gpus": 0, "gpus_expected": 0, "shards": []}
@@ -24,7 +24,7 @@ def camera_status(camera: str, now: float, content_at: float | None = None) -> C
     )
 
 
-def healthy(config: Config, now: float, **machine: Any) -> Heard:
+def healthy(config: Config, now: float, **machine: Any) -> TelemetrySnapshot:
     """Everything answers, nothing waits, every camera sees."""
     beats: dict[str, Mapping[str, Any]] = {
         "tracker:0": {"at": now},
@@ -32,16 +32,16 @@ def healthy(config: Config, now: float, **machine: Any) -> Heard:
         "machine:one": {"at": now, **MACHINE, **machine},
     }
     cameras = {name: camera_status(name, now) for name in config.enabled_cameras()}
-    return Heard(now, True, cameras, beats, {0: Waiting(3, 0.2)}, 0)
+    return TelemetrySnapshot(now, True, cameras, beats, {0: Waiting(3, 0.2)}, 0)
 
 
-def with_camera(heard: Heard, camera: str, content_at: float) -> Heard:
+def with_camera(snapshot: TelemetrySnapshot, camera: str, content_at: float) -> TelemetrySnapshot:
     """The same, but a camera last showed something new at ``content_at``."""
-    return replace(heard, cameras={**heard.cameras, camera: camera_status(camera, heard.at, content_at)})
+    return replace(snapshot, cameras={**snapshot.cameras, camera: camera_status(camera, snapshot.at, content_at)})
 
 
-def plant(session: Session, config: Config, at: float, *, seen: bool = True, camera: str | None = None) -> None:
-    """Planted clips whose time is over, on one camera or on all."""
+def inject(session: Session, config: Config, at: float, *, seen: bool = True, camera: str | None = None) -> None:
+    """Test clips whose time is over, on one camera or on all."""
     for name in [camera] if camera else config.enabled_cameras():
         session.add(
             CanaryRun(

@@ -9,7 +9,7 @@ from core.media import MediaStore
 from core.messages import FrameScores
 from db.models import AuthorityLease, CameraFreshness, Encounter, Mode, User
 from db.session import Database
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from tests.support.factories import T0, scored
 
@@ -51,7 +51,7 @@ def open_encounter(
 ) -> Encounter:
     """An encounter with its alert, written the way the tracker writes them, at the time of its frames."""
     frames = bear_frames(camera, start)
-    scribe = Scribe(config, media, AlertRule.of(config.detector), clock=lambda: frames[-1].scored_at)
+    writer = EncounterWriter(config, media, AlertRule.of(config.detector), clock=lambda: frames[-1].scored_at)
     with database.write() as session:
-        (encounter,) = scribe.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
+        (encounter,) = writer.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
     return encounter

@@ -112,7 +112,7 @@ def running_site(folder: Path, extra: str = "", listener: Listener | None = None
                 thread.join()
 
 
-def outward(listener: Listener, ttl_s: int = 120) -> str:
+def live_configuration(listener: Listener, ttl_s: int = 120) -> str:
     """The configuration of a plan with a shadow stage and a live one, and everybody's addresses. Authority that nobody
     renews is dead after ``ttl_s``."""
 

@@ -27,7 +27,7 @@ from db.models import (
 )
 from db.session import Database
 from rollout.base.scopes import Place
-from rollout.breakers.telemetry_snapshot import Heard, Waiting
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting
 from rollout.reports.build import timezone_of
 from rollout.reports.context import Asked
 from rollout.reports.period import parse_day, period
@@ -168,11 +168,11 @@ def add_season(session: Session) -> None:
     session.flush()
 
 
-def heard(now: float = NOW, **facts: float) -> Heard:
+def snapshot(now: float = NOW, **facts: float) -> TelemetrySnapshot:
     """What Redis tells: one machine, one queue."""
     machine = {"at": now - 3, "cpu_c": 61.0, "load": 0.4, "memory_used": 0.5, "disk_free": 0.6, "gpus": 1,
                "gpus_expected": 1, "gpu_c": 64.0, **facts}  # fmt: skip
-    return Heard(now, True, {}, {"machine:ridge": machine}, {0: Waiting(12, 0.4)}, 2)
+    return TelemetrySnapshot(now, True, {}, {"machine:ridge": machine}, {0: Waiting(12, 0.4)}, 2)
 
 
 def asked(
@@ -182,12 +182,12 @@ def asked(
     first: str = FIRST,
     last: str = LAST,
     now: float = NOW,
-    told: Heard | None = None,
+    told: TelemetrySnapshot | None = None,
     everything: bool = True,
 ) -> Asked:
     """A question about the season."""
     days = period(parse_day(first), parse_day(last), timezone_of(config, campsites), now)
-    return Asked(session, config, plan_from(config), days, campsites, now, everything, told or heard(now))
+    return Asked(session, config, plan_from(config), days, campsites, now, everything, told or snapshot(now))
 
 
 def filled(database: Database) -> Database:

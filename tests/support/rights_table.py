@@ -228,14 +228,14 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "/audit/sheets/{sheet_id:int}"): Door(Right.AUDIT),
     ("POST", "/audit/sheets/{sheet_id:int}"): Door(Right.AUDIT),
     ("GET", "/audit/sheets/{sheet_id:int}/{index:int}.jpg"): Door(Right.AUDIT),
-    # By lot
-    ("GET", "/api/v1/lots"): Door(Right.VIEW),
+    # Drawn at random
+    ("GET", "/api/v1/experiments"): Door(Right.VIEW),
     ("POST", "/api/v1/weather"): Door(Right.OPERATE, json={"observations": []}),
-    ("POST", "/api/v1/lots/experiments"): Door(Right.OPERATE, json={}),
-    ("POST", "/api/v1/lots/experiments/{experiment_id}/end"): Door(Right.OPERATE),
-    ("GET", "/lots"): Door(Right.VIEW),
-    ("POST", "/lots/experiments"): Door(Right.OPERATE),
-    ("POST", "/lots/experiments/{experiment_id:int}/end"): Door(Right.OPERATE),
+    ("POST", "/api/v1/experiments"): Door(Right.OPERATE, json={}),
+    ("POST", "/api/v1/experiments/{experiment_id}/end"): Door(Right.OPERATE),
+    ("GET", "/experiments"): Door(Right.VIEW),
+    ("POST", "/experiments"): Door(Right.OPERATE),
+    ("POST", "/experiments/{experiment_id:int}/end"): Door(Right.OPERATE),
     # Reports
     ("GET", "/api/v1/reports"): Door(Right.REPORTS),
     ("GET", "/api/v1/reports/daily/{day}/{campsite}"): Door(Right.REPORTS),

@@ -89,7 +89,7 @@ def draw(hours: Sequence[Hour], chances: Sequence[float], source: Random) -> lis
 
     Systematic sampling: the hours lie in a row, stratum by stratum and in random order within each, every one as long
     as its probability; a comb with teeth one apart falls on the row at a random place. So each stratum gets its
-    expected number of sheets, rounded up or down by lot.
+    expected number of sheets, rounded up or down at random.
     """
     order = sorted(range(len(hours)), key=lambda index: (hours[index].stratum, source.random()))
     ends = list(accumulate(chances[index] for index in order))

@@ -90,7 +90,7 @@ def _rested(asked: Asked) -> Figure:
 
 
 def latency_section(asked: Asked) -> Section:
-    """From the lens to the ranger, of alerts and of planted clips."""
+    """From the lens to the ranger, of alerts and of test clips."""
     session, period = asked.session, asked.period
     alerts = session.execute(
         select(Alert.created_at - Alert.captured_at, Encounter.late)
@@ -117,11 +117,11 @@ def latency_section(asked: Asked) -> Section:
         if late else (),
         figures=(
             *percentiles("alert_end_to_end", "Capture to queue", prompt, "alerts", "no alert was raised in this time"),
-            *percentiles("planted", "Planted clips", [s for s, _ in clips if s is not None], "clips",
-                         "no planted clip was seen in this time"),
-            Figure("canary_clip_recall", "Planted clips that were seen", seen / len(clips) if clips else None,
+            *percentiles("planted", "Test clips", [s for s, _ in clips if s is not None], "clips",
+                         "no test clip was seen in this time"),
+            Figure("canary_clip_recall", "Test clips that were seen", seen / len(clips) if clips else None,
                    Form.SHARE, sure="counted in full", n=len(clips), of="clips",
-                   why="" if clips else "no clip was planted in this time"),
+                   why="" if clips else "no test clip was sent in this time"),
         ),
     )  # fmt: skip
 

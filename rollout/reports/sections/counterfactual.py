@@ -1,4 +1,4 @@
-"""Had it been live: what the one door would have said to campers of the encounters that are stored. Pure.
+"""Had it been live: what the alert rules would have sent to campers of the encounters that are stored. Pure.
 
 The policy is not written down a second time: each alert's history is played to
 :func:`rollout.alerting.delivery_plan.plan`, which is what decides when the system is live, and the outbox is played
@@ -15,14 +15,14 @@ from itertools import count
 from typing import Final
 
 from db.models import AlertStatus, DeliveryKind, DeliveryStatus, Mode
-from rollout.alerting.delivery_plan import Said, Say, plan
+from rollout.alerting.delivery_plan import OutboxMessage, OutgoingKind, plan
 
 _KINDS: Final = {
-    Say.WARNING: DeliveryKind.WARNING,
-    Say.HELD_WARNING: DeliveryKind.WARNING,
-    Say.CONFIRMED: DeliveryKind.CONFIRMED,
-    Say.RETRACTION: DeliveryKind.RETRACTION,
-    Say.LATE_RETRACTION: DeliveryKind.RETRACTION,
+    OutgoingKind.WARNING: DeliveryKind.WARNING,
+    OutgoingKind.HELD_WARNING: DeliveryKind.WARNING,
+    OutgoingKind.CONFIRMED: DeliveryKind.CONFIRMED,
+    OutgoingKind.RETRACTION: DeliveryKind.RETRACTION,
+    OutgoingKind.LATE_RETRACTION: DeliveryKind.RETRACTION,
 }
 
 
@@ -112,7 +112,7 @@ class _Box:
 
     past: Past
     status: AlertStatus = AlertStatus.OPEN
-    messages: list[Said] = field(default_factory=list)
+    messages: list[OutboxMessage] = field(default_factory=list)
     sent_at: float | None = None
     taken_back_at: float | None = None
     joined: bool = False
@@ -177,14 +177,14 @@ def _decide(happening: _Happening, at: float, mode: Mode, times: Times) -> Itera
         cancelled = box.messages[number]
         box.vetoed = box.vetoed or (cancelled.held and box.status is AlertStatus.REJECTED)
         box.messages[number] = replace(cancelled, status=DeliveryStatus.CANCELLED)
-    if found.say is not None:
+    if found.send is not None:
         number = len(box.messages)
-        held = found.say is Say.HELD_WARNING
+        held = found.send is OutgoingKind.HELD_WARNING
         confirmed = box.status is AlertStatus.CONFIRMED
         box.messages.append(
-            Said(number, _KINDS[found.say], DeliveryStatus.PENDING, held, False, confirmed, shared=False)
+            OutboxMessage(number, _KINDS[found.send], DeliveryStatus.PENDING, held, False, confirmed, shared=False)
         )
-        waits_s = times.veto_s if held else times.undo_s if found.say is Say.LATE_RETRACTION else 0.0
+        waits_s = times.veto_s if held else times.undo_s if found.send is OutgoingKind.LATE_RETRACTION else 0.0
         yield number, at + waits_s
 
 

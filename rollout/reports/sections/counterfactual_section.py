@@ -32,7 +32,7 @@ def had_it_been_live(asked: Asked, model: str, judged: Sequence[Judged]) -> tupl
         "live",
         "Had it been live",
         (
-            "The decisions of the one door, played over the stored alerts and what people decided about them, when. "
+            "The decisions of the alert rules, played over the stored alerts and what people decided about them, when. "
             f"Assisted: campers are warned once a ranger has said “bear”. Automatic: after {seconds(times.veto_s)} "
             "without a veto.",
             "Rangers decided at the pace of shadow mode, where nothing waited for them; live they would have been "

@@ -1,4 +1,4 @@
-"""Are machines burning? What the daily report says of them: over its days where they were written down, else as now."""
+"""Is any machine in trouble? What the daily report says of them: over its days where they were written down, else as now."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Burning:
+class HostHealth:
     """All machines: ``now`` as they last reported, ``judged`` over the period, worst first."""
 
     limits: tuple[Limit, ...]
@@ -51,24 +51,24 @@ class Burning:
     judged: tuple[Judged, ...]
 
 
-def burning_of(asked: Asked) -> Burning:
+def host_health_of(asked: Asked) -> HostHealth:
     """Ask the database for the period, and what Redis told for now."""
     limits = limits_of(asked.plan.breakers)
     past = past_of(asked.session, asked.period.start, asked.period.end, limits)
     judged = sorted(
         (_judge(asked, each, limits) for each in past.machines), key=lambda each: WORST_FIRST.index(each.light)
     )
-    return Burning(limits, tuple(machines(asked.heard, limits)), past, tuple(judged))
+    return HostHealth(limits, tuple(machines(asked.snapshot, limits)), past, tuple(judged))
 
 
-def burning_answer(asked: Asked, found: Burning) -> Answer:
+def host_health_answer(asked: Asked, found: HostHealth) -> Answer:
     """In a sentence. What was written down of the period decides; a period that goes on is asked about now too."""
-    question, tripped = "Are machines burning?", [row for row in breaker_rows(asked) if row.about_machines]
+    question, tripped = "Is any machine in trouble?", [row for row in breaker_rows(asked) if row.about_machines]
     said = [(each.past.name, each.light, each.wrong) for each in found.judged]
     if not said or asked.period.running:
         said += [(each.name, each.light, each.wrong) for each in found.now]
     if not said:
-        answers = asked.heard is not None and asked.heard.answers
+        answers = asked.snapshot is not None and asked.snapshot.answers
         words = f"Nobody can say: {'no machine has reported' if answers else 'Redis was not heard'}."
         return Answer("machines", question, Light.RED if tripped else Light.GREY, _and_tripped(words, len(tripped)))
     said.sort(key=lambda each: WORST_FIRST.index(each[1]))
@@ -135,7 +135,7 @@ def _full(machine: PastMachine) -> list[tuple[Light, str]]:
     return [(Light.RED if days <= act else Light.AMBER, f"disk full in {days:.0f} days at this pace")]
 
 
-def machines_section(asked: Asked, found: Burning) -> Section:
+def machines_section(asked: Asked, found: HostHealth) -> Section:
     """Each machine over the period, with plots; as it is now where nothing was written down."""
     if not found.judged:
         return Section("machines", "Machines", tables=(_now_table(found),))
@@ -147,7 +147,7 @@ def machines_section(asked: Asked, found: Burning) -> Section:
     return Section("machines", "Machines", tuple(words), plots=plots, tables=tables)
 
 
-def _now_table(found: Burning) -> Table:
+def _now_table(found: HostHealth) -> Table:
     columns = (
         Column("machine", "Machine"), Column("state", "State"), Column("age_s", "Heard", Form.SECONDS),
         *(_column(limit) for limit in found.limits), Column("gpus", "GPUs", Form.NUMBER),
@@ -166,7 +166,7 @@ def _column(limit: Limit) -> Column:
     return Column(limit.key, f"{limit.words[:1].upper()}{limit.words[1:]}", Form.SHARE if limit.share else Form.NUMBER)
 
 
-def _past_table(found: Burning) -> Table:
+def _past_table(found: HostHealth) -> Table:
     columns = (
         Column("machine", "Machine"), Column("state", "State"), Column("heard", "Heard", Form.SHARE),
         *(_column(limit) for limit in found.limits), Column("throttled_min", "Slowed down, minutes", Form.NUMBER),
@@ -187,7 +187,7 @@ def _past_table(found: Burning) -> Table:
     return table("machines", "Each machine", columns, rows, "No machine was heard.", note)
 
 
-def _disk_table(found: Burning) -> Table:
+def _disk_table(found: HostHealth) -> Table:
     columns = (
         Column("machine", "Machine"), Column("free", "Free at the end", Form.SHARE),
         Column("a_day", "Lost a day", Form.SHARE), Column("days", "Full in", Form.DAYS),
@@ -202,7 +202,7 @@ def _disk_table(found: Burning) -> Table:
     return table("disks", "How long disks last", columns, rows, "It takes a day of measurements to say.", note)
 
 
-def _plot(asked: Asked, machine: PastMachine, found: Burning) -> Panels:
+def _plot(asked: Asked, machine: PastMachine, found: HostHealth) -> Panels:
     by_key = {limit.key: limit for limit in found.limits}
 
     def panel(key: str, label: str) -> Panel:

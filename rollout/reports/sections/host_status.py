@@ -9,7 +9,7 @@ from typing import Any, Final
 from core.host import PREFIX, number_of
 from rollout.breakers.breaker_spec import Breakers
 from rollout.breakers.conditions import Clause
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.document import WORST_FIRST, Light
 
 SILENT_S: Final = 60.0
@@ -89,13 +89,13 @@ class Machine:
         return number_of(self.facts.get(key))
 
 
-def machines(heard: Heard | None, limits: Sequence[Limit] = LIMITS) -> list[Machine]:
+def machines(snapshot: TelemetrySnapshot | None, limits: Sequence[Limit] = LIMITS) -> list[Machine]:
     """Every machine that has reported lately. None of them when Redis was not asked or was away."""
-    if heard is None:
+    if snapshot is None:
         return []
     found = [
-        _machine(name.removeprefix(PREFIX), facts, heard.at, limits)
-        for name, facts in sorted(heard.heartbeats.items())
+        _machine(name.removeprefix(PREFIX), facts, snapshot.at, limits)
+        for name, facts in sorted(snapshot.heartbeats.items())
         if name.startswith(PREFIX)
     ]
     return sorted(found, key=lambda each: WORST_FIRST.index(each.light))

@@ -42,7 +42,7 @@ def cost_of(asked: Asked, start: float, end: float) -> Cost:
     days = max(0.0, end - start) / 86400.0
     share = cameras / every if every else 0.0
     answered = _gpus_written_down(asked, start, end)
-    shared_gpus = (gpus(machines(asked.heard)) if answered is None else answered) * min(1.0, share)
+    shared_gpus = (gpus(machines(asked.snapshot)) if answered is None else answered) * min(1.0, share)
     tried = messages_tried(asked, start, end)
     tariff = asked.config.costs
     total = (

@@ -20,15 +20,15 @@ MOST_PLOTS: Final = 6
 
 def queues_section(asked: Asked, past: Past) -> Section:
     """Queues over the period, as they are now, and frames by camera."""
-    heard = asked.heard
+    snapshot = asked.snapshot
     words, figures, tables = [], [], [_past_table(asked)]
-    if heard is None or not heard.answers:
+    if snapshot is None or not snapshot.answers:
         words.append("Redis was not heard: nobody knows what waits now.")
     else:
-        rows = [(f"shard {shard}", each.entries, each.oldest_s) for shard, each in sorted(heard.waiting.items())]
+        rows = [(f"shard {shard}", each.entries, each.oldest_s) for shard, each in sorted(snapshot.waiting.items())]
         columns = (Column("shard", "Queue"), Column("entries", "Waiting", Form.NUMBER),
                    Column("oldest_s", "Oldest", Form.SECONDS))  # fmt: skip
-        figures.append(Figure("jobs_waiting", "Jobs waiting now", heard.jobs))
+        figures.append(Figure("jobs_waiting", "Jobs waiting now", snapshot.jobs))
         tables.append(table("queues", "Frames and scores when this report was made", columns, rows,
                             "No shard has reported."))  # fmt: skip
     counted = _frames(asked)

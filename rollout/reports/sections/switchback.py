@@ -1,4 +1,4 @@
-"""Nights with and without the model's help, by lot: what the help adds to what people find. For the loop report."""
+"""Nights with and without the model's help, at random: what the help adds to what people find. For the loop report."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def experiments_section(asked: Asked) -> Section:
         rows.append((*head, found.nights, found.mean_on, found.mean_off, found.difference, found.lower, found.upper,
                      found.p_value, said))  # fmt: skip
     shown = table("experiments", "On and off nights", _COLUMNS, rows, "No experiment had nights in this time.",
-                  "The interval is at 95%, two-sided, from drawing the lots anew.")  # fmt: skip
+                  "The interval is at 95%, two-sided, from assigning the nights anew.")  # fmt: skip
     return Section("experiments", "With and without the model", tables=(shown,))

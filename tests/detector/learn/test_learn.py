@@ -25,7 +25,7 @@ from detector.learn.judge import STILL_OTHERS, still_places
 from detector.learn.objective import Objective
 from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.sampling import Draws, batches, draw_weights
-from detector.learn.student import build, fold_for_training, mixed, start, student_labels
+from detector.learn.student import build, fold_for_training, interpolate_weights, start, student_labels
 from detector.learn.unseen_animals import better_way, compare, reference_places
 from detector.models.backbones import BackboneError
 from detector.models.bundle import ModelBundle
@@ -229,7 +229,7 @@ def test_another_backbone_is_a_one_word_change(monkeypatch: pytest.MonkeyPatch) 
 
 def test_states_are_averaged() -> None:
     one, two = {"w": torch.zeros(2)}, {"w": torch.ones(2)}
-    assert mixed(one, two, 0.3)["w"].tolist() == pytest.approx([0.3, 0.3])
+    assert interpolate_weights(one, two, 0.3)["w"].tolist() == pytest.approx([0.3, 0.3])
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

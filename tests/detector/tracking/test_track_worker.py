@@ -18,7 +18,7 @@ from core.config import Config
 from core.media import MediaStore
 from core.messages import FrameScores, Reason
 from core.redis_client import connect
-from core.streams import FrameRoad
+from core.streams import FrameStreams
 from db.models import Alert, CameraHour, Encounter
 from db.session import Database
 from detector.tracking.mean_picture import WARM
@@ -32,11 +32,11 @@ Publish = Callable[[Sequence[FrameScores]], None]
 @pytest.fixture
 def publish(redis_client: redis.Redis) -> Publish:
     """Put scores on the stream, as a detector does."""
-    road = FrameRoad(redis_client)
+    streams = FrameStreams(redis_client)
 
     def put(many: Sequence[FrameScores]) -> None:
         for one in many:
-            redis_client.xadd(road.scores, one.pack())  # type: ignore[arg-type]  # redis-py's types are invariant
+            redis_client.xadd(streams.scores, one.pack())  # type: ignore[arg-type]  # redis-py's types are invariant
 
     return put
 
@@ -138,7 +138,7 @@ def test_a_tracker_killed_before_it_acknowledged_loses_nothing_and_repeats_nothi
     victim = Tracker(config, database, redis_url, tmp_path)
     publish(bear(now_s()))
     assert victim.worker._hold_leadership()
-    entries = victim.worker.road.read(victim.worker.road.scores, "tracker", "tracker", 64, None)
+    entries = victim.worker.streams.read(victim.worker.streams.scores, "tracker", "tracker", 64, None)
     victim.worker._process(entries)
     assert count(database, Alert) == 1
     victim.client.delete(victim.worker.lease.key)  # it died: its lease runs out

@@ -10,9 +10,9 @@ from detector.tracking.tracker import (
     Closed,
     Extended,
     Opened,
-    Recognised,
     Track,
     Tracks,
+    Upgraded,
     decide,
     expire,
     observe,
@@ -150,7 +150,7 @@ def stranger(start: float, seconds: float, unknown: float = 5.0) -> list[FrameSc
 
 def kinds(changes: list[object]) -> list[object]:
     """What was opened and recognised, in turn."""
-    return [(type(change), change.draft.kind) for change in changes if isinstance(change, Opened | Recognised)]
+    return [(type(change), change.draft.kind) for change in changes if isinstance(change, Opened | Upgraded)]
 
 
 def test_each_frame_brings_the_threshold_by_which_it_agrees() -> None:
@@ -180,9 +180,9 @@ def test_its_strangest_frame_is_the_cover() -> None:
 
 def test_an_unknown_animal_that_turns_out_to_be_a_bear_is_the_same_visit() -> None:
     _track, changes = run([*stranger(T0, 2), *visit(T0 + 2, 2)])
-    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL), (Recognised, EncounterKind.BEAR)]
-    recognised = next(change for change in changes if isinstance(change, Recognised))
-    assert [hit.frame.captured_at - T0 for hit in recognised.draft.hits] == pytest.approx([2.0, 2.2, 2.4])
+    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL), (Upgraded, EncounterKind.BEAR)]
+    upgraded = next(change for change in changes if isinstance(change, Upgraded))
+    assert [hit.frame.captured_at - T0 for hit in upgraded.draft.hits] == pytest.approx([2.0, 2.2, 2.4])
 
 
 def test_a_bear_that_is_seen_badly_for_a_while_stays_a_bear() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.messages import EncounterKind, FrameScores
-from detector.tracking.tracker import AlertRule, Change, Closed, Extended, Opened, Recognised, Track, observe
+from detector.tracking.tracker import AlertRule, Change, Closed, Extended, Opened, Track, Upgraded, observe
 from tests.support.factories import T0, scored
 
 RULE = AlertRule(min_hits=3, unknown_hits=4, window_s=3.0, quiet_gap_s=20.0, context_s=2.0)
@@ -48,7 +48,7 @@ def test_encounters_open_are_recognised_and_close_in_turn(sequence: list[FrameSc
         if isinstance(change, Opened):
             assert kind is None
             kind = change.draft.kind
-        elif isinstance(change, Recognised):
+        elif isinstance(change, Upgraded):
             assert kind is UNKNOWN
             kind = BEAR
         else:
@@ -59,7 +59,7 @@ def test_encounters_open_are_recognised_and_close_in_turn(sequence: list[FrameSc
 @given(frames)
 def test_nothing_below_the_threshold_ever_counts_as_a_bear(sequence: list[FrameScores]) -> None:
     for change in changes_of(sequence):
-        if isinstance(change, Opened | Recognised) and change.draft.kind is BEAR:
+        if isinstance(change, Opened | Upgraded) and change.draft.kind is BEAR:
             assert all(hit.bear >= hit.threshold for hit in change.draft.hits)
             assert all(context.bear < context.threshold for context in change.draft.context)
         elif isinstance(change, Extended) and change.kind is BEAR:
@@ -87,9 +87,7 @@ def test_agreeing_frames_of_a_bear_in_the_window_are_never_missed(sequence: list
     """Whatever unknown animals are about: it opens a bear's encounter, or makes one of those a bear's."""
     bears = [s.frame.captured_at for s in sequence if s.bear >= s.threshold]
     told = [
-        change
-        for change in changes_of(sequence)
-        if isinstance(change, Opened | Recognised) and change.draft.kind is BEAR
+        change for change in changes_of(sequence) if isinstance(change, Opened | Upgraded) and change.draft.kind is BEAR
     ]
     assert bool(told) == enough(bears, RULE.min_hits)
 
@@ -110,7 +108,7 @@ def test_unknown_animals_change_nothing_about_bears(sequence: list[FrameScores])
         return {
             change.draft.hits[-1].frame.captured_at
             for change in changes_of(of)
-            if isinstance(change, Opened | Recognised) and change.draft.kind is BEAR
+            if isinstance(change, Opened | Upgraded) and change.draft.kind is BEAR
         }
 
     without = [scored(s.bear, at=s.frame.captured_at) for s in sequence]

@@ -1,4 +1,4 @@
-"""The one door under any order of bears, decisions, leases, trips and deliveries: who is told what stays true."""
+"""The outbox under any order of bears, decisions, leases, trips and deliveries: who is told what stays true."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from db.places import sync_places
 from db.session import Database
 from rollout.alerting.alerts import Decision, NothingToUndo, decide
 from rollout.alerting.outbox import _claim, sweep
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.alerting.send_policy import camera_mode
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.breakers.trips import Action, Tripping, latch
@@ -59,8 +59,8 @@ class World:
     now: float = T0
     alerts: list[int] = field(default_factory=list)
     keys: int = 0
-    outward: Outward = field(
-        default_factory=lambda: Outward(
+    recipients: Recipients = field(
+        default_factory=lambda: Recipients(
             campers=dict.fromkeys(SITES.values(), (ADDRESS + "/campers",)), rangers=(ADDRESS + "/rangers",)
         )
     )
@@ -85,7 +85,7 @@ class World:
         try:
             with self.database.write() as session:
                 version = session.get_one(Alert, alert).version
-                decide(session, Decision(alert, 1, verdict, version, f"k{self.keys}", True), self.outward, self.now)
+                decide(session, Decision(alert, 1, verdict, version, f"k{self.keys}", True), self.recipients, self.now)
         except NothingToUndo:
             return
         self._heard(alert)

@@ -17,9 +17,9 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from rollout.alerting.alerts import chase, page
+from rollout.alerting.alerts import escalate_unacknowledged, page
 from rollout.alerting.outbox import _claim, due, sweep
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.breakers.trips import Action, Tripping, latch, reset
 from tests.support.alerting_site import CAMPERS, LOWER, RANGERS, STAFF, UPPER, outward_stage
@@ -271,7 +271,7 @@ def test_an_automatic_alert_that_no_ranger_looks_at_is_paged_once(stage: Stage) 
     stage.say(reviewed, Verdict.UNSURE, T0 + 30)
     for at, pages in ((170, 0), (182, 1), (190, 1)):
         with stage.database.write() as session:
-            chase(session, stage.outward, T0 + at)
+            escalate_unacknowledged(session, stage.recipients, T0 + at)
         assert len(stage.outbox("staff")) == pages
     with stage.database.read() as session:
         (told,) = session.scalars(select(Delivery).where(Delivery.audience == "staff"))
@@ -292,7 +292,7 @@ def test_a_warning_that_nobody_accepts_is_given_up_shown_and_paged(stage: Stage)
         notify = stage.config.rollout.model_copy(update={"notify": [service.target], "rangers": []})
         stage.config = stage.config.model_copy(update={"rollout": notify})
         stage.say(stage.bear(), Verdict.BEAR, T0 + 5)
-        sweep(stage.database, T0 + 6, stage.outward.staff)
+        sweep(stage.database, T0 + 6, stage.recipients.staff)
     assert stage.outbox() == [("warning", "failed")], "a 404 will be a 404 again"
     assert stage.outbox("staff") == [("page", "pending")]
     with stage.database.read() as session:
@@ -306,6 +306,6 @@ def test_each_campsite_has_its_own_list_besides_the_common_one(stage: Stage) -> 
         **stage.config.campsites,
         UPPER: stage.config.campsites[UPPER].model_copy(update={"notify": ["json://siren", CAMPERS]}),
     }
-    outward = Outward.of(stage.config.model_copy(update={"campsites": sites}))
-    assert outward.campers == {UPPER: (CAMPERS, "json://siren"), LOWER: (CAMPERS,)}
-    assert (outward.rangers, outward.staff) == ((RANGERS,), (STAFF,))
+    recipients = Recipients.of(stage.config.model_copy(update={"campsites": sites}))
+    assert recipients.campers == {UPPER: (CAMPERS, "json://siren"), LOWER: (CAMPERS,)}
+    assert (recipients.rangers, recipients.staff) == ((RANGERS,), (STAFF,))

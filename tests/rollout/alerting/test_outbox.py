@@ -1,4 +1,4 @@
-"""What the one door has written arrives, every attempt is recorded, and nothing is forgotten."""
+"""What is in the outbox arrives, every attempt is recorded, and nothing is forgotten."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from db.models import Alert, Delivery, DeliveryStatus, Mode, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide
 from rollout.alerting.channels import Message
-from rollout.alerting.delivery_attempts import BACKOFF_S, Book, Errand, Failure, Tried, next_due
+from rollout.alerting.delivery_attempts import BACKOFF_S, Attempt, AttemptWriter, DeliveryJob, Failure, next_due
 from rollout.alerting.outbox import LEASE_S, attempt, due
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0
 from tests.support.waiting import wait_for
@@ -48,8 +48,8 @@ def write_warning(database: Database, config: Config, tmp_path: Path, service: W
         add_user(session)
         grant(session, "upper-pines", Mode.ASSISTED, expires_at=NOW + 10_000)
         alert = session.scalars(select(Alert)).one()
-        outward = Outward(campers={"upper-pines": (service.target,)})
-        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), outward, NOW)
+        recipients = Recipients(campers={"upper-pines": (service.target,)})
+        decide(session, Decision(alert.id, 1, Verdict.BEAR, 1, "k", True), recipients, NOW)
         return session.scalars(select(Delivery.id)).one()
 
 
@@ -137,18 +137,18 @@ def test_a_message_need_not_wait_for_whoever_writes_the_ledger(
 
 def test_what_is_tried_together_is_written_down_together(database: Database, delivery: int) -> None:
     """Eight threads that come while the pen is held wait for one transaction, and each learns of its own."""
-    book = Book(database)
+    writer = AttemptWriter(database)
     commits: list[object] = []
     event.listen(database.engine, "commit", commits.append)
     with database.read() as session:
         row = session.get_one(Delivery, delivery)
-        errand = Errand(Message(delivery, row.target, row.title, row.body, row.facts), 0)
-    tried = Tried(errand, Failure("HTTP 503", permanent=False), NOW, 0.1)
-    with book._pen:
-        threads = [threading.Thread(target=book.write, args=(tried,)) for _ in range(8)]
+        job = DeliveryJob(Message(delivery, row.target, row.title, row.body, row.facts), 0)
+    attempt = Attempt(job, Failure("HTTP 503", permanent=False), NOW, 0.1)
+    with writer._write_lock:
+        threads = [threading.Thread(target=writer.write, args=(attempt,)) for _ in range(8)]
         for thread in threads:
             thread.start()
-        wait_for(lambda: len(book._waiting) == 8)
+        wait_for(lambda: len(writer._waiting) == 8)
     for thread in threads:
         thread.join()
     assert len(commits) == 1
@@ -157,8 +157,8 @@ def test_what_is_tried_together_is_written_down_together(database: Database, del
 
 
 def test_who_cannot_be_written_down_is_told_and_nobody_waits_for_ever(database: Database, delivery: int) -> None:
-    book = Book(database)
-    missing = Errand(Message(delivery + 99, "json://x", "t", "b", {}), 0)
+    writer = AttemptWriter(database)
+    missing = DeliveryJob(Message(delivery + 99, "json://x", "t", "b", {}), 0)
     with pytest.raises(NoResultFound):
-        book.write(Tried(missing, None, NOW, 0.1))
-    assert book._waiting == []
+        writer.write(Attempt(missing, None, NOW, 0.1))
+    assert writer._waiting == []

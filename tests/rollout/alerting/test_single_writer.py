@@ -1,4 +1,4 @@
-"""The one door: in shadow it opens for nobody, and whatever passes it is written down."""
+"""The single writer of the outbox: in shadow it writes nothing, and whatever it writes is written down."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from db.ledger import verify
 from db.models import Alert, AlertStatus, Delivery, LedgerEntry, Mode, Review, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, NothingToUndo, SomebodyElseWasFirst, decide
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0
 
 ADDRESS = "json://127.0.0.1:9/bears"
-OUTWARD = Outward(campers={"upper-pines": (ADDRESS,), "lower-pines": (ADDRESS,)})
+OUTWARD = Recipients(campers={"upper-pines": (ADDRESS,), "lower-pines": (ADDRESS,)})
 ROOT = Path(__file__).parents[3]
 
 
@@ -166,8 +166,8 @@ def test_everything_that_happened_stands_in_the_ledger(database: Database, alert
         assert verify(session).broken_at is None
 
 
-def test_only_the_one_door_writes_outward_effects() -> None:
-    """Whoever builds or inserts a Delivery outside of rollout/alerting/alerts.py opens a second door."""
+def test_only_the_single_writer_writes_to_the_outbox() -> None:
+    """Whoever builds or inserts a Delivery outside of rollout/alerting/alerts.py is a second writer."""
     rooms = ("core", "db", "rollout", "ingest", "detector", "review_ui", "bearwatch")
     builders = {
         str(path.relative_to(ROOT))
@@ -195,6 +195,6 @@ def _writes_deliveries(call: ast.Call) -> bool:
         ("Delivery.status.in_(('sent',))", False),
     ],
 )
-def test_a_second_door_would_be_found(code: str, writes: bool) -> None:
+def test_a_second_writer_would_be_found(code: str, writes: bool) -> None:
     (call,) = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)][:1]
     assert _writes_deliveries(call) is writes

@@ -10,7 +10,7 @@ from core.messages import CameraHealth, CameraStatus, Reason
 from detector.tracking.watermarks import Watermarks
 from rollout.authority.diagnosis import causes
 from rollout.authority.freshness import Watermark, is_fresh
-from rollout.breakers.telemetry_snapshot import Heard, Waiting
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting
 from tests.support.factories import T0, scored
 from tests.support.rollout_plans import settings
 
@@ -65,10 +65,10 @@ def test_a_camera_box_whose_clock_runs_ahead_wins_no_time() -> None:
     assert walk((T0 + 3600, T0)).captured_at == T0
 
 
-def test_thumbnails_and_the_word_of_an_unproven_detector_do_not_count() -> None:
+def test_thumbnails_and_the_word_of_a_detector_that_fails_its_self_test_do_not_count() -> None:
     watermarks, good = Watermarks(10.0), scored(0.1, "upper-creek", T0)
     watermarks.add(replace(good, frame=replace(good.frame, reason=Reason.AUDIT)), T0)
-    watermarks.add(replace(good, proven=False), T0)
+    watermarks.add(replace(good, self_test_ok=False), T0)
     assert not watermarks.pending()
     watermarks.add(good, T0)
     assert watermarks.pending()
@@ -79,7 +79,7 @@ def test_one_frame_of_a_detector_that_fails_its_proof_ends_freshness_at_once() -
     for second in (0, 10, 20):
         watermarks.add(scored(0.1, "upper-creek", T0 + second), T0 + second)
     assert fresh(watermarks.now("upper-creek"), T0 + 20)
-    watermarks.add(replace(scored(0.1, "upper-creek", T0 + 21), proven=False), T0 + 21)
+    watermarks.add(replace(scored(0.1, "upper-creek", T0 + 21), self_test_ok=False), T0 + 21)
     assert not fresh(watermarks.now("upper-creek"), T0 + 21)
 
 
@@ -90,8 +90,13 @@ def test_one_frame_of_a_detector_that_fails_its_proof_ends_freshness_at_once() -
         ({"cameras": {}}, "no reader has reported it"),
         ({"heartbeats": {"tracker:0": {"at": T0}}}, "no detector reports"),
         (
-            {"heartbeats": {"tracker:0": {"at": T0}, "detector:a": {"at": T0, "proof": {"ok": False, "why": "blind"}}}},
-            "the detector fails its own proof: blind",
+            {
+                "heartbeats": {
+                    "tracker:0": {"at": T0},
+                    "detector:a": {"at": T0, "self_test": {"ok": False, "why": "blind"}},
+                }
+            },
+            "the detector fails its self-test: blind",
         ),
         ({"heartbeats": {"detector:a": {"at": T0}}}, "no tracker reports"),
         ({"waiting": {0: Waiting(900, 45.0)}}, "pictures wait for 45 s"),
@@ -100,5 +105,7 @@ def test_one_frame_of_a_detector_that_fails_its_proof_ends_freshness_at_once() -
 )
 def test_the_cause_is_the_first_link_that_is_known_to_be_broken(broken: dict[str, object], said: str) -> None:
     status = CameraStatus("upper-creek", CameraHealth.LIVE, "", T0, T0, 640, 360, 15.0, 5.0, 0, {}, {})
-    well = Heard(T0, True, {"upper-creek": status}, {"detector:a": {"at": T0}, "tracker:0": {"at": T0}}, {}, 0)
+    well = TelemetrySnapshot(
+        T0, True, {"upper-creek": status}, {"detector:a": {"at": T0}, "tracker:0": {"at": T0}}, {}, 0
+    )
     assert causes(replace(well, **broken), settings())("upper-creek") == said  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from core.config import Config, Detector
 from core.media import MediaStore
 from core.messages import Reason
 from core.redis_client import RedisDown, connect
-from core.streams import FrameRoad
+from core.streams import FrameStreams
 from core.telemetry import Telemetry
 from db.models import FreshnessGap, LedgerEntry, Mode, User
 from db.session import Database
@@ -81,7 +81,7 @@ class Site:
     def film(self, stop: threading.Event) -> None:
         """Send a quiet picture of each camera that films, a few times a second."""
         client = connect(self.redis.url)
-        road, telemetry, number = FrameRoad(client), Telemetry(client), 0
+        road, telemetry, number = FrameStreams(client), Telemetry(client), 0
         while not stop.wait(0.25):
             number += 1
             try:

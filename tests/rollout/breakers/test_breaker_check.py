@@ -27,17 +27,17 @@ from rollout.breakers import (
     EVERYTHING,
     Action,
     Breakers,
-    Heard,
     History,
     NoSuchTrip,
     Scope,
+    TelemetrySnapshot,
     Trip,
     Unit,
     check,
     open_trips,
     reset,
 )  # fmt: skip
-from tests.support.breaker_site import healthy, plant, with_camera
+from tests.support.breaker_site import healthy, inject, with_camera
 from tests.support.cast import add_user, open_encounter
 from tests.support.factories import T0
 
@@ -53,23 +53,25 @@ class Desk:
         self.history = History()
         with database.write() as session:
             add_user(session)
-            plant(session, config, T0 - 600)
+            inject(session, config, T0 - 600)
 
     specs = SPECS
 
-    def check(self, at: float, heard: Heard | None = None, lease_until: float | None = None) -> list[Trip]:
+    def check(
+        self, at: float, snapshot: TelemetrySnapshot | None = None, lease_until: float | None = None
+    ) -> list[Trip]:
         """One tick."""
         with self.database.write() as session:
             return check(
-                session, SPECS, self.config, heard or healthy(self.config, at), at,
+                session, SPECS, self.config, snapshot or healthy(self.config, at), at,
                 lease_until=lease_until, history=self.history,
             )  # fmt: skip
 
-    def watch(self, begin: float, seconds: float, heard: Callable[[float], Heard]) -> list[Trip]:
+    def watch(self, begin: float, seconds: float, snapshot: Callable[[float], TelemetrySnapshot]) -> list[Trip]:
         """Ticks for a while; returns all that tripped."""
         trips: list[Trip] = []
         for step in range(int(seconds / 5) + 1):
-            trips += self.check(begin + 5 * step, heard(begin + 5 * step))
+            trips += self.check(begin + 5 * step, snapshot(begin + 5 * step))
         return trips
 
 
@@ -126,7 +128,7 @@ def test_a_trip_is_latched_until_people_reset_it(desk: Desk) -> None:
 
 
 def test_what_is_still_wrong_after_a_reset_trips_again(desk: Desk) -> None:
-    def full(at: float) -> Heard:
+    def full(at: float) -> TelemetrySnapshot:
         sick = healthy(desk.config, at)
         return replace(sick, waiting={0: replace(sick.waiting[0], entries=20_001)})
 
@@ -137,7 +139,7 @@ def test_what_is_still_wrong_after_a_reset_trips_again(desk: Desk) -> None:
 
 
 def test_a_condition_with_a_duration_must_hold_without_a_break(desk: Desk) -> None:
-    def lagging(at: float) -> Heard:
+    def lagging(at: float) -> TelemetrySnapshot:
         sick = healthy(desk.config, at)
         return replace(sick, waiting={0: replace(sick.waiting[0], oldest_s=61.0)})
 
@@ -149,25 +151,27 @@ def test_a_condition_with_a_duration_must_hold_without_a_break(desk: Desk) -> No
     assert trip.series[-1][1] == 61.0, "with a plot of how it came about"
 
 
-def _no_redis(heard: Heard) -> Heard:
-    return Heard(heard.at, False)
+def _no_redis(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
+    return TelemetrySnapshot(snapshot.at, False)
 
 
-def _no_tracker(heard: Heard) -> Heard:
-    return replace(heard, heartbeats={**heard.heartbeats, "tracker:0": {"at": T0}})
+def _no_tracker(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
+    return replace(snapshot, heartbeats={**snapshot.heartbeats, "tracker:0": {"at": T0}})
 
 
-def _no_machine(heard: Heard) -> Heard:
-    return replace(heard, heartbeats={"tracker:0": {"at": heard.at}})
+def _no_machine(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
+    return replace(snapshot, heartbeats={"tracker:0": {"at": snapshot.at}})
 
 
-def _unknown_camera(heard: Heard) -> Heard:
-    return replace(heard, cameras={name: status for name, status in heard.cameras.items() if name != "upper-creek"})
+def _unknown_camera(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
+    return replace(
+        snapshot, cameras={name: status for name, status in snapshot.cameras.items() if name != "upper-creek"}
+    )
 
 
-def _dead_reader(heard: Heard) -> Heard:
-    stopped = replace(heard.cameras["upper-creek"], reported_at=T0)
-    return replace(heard, cameras={**heard.cameras, "upper-creek": stopped})
+def _dead_reader(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
+    stopped = replace(snapshot.cameras["upper-creek"], reported_at=T0)
+    return replace(snapshot, cameras={**snapshot.cameras, "upper-creek": stopped})
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,9 @@ def _dead_reader(heard: Heard) -> Heard:
         (_dead_reader, "camera_silent_s of camera:upper-creek"),
     ],
 )
-def test_an_input_that_nobody_updates_trips(desk: Desk, spoil: Callable[[Heard], Heard], missing: str) -> None:
+def test_an_input_that_nobody_updates_trips(
+    desk: Desk, spoil: Callable[[TelemetrySnapshot], TelemetrySnapshot], missing: str
+) -> None:
     """Missing telemetry never means fine."""
     assert desk.check(T0) == []
     early = desk.watch(T0 + 5, 50, lambda at: spoil(healthy(desk.config, at)))
@@ -191,18 +197,18 @@ def test_an_input_that_nobody_updates_trips(desk: Desk, spoil: Callable[[Heard],
     assert missing in stale.why
 
 
-def test_planted_clips_that_nobody_plants_any_more_trip_too(desk: Desk) -> None:
+def test_test_clips_that_nobody_sends_any_more_trip_too(desk: Desk) -> None:
     assert desk.check(T0 - 600 + 3 * 3600) == []
     (trip,) = desk.check(T0 - 600 + 3 * 3600 + 5)
     assert (trip.breaker, "planted_clip_missed" in trip.why) == ("no_data", True)
 
 
-def test_two_planted_clips_missed_in_a_row_trip_and_one_does_not(desk: Desk) -> None:
+def test_two_test_clips_missed_in_a_row_trip_and_one_does_not(desk: Desk) -> None:
     with desk.database.write() as session:
-        plant(session, desk.config, T0, seen=False, camera="upper-creek")
+        inject(session, desk.config, T0, seen=False, camera="upper-creek")
     assert desk.check(T0 + 60) == []
     with desk.database.write() as session:
-        plant(session, desk.config, T0 + 3600, seen=False, camera="upper-creek")
+        inject(session, desk.config, T0 + 3600, seen=False, camera="upper-creek")
     (trip,) = desk.check(T0 + 3660)
     assert what([trip]) == [("canary_clip", SIERRA, Action.HANDOVER)]
     with desk.database.write() as session:
@@ -213,16 +219,16 @@ def test_two_planted_clips_missed_in_a_row_trip_and_one_does_not(desk: Desk) -> 
 def test_a_detector_that_fails_its_proof_twice_hands_its_region_over_and_a_good_one_beside_it_is_no_excuse(
     desk: Desk,
 ) -> None:
-    def heard(failed: int, at: float, shards: Sequence[int] = (0,)) -> Heard:
+    def snapshot(failed: int, at: float, shards: Sequence[int] = (0,)) -> TelemetrySnapshot:
         well = healthy(desk.config, at)
-        beats = {name: {"at": at, "shards": list(shards), "proof": {"failed": n}} for name, n in
+        beats = {name: {"at": at, "shards": list(shards), "self_test": {"failed": n}} for name, n in
                  (("detector:one", failed), ("detector:two", 0))}  # fmt: skip
         return replace(well, heartbeats={**well.heartbeats, **beats})
 
-    assert desk.check(T0, heard(0, T0)) == []
-    assert desk.check(T0 + 5, heard(1, T0 + 5)) == []
-    assert desk.check(T0 + 10, heard(9, T0 + 10, shards=(7,))) == [], "it works for another region"
-    (trip,) = desk.check(T0 + 15, heard(2, T0 + 15))
+    assert desk.check(T0, snapshot(0, T0)) == []
+    assert desk.check(T0 + 5, snapshot(1, T0 + 5)) == []
+    assert desk.check(T0 + 10, snapshot(9, T0 + 10, shards=(7,))) == [], "it works for another region"
+    (trip,) = desk.check(T0 + 15, snapshot(2, T0 + 15))
     assert what([trip]) == [("self_proof", SIERRA, Action.HANDOVER)]
 
 
@@ -380,7 +386,7 @@ def test_days_are_counted_once_they_are_over_and_reviewed(desk: Desk, tmp_path: 
 def test_many_cameras_at_once_trip_each_for_itself_and_once_for_their_campsite(desk: Desk) -> None:
     many = {f"camera-{n}": desk.config.cameras["upper-creek"] for n in range(120)}
     desk.config = desk.config.model_copy(update={"cameras": many})
-    heard = healthy(desk.config, T0)
-    silent = replace(heard, cameras={name: replace(s, content_at=T0 - 121) for name, s in heard.cameras.items()})
+    snapshot = healthy(desk.config, T0)
+    silent = replace(snapshot, cameras={name: replace(s, content_at=T0 - 121) for name, s in snapshot.cameras.items()})
     trips = desk.check(T0, silent)
     assert len(trips) == 120 + 1

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from rollout.breakers import Breakers
 from rollout.breakers.detector_steps import (
-    Memory,
+    DetectorState,
     day_histograms,
     drift_step,
     false_alarm_step,
@@ -27,9 +27,9 @@ from rollout.breakers.false_trip_budget import BUDGET_PER_DAY, false_alarms_per_
 SPECS = Breakers().specs()
 
 
-def steps_until(level_above: float, step: Callable[[Memory, int], Memory], most: int) -> int | None:
+def steps_until(level_above: float, step: Callable[[DetectorState, int], DetectorState], most: int) -> int | None:
     """How many steps until the level reaches ``level_above``; None if it does not within ``most``."""
-    memory: Memory = {}
+    memory: DetectorState = {}
     for number in range(most):
         memory = step(memory, number)
         if memory["level"] >= level_above:
@@ -60,7 +60,7 @@ def test_clumpy_false_alarms_at_the_allowed_rate_do_not_trip() -> None:
     spec = SPECS["false_alarm_rate"]
 
     def run(mean: float, most: int) -> int | None:
-        def day(memory: Memory, number: int) -> Memory:
+        def day(memory: DetectorState, number: int) -> DetectorState:
             counts = rng.negative_binomial(0.3, 0.3 / (0.3 + mean), 20)
             return false_alarm_step(memory, [int(count) for count in counts], number, spec)
 
@@ -115,7 +115,7 @@ def test_weekly_comparisons_of_a_year_trip_less_often_than_their_budget() -> Non
     alarm, tripped = 2 * 1000 / 7, 0
     for year in range(40):
         days = _days(rng, 35 + 364)
-        memory: Memory = {}
+        memory: DetectorState = {}
         for week in range(52):
             p = permutation_p(days[7 * week : 7 * week + 35], permutations=199, seed=year * 100 + week)
             memory = drift_step(memory, p or 1.0, week)
@@ -138,7 +138,7 @@ def test_effort_that_follows_the_bears_is_no_loop_and_effort_that_follows_itself
 
 def test_good_years_do_not_hide_a_loop_that_begins_after_them() -> None:
     fair, day = {"a": 100, "b": 100}, 86400.0
-    memory: Memory = {}
+    memory: DetectorState = {}
     for n in range(365):
         memory = loop_step(memory, "ab"[n % 2], fair, n * day, 0.5)
     assert memory["level"] < 1e-20

@@ -137,7 +137,7 @@ def test_a_service_that_does_not_listen_is_said_once_counted_and_its_address_kep
         for service.status in (503, 404, 200, 200):
             asked.step(1000.0)
     assert [record.message for record in caplog.records] == [
-        "127.0.0.1 answered HTTP 503; it will think that this site is down", "127.0.0.1 hears us again",
+        "127.0.0.1 answered HTTP 503; it will think that this site is down", "127.0.0.1 can be reached again",
     ]  # fmt: skip
     assert Telemetry(redis_client).counters() == {
         'bearwatch_outside_pings_total{result="heard",said="well"}': 2,

@@ -21,7 +21,7 @@ from core.telemetry import Telemetry, counter
 from db.downsampling import thin_samples
 from db.models import CameraCount, CanaryRun, GpuSample, MachineSample, QueueSample
 from db.session import Database
-from rollout.breakers.telemetry_snapshot import Heard, Waiting, listen
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting, collect_telemetry
 from rollout.control.host_metrics import write_minute
 from tests.support.factories import T0
 from tests.support.waiting import wait_for
@@ -35,10 +35,10 @@ FACTS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def told(at: float, said_at: float | None = None, **facts: Any) -> Heard:
+def told(at: float, said_at: float | None = None, **facts: Any) -> TelemetrySnapshot:
     """One machine, one queue."""
     beat = {"at": at if said_at is None else said_at, **FACTS, **facts}
-    return Heard(at, True, {}, {"machine:ridge": beat, "jobs": {"at": at}}, {0: Waiting(12, 0.4)}, 2)
+    return TelemetrySnapshot(at, True, {}, {"machine:ridge": beat, "jobs": {"at": at}}, {0: Waiting(12, 0.4)}, 2)
 
 
 def minutes(session: Session, config: Config, start: float, count: int, **facts: Any) -> None:
@@ -71,7 +71,7 @@ def test_a_sensor_that_is_missing_is_null_and_never_zero(database: Database, con
 def test_who_is_silent_and_who_does_not_answer_leaves_a_gap(sqlite_database: Database, config: Config) -> None:
     with sqlite_database.write() as session:
         assert write_minute(session, config, told(T0, said_at=T0 - 61), {}, T0)
-        assert not write_minute(session, config, Heard(T0 + 60, False), {}, T0 + 60)
+        assert not write_minute(session, config, TelemetrySnapshot(T0 + 60, False), {}, T0 + 60)
     with sqlite_database.read() as session:
         assert session.scalars(select(MachineSample)).all() == []
         assert len(session.scalars(select(QueueSample)).all()) == 1
@@ -117,7 +117,7 @@ def test_old_minutes_become_hours_that_hold_the_worst_of_them(database: Database
         assert session.scalars(select(QueueSample.span).order_by(QueueSample.minute)).all() == [20, 3, 1, 1]
 
 
-def test_history_and_planted_clips_go_when_their_time_is_over(sqlite_database: Database, config: Config) -> None:
+def test_history_and_test_clips_go_when_their_time_is_over(sqlite_database: Database, config: Config) -> None:
     with sqlite_database.write() as session:
         for at in (T0, T0 + 10 * DAY_S, T0 + 30 * DAY_S):
             write_minute(session, config, told(at), {'bearwatch_frames_sent_total{camera_name="upper-creek"}': 1}, at)
@@ -168,7 +168,7 @@ def test_what_this_machine_says_of_itself_is_what_is_written_down(
     MachineReporter(redis_client, tmp_path, name="ridge").report()
     now = time.time()
     with sqlite_database.write() as session:
-        assert write_minute(session, config, listen(redis_client, config, now), {}, now)
+        assert write_minute(session, config, collect_telemetry(redis_client, config, now), {}, now)
     with sqlite_database.read() as session:
         row = session.scalars(select(MachineSample)).one()
     assert row.machine == "ridge"

@@ -1,4 +1,4 @@
-"""Contact sheets: drawn by lot and written down, shown blind, answered once, and counted with their weights."""
+"""Contact sheets: drawn at random and written down, shown blind, answered once, and counted with their weights."""
 
 from __future__ import annotations
 

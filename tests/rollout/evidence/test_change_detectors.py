@@ -1,4 +1,4 @@
-"""Detectors that are asked at any moment: how seldom they cry wolf, and how soon they notice."""
+"""Detectors that are asked at any moment: how seldom they raise false alarms, and how soon they notice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_steps_are_those_that_were_simulated() -> None:
     assert ecusum_step(0.2, 2.0) == 2.0
 
 
-def test_the_recall_detector_cries_wolf_seldom_and_notices_soon() -> None:
+def test_the_recall_detector_seldom_raises_a_false_alarm_and_notices_soon() -> None:
     """c = 100: hundreds of good encounters between false alarms; a bad model is noticed after 24, 10 or 6."""
     assert _first_alarm(_misses(0.1), 100, 200, 1500).mean() > 600
     for share, median in ((0.3, 24), (0.5, 10), (0.8, 6)):

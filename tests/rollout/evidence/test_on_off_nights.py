@@ -1,4 +1,4 @@
-"""On and off nights, and hours of blind watching, are decided by lot."""
+"""On and off nights, and hours of blind watching, are decided at random."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PLAN = NightPlan(("lower", "upper"), "2027-06-01", 28, 4, "seed")
 
 def test_half_of_every_block_is_on_and_the_seed_alone_decides() -> None:
     for site in PLAN.campsites:
-        lots = [PLAN.is_on(site, night) for night in PLAN.all_nights()]
-        assert all(sum(map(bool, lots[first : first + 4])) == 2 for first in range(0, 28, 4))
-        assert lots == [replace(PLAN).is_on(site, night) for night in PLAN.all_nights()]
+        assignments = [PLAN.is_on(site, night) for night in PLAN.all_nights()]
+        assert all(sum(map(bool, assignments[first : first + 4])) == 2 for first in range(0, 28, 4))
+        assert assignments == [replace(PLAN).is_on(site, night) for night in PLAN.all_nights()]
     sites = [[PLAN.is_on(site, night) for night in PLAN.all_nights()] for site in PLAN.campsites]
     assert sites[0] != sites[1]
     other = replace(PLAN, seed="another")

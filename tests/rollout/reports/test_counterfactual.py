@@ -1,4 +1,4 @@
-"""Had it been live: the one door's decisions, played over what is stored."""
+"""Had it been live: the alert rules' decisions, played over what is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are machines burning, and is the money running out: the daily report over days that were written down."""
+"""Is any machine in trouble, and is the money running out: the daily report over days that were written down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from core.config import Config, Costs
 from db.models import CameraCount, DeliveryStatus, GpuSample, MachineSample, QueueSample
 from db.session import Database
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.archive import Archive
 from rollout.reports.build import make
 from rollout.reports.document import Kind, Light, Panels, Report
@@ -24,17 +24,19 @@ from tests.support.evidence_rows import add_hours
 from tests.support.host_days import DAY, DAY_S, MINUTE, START, machine_rows, queue_rows, write
 from tests.support.report_season import NOW, SITES, add_delivery, asked
 
-NOTHING = Heard(NOW, True)
+NOTHING = TelemetrySnapshot(NOW, True)
 """Redis answers, and no machine reports now."""
 
 
-def report(database: Database, config: Config, first: str = DAY, last: str = DAY, told: Heard = NOTHING) -> Report:
+def report(
+    database: Database, config: Config, first: str = DAY, last: str = DAY, told: TelemetrySnapshot = NOTHING
+) -> Report:
     """The daily report."""
     with database.read() as session:
         return make(Kind.DAILY, asked(session, config, SITES, first, last, NOW, told))
 
 
-def burning(found: Report) -> tuple[Light, str]:
+def host_answer(found: Report) -> tuple[Light, str]:
     """The answer to the question."""
     return next((each.light, each.words) for each in found.answers if each.key == "machines")
 
@@ -49,7 +51,7 @@ def test_a_day_within_all_limits_is_fine(database: Database, config: Config) -> 
     write(database, QueueSample, queue_rows(MINUTE, range(1440)))
     write(database, MachineSample, machine_rows(MINUTE, range(1440)))
     found = report(database, config)
-    assert burning(found) == (Light.GREEN, "1 machine, all within limits.")
+    assert host_answer(found) == (Light.GREEN, "1 machine, all within limits.")
     (row,) = found.table("machines").rows
     assert row[:3] == ("ridge", "within limits", 1.0)
     assert found.table("queues_past").rows == (("shard 0", 90.0, 6, 1, 1440),)
@@ -68,7 +70,7 @@ def test_what_is_beyond_a_limit_as_long_as_its_breaker_waits_wants_somebody_to_a
     write(sqlite_database, QueueSample, queue_rows(MINUTE, range(1440)))
     rows = machine_rows(MINUTE, range(1440), cpu_c=lambda n: 99.0 if n in hot else 55.0)
     write(sqlite_database, MachineSample, rows)
-    assert burning(report(sqlite_database, config)) == (light, words)
+    assert host_answer(report(sqlite_database, config)) == (light, words)
 
 
 def test_the_limit_is_that_of_the_plans_own_breaker(sqlite_database: Database, config: Config) -> None:
@@ -79,7 +81,7 @@ def test_the_limit_is_that_of_the_plans_own_breaker(sqlite_database: Database, c
         {**config.model_dump(mode="json", exclude={"rollout"}), "rollout": {"breakers": breakers}}
     )
     found = report(sqlite_database, strict)
-    assert burning(found)[0] is Light.RED
+    assert host_answer(found)[0] is Light.RED
     assert ("limit 70", 70.0) in plots(found)["machine_ridge"].panels[1].limits
 
 
@@ -92,7 +94,7 @@ def test_a_machine_that_fell_silent_is_said_so_and_a_gap_for_all_is_not_its_faul
     write(sqlite_database, MachineSample, machine_rows(MINUTE, [n for n in there if n < 842], "creek"))
     write(sqlite_database, MachineSample, machine_rows(MINUTE, [n for n in there if n % 40], "falls"))
     found = report(sqlite_database, config)
-    assert burning(found) == (Light.RED, "creek: silent since 2 Feb 14:01; falls: silent for 33 min.")
+    assert host_answer(found) == (Light.RED, "creek: silent since 2 Feb 14:01; falls: silent for 33 min.")
     heard = {row[0]: row[2] for row in found.table("machines").rows}
     assert heard == {"creek": pytest.approx(742 / 1340), "ridge": 1.0, "falls": pytest.approx(1307 / 1340)}
 
@@ -120,7 +122,7 @@ def test_each_gpu_has_its_line_and_the_hottest_counts(sqlite_database: Database,
     ]  # fmt: skip
     write(sqlite_database, GpuSample, rows)
     found = report(sqlite_database, config)
-    assert "GPU °C 90 at 2 Feb 00:00, 60 min beyond 87" in burning(found)[1]
+    assert "GPU °C 90 at 2 Feb 00:00, 60 min beyond 87" in host_answer(found)[1]
     heat = next(panel for panel in plots(found)["machine_ridge"].panels if panel.key == "gpu_c")
     assert [name for name, _ in heat.series] == ["GPU 0", "GPU 1"]
     assert heat.limits == (("limit 87", 87.0),)
@@ -130,7 +132,7 @@ def test_a_gpu_that_fell_off_the_bus_and_heat_that_slows_are_named(sqlite_databa
     write(sqlite_database, QueueSample, queue_rows(MINUTE, range(60)))
     rows = machine_rows(MINUTE, range(60), gpus=1, gpus_expected=2, throttled=lambda n: n < 12)
     write(sqlite_database, MachineSample, rows)
-    words = burning(report(sqlite_database, config))[1]
+    words = host_answer(report(sqlite_database, config))[1]
     assert words == "ridge: only 1 of 2 GPUs answered, slowed down by heat or power for 12 min."
 
 
@@ -140,7 +142,7 @@ def test_a_disk_that_shrinks_says_when_it_will_be_full(database: Database, confi
     rows = machine_rows(first, range(0, 4 * 1440, 10), disk_free=lambda n: 0.5 - 0.05 * n / 1440)
     write(database, MachineSample, rows)
     found = report(database, config)
-    light, words = burning(found)
+    light, words = host_answer(found)
     assert light is Light.RED
     assert "disk full in 6 days at this pace" in words
     (row,) = found.table("disks").rows
@@ -150,7 +152,7 @@ def test_a_disk_that_shrinks_says_when_it_will_be_full(database: Database, confi
 
 def test_days_that_nobody_wrote_down_are_not_called_fine(sqlite_database: Database, config: Config) -> None:
     found = report(sqlite_database, config)
-    assert burning(found) == (Light.GREY, "Nobody can say: no machine has reported.")
+    assert host_answer(found) == (Light.GREY, "Nobody can say: no machine has reported.")
     assert found.figure("frames_dropped").value is None
 
 
@@ -160,7 +162,7 @@ def test_old_days_are_drawn_from_their_hours(sqlite_database: Database, config: 
     rows = machine_rows(MINUTE, hours, load=lambda n: 9.0 if n == 600 else 0.4)
     write(sqlite_database, MachineSample, [{**row, "span": 60} for row in rows])
     found = report(sqlite_database, config)
-    assert burning(found) == (Light.RED, "ridge: load per processor 9 at 2 Feb 10:00, 60 min beyond 8.")
+    assert host_answer(found) == (Light.RED, "ridge: load per processor 9 at 2 Feb 10:00, 60 min beyond 8.")
     assert svg(plots(found)["machine_ridge"]).count('class="plot-line"') == 4
     assert found.table("machines").rows[0][2] == 1.0
 

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from rollout.base.metrics import Measured
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.document import (
     Answer,
     Column,
@@ -121,13 +121,15 @@ def test_a_gap_of_two_minutes_is_in_the_uptime_only() -> None:
     ],
 )
 def test_a_machine_says_what_is_wrong_with_it(facts: dict[str, object], light: Light, says: str) -> None:
-    (found,) = machines(Heard(NOW, True, {}, {"machine:ridge": {"at": NOW - 5, **facts}, "jobs": {"at": NOW}}))
+    (found,) = machines(
+        TelemetrySnapshot(NOW, True, {}, {"machine:ridge": {"at": NOW - 5, **facts}, "jobs": {"at": NOW}})
+    )
     assert (found.name, found.light) == ("ridge", light)
     assert (found.wrong[0] if found.wrong else "") == says
 
 
 def test_a_machine_that_fell_silent_is_not_fine() -> None:
-    (found,) = machines(Heard(NOW, True, {}, {"machine:ridge": {"at": NOW - 300, "cpu_c": 40}}))
+    (found,) = machines(TelemetrySnapshot(NOW, True, {}, {"machine:ridge": {"at": NOW - 300, "cpu_c": 40}}))
     assert (found.light, found.wrong) == (Light.RED, ("it has fallen silent",))
 
 

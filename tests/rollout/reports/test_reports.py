@@ -15,7 +15,7 @@ from sqlalchemy import select
 from core.config import Config, Costs
 from db.models import AlertStatus, AnalysisReason, Delivery, NightExperiment, Watch
 from db.session import Database
-from rollout.breakers.telemetry_snapshot import Heard
+from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.control.analysis import run_analysis
 from rollout.control.analysis_store import store
 from rollout.reports.archive import Archive
@@ -27,7 +27,7 @@ from rollout.reports.render.html_report import as_html
 from rollout.stages.event_store import load
 from rollout.stages.spec_file import plan_from
 from tests.support.evidence_rows import add_bear, add_hours
-from tests.support.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, heard
+from tests.support.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, snapshot
 
 ROOT = Path(__file__).parents[3]
 ZONE = "America/Los_Angeles"
@@ -47,7 +47,7 @@ def _report(
     kind: Kind,
     campsites: tuple[str, ...] = SITES,
     day: str | None = None,
-    told: Heard | None = None,
+    told: TelemetrySnapshot | None = None,
     everything: bool = True,
 ) -> Report:
     with database.read() as session:
@@ -116,16 +116,16 @@ def test_alerts_that_wait_for_a_decision_ask_for_one_and_rejected_ones_raise_the
         add_hours(session, EVENING, 2)
         add_bear(session, EVENING + 600, status=status)
     report = _report(sqlite_database, config, Kind.SHADOW)
-    assert _lights(report)["wolf"] is light
-    assert "The rollout plan allows 0.5" in _words(report, "wolf")
+    assert _lights(report)["false_alarms"] is light
+    assert "The rollout plan allows 0.5" in _words(report, "false_alarms")
 
 
 def test_an_empty_database_is_not_enough_data_everywhere_and_never_good_news(
     sqlite_database: Database, config: Config
 ) -> None:
     with sqlite_database.read() as session:
-        nothing = Heard(NOW, False)
-        reports = [make(kind, replace(asked(session, config), heard=nothing)) for kind in Kind]
+        nothing = TelemetrySnapshot(NOW, False)
+        reports = [make(kind, replace(asked(session, config), snapshot=nothing)) for kind in Kind]
     shadow, daily, loop, plan = reports
     assert {answer.light for answer in (*shadow.answers, *loop.answers)} == {Light.GREY}
     assert _lights(daily) == {
@@ -139,7 +139,7 @@ def test_the_daily_report_answers_its_three_questions_first(season: Database, co
     priced = config.model_copy(update={"costs": Costs(camera_day=1.5, gpu_hour=0.2, message=0.05, budget_day=9.0)})
     report = _report(season, priced, Kind.DAILY, day=BUSY)
     assert [answer.question for answer in report.answers[:3]] == [
-        "Are campers complaining?", "Are machines burning?", "Are costs running away?",
+        "Are campers complaining?", "Is any machine in trouble?", "Are costs running away?",
     ]  # fmt: skip
     assert _lights(report) == {
         "complaints": Light.AMBER, "machines": Light.AMBER, "costs": Light.RED, "holding": Light.RED,
@@ -154,7 +154,7 @@ def test_the_daily_report_answers_its_three_questions_first(season: Database, co
 
 
 def test_machines_are_judged_by_what_they_say(season: Database, config: Config) -> None:
-    hot = _report(season, config, Kind.DAILY, day="2027-01-20", told=heard(gpu_c=92.0, disk_free=0.05))
+    hot = _report(season, config, Kind.DAILY, day="2027-01-20", told=snapshot(gpu_c=92.0, disk_free=0.05))
     assert _lights(hot)["machines"] is Light.RED
     assert _words(hot, "machines") == "ridge: GPU °C 92, free disk 5%."
     fine = _report(season, config, Kind.DAILY, day="2027-01-20")
@@ -273,7 +273,7 @@ def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_pa
     midnight_after = midnight(parse_day("2027-02-03"), ZONE)
 
     def write(at: float) -> int:
-        return write_finished(season, config, plan_from(config), archive, heard(at), staff, at)
+        return write_finished(season, config, plan_from(config), archive, snapshot(at), staff, at)
 
     assert write(midnight_after + 60) == 0  # what belongs to the day may still be on its way
     assert write(midnight_after + 900) == 2
@@ -293,7 +293,7 @@ def test_before_its_first_day_a_campsite_has_no_report_and_nobody_is_paged(
     sqlite_database: Database, config: Config, tmp_path: Path
 ) -> None:
     archive = Archive(tmp_path)
-    assert write_finished(sqlite_database, config, plan_from(config), archive, heard(), ["json://x"], NOW) == 0
+    assert write_finished(sqlite_database, config, plan_from(config), archive, snapshot(), ["json://x"], NOW) == 0
 
 
 def test_half_a_stored_report_is_none(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_what_two_people_must_agree_on_cannot_be_configured_away(more: str, expe
     assert any(expected.split(":")[0] in problem and expected.split(": ", 1)[-1] in problem for problem in found), found
 
 
-def test_breakers_that_would_cry_wolf_are_named_with_the_level_that_keeps_the_budget() -> None:
+def test_breakers_that_would_trip_falsely_are_named_with_the_level_that_keeps_the_budget() -> None:
     """One false alarm in ninety days over all of them, however many campsites there are."""
     (problem,) = problems(f"{GOOD}breakers:\n  recall_edetector:\n    detector: cusum_lr\n    c: 100\n")
     line = len(GOOD.splitlines()) + 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.cameras.fault_injection import Trouble
+from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.rtsp_viewing import OTHER, SCENE
 
@@ -30,4 +30,4 @@ def cameras(running: StagedCameras) -> Iterator[StagedCameras]:
     """The running cameras; whatever a test does to them is healed afterwards."""
     yield running
     for name in running.names:
-        running.trouble(name, Trouble.NONE)
+        running.fault(name, CameraFault.NONE)

@@ -121,7 +121,7 @@ def test_a_short_loss_rests_authority_and_pages_nobody(calm: Season) -> None:
     assert all(len(played.protection.paused[camera]) == 1 + (camera == CAMERAS[3]) for camera in CAMERAS)
 
 
-def test_a_network_that_answers_nonsense_is_found_out_by_its_own_proof() -> None:
+def test_a_network_that_answers_nonsense_is_found_out_by_its_self_test() -> None:
     result = season(CALM, fault("network", 6 * 3600.0)).result
     assert result.trips["self_proof"] == 1
     assert result.longest_unknown_s["network"] <= noticing.PROMISED_S["network"] <= 45.0
@@ -161,7 +161,7 @@ def test_a_controller_that_restarts_in_time_changes_nothing(calm: Season) -> Non
     assert played.result.handovers == calm.result.handovers
 
 
-def test_a_path_that_goes_blind_silently_is_found_by_the_second_planted_clip() -> None:
+def test_a_path_that_goes_blind_silently_is_found_by_the_second_test_clip() -> None:
     result = season(CALM, fault("detector", 6 * 3600.0)).result
     assert result.trips["canary_clip"] == 1
     assert 60.0 < result.longest_unknown_s["detector"] <= noticing.PROMISED_S["detector"] == 900.0 + 2 * 75.0 + 5.0

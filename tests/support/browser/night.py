@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from db.models import Alert, User
 from db.session import Database
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
@@ -79,12 +79,12 @@ class Night:
         """A bear that was in view for two seconds; returns its alert's number. Open pages are told."""
         start = time.time() - ago_s
         frames = [_bear(camera, start, step) for step in range(FRAMES)]
-        scribe = Scribe(self.config, self.media, AlertRule.of(self.config.detector), clock=lambda: start + 3)
+        writer = EncounterWriter(self.config, self.media, AlertRule.of(self.config.detector), clock=lambda: start + 3)
         with self.database.write() as session:
-            (encounter,) = scribe.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
+            (encounter,) = writer.write(session, camera, False, [Opened(EncounterDraft(tuple(frames), ()))])
             number = session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
         with self.telemetry() as telemetry:
-            telemetry.ring()
+            telemetry.publish_wake_up()
         return number
 
     @contextmanager

@@ -33,7 +33,7 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("rollout", "/rollout"),
     Sheet("rollout-history", "/rollout/history"),
     Sheet("rollout-stop", "/rollout/stop"),
-    Sheet("lots", "/lots"),
+    Sheet("experiments", "/experiments"),
     Sheet("reports", "/reports"),
     *(Sheet(f"report-{each}", f"/reports/{each}", "/reports/{kind}") for each in REPORTS),
     Sheet("models", "/models"),

@@ -33,13 +33,13 @@ from db.models import (
     Verdict,
 )
 from db.session import Database
-from detector.tracking.encounter_writer import Scribe
+from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.rendering.routes import every_route
 from rollout.alerting.alerts import Decision, decide
 from rollout.alerting.camper_messages import Message, receive
-from rollout.alerting.recipients import Outward
+from rollout.alerting.recipients import Recipients
 from rollout.stages.commands import Effect
 from tests.support.browser.pages_list import PAGES, Sheet
 from tests.support.cast import seen
@@ -135,7 +135,7 @@ def _night(stage: Stage, painter: Painter, now: float) -> dict[str, str]:
             with stage.database.write() as session:
                 ranger = session.scalars(select(User.id).where(User.name == "rosa")).one()
                 decision = Decision(alert, ranger, verdict, 1, f"a-decision-{number}", score_hidden=True)
-                decide(session, decision, Outward.of(stage.config), now - ago_s + 60)
+                decide(session, decision, Recipients.of(stage.config), now - ago_s + 60)
     for kind, words in ((MessageKind.REPORT, "by <the> bins"), (MessageKind.APPEAL, "my dog")):
         message = Message("upper-pines", kind, words, "198.51.100.7", f"this-{kind}")
         receive(stage.database, stage.app.state.site.limiter, message, now)
@@ -149,9 +149,9 @@ def _alert(stage: Stage, painter: Painter, camera: str, start: float) -> int:
         picture, box = painter(camera, step)
         shown = frame(camera, start + step / 5, step, boxes=(box,), picture=picture)
         seen.append(FrameScores(shown, (CropScore(box, 0.9, "bear", 0.9),), "campsite@224:abababab", start + step / 5))
-    scribe = Scribe(stage.config, stage.media, AlertRule.of(stage.config.detector), clock=lambda: start + 2)
+    writer = EncounterWriter(stage.config, stage.media, AlertRule.of(stage.config.detector), clock=lambda: start + 2)
     with stage.database.write() as session:
-        (encounter,) = scribe.write(session, camera, False, [Opened(EncounterDraft(tuple(seen), ()))])
+        (encounter,) = writer.write(session, camera, False, [Opened(EncounterDraft(tuple(seen), ()))])
         return session.scalars(select(Alert.id).where(Alert.encounter_id == encounter.id)).one()
 
 
