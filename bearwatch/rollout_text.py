@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from core.clock import civil
-from rollout.base.metrics import with_unit
+from rollout.base.metrics import readable, with_unit
 from rollout.control.forecast import Demand
 from rollout.control.gate_status import GateView
 from rollout.control.status import Progress, RolloutStatus, StageView
@@ -107,8 +107,8 @@ def _gate(gate: GateView) -> Iterator[str]:
 def _value(gate: GateView) -> str:
     if gate.value is None:
         return "no value"
-    bound = "" if gate.compared is None or gate.compared == gate.value else f", bound {gate.compared:.3g}"
-    return f"{gate.value:.3g}{bound} (n = {with_unit(f'{gate.n or 0.0:g}', gate.unit)})"
+    bound = "" if gate.compared is None or gate.compared == gate.value else f", bound {readable(gate.compared)}"
+    return f"{readable(gate.value)}{bound} (n = {with_unit(readable(gate.n or 0.0, 4), gate.unit)})"
 
 
 def _when(demand: Demand) -> str:
@@ -148,9 +148,9 @@ def _stage_plan(stage: StageView) -> Iterator[str]:
 
 
 def _amount(demand: Demand) -> str:
-    rate = f", {demand.per_day:.2g} a day" if demand.per_day else ""
-    amount = with_unit(f"{ceil(demand.need or 0.0):g}", demand.unit)
-    need = f"needs {amount}, has {demand.have or 0.0:.4g}{rate}" if demand.need else demand.summary
+    rate = f", {readable(demand.per_day)} a day" if demand.per_day else ""
+    amount = with_unit(f"{ceil(demand.need or 0.0):,}", demand.unit)
+    need = f"needs {amount}, has {readable(demand.have or 0.0, 4)}{rate}" if demand.need else demand.summary
     open_ = f"; {demand.missing}" if demand.missing and demand.missing != "nothing" else ""
     done = "; passes now" if demand.outcome is Outcome.PASSED else ""
     return f"{need}{open_}{done}{_when(demand) if demand.need and not done else ''}"

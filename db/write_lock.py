@@ -2,8 +2,8 @@
 
 SQLite's own waiting is unfair: whoever waits looks again after pauses that grow to a tenth of a second, and whoever
 writes without a break takes the lock again in between. A ranger's decision stood for seconds behind a burst of alerts.
-Here one waiter alone is at the front of the queue, polling every millisecond, and holds a lock on a file beside the database meanwhile;
-whoever has just written must get that lock first, so that nobody writes twice while somebody waits.
+Here one waiter alone is at the front of the queue, polling every millisecond, and holds a lock on a file beside the
+database meanwhile; whoever has just written must get that lock first, so that nobody writes twice while somebody waits.
 """
 
 from __future__ import annotations

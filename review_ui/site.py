@@ -153,7 +153,7 @@ def signed_in(account: VisitorDep) -> Account:
 
 
 def require(right: Right) -> Callable[[Account | None], Account]:
-    """A dependency: somebody who has a right. It raises :class:`SignInFirst`, :class:`ActionRequired` or :class:`NotAllowed`."""
+    """A dependency: who has a right. Raises :class:`SignInFirst`, :class:`ActionRequired` or :class:`NotAllowed`."""
     return _REQUIRED[right]
 
 

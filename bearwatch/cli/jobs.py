@@ -203,7 +203,7 @@ def _push(process: Process) -> None:
 
 
 def _deliver(process: Process, recipients: Recipients) -> None:
-    """Send what nobody has taken: what was held for a veto, and whatever is due while Redis is unreachable or RQ is busy.
+    """Send what nobody has taken: what was held for a veto, and whatever is due while Redis or RQ is not there.
 
     A warning to campers waits for no housekeeping.
     """

@@ -174,8 +174,8 @@ def current_blindings(session: Session, now: float, rule: MatchRule, user_id: in
 
     1. Whoever has no open watch on a campsite sees it. A forgotten watch is over at its ``ends_at``.
     2. Where the model advises rangers nobody is blind: people act on what it says. That is so in every stage but
-       shadow, and after authority has ended until a ranger has taken over the watch; but not in a night that an experiment
-       has switched off.
+       shadow, and after authority has ended until a ranger has taken over the watch; but not in a night that an
+       experiment has switched off.
     3. Otherwise they are blind: since the watch began, authority fell back to shadow, or the last view closed.
     4. Where the stage reaches some of the cameras only, they are blind to the others: since the watch or the stage
        began, or the last view closed. A camera that has left the stage advises until a ranger has taken over.

@@ -1,4 +1,4 @@
-"""``/experiments``: what is drawn at random and chosen by no person: hours of blind watching, and nights with and without the model."""
+"""``/experiments``: random hours of blind watching, and test nights with and without the model's help."""
 
 from __future__ import annotations
 

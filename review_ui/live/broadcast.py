@@ -1,8 +1,9 @@
 """Live events: one task per process follows the ledger and tells every open page.
 
 A ledger entry's number is the event's id, so that a browser that was away asks for everything after the last one it
-saw. The wake-up channel in Redis wakes the task at once; without Redis it looks every second, so that the page is never silent.
-An event says only what changed, never what the model thinks: pages fetch the rest, through the same rights as always.
+saw. The wake-up channel in Redis wakes the task at once; without Redis it looks every second, so that the page is never
+silent. An event says only what changed, never what the model thinks: pages fetch the rest, through the same rights as
+always.
 """
 
 from __future__ import annotations
@@ -204,7 +205,7 @@ class LiveHub:
                 async for _ in wake_ups.listen():
                     self._woken.set()
             except (redis.RedisError, OSError):
-                pass  # the ledger is looked at every second meanwhile; the cameras' reader says that Redis is unreachable
+                pass  # the ledger is polled every second meanwhile; the cameras' reader says that Redis is unreachable
             finally:
                 with anyio.move_on_after(1.0, shield=True):
                     await wake_ups.aclose()  # type: ignore[no-untyped-call]  # redis-py does not say

@@ -14,6 +14,7 @@ from core.charts.scale import Scale
 from core.charts.strip import WIDE, Mark, strip
 from core.charts.svg import Point, Svg, circle, element, group, number, path, picture, text
 from core.clock import civil
+from rollout.base.metrics import readable
 
 _HIGH, _EDGE, _LOW, _TOP = 262.0, 80.0, 198.0, 86.0
 _MARK: Final = 30.0
@@ -121,7 +122,7 @@ def series_plot(title: str, points: Sequence[Point], limit: float | None, zone: 
     """What a breaker saw in the last while: a line of ``(at, value)``, its limit, and the moment of the trip."""
     if not points:
         return Svg()
-    limits = [] if limit is None else [Limit(limit, f"limit {limit:.3g}")]
+    limits = [] if limit is None else [Limit(limit, f"limit {readable(limit)}")]
     scale = Scale.of([*(value for _, value in points), *(each.value for each in limits)])
     ends = [(at, f"{civil(at, zone):%H:%M:%S}") for at in (points[0][0], points[-1][0])]
     panel = Panel(

@@ -11,7 +11,7 @@ from core.charts.scale import Scale
 from core.charts.svg import Svg
 from core.clock import civil
 from review_ui.rendering.rollout_charts import amount_bar, gate_bar
-from rollout.base.metrics import with_unit
+from rollout.base.metrics import readable, with_unit
 from rollout.control.gate_status import HIDDEN, GateView
 from rollout.reports.gate_history import course_of
 from rollout.reports.render.gate_history_chart import course
@@ -54,7 +54,7 @@ class GateCard(GateView):
             return ""
         said = self.number(self.value)
         if self.bound == "eprocess":
-            return f"{said}, e-value {self.compared or 0.0:.3g}"
+            return f"{said}, e-value {readable(self.compared or 0.0)}"
         if self.compared is None or self.compared == self.value:
             return said
         end = "upper" if self.operator.startswith("<") else "lower"
@@ -65,18 +65,18 @@ class GateCard(GateView):
         """The amount of data, in words."""
         if not self.n or self.n == 1:
             return ""
-        return with_unit(f"{self.n:.0f}" if self.n >= 100 else f"{self.n:.3g}", self.unit)
+        return with_unit(f"{self.n:,.0f}" if self.n >= 100 else readable(self.n), self.unit)
 
     def number(self, value: float) -> str:
         """A value with its unit."""
         if self.share or (self.bound == "eprocess" and 0 <= value <= 1):
             return f"{round(100 * value, 1):g} %"
-        return with_unit(f"{value:.3g}", self.value_unit)
+        return with_unit(readable(value), self.value_unit)
 
     @property
     def amount_words(self) -> str:
         """How much of the evidence there is, in words."""
-        return f"{self.have or 0.0:.4g} of {with_unit(f'{ceil(self.need or 0.0):g}', self.unit)}"
+        return f"{readable(self.have or 0.0, 4)} of {with_unit(f'{ceil(self.need or 0.0):,}', self.unit)}"
 
     @property
     def bar(self) -> Svg:
@@ -97,10 +97,10 @@ class GateCard(GateView):
         """What lies at the two ends of the bar."""
         scale = self._scale()
         if scale.log:
-            return f"{scale.low:.3g}", f"{scale.high:.3g}"
+            return readable(scale.low), readable(scale.high)
         if self.share:
             return self.number(scale.low), self.number(scale.high)
-        return f"{scale.low:g}", f"{scale.high:.3g}"
+        return readable(scale.low), readable(scale.high)
 
     @property
     def amount(self) -> Svg:

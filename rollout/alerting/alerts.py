@@ -1,8 +1,8 @@
-"""The one door to the outside world.
+"""The single writer of the outbox (transactional outbox).
 
 An alert is raised here, a ranger's decision is applied here, and here alone an outbox row is written. Every
 function works inside the caller's transaction: the alert, its effect and its ledger entry exist together or not at
-all. In shadow mode the door opens for nobody: no camper and no ranger is told anything on account of an alert.
+all. In shadow mode nothing is written: no camper and no ranger is told anything on account of an alert.
 
 What is to be said is worked out in :mod:`rollout.alerting.delivery_plan`, in which words in
 :mod:`rollout.alerting.message_text`; whether it may still be said when a worker holds the message in its hands, in
@@ -159,7 +159,7 @@ def page(
     The same ``key`` to the same address is told once. Pages are about the system and its people, not about bears:
     they go out in every mode.
     """
-    told = 0
+    addressed = 0
     for target in dict.fromkeys(targets):
         known = select(Delivery.id).where(Delivery.key == key, Delivery.target_digest == digest(target))
         if session.scalar(known) is not None:
@@ -173,12 +173,12 @@ def page(
                 facts=facts, created_at=now, due_at=now,
             )
         )  # fmt: skip
-        told += 1
-    if told:
+        addressed += 1
+    if addressed:
         session.flush()
         record(session, at=now, kind="page.written", subject=f"page:{key}"[:80], actor="rollout", campsite=campsite,
-               body={"title": title, "addresses": told})  # fmt: skip
-    return told
+               body={"title": title, "addresses": addressed})  # fmt: skip
+    return addressed
 
 
 def escalate_unacknowledged(session: Session, recipients: Recipients, now: float) -> int:
@@ -229,9 +229,10 @@ def _effects(session: Session, alert: Alert, was: AlertStatus, mode: Mode, recip
 
     ``mode`` is the one that holds now.
     """
-    told = camper_history(session, alert)
-    for target in dict.fromkeys([*recipients.campers.get(alert.campsite_id, ()), *told]):
-        decided = plan(told.get(target, ()), was, AlertStatus(alert.status), mode)
+    histories = camper_history(session, alert)
+    targets = dict.fromkeys([*recipients.campers.get(alert.campsite_id, ()), *histories])
+    for target in targets:
+        decided = plan(histories.get(target, ()), was, AlertStatus(alert.status), mode)
         arrived = [_cancel(session, number, now) for number in decided.cancel]
         send = decided.send
         if send is None and any(arrived) and alert.status != AlertStatus.CONFIRMED:

@@ -12,11 +12,11 @@ from rollout.alerting.message_text import digest
 
 def camper_history(session: Session, alert: Alert) -> dict[str, list[OutboxMessage]]:
     """What campers were told of the alert, by address. A joined message stands for the one that it was joined to."""
-    told: dict[str, list[OutboxMessage]] = {}
+    histories: dict[str, list[OutboxMessage]] = {}
     rows = select(Delivery).where(Delivery.alert_id == alert.id, Delivery.audience == Audience.CAMPERS)
     for row in session.scalars(rows.order_by(Delivery.id).execution_options(populate_existing=True)):
         root = row if row.joined_to_id is None else session.get_one(Delivery, row.joined_to_id, populate_existing=True)
-        told.setdefault(row.target, []).append(
+        histories.setdefault(row.target, []).append(
             OutboxMessage(
                 id=root.id,
                 kind=DeliveryKind(row.kind),
@@ -27,7 +27,7 @@ def camper_history(session: Session, alert: Alert) -> dict[str, list[OutboxMessa
                 shared=_shared(session, root, alert.id),
             )
         )
-    return told
+    return histories
 
 
 def may_have_arrived(row: Delivery) -> bool:

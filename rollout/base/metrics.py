@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
+
+SMALLEST_SHOWN: Final = 1e-6
+"""What is nearer to nothing is "almost 0" to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,13 @@ class Measured:
     unit: str = ""
     why: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def readable(value: float, digits: int = 3) -> str:
+    """A number to so many significant digits as people write it: ``0.953``, ``2,440``, never with an exponent."""
+    if 0 < abs(value) < SMALLEST_SHOWN:
+        return f"almost {'-' if value < 0 else ''}0"
+    return f"{Decimal(f'{value:.{digits}g}'):,f}"
 
 
 def with_unit(number: str, unit: str) -> str:
@@ -66,7 +77,9 @@ METRICS: dict[str, MetricKind] = {
         "the same over all stages with this model", "share", ("cp_lower", "anytime_lower", "eprocess")
     ),
     "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower", "anytime_lower")),
-    "recall_dependence_or2": MetricKind("recall if ranger and model miss the same bears (odds ratio 2)", "share"),
+    "recall_dependence_or2": MetricKind(
+        "recall if the odds that the model misses a bear double when the ranger misses it", "share"
+    ),
     "recall_minus_baseline": MetricKind(
         "recall minus that of the motion-only baseline", "share", ("paired_lower", "anytime_lower")
     ),

@@ -8,6 +8,7 @@ from itertools import groupby
 from sqlalchemy.orm import Session
 
 from core.config import Config
+from rollout.base.metrics import readable
 from rollout.breakers.breaker_spec import BreakerSpec, Then
 from rollout.breakers.collect import CollectContext, collect
 from rollout.breakers.conditions import Clause, Condition, Finding, evaluate
@@ -137,7 +138,7 @@ def _actions(spec: BreakerSpec, clause: Clause, finding: Finding, inputs: Inputs
 
 
 def _why(clause: Clause, finding: Finding, unit: Unit) -> str:
-    value = "nothing" if finding.value is None else f"{finding.value:.4g}"
+    value = "nothing" if finding.value is None else readable(finding.value, 4)
     return f"{clause.text}: {value} at {unit}"
 
 

@@ -103,7 +103,7 @@ class Controller:
         try:
             self.leadership.give_back()
         except RedisDown as error:
-            log.warning("stopped without giving up leadership: %s", error)
+            log.warning("stopped without releasing leadership: %s", error)
         self.scheduler.wait(LEAVES_AFTER_S)
 
     def check_freshness(self, now: float) -> list[str]:

@@ -192,5 +192,5 @@ def _missing(result: GateResult | None, short: float, unit: str) -> str:
         return ""
     if result.outcome is Outcome.PASSED:
         return "nothing"
-    more = f"; {with_unit(f'{ceil(short):g}', f'more {unit}')}" if short else ""
+    more = f"; {with_unit(f'{ceil(short):,}', f'more {unit}')}" if short else ""
     return f"{result.why}{more}"

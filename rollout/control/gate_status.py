@@ -124,7 +124,7 @@ def missing(result: GateResult, demand: Demand, gate: Gate) -> str:
     short = 0 if demand.need is None else max(0, ceil(demand.need - (demand.have or 0.0)))
     if not short:
         return f"{result.why[:1].upper()}{result.why[1:]}."
-    return f"{with_unit(f'{short:g}', f'more {demand.unit}')}{_when(demand)}."
+    return f"{with_unit(f'{short:,}', f'more {demand.unit}')}{_when(demand)}."
 
 
 def _when(demand: Demand) -> str:

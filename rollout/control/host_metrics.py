@@ -1,7 +1,7 @@
 """Write down once a minute how machines and queues are, from what processes say about themselves in Redis.
 
-A machine that has not reported within the last minute gets no row, and neither does a minute in which Redis was unreachable:
-a gap stays a gap.
+A machine that has not reported within the last minute gets no row, and neither does a minute in which Redis was
+unreachable: a gap stays a gap.
 """
 
 from __future__ import annotations

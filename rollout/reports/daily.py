@@ -1,4 +1,4 @@
-"""The daily report: are campers complaining, is any machine in trouble, are costs running away; and everything behind it."""
+"""The daily report: are campers complaining, is any machine in trouble, are costs running away; and all behind it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollout.base.metrics import Measured
+from rollout.base.metrics import Measured, readable
 from rollout.evidence.assessment import Case
 from rollout.evidence.calibration import LEAST_HOURS, calibration, known_hours
 from rollout.evidence.feedback import ALARM_AT, HOLD_AT
@@ -70,7 +70,9 @@ def _steers(view: LoopView) -> Answer:
     if measured.value is None:
         return Answer("loop", question, Light.GREY, f"Not enough data: {measured.why}.")
     highest = max(measured.detail["highest"], measured.detail["level"])
-    words = f"E-value {measured.value:.3g} after {len(view.course)} independent bears, at most {highest:.3g}."
+    words = (
+        f"E-value {readable(measured.value)} after {len(view.course)} independent bears, at most {readable(highest)}."
+    )
     if highest >= ALARM_AT:
         return Answer("loop", question, Light.RED, f"{words} From {ALARM_AT:g} on that is an alarm: people look where "
                       "the model points, and not where the bears are.")  # fmt: skip

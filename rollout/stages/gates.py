@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from rollout.base.metrics import METRICS, Measured, with_unit
+from rollout.base.metrics import METRICS, Measured, readable, with_unit
 from rollout.stages.spec import Gate
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -97,9 +97,9 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
         return _result(gate, measured, Outcome.PASSED, limit, "", compared)
     if gate.bound and compare(measured.value, limit):
         which = "its bound" if bound == gate.bound else "its bound for any number of analyses"
-        why = f"{measured.value:.3g} would do, but {which} is only {compared:.3g}: more data may decide it"
+        why = f"{readable(measured.value)} would do, but {which} is only {readable(compared)}: more data may decide it"
         return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
-    return _result(gate, measured, Outcome.FAILED, limit, f"is {compared:.3g}", compared)
+    return _result(gate, measured, Outcome.FAILED, limit, f"is {readable(compared)}", compared)
 
 
 def assess_gates(
@@ -114,9 +114,9 @@ def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> Ga
         return _result(gate, measured, Outcome.PASSED, limit, "", e_value)
     if e_value <= 1 / limit:
         return _result(
-            gate, measured, Outcome.FAILED, limit, f"e-value {e_value:.3g}: the evidence is against it", e_value
+            gate, measured, Outcome.FAILED, limit, f"e-value {readable(e_value)}: the evidence is against it", e_value
         )
-    return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"e-value {e_value:.3g} of {limit:g}", e_value)
+    return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"e-value {readable(e_value)} of {limit:g}", e_value)
 
 
 def _result(

@@ -1,4 +1,4 @@
-"""Hours of blind watching and nights without the model: drawn at random, shown to people, and kept by the alert rules."""
+"""Blind watch hours and nights without the model: drawn at random, shown to people, and kept by the alert rules."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_the_threshold_is_shown_with_the_score_and_not_before_the_first_answer(p
     assert browser.post("/api/v1/alerts/1/decisions", json=decision).status_code == 200
     said = browser.get("/api/v1/alerts/1").json()["opinion"]
     assert (said["threshold"], said["label"]) == (0.5, "other_animal")
-    assert "<b>0.02</b> of 0.50" in browser.get("/alerts/1").text
+    assert "<b>0.02</b>; an alert needs 0.50" in browser.get("/alerts/1").text
 
 
 def test_a_ranger_on_watch_sees_nothing_of_it(page: Stage) -> None:

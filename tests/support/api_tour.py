@@ -223,9 +223,9 @@ def _experiments(tour: Tour) -> None:
         "name": "do alarms change what we see", "campsites": ["upper-pines", "lower-pines"],
         "first_night": "2027-07-14", "nights": 28, "block": 4,
     }  # fmt: skip
-    made = tour.ask(olga, "POST", f"{path}/experiments", experiment)["id"]
+    made = tour.ask(olga, "POST", f"{path}", experiment)["id"]
     tour.ask(olga, "GET", path)
-    tour.ask(olga, "POST", f"{path}/experiments/{{experiment_id}}/end", experiment_id=made)
+    tour.ask(olga, "POST", f"{path}/{{experiment_id}}/end", experiment_id=made)
     observed = {
         "region": "sierra", "at": tour.there.page.clock(), "temperature_c": 4.2, "rain_mm": 0.6, "wind_ms": 2.1,
         "sky": "fog", "source": "station at the ranger house",

@@ -174,8 +174,8 @@ def _sheets(session: Session, hours: Sequence[Hour], start: float, plan: DrawPla
     """The day's sheets, in no order yet.
 
     With more hours than sheets, bears are planted in hours that were not drawn. With fewer, every hour would be drawn
-    and none be left: then one fitting hour in ten becomes a host at random instead, and the probability of every fitting
-    hour is that of not becoming one.
+    and none be left: then one fitting hour in ten becomes a host at random instead, and the probability of every
+    fitting hour is that of not becoming one.
     """
     by_camera = donors(session, start)
     if len(hours) > plan.drawn:

@@ -1,8 +1,8 @@
 """Has something changed? Tests that know that frames of one camera on one day are all alike. Pure.
 
-The usual thresholds assume independent frames and raise false alarms: Kolmogorov-Smirnov at 1 % rejects in most weeks of nothing,
-and the well-known "PSI above .1" in four of ten comparisons of a hundred units. Here whole camera-days are exchanged,
-and the population stability index (PSI) is compared with what chance gives for that many independent units.
+The usual thresholds assume independent frames and raise false alarms: Kolmogorov-Smirnov at 1 % rejects in most weeks
+of nothing, and the well-known "PSI above .1" in four of ten comparisons of a hundred units. Here whole camera-days are
+exchanged, and the population stability index (PSI) is compared with what chance gives for that many independent units.
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ class Times:
 def replay(past: Sequence[Past], mode: Mode, times: Times) -> Replayed:
     """Play all alerts under ``mode`` in order of time.
 
-    1. An alert is raised: the door says what it would say then. A held warning waits for the veto.
-    2. People decide: the door plans again; what has not left may be cancelled, what has left may be taken back.
+    1. An alert is raised: the rules say what would be sent then. A held warning waits for the veto.
+    2. People decide: the rules plan again; what has not left may be cancelled, what has left may be taken back.
     3. A message leaves unless it was cancelled. It joins another warning at the same campsite that left a short
        while before it: the same visit.
 
@@ -169,7 +169,7 @@ def replay(past: Sequence[Past], mode: Mode, times: Times) -> Replayed:
 
 
 def _decide(happening: _Happening, at: float, mode: Mode, times: Times) -> Iterator[tuple[int, float]]:
-    """Ask the door; yields the messages that it writes, each with the moment at which it is due."""
+    """Ask the rules; yields the messages that it writes, each with the moment at which it is due."""
     box = happening.box
     was, box.status = box.status, happening.change.status if happening.change else box.status
     found = plan(box.messages, was, box.status, mode)

@@ -1,4 +1,4 @@
-"""Is any machine in trouble? What the daily report says of them: over its days where they were written down, else as now."""
+"""Is any machine in trouble? What the daily report says: over its days where they were written down, else as now."""
 
 from __future__ import annotations
 

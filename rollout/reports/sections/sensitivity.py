@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from rollout.base.metrics import Measured
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table
 from rollout.reports.metric_figures import figure
+
+_ASSUMED: Final = {
+    1: "they miss independently (odds ratio 1)",
+    2: "the odds of a miss double (odds ratio 2)",
+    4: "the odds of a miss are four times as high (odds ratio 4)",
+}
 
 
 def sensitivity_section(measured: Mapping[str, Measured]) -> Section:
     """What recall would be under other assumptions, from the metrics of one assessment."""
     got, recall = measured["recall_dependence_or2"], measured["recall_blind"]
     odds: list[tuple[Cell, ...]] = [
-        (f"odds ratio {ratio}", got.detail.get(f"or{ratio}")) for ratio in (1, 2, 4) if got.detail.get(f"or{ratio}")
+        (_ASSUMED[ratio], got.detail.get(f"or{ratio}")) for ratio in _ASSUMED if got.detail.get(f"or{ratio}")
     ]
     by_audits = _by_audits(got)
     if by_audits is not None:
@@ -27,10 +34,11 @@ def sensitivity_section(measured: Mapping[str, Measured]) -> Section:
         "How much hangs on the assumptions",
         (
             "If ranger and model tend to miss the same bears, true recall is lower than the one measured. An odds "
-            "ratio of 1 means that they miss independently; gates use 2.",
+            "ratio of 1 means that they miss independently; gates use 2: the odds that the model misses a bear "
+            "double when the ranger misses it.",
         ),
         figures=(
-            figure(got, "Recall if ranger and model miss the same bears (odds ratio 2)"),
+            figure(got, "Recall if the model's odds of a miss double where the ranger misses a bear"),
             Figure("chance_match", "Matches that chance alone would make", chance, Form.SHARE, why=recall.why,
                    sure="by shifting the sightings one to four hours"),
             Figure("recall_corrected", "Recall without them", recall.detail.get("corrected"), Form.SHARE,

@@ -191,7 +191,8 @@ def test_the_report_says_which_odds_ratio_audits_suggest() -> None:
     found = dependence("recall_dependence_or2", {"dark": Overlap(20, 36, 68)}, EvidenceRule(), ThirdList(6, 11))
     (table, _) = sensitivity_section({"recall_dependence_or2": found, "recall_blind": recall}).tables
     assert [row[0] for row in table.rows] == [
-        "odds ratio 1", "odds ratio 2", "odds ratio 4", "odds ratio 3.3, as audits suggest (1.2 to 9.4)",
+        "they miss independently (odds ratio 1)", "the odds of a miss double (odds ratio 2)",
+        "the odds of a miss are four times as high (odds ratio 4)", "odds ratio 3.3, as audits suggest (1.2 to 9.4)",
     ]  # fmt: skip
     by_audits, by_two = table.rows[3][1], table.rows[1][1]
     assert isinstance(by_audits, float)

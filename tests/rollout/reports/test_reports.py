@@ -101,7 +101,11 @@ def test_the_counterfactual_says_which_warnings_would_have_gone_out(season: Data
 def test_sensitivity_stands_beside_the_recall(season: Database, config: Config) -> None:
     report = _report(season, config, Kind.SHADOW)
     odds = {row[0]: row[1] for row in report.table("dependence").rows}
-    assert list(odds) == ["odds ratio 1", "odds ratio 2", "odds ratio 4"]
+    assert list(odds) == [
+        "they miss independently (odds ratio 1)",
+        "the odds of a miss double (odds ratio 2)",
+        "the odds of a miss are four times as high (odds ratio 4)",
+    ]
     assert [row[0] for row in report.table("gaps").rows] == ["30 min, as used", "10 min", "60 min"]
     assert report.figure("chance_match").value == 0.0
     assert "audits know 0 of the 5 bears" in report.table("dependence").note
