@@ -2,7 +2,7 @@
 
 Bears, rangers, models and faults are simulated; the state machine, the gates, the statistics behind them and the
 breakers are those that run on site. The database's readers are replaced by simulated rows. docs/rollout.md explains the
-worlds, the policies and the columns."""
+scenarios, the policies and the columns."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rich.table import Table
 from bearwatch.output import Output
 from simulation.seasons.fixture_site import policies
 from simulation.seasons.run import as_json, simulate, write
-from simulation.seasons.scenarios import WORLDS
+from simulation.seasons.scenarios import SCENARIOS
 from simulation.seasons.table import HEADINGS, cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many seasons, where, how, and what to write."""
-    parser.add_argument("--seasons", type=int, default=100, help="seasons for each world and policy (100)")
+    parser.add_argument("--seasons", type=int, default=100, help="seasons for each scenario and policy (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the first season; equal seeds give equal tables")
-    parser.add_argument("--worlds", help="names, with commas between them (all); `list` shows them")
+    parser.add_argument("--scenarios", help="names, with commas between them (all); `list` shows them")
     parser.add_argument("--policies", help="names, with commas between them (all)")
     parser.add_argument("--json", action="store_true", help="everything as one JSON document on standard output")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the table (CSV, JSON, Markdown) and SVGs")
@@ -33,13 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when the seasons were played, 2 for a name that there is not."""
-    if arguments.worlds == "list":
-        named = [(world.name, world.summary) for world in WORLDS.values()]
+    if arguments.scenarios == "list":
+        named = [(scenario.name, scenario.summary) for scenario in SCENARIOS.values()]
         named += [(policy.name, policy.summary) for policy in policies().values()]
         print("\n".join(f"{name:<14}{summary}" for name, summary in named))
         return 0
     try:
-        worlds = [WORLDS[name] for name in _names(arguments.worlds, list(WORLDS), "world")]
+        scenarios = [SCENARIOS[name] for name in _names(arguments.scenarios, list(SCENARIOS), "scenario")]
         chosen = [policies()[name] for name in _names(arguments.policies, list(policies()), "policy")]
         if arguments.seasons < 1:
             raise ValueError("at least one season must be played; write --seasons 100")
@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     bar = (TextColumn("seasons"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*bar, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=arguments.seasons * len(worlds) * len(chosen))
+        task = progress.add_task("", total=arguments.seasons * len(scenarios) * len(chosen))
         rows = list(
-            simulate(worlds, chosen, arguments.seasons, arguments.seed, lambda: progress.update(task, advance=1))
+            simulate(scenarios, chosen, arguments.seasons, arguments.seed, lambda: progress.update(task, advance=1))
         )
     if arguments.out is not None:
         write(rows, arguments.seasons, arguments.seed, arguments.out)

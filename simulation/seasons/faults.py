@@ -19,7 +19,7 @@ from simulation.seasons.agenda import Agenda
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES, Policy
 from simulation.seasons.protected_time import Protection, cameras_of
 from simulation.seasons.random_streams import Fault
-from simulation.seasons.scenarios import World
+from simulation.seasons.scenarios import Scenario
 
 
 class Rollout(Protocol):
@@ -41,7 +41,7 @@ class Faults:
 
     def __init__(
         self,
-        world: World,
+        scenario: Scenario,
         policy: Policy,
         agenda: Agenda,
         protection: Protection,
@@ -51,7 +51,7 @@ class Faults:
         self.agenda, self.protection, self.people, self.rollout = agenda, protection, people, rollout
         self.plan, self.breakers = policy.plan, policy.breakers
         self.specs = policy.plan.breakers.specs()
-        self.missed_elsewhere = world.missed_elsewhere
+        self.missed_elsewhere = scenario.missed_elsewhere
         self.clips_missed_at = float("-inf")
         """Until when test clips were last missed."""
         self.gone_until = {"controller": 0.0, "redis": 0.0, "host": 0.0}

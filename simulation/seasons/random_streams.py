@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rollout.evidence.stats.visits import is_dark, night_of
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES, ZONE
-from simulation.seasons.scenarios import World
+from simulation.seasons.scenarios import Scenario
 
 DAY_S: Final = 86400.0
 DAYS: Final = 214
@@ -77,24 +77,24 @@ class Draws:
     """Seed of what people do when they are paged."""
 
 
-def draw(world: World, seed: int) -> Draws:
-    """Draw a season. The same seed gives the same visits in every world with as many of them."""
+def draw(scenario: Scenario, seed: int) -> Draws:
+    """Draw a season. The same seed gives the same visits in every scenario with as many of them."""
     bears, machines, alarms, people = np.random.default_rng(seed).spawn(4)
-    mean, shape = world.false_alarms, world.clumping
+    mean, shape = scenario.false_alarms, scenario.clumping
     counts = alarms.negative_binomial(shape, shape / (shape + mean), (DAYS, len(CAMERAS)))
     return Draws(
-        _passings(world, bears),
-        _faults(world, machines),
+        _passings(scenario, bears),
+        _faults(scenario, machines),
         counts,
         alarms.random(counts.shape) < 0.5,
         int(people.integers(2**31)),
     )
 
 
-def _passings(world: World, rng: np.random.Generator) -> tuple[BearVisit, ...]:
-    n = int(rng.poisson(world.visits_per_day * len(SITES) * DAYS))
+def _passings(scenario: Scenario, rng: np.random.Generator) -> tuple[BearVisit, ...]:
+    n = int(rng.poisson(scenario.visits_per_day * len(SITES) * DAYS))
     day, site = rng.integers(DAYS, size=n), rng.integers(len(SITES), size=n)
-    by_night = rng.random(n) < world.night_share
+    by_night = rng.random(n) < scenario.night_share
     hour = np.where(by_night, 8.0 + 10.0 * rng.random(n), (18.0 + 14.0 * rng.random(n)) % 24.0)  # after noon
     at = START + day * DAY_S + hour * 3600.0
     length = 60.0 * np.exp(rng.normal(np.log(8.0), 0.8, n))
@@ -103,8 +103,8 @@ def _passings(world: World, rng: np.random.Generator) -> tuple[BearVisit, ...]:
     many = rng.integers(1, 4, size=n)
     first = rng.integers(CAMERAS_EACH, size=n)
     sheets = rng.binomial(many, SHEET_SHARE * AUDITOR_SEES)
-    sees_ranger = ranger < _chances(np.full(n, world.ranger_sees), difficulty, world.difficulty_sd)
-    sees_model = model < _chances(_recalls(world, at, site, by_night), difficulty, world.difficulty_sd)
+    sees_ranger = ranger < _chances(np.full(n, scenario.ranger_sees), difficulty, scenario.difficulty_sd)
+    sees_model = model < _chances(_recalls(scenario, at, site, by_night), difficulty, scenario.difficulty_sd)
     order = np.argsort(at, kind="stable")
     return tuple(
         BearVisit(
@@ -127,12 +127,12 @@ def _passings(world: World, rng: np.random.Generator) -> tuple[BearVisit, ...]:
     )
 
 
-def _recalls(world: World, at: Floats, site: NDArray[np.int64], by_night: NDArray[np.bool_]) -> Floats:
-    recall = np.where(by_night, world.recall_dark, world.recall_light)
-    if world.recall_far is not None:
-        recall = np.where(site >= len(SITES) // 2, world.recall_far, recall)
-    if world.drift_day is not None:
-        recall = np.where(at >= START + world.drift_day * DAY_S, world.recall_after, recall)
+def _recalls(scenario: Scenario, at: Floats, site: NDArray[np.int64], by_night: NDArray[np.bool_]) -> Floats:
+    recall = np.where(by_night, scenario.recall_dark, scenario.recall_light)
+    if scenario.recall_far is not None:
+        recall = np.where(site >= len(SITES) // 2, scenario.recall_far, recall)
+    if scenario.drift_day is not None:
+        recall = np.where(at >= START + scenario.drift_day * DAY_S, scenario.recall_after, recall)
     return recall
 
 
@@ -157,15 +157,15 @@ def _centre(mean: float, sd: float) -> float:
     return low
 
 
-def _faults(world: World, rng: np.random.Generator) -> tuple[Fault, ...]:
+def _faults(scenario: Scenario, rng: np.random.Generator) -> tuple[Fault, ...]:
     found: list[Fault] = []
     for kind, count, mean_s in (
-        ("camera", world.cameras_lost, world.camera_lost_s),
-        ("controller", world.controllers_lost, world.controller_lost_s),
-        ("redis", world.redis_lost, world.redis_lost_s),
-        ("detector", world.detectors_blind, world.detector_blind_s),
-        ("network", world.networks_broken, world.network_broken_s),
-        ("host", world.hosts_lost, world.host_lost_s),
+        ("camera", scenario.cameras_lost, scenario.camera_lost_s),
+        ("controller", scenario.controllers_lost, scenario.controller_lost_s),
+        ("redis", scenario.redis_lost, scenario.redis_lost_s),
+        ("detector", scenario.detectors_blind, scenario.detector_blind_s),
+        ("network", scenario.networks_broken, scenario.network_broken_s),
+        ("host", scenario.hosts_lost, scenario.host_lost_s),
     ):
         n = int(rng.poisson(count))
         for at, length, camera in zip(

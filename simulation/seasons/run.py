@@ -11,29 +11,29 @@ from typing import Any
 from simulation.seasons.fixture_site import Policy
 from simulation.seasons.random_streams import draw
 from simulation.seasons.result import Result
-from simulation.seasons.scenarios import World
+from simulation.seasons.scenarios import Scenario
 from simulation.seasons.season import play
 from simulation.seasons.season_charts import promoted, unnoticed
 from simulation.seasons.table import Row, flat, markdown, row_of
 
 
 def simulate(
-    worlds: Sequence[World],
+    scenarios: Sequence[Scenario],
     policies: Sequence[Policy],
     seasons: int,
     seed: int,
     played: Callable[[], object] = lambda: None,
 ) -> Iterator[Row]:
-    """A row for each world and policy. ``played`` is called after each season. Equal seeds give equal rows."""
-    for world in worlds:
+    """A row for each scenario and policy. ``played`` is called after each season. Equal seeds give equal rows."""
+    for scenario in scenarios:
         results: dict[str, list[Result]] = {policy.name: [] for policy in policies}
         for number in range(seasons):
-            draws = draw(world, seed + number)
+            draws = draw(scenario, seed + number)
             for policy in policies:
-                results[policy.name].append(play(world, policy, draws))
+                results[policy.name].append(play(scenario, policy, draws))
                 played()
         for policy in policies:
-            yield row_of(world, policy.name, results[policy.name])
+            yield row_of(scenario, policy.name, results[policy.name])
 
 
 def as_json(rows: Sequence[Row], seasons: int, seed: int) -> str:

@@ -18,8 +18,8 @@ class Truth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """One world. Rates of faults are means over a season; the length of each fault is exponential."""
+class Scenario:
+    """One scenario. Rates of faults are means over a season; the length of each fault is exponential."""
 
     name: str
     summary: str
@@ -74,28 +74,28 @@ class World:
 
 
 _ALL: Final = (
-    World("good", "a good model (recall .97), rangers and machines as they are"),
-    World("busy", "the same, with a bear and a half per campsite and day", visits_per_day=1.5),
-    World("weak", "a weak model (recall .85)", Truth.BAD, recall_light=0.85, recall_dark=0.85),
-    World("borderline", "a model exactly at the gate (recall .90)", Truth.BAD, recall_light=0.9, recall_dark=0.9),
-    World("night-blind", "good by day (.99), weak by night (.80)", Truth.BAD, recall_light=0.99, recall_dark=0.8),
-    World("shared", "weak (.85), and what is hard for it is hard for rangers too", Truth.BAD, recall_light=0.85,
+    Scenario("good", "a good model (recall .97), rangers and machines as they are"),
+    Scenario("busy", "the same, with a bear and a half per campsite and day", visits_per_day=1.5),
+    Scenario("weak", "a weak model (recall .85)", Truth.BAD, recall_light=0.85, recall_dark=0.85),
+    Scenario("borderline", "a model exactly at the gate (recall .90)", Truth.BAD, recall_light=0.9, recall_dark=0.9),
+    Scenario("night-blind", "good by day (.99), weak by night (.80)", Truth.BAD, recall_light=0.99, recall_dark=0.8),
+    Scenario("shared", "weak (.85), and what is hard for it is hard for rangers too", Truth.BAD, recall_light=0.85,
           recall_dark=0.85, difficulty_sd=1.0),
-    World("loop", "good (.98) at three campsites, poor (.60) at three; rangers watch where alerts are, steeply",
+    Scenario("loop", "good (.98) at three campsites, poor (.60) at three; rangers watch where alerts are, steeply",
           Truth.BAD, recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_power=4.0, false_alarms=0.05),
-    World("mild-loop", "the same, but watches follow alerts in proportion (as in Polya's urn)", Truth.BAD,
+    Scenario("mild-loop", "the same, but watches follow alerts in proportion (as in Polya's urn)", Truth.BAD,
           recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_power=1.0, false_alarms=0.05),
-    World("drifting", "good (.97) for 120 days, then .70", Truth.CHANGING, drift_day=120),
-    World("noisy", "good, but 1.2 false alarms a camera-day, in clumps", Truth.BAD, false_alarms=1.2),
-    World("dead-cameras", "good, but cameras fail 30 times a season", cameras_lost=30.0),
-    World("sleeping", "good, but three of four pages go unanswered", answers=0.25, cameras_lost=8.0),
-    World("controller", "good, but the controller fails 12 times a season", controllers_lost=12.0),
-    World("redis", "good, but Redis fails 12 times a season", redis_lost=12.0),
-    World("canary", "good, but its path goes blind silently 6 times a season", detectors_blind=6.0),
-    World("network", "good, but its network breaks 6 times a season", networks_broken=6.0),
-    World("host", "good, but the whole machine is lost 6 times a season", hosts_lost=6.0),
-    World("host-missed", "the same, and a service elsewhere pages when the machine's calls stop", hosts_lost=6.0,
+    Scenario("drifting", "good (.97) for 120 days, then .70", Truth.CHANGING, drift_day=120),
+    Scenario("noisy", "good, but 1.2 false alarms a camera-day, in clumps", Truth.BAD, false_alarms=1.2),
+    Scenario("dead-cameras", "good, but cameras fail 30 times a season", cameras_lost=30.0),
+    Scenario("sleeping", "good, but three of four pages go unanswered", answers=0.25, cameras_lost=8.0),
+    Scenario("controller", "good, but the controller fails 12 times a season", controllers_lost=12.0),
+    Scenario("redis", "good, but Redis fails 12 times a season", redis_lost=12.0),
+    Scenario("canary", "good, but its path goes blind silently 6 times a season", detectors_blind=6.0),
+    Scenario("network", "good, but its network breaks 6 times a season", networks_broken=6.0),
+    Scenario("host", "good, but the whole machine is lost 6 times a season", hosts_lost=6.0),
+    Scenario("host-missed", "the same, and a service elsewhere pages when the machine's calls stop", hosts_lost=6.0,
           missed_elsewhere=True),
 )  # fmt: skip
-WORLDS: Final[dict[str, World]] = {world.name: world for world in _ALL}
-"""Every world, by its name."""
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _ALL}
+"""Every scenario, by its name."""

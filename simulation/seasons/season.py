@@ -43,7 +43,7 @@ from simulation.seasons.fixture_site import (
 from simulation.seasons.protected_time import Protection, Status, cameras_of
 from simulation.seasons.random_streams import DAY_S, DAYS, END, START, BearVisit, Draws
 from simulation.seasons.result import Result
-from simulation.seasons.scenarios import World
+from simulation.seasons.scenarios import Scenario
 
 MODEL: Final = "sha256:" + "5e" * 32
 BURST: Final = "false_alarm_burst"
@@ -60,8 +60,8 @@ THOUGHT_OVER_S: Final = 3 * DAY_S
 class Season:
     """Walk one policy through one season."""
 
-    def __init__(self, world: World, policy: Policy, draws: Draws) -> None:
-        self.world, self.policy, self.draws = world, policy, draws
+    def __init__(self, scenario: Scenario, policy: Policy, draws: Draws) -> None:
+        self.scenario, self.policy, self.draws = scenario, policy, draws
         self.plan = policy.plan
         self.specs = self.plan.breakers.specs()
         self.rollout = InMemoryRollout(policy.plan)
@@ -77,8 +77,8 @@ class Season:
         self.effort: deque[At] = deque()
         self.efforts = dict.fromkeys(SITES, 0)
         self.agenda = Agenda()
-        self.faults = Faults(world, policy, self.agenda, self.protection, self.people, self)
-        self.watched = [world.watched] * len(SITES)
+        self.faults = Faults(scenario, policy, self.agenda, self.protection, self.people, self)
+        self.watched = [scenario.watched] * len(SITES)
 
     def run(self, until: float = END) -> Result:
         """From the first day to the last, or ``until`` an earlier moment."""
@@ -136,7 +136,7 @@ class Season:
 
     def _page(self, handover: int, to: str, next_at: float, now: float) -> None:
         self.agenda.schedule(noticing.on_grid(next_at), self._tick)
-        if self.people.random() < self.world.answers:
+        if self.people.random() < self.scenario.answers:
             self.agenda.schedule(now + self.people.uniform(20.0, 240.0), partial(self._answer, handover, to))
 
     def _answer(self, handover: int, to: str, now: float) -> None:
@@ -208,13 +208,13 @@ class Season:
         self._reset(now)
         if not self.state.live or self.policy.daily:
             self._ask(now)
-        if self.world.effort_power is not None:
-            self._follow_alerts(self.world.effort_power, now)
+        if self.scenario.effort_power is not None:
+            self._follow_alerts(self.scenario.effort_power, now)
 
     def _follow_alerts(self, power: float, now: float) -> None:
         drawn_to = np.array([self._efforts(now)[site] + 1.0 for site in SITES]) ** power
         shares = 0.1 / len(SITES) + 0.9 * drawn_to / drawn_to.sum()
-        self.watched = [min(0.95, self.world.watched * len(SITES) * float(share)) for share in shares]
+        self.watched = [min(0.95, self.scenario.watched * len(SITES) * float(share)) for share in shares]
 
     def _efforts(self, now: float) -> dict[str, int]:
         """Reviews of the last four weeks by campsite."""
@@ -246,10 +246,10 @@ class Season:
             self._reviewed(now, site)
 
     def _judge(self, bear_visit: BearVisit, saw: bool, live: bool, now: float) -> None:
-        site, world = SITES[bear_visit.site], self.world
-        share = self.watched[bear_visit.site] / world.watched
-        blind_share = share * (world.watched_blind_live if live else world.watched)
-        share *= world.watched_live if live else world.watched
+        site, scenario = SITES[bear_visit.site], self.scenario
+        share = self.watched[bear_visit.site] / scenario.watched
+        blind_share = share * (scenario.watched_blind_live if live else scenario.watched)
+        share *= scenario.watched_live if live else scenario.watched
         ranger_saw = bear_visit.ranger_sees and bear_visit.watch_draw < share
         blind = bear_visit.watch_draw < blind_share
         effort = self._efforts(now) if ranger_saw and blind else {}
@@ -339,7 +339,7 @@ class Season:
         for cause, length in self.protection.stretches():
             longest[cause] = max(longest.get(cause, 0.0), length)
         result.longest_unknown_s = longest
-        decay = START + (self.world.drift_day or DAYS) * DAY_S
+        decay = START + (self.scenario.drift_day or DAYS) * DAY_S
         for course in self.protection.changes.values():
             for (start, status), (end, _next) in zip(course, [*course[1:], (until, Status.NEVER)], strict=True):
                 if status is Status.LIVE:
@@ -348,6 +348,6 @@ class Season:
         return result
 
 
-def play(world: World, policy: Policy, draws: Draws) -> Result:
+def play(scenario: Scenario, policy: Policy, draws: Draws) -> Result:
     """One season from its draws."""
-    return Season(world, policy, draws).run()
+    return Season(scenario, policy, draws).run()

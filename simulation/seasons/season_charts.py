@@ -25,11 +25,11 @@ _TIMES: Final = ((1.0, "1 s"), (10.0, "10 s"), (60.0, "1 min"), (600.0, "10 min"
 def promoted(rows: Sequence[Row]) -> Svg:
     """How often each policy let the model past shadow, and to the county, with 95 % intervals."""
     shown = [row for row in rows if row.truth is not Truth.CHANGING]
-    worlds = sorted({row.world for row in shown}, key=[row.world for row in shown].index)
-    worlds.sort(key=lambda name: next(row.truth is Truth.GOOD for row in shown if row.world == name))
+    scenarios = sorted({row.scenario for row in shown}, key=[row.scenario for row in shown].index)
+    scenarios.sort(key=lambda name: next(row.truth is Truth.GOOD for row in shown if row.scenario == name))
     drawn = []
-    for name in worlds:
-        lines = [row for row in shown if row.world == name]
+    for name in scenarios:
+        lines = [row for row in shown if row.scenario == name]
         marks = [_interval(row) for row in lines]
         drawn.append(charts.Row(f"{name} ({lines[0].truth})", marks))
     title = "Share of seasons: bad models that got past shadow, good ones that reached the county"

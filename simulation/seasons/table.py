@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rollout.evidence.stats.proportions import clopper_pearson_lower, clopper_pearson_upper
 from simulation.seasons.result import Result
-from simulation.seasons.scenarios import Truth, World
+from simulation.seasons.scenarios import Truth, Scenario
 
 MINUTE_S: Final = 60.0
 
@@ -42,9 +42,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One policy in one world. Minutes and numbers are means over seasons."""
+    """One policy in one scenario. Minutes and numbers are means over seasons."""
 
-    world: str
+    scenario: str
     truth: Truth
     policy: str
     past_shadow: Share
@@ -85,16 +85,16 @@ class Row:
     """Which gate was red at the end of the seasons that never left shadow, as a share of all."""
 
 
-def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
-    """Sum up the seasons of one policy in one world."""
+def row_of(scenario: Scenario, policy: str, results: Sequence[Result]) -> Row:
+    """Sum up the seasons of one policy in one scenario."""
     n = len(results)
     waits = [wait for result in results for wait in result.waited_s]
     kinds = sorted({kind for result in results for kind in result.bear_s if kind.startswith("beyond:")})
     causes = sorted({cause for result in results for cause in result.longest_unknown_s})
     breakers = sorted({name for result in results for name in result.trips})
     return Row(
-        world=world.name,
-        truth=world.truth,
+        scenario=scenario.name,
+        truth=scenario.truth,
         policy=policy,
         past_shadow=Share.of(sum(result.first_live_d is not None for result in results), n),
         county=Share.of(sum(result.county_d is not None for result in results), n),
@@ -127,7 +127,7 @@ def row_of(world: World, policy: str, results: Sequence[Result]) -> Row:
 
 
 HEADINGS: Final = (
-    "world", "policy", "past shadow", "county", "median day", "bears: live / watched / paged / paused (min)",
+    "scenario", "policy", "past shadow", "county", "median day", "bears: live / watched / paged / paused (min)",
     "nobody knew: within / beyond the promise (s)", "false warnings", "handovers", "escalations",
 )  # fmt: skip
 
@@ -135,7 +135,7 @@ HEADINGS: Final = (
 def cells(row: Row) -> tuple[str, ...]:
     """A row as people read it, under :data:`HEADINGS`."""
     return (
-        f"{row.world} ({row.truth})",
+        f"{row.scenario} ({row.truth})",
         row.policy,
         str(row.past_shadow),
         f"{100 * row.county.share:.3g} %",

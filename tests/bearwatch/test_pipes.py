@@ -79,8 +79,8 @@ def test_the_overview_and_the_version_may_be_cut_off() -> None:
         ("rollout", "status"),
         ("report", "daily", "--json"),
         ("check", "--timeout", "1"),
-        ("simulate", "--worlds", "list"),
-        ("simulate", "--worlds", "good", "--policies", "plan", "--seasons", "1"),
+        ("simulate", "--scenarios", "list"),
+        ("simulate", "--scenarios", "good", "--policies", "plan", "--seasons", "1"),
     ],
     ids=" ".join,
 )

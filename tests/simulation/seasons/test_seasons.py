@@ -17,12 +17,12 @@ from simulation.seasons import noticing
 from simulation.seasons.fixture_site import CAMERAS, policies
 from simulation.seasons.random_streams import DAY_S, START, Fault, draw
 from simulation.seasons.run import simulate
-from simulation.seasons.scenarios import WORLDS, World
+from simulation.seasons.scenarios import SCENARIOS, Scenario
 from simulation.seasons.season import Season
 from simulation.seasons.table import Share
 
 CALM = replace(
-    WORLDS["good"], visits_per_day=1.5, cameras_lost=0.0, controllers_lost=0.0, redis_lost=0.0, detectors_blind=0.0,
+    SCENARIOS["good"], visits_per_day=1.5, cameras_lost=0.0, controllers_lost=0.0, redis_lost=0.0, detectors_blind=0.0,
     networks_broken=0.0,
 )  # fmt: skip
 """Many bears, a good model, and nothing ever fails."""
@@ -32,12 +32,12 @@ LIVE_DAY = 26.0
 
 
 def season(
-    world: World, *faults: Fault, policy: str = "default", seed: int = SEED, days: float = LIVE_DAY + 2
+    scenario: Scenario, *faults: Fault, policy: str = "default", seed: int = SEED, days: float = LIVE_DAY + 2
 ) -> Season:
     """A season that has been played, with faults of the test's choice beside the world's own."""
-    drawn = draw(world, seed)
+    drawn = draw(scenario, seed)
     with_faults = replace(drawn, faults=tuple(sorted((*drawn.faults, *faults), key=lambda fault: fault.at)))
-    played = Season(world, policies()[policy], with_faults)
+    played = Season(scenario, policies()[policy], with_faults)
     played.run(START + days * DAY_S)
     return played
 
@@ -64,13 +64,13 @@ def test_a_good_model_reaches_the_county_and_a_bear_is_never_unknowingly_alone(c
 
 def test_a_weak_model_is_held_in_shadow_with_the_gate_that_holds_it() -> None:
     for seed in (1, 2):
-        result = season(WORLDS["weak"], seed=seed, days=120.0).result
+        result = season(SCENARIOS["weak"], seed=seed, days=120.0).result
         assert result.first_live_d is None
         assert "recall" in result.held_by
 
 
 def test_a_model_that_is_weak_by_night_only_is_held_too() -> None:
-    assert season(WORLDS["night-blind"], days=120.0).result.first_live_d is None
+    assert season(SCENARIOS["night-blind"], days=120.0).result.first_live_d is None
 
 
 def test_the_state_is_what_the_events_say(calm: Season) -> None:
@@ -79,13 +79,13 @@ def test_the_state_is_what_the_events_say(calm: Season) -> None:
 
 def test_equal_seeds_give_equal_tables() -> None:
     chosen = [policies()["default"]]
-    first, again = (list(simulate([WORLDS["sleeping"]], chosen, 1, 5)) for _ in range(2))
+    first, again = (list(simulate([SCENARIOS["sleeping"]], chosen, 1, 5)) for _ in range(2))
     assert first == again
-    assert list(simulate([WORLDS["sleeping"]], chosen, 1, 7)) != first
+    assert list(simulate([SCENARIOS["sleeping"]], chosen, 1, 7)) != first
 
 
 def test_every_policy_meets_the_same_season() -> None:
-    one, other = draw(WORLDS["good"], 4), draw(WORLDS["good"], 4)
+    one, other = draw(SCENARIOS["good"], 4), draw(SCENARIOS["good"], 4)
     assert one.passings == other.passings
     assert one.faults == other.faults
 
@@ -169,9 +169,9 @@ def test_a_path_that_goes_blind_silently_is_found_by_the_second_test_clip() -> N
 
 def test_a_drifting_model_loses_its_authority_soon() -> None:
     decay = int(LIVE_DAY)
-    world = replace(CALM, drift_day=decay, recall_after=0.5)
+    scenario = replace(CALM, drift_day=decay, recall_after=0.5)
     protected, alone = (
-        season(world, policy=policy, days=LIVE_DAY + 20).result for policy in ("default", "no-breakers")
+        season(scenario, policy=policy, days=LIVE_DAY + 20).result for policy in ("default", "no-breakers")
     )
     assert protected.county_d is not None
     assert protected.bad_live_d < 0.7 * alone.bad_live_d
@@ -201,7 +201,7 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
         "simulate",
         "--seasons",
         "1",
-        "--worlds",
+        "--scenarios",
         "weak",
         "--policies",
         "default",
@@ -219,5 +219,5 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
 
 
 def test_a_world_that_there_is_not_is_an_error_that_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["simulate", "--worlds", "perfect"]) == 2
+    assert main(["simulate", "--scenarios", "perfect"]) == 2
     assert "night-blind" in capsys.readouterr().err
