@@ -13,7 +13,7 @@ from core.config import Outside
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry, counter
 from db.session import Database
-from rollout.control.heartbeat import Health, NotHeard, call, health, host
+from rollout.control.heartbeat import NotHeard, SiteHealth, call, health, host
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Caller:
         except (*RedisDown, redis.RedisError):
             return  # it is away: that was said
 
-    def step(self, now: float) -> Health:
+    def step(self, now: float) -> SiteHealth:
         """Check, and call the address for what was found."""
         found = health(self._database, self._client, now)
         if found.wrong != self._wrong:
@@ -59,7 +59,7 @@ class Caller:
             self._call(address, found)
         return found
 
-    def _call(self, address: str, found: Health) -> None:
+    def _call(self, address: str, found: SiteHealth) -> None:
         result = "heard"
         try:
             call(address, found.facts())

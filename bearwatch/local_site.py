@@ -21,14 +21,14 @@ SERVICES = ("tracker", "detector", "controller", "jobs", "ui", "ingest", "outsid
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class FirstAccount:
     """The first account, as it was just made, with its generated password."""
 
     name: str
     password: str
 
 
-def prepare_database(settings: Settings, config: Config, staged: bool = False) -> Account | None:
+def prepare_database(settings: Settings, config: Config, staged: bool = False) -> FirstAccount | None:
     """Migrate, bring the places in, and make the first account where there is none.
 
     Returns the account when its password was generated: somebody has to be told, this once. It opens only the form
@@ -42,7 +42,7 @@ def prepare_database(settings: Settings, config: Config, staged: bool = False) -
             sync_places(session, config)
         given = settings.bearwatch_admin_password
         made = ensure_first_account(database, given.get_secret_value() if given else None, staged)
-        return Account(*made) if made and given is None else None
+        return FirstAccount(*made) if made and given is None else None
     finally:
         database.close()
 

@@ -9,12 +9,12 @@ from core.clock import civil
 from rollout.base.metrics import readable, with_unit
 from rollout.control.forecast import Demand
 from rollout.control.gate_status import GateView
-from rollout.control.status import Progress, RolloutStatus, StageView
-from rollout.stages.event_store import Entry
+from rollout.control.status import RolloutStatus, StageProgress, StageView
+from rollout.stages.event_store import StoredEvent
 from rollout.stages.events import to_body
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 
-SIGNS = {Progress.DONE: "✓", Progress.HERE: "●", Progress.NEXT: "○", Progress.AHEAD: "·"}
+SIGNS = {StageProgress.DONE: "✓", StageProgress.HERE: "●", StageProgress.NEXT: "○", StageProgress.AHEAD: "·"}
 _EVERY_EVENT = frozenset({"at", "by", "key"})
 OUTCOMES = {"passed": "passes", "failed": "FAILS", "inconclusive": "inconclusive", "hidden": "hidden"}
 
@@ -48,7 +48,7 @@ def plan_text(view: RolloutStatus) -> str:
     return "\n".join(lines)
 
 
-def history_text(entries: list[Entry], timezone: str) -> str:
+def history_text(entries: list[StoredEvent], timezone: str) -> str:
     """Events, newest first, in the plan's own time."""
     return "\n".join(_entry(entry, timezone) for entry in entries) or "Nothing has happened yet."
 
@@ -152,7 +152,7 @@ def _amount(demand: Demand) -> str:
     amount = with_unit(f"{ceil(demand.need or 0.0):,}", demand.unit)
     need = f"needs {amount}, has {readable(demand.have or 0.0, 4)}{rate}" if demand.need else demand.summary
     open_ = f"; {demand.missing}" if demand.missing and demand.missing != "nothing" else ""
-    done = "; passes now" if demand.outcome is Outcome.PASSED else ""
+    done = "; passes now" if demand.outcome is GateOutcome.PASSED else ""
     return f"{need}{open_}{done}{_when(demand) if demand.need and not done else ''}"
 
 
@@ -160,7 +160,7 @@ def _days(days: float) -> str:
     return with_unit(f"{ceil(days):g}", "days")
 
 
-def _entry(entry: Entry, timezone: str) -> str:
+def _entry(entry: StoredEvent, timezone: str) -> str:
     said = {k: v for k, v in to_body(entry.event).items() if k not in _EVERY_EVENT and v not in (None, [], "")}
     shown = ", ".join(f"{key} {_plain(value)}" for key, value in said.items())
     return f"{entry.seq:>5}  {moment(entry.event.at, timezone)}  {entry.actor:<16} {entry.kind}  {shown}"

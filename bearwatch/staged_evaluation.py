@@ -22,7 +22,7 @@ from bearwatch.footage_replay import recordings as recordings_below
 from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
-from detector.evaluate.events import Alarm, Visit, Watched, event_figures, rate_matched
+from detector.evaluate.events import Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.tracking.tracker import AlertRule, Opened, Track, Upgraded, observe
 from ingest.recorded import gate_frames, recording_s
 from ingest.stream import StreamFailure
@@ -50,7 +50,7 @@ class Recording:
     name: str
     path: Path
     seconds: float
-    visits: tuple[Visit, ...]
+    visits: tuple[TrueVisit, ...]
 
 
 def exam_scenes() -> tuple[Scene, ...]:
@@ -129,7 +129,8 @@ def _recording(path: Path, seconds: float | None) -> Recording:
     try:
         said = json.loads(truth.read_text(encoding="utf-8"))
         visits = tuple(
-            Visit(str(v["kind"]), bool(v["is_bear"]), float(v["start_s"]), float(v["end_s"])) for v in said["visits"]
+            TrueVisit(str(v["kind"]), bool(v["is_bear"]), float(v["start_s"]), float(v["end_s"]))
+            for v in said["visits"]
         )
         return Recording(path.stem, path, float(seconds or said["seconds"]), visits)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -152,7 +153,7 @@ def evaluate_events(
     """
     found = list(found)
     rule = replace(AlertRule.of(detector), quiet_gap_s=min(detector.quiet_gap_s, _QUIET_GAP_S))
-    watched: dict[str, list[Watched]] = {name: [] for name in (*engines, MOTION)}
+    watched: dict[str, list[WatchedFootage]] = {name: [] for name in (*engines, MOTION)}
     for recording in found:
         for place, (name, engine) in enumerate(engines.items()):
             frames = list(_scored(recording, engine, detector, progress(name, recording.name)))
@@ -162,7 +163,7 @@ def evaluate_events(
     model = next(iter(engines))
     alerts = sum(len(one.alarms) for one in watched[model])
     watched[MATCHED] = rate_matched(watched[MOTION], alerts)
-    watched[NEVER] = [Watched(one.name, one.seconds, one.visits, []) for one in found]
+    watched[NEVER] = [WatchedFootage(one.name, one.seconds, one.visits, []) for one in found]
     return {
         "model": engines[model].name,
         "systems": {name: event_figures(each) for name, each in watched.items()},
@@ -200,7 +201,7 @@ def _moved(scores: FrameScores) -> FrameScores:
     return replace(scores, crops=crops, threshold=0.0)
 
 
-def _watched(recording: Recording, frames: Iterable[FrameScores], rule: AlertRule) -> Watched:
+def _watched(recording: Recording, frames: Iterable[FrameScores], rule: AlertRule) -> WatchedFootage:
     track, alarms, unknown = Track(), list[Alarm](), list[Alarm]()
     for scores in frames:
         track, changes = observe(track, scores, rule)
@@ -209,4 +210,4 @@ def _watched(recording: Recording, frames: Iterable[FrameScores], rule: AlertRul
                 draft = change.draft
                 alarm = Alarm(draft.hits[-1].frame.captured_at, draft.cover.bear)
                 (alarms if draft.kind is EncounterKind.BEAR else unknown).append(alarm)
-    return Watched(recording.name, recording.seconds, recording.visits, alarms, unknown)
+    return WatchedFootage(recording.name, recording.seconds, recording.visits, alarms, unknown)

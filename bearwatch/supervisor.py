@@ -38,7 +38,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class Server(Protocol):
+class ManagedServer(Protocol):
     """Something else that must live, as the embedded Redis: looked after beside the programs."""
 
     def alive(self) -> bool:
@@ -65,7 +65,7 @@ def pause_s(deaths: int) -> float:
 class Supervisor:
     """Keeps programs running until it is told to stop. Programs are started in order and stopped in reverse."""
 
-    def __init__(self, programs: Sequence[Program], servers: Sequence[Server] = ()) -> None:
+    def __init__(self, programs: Sequence[Program], servers: Sequence[ManagedServer] = ()) -> None:
         self._children = [_Child(program) for program in programs]
         self._servers = servers
         self._stop = threading.Event()
@@ -128,7 +128,7 @@ class Supervisor:
         self._stop.set()
 
 
-def _revive(server: Server) -> None:
+def _revive(server: ManagedServer) -> None:
     if not server.alive():
         log.error("the embedded Redis has ended; starting it again")
         try:

@@ -33,7 +33,7 @@ from rollout.control.controller import SETTLE_IN_SHADOW_S, Controller
 from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import append, load
-from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.gates import GateOutcome, GateResult
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.plan_watcher import PlanWatcher
@@ -82,7 +82,7 @@ class Year:
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by))
         gates = tuple(
-            GateResult(str(gate), gate.metric, Outcome.PASSED)
+            GateResult(str(gate), gate.metric, GateOutcome.PASSED)
             for gate in self.rollout.plan.stages[self.state.stage].gates
         )
         self.give(c.Promote(by=RANGER, gates=gates, able=("rosa",)))
@@ -184,7 +184,7 @@ def stop_to_effect(database: Database, plan: RolloutPlan, site: str, count: int 
         with database.write() as session:
             state = load(session)
             now = state.at + 1
-            gates = tuple(GateResult(str(g), g.metric, Outcome.PASSED) for g in plan.stages[state.stage].gates)
+            gates = tuple(GateResult(str(g), g.metric, GateOutcome.PASSED) for g in plan.stages[state.stage].gates)
         now = max(now, analysis_opens_at(plan, state))
         for command in (c.WatchAck(by=RANGER), c.Approve(by=LEAD), c.Approve(by=OWNER)):
             _try(database, plan, command, now)

@@ -17,7 +17,7 @@ WIDTH: Final = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class HourMark:
     """A full hour on the clock, at ``x`` of :data:`WIDTH`."""
 
     x: float
@@ -58,14 +58,14 @@ class Night:
         except OverflowError:
             return None
 
-    def ticks(self) -> Iterator[Tick]:
+    def ticks(self) -> Iterator[HourMark]:
         """Every third full hour as the clocks show it; an hour that comes twice is drawn twice."""
         zone = ZoneInfo(self.timezone)
         at = self.start
         while at < self.end:
             civil = datetime.fromtimestamp(at, UTC).astimezone(zone)
             if civil.hour % TICK_HOURS == 0 and civil.minute == 0:
-                yield Tick(self.x(at), f"{civil:%H}")
+                yield HourMark(self.x(at), f"{civil:%H}")
             at += 3600.0
 
 

@@ -39,7 +39,7 @@ class RateExceeded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateLimit:
     """At most ``amount`` within any ``window_s`` seconds, counted apart for each ``whose``: what is limited, for whom.
 
     ``window_s`` is counted in whole seconds.
@@ -72,11 +72,11 @@ class RateLimiter:
         """What counts while Redis is unreachable. Made when it is first needed: it has a thread of its own."""
         return _Windows(MovingWindowRateLimiter(MemoryStorage()), time.time)
 
-    def check(self, *rates: Rate) -> None:
+    def check(self, *rates: RateLimit) -> None:
         """Raise :class:`RateExceeded` when one of the windows is full; counts nothing."""
         self._ask(lambda windows: windows.check(rates))
 
-    def hit(self, *rates: Rate) -> None:
+    def hit(self, *rates: RateLimit) -> None:
         """Count one in each window, or raise :class:`RateExceeded` when one of them is full.
 
         No window ever holds more than its amount. A refusal counts nothing, unless another process filled a window at
@@ -84,11 +84,11 @@ class RateLimiter:
         """
         self._ask(lambda windows: windows.hit(rates))
 
-    def count(self, *rates: Rate) -> None:
+    def count(self, *rates: RateLimit) -> None:
         """Count one in each window that has room."""
         self._ask(lambda windows: windows.count(rates))
 
-    def clear(self, *rates: Rate) -> None:
+    def clear(self, *rates: RateLimit) -> None:
         """Empty these windows."""
         self._ask(lambda windows: windows.clear(rates))
 
@@ -109,26 +109,26 @@ class _Windows:
     limiter: MovingWindowRateLimiter
     clock: Callable[[], float]
 
-    def check(self, rates: tuple[Rate, ...]) -> None:
+    def check(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:
             if not self.limiter.test(rate.item, rate.key):
                 raise RateExceeded(self._wait_s(rate))
 
-    def hit(self, rates: tuple[Rate, ...]) -> None:
+    def hit(self, rates: tuple[RateLimit, ...]) -> None:
         self.check(rates)
         for rate in rates:
             if not self.limiter.hit(rate.item, rate.key):
                 raise RateExceeded(self._wait_s(rate))
 
-    def count(self, rates: tuple[Rate, ...]) -> None:
+    def count(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:
             self.limiter.hit(rate.item, rate.key)
 
-    def clear(self, rates: tuple[Rate, ...]) -> None:
+    def clear(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:
             self.limiter.clear(rate.item, rate.key)
 
-    def _wait_s(self, rate: Rate) -> float:
+    def _wait_s(self, rate: RateLimit) -> float:
         return max(0.0, self.limiter.get_window_stats(rate.item, rate.key).reset_time - self.clock())
 
 

@@ -29,7 +29,7 @@ TRACKER = "tracker"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StreamEntry:
     """One stream entry as read by a consumer."""
 
     stream: str
@@ -89,7 +89,7 @@ class FrameStreams:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    def read(self, stream: str, group: str, consumer: str, count: int, block_ms: int | None) -> list[Entry]:
+    def read(self, stream: str, group: str, consumer: str, count: int, block_ms: int | None) -> list[StreamEntry]:
         """Take up to ``count`` new entries; wait up to ``block_ms`` for the first (None: do not wait)."""
         try:
             answer = self.client.xreadgroup(group, consumer, {stream: ">"}, count=count, block=block_ms)
@@ -100,7 +100,7 @@ class FrameStreams:
             return []
         return entries_of(answer)
 
-    def claim(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[Entry, int]]:
+    def claim(self, stream: str, group: str, consumer: str, idle_ms: int, count: int) -> list[tuple[StreamEntry, int]]:
         """Take entries that another consumer has held for ``idle_ms`` without acknowledging.
 
         Returns entries with how many times each has been delivered, this time included. Entries trimmed from the
@@ -113,7 +113,7 @@ class FrameStreams:
                 raise
             self.ensure_group(stream, group)
             return []
-        claimed = [Entry(stream, _text(id_), fields) for id_, fields in cast(Any, answer)[1] if fields]
+        claimed = [StreamEntry(stream, _text(id_), fields) for id_, fields in cast(Any, answer)[1] if fields]
         if not claimed:
             return []
         pending = cast(
@@ -125,7 +125,7 @@ class FrameStreams:
         deliveries = {_text(row["message_id"]): int(row["times_delivered"]) for row in pending}
         return [(entry, deliveries.get(entry.id, 1)) for entry in claimed]
 
-    def publish_scores(self, group: str, scored: Iterable[tuple[Entry, FrameScores]]) -> None:
+    def publish_scores(self, group: str, scored: Iterable[tuple[StreamEntry, FrameScores]]) -> None:
         """Publish scores and acknowledge their frames, all or nothing."""
         pipe = self.client.pipeline(transaction=True)
         for entry, scores in scored:
@@ -133,14 +133,14 @@ class FrameStreams:
             _acknowledge_and_delete(pipe, entry, group)
         pipe.execute()
 
-    def discard(self, group: str, entries: Sequence[Entry]) -> None:
+    def discard(self, group: str, entries: Sequence[StreamEntry]) -> None:
         """Acknowledge and delete entries that will not be processed; the caller counts them."""
         pipe = self.client.pipeline(transaction=True)
         for entry in entries:
             _acknowledge_and_delete(pipe, entry, group)
         pipe.execute()
 
-    def dead_letter(self, group: str, entry: Entry, why: str) -> None:
+    def dead_letter(self, group: str, entry: StreamEntry, why: str) -> None:
         """Move an entry to the dead-letter stream, with the reason."""
         pipe = self.client.pipeline(transaction=True)
         pipe.xadd(
@@ -159,11 +159,11 @@ class FrameStreams:
         if ids:
             self.client.xack(stream, group, *ids)
 
-    def pending(self, stream: str, group: str, consumer: str) -> list[Entry]:
+    def pending(self, stream: str, group: str, consumer: str) -> list[StreamEntry]:
         """Entries that this consumer has read and not acknowledged, oldest first."""
         return entries_of(self.client.xreadgroup(group, consumer, {stream: "0"}, count=MAX_SCORES))
 
-    def acked(self, stream: str, group: str, consumer: str, count: int) -> list[Entry]:
+    def acked(self, stream: str, group: str, consumer: str, count: int) -> list[StreamEntry]:
         """Those of the newest ``count`` entries that the group has read and acknowledged, oldest first."""
         last = self._group(stream, group).get("last-delivered-id", b"0-0")
         pending = {entry.id for entry in self.pending(stream, group, consumer)}
@@ -173,10 +173,10 @@ class FrameStreams:
             if entry.id not in pending and _order(entry.id) <= _order(_text(last))
         ]
 
-    def newest(self, stream: str, count: int) -> list[Entry]:
+    def newest(self, stream: str, count: int) -> list[StreamEntry]:
         """The newest ``count`` entries, oldest first, whoever has read them."""
         answer = cast(Any, self.client.xrevrange(stream, count=count))
-        return [Entry(stream, _text(id_), fields) for id_, fields in reversed(answer)]
+        return [StreamEntry(stream, _text(id_), fields) for id_, fields in reversed(answer)]
 
     # Everyone ------------------------------------------------------------------------------------------------
 
@@ -193,17 +193,17 @@ class FrameStreams:
         return next((row for row in groups if _text(row["name"]) == group), {})
 
 
-def _acknowledge_and_delete(pipe: Any, entry: Entry, group: str) -> None:
+def _acknowledge_and_delete(pipe: Any, entry: StreamEntry, group: str) -> None:
     pipe.xack(entry.stream, group, entry.id)
     pipe.xdel(entry.stream, entry.id)
 
 
-def entries_of(answer: Any) -> list[Entry]:
+def entries_of(answer: Any) -> list[StreamEntry]:
     """The entries of an XREAD or XREADGROUP answer, in whichever shape redis-py gives it."""
     if not answer:
         return []
     streams = answer.items() if isinstance(answer, dict) else answer
-    found: list[Entry] = []
+    found: list[StreamEntry] = []
     for name, rows in streams:
         # RESP3 answers nest one list deeper than RESP2.
         flat = (
@@ -211,7 +211,7 @@ def entries_of(answer: Any) -> list[Entry]:
             if rows and isinstance(rows[0], list) and rows[0] and isinstance(rows[0][0], (list, tuple))
             else rows
         )
-        found.extend(Entry(_text(name), _text(id_), fields) for id_, fields in flat if fields)
+        found.extend(StreamEntry(_text(name), _text(id_), fields) for id_, fields in flat if fields)
     return found
 
 

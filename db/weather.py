@@ -62,14 +62,14 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredWeather:
     """How many observations were new, and how many took the place of one from the same source and moment."""
 
     new: int
     replaced: int
 
 
-def store(session: Session, observations: Sequence[Observation], by: int | None, now: float) -> Stored:
+def store(session: Session, observations: Sequence[Observation], by: int | None, now: float) -> StoredWeather:
     """Write observations down, all of them; the caller has checked them. The ledger says how many, and of where."""
     last = {(each.place, each.at, each.source): each for each in observations}
     new = 0
@@ -83,7 +83,7 @@ def store(session: Session, observations: Sequence[Observation], by: int | None,
             each.temperature_c, each.rain_mm, each.wind_ms, each.sky,
         )  # fmt: skip
         row.entered_at, row.entered_by = now, by
-    stored = Stored(new, len(last) - new)
+    stored = StoredWeather(new, len(last) - new)
     sources = sorted({each.source for each in observations})
     body = {"new": stored.new, "replaced": stored.replaced, "sources": sources[:20]}
     for place in sorted({each.place for each in observations}):

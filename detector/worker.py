@@ -30,7 +30,7 @@ from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.photo_request import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
-from core.streams import DETECTORS, Entry, FrameStreams
+from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
 from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_frames
@@ -53,7 +53,7 @@ BLOCK_MS = 500
 PAUSE_AFTER_ERROR_S = 1.0
 PHOTO_EVERY_S = 1.0
 
-Token = tuple[Entry, Frame]
+Token = tuple[StreamEntry, Frame]
 
 
 class DetectorWorker:
@@ -177,14 +177,14 @@ class DetectorWorker:
             waiting = [*waiting, *self._queue(entries)]
         return waiting
 
-    def _queue(self, entries: Sequence[Entry]) -> list[Waiting[Token]]:
+    def _queue(self, entries: Sequence[StreamEntry]) -> list[Waiting[Token]]:
         tokens = [token for token in map(self._unpack, entries) if token]
         return [Waiting(frame.camera, frame.captured_at, self._cost(frame), (entry, frame)) for entry, frame in tokens]
 
     def _cost(self, frame: Frame) -> int:
         return len(crops_for(frame.reason, frame.boxes, frame.width, frame.height, self.engine.bundle.model.crops))
 
-    def _unpack(self, entry: Entry) -> Token | None:
+    def _unpack(self, entry: StreamEntry) -> Token | None:
         try:
             return entry, Frame.unpack(entry.fields)
         except MalformedMessage as error:
@@ -242,7 +242,7 @@ class DetectorWorker:
             if token:
                 self._score(streams, [token])
 
-    def _bury(self, entry: Entry, why: str) -> None:
+    def _bury(self, entry: StreamEntry, why: str) -> None:
         log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
         streams = next(streams for streams in self.shard_streams if entry.stream in (streams.frames, streams.late))
         streams.dead_letter(DETECTORS, entry, why)

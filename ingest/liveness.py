@@ -35,7 +35,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LivenessVerdict:
     """What the camera is worth now, in a sentence for people, and when it last showed something new."""
 
     health: CameraHealth
@@ -95,13 +95,13 @@ class Liveness:
         self._failure = failure
         self._new_in_a_row = 0
 
-    def verdict(self, now: float) -> Verdict:
+    def verdict(self, now: float) -> LivenessVerdict:
         """What to tell people at ``now``."""
         if self._sees(now):
-            return Verdict(CameraHealth.LIVE, "new pictures arrive", self._content_at)
+            return LivenessVerdict(CameraHealth.LIVE, "new pictures arrive", self._content_at)
         if self._content_at is None and now - self._started_at <= self._blind_after_s:
-            return Verdict(CameraHealth.STARTING, self._failure_or("waiting for its first pictures"), None)
-        return Verdict(CameraHealth.BLIND, self._failure_or(self._why_blind(now)), self._content_at)
+            return LivenessVerdict(CameraHealth.STARTING, self._failure_or("waiting for its first pictures"), None)
+        return LivenessVerdict(CameraHealth.BLIND, self._failure_or(self._why_blind(now)), self._content_at)
 
     def _sees(self, now: float) -> bool:
         return self._content_at is not None and now - self._content_at <= self._blind_after_s

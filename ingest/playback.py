@@ -12,7 +12,7 @@ USUAL_STEP_S = 1 / 25
 LONGEST_PAUSE_S = 2.0
 
 
-class Timeline:
+class MediaTimeline:
     """Turns the timestamps of a recording into time that only grows, whatever they are worth.
 
     A missing timestamp, one that runs backwards and one that leaps count as a usual step.
@@ -46,7 +46,7 @@ class Playback:
     def __init__(self, stop: Event) -> None:
         self._stop = stop
         self._started_at = time.monotonic()
-        self._timeline = Timeline(USUAL_STEP_S, LONGEST_PAUSE_S)
+        self._timeline = MediaTimeline(USUAL_STEP_S, LONGEST_PAUSE_S)
 
     def wait_for(self, packet: Packet[VideoStream]) -> None:
         """Wait until this packet would arrive from a camera."""

@@ -21,7 +21,7 @@ from ingest.frames import FrameMaker
 from ingest.motion import PRIME_PICTURES
 from ingest.pace import FrameRateLimiter
 from ingest.picture import Bgr, ImagePicture, Luma, Picture
-from ingest.playback import Timeline
+from ingest.playback import MediaTimeline
 from ingest.stream import StreamFailure, open_stream, prepare
 from ingest.video import VideoPicture
 
@@ -97,7 +97,7 @@ def _video(path: Path, fps: float, width: int, height: int) -> Iterator[Recorded
         stream = container.streams.video[0]
         prepare(stream, threads=0)
         rate = float(stream.average_rate or USUAL_FPS)
-        timeline = Timeline(1.0 / rate, LONGEST_PAUSE_S)
+        timeline = MediaTimeline(1.0 / rate, LONGEST_PAUSE_S)
         limiter = FrameRateLimiter(fps)
         scaler = VideoReformatter()
         for frame in _decoded(container):

@@ -22,7 +22,7 @@ IDLE_WAIT_S = 0.25
 RETRY_S = 0.5
 
 
-class Sender:
+class FrameSender:
     """Sends on the caller's thread until ``stop`` is set."""
 
     def __init__(

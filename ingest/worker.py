@@ -15,7 +15,7 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from ingest.allocator import keep_freed_memory
-from ingest.sender import Sender
+from ingest.sender import FrameSender
 from ingest.spool import Spool
 from ingest.tally import FrameCounters, counter_names
 from ingest.watch import CameraWatch
@@ -47,7 +47,7 @@ class Ingest:
             CameraWatch(name, config, self.spool, self._counters, stop) for name in config.enabled_cameras()
         ]
         self._cameras_done = Event()
-        self._sender = Sender(self._client, config.shard_of, self.spool, self._counters, self._cameras_done)
+        self._sender = FrameSender(self._client, config.shard_of, self.spool, self._counters, self._cameras_done)
         self._reporting = False
 
     def run(self) -> None:

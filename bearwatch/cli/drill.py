@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_site_options(parser)
 
 
-class Wrong(Exception):
+class DrillError(Exception):
     """The command line asks for something that there is not; the message says what to write."""
 
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with database.write() as session:
             print(_act(session, arguments))
-    except (Wrong, NoSuchDrill, ValueError) as error:
+    except (DrillError, NoSuchDrill, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     finally:
@@ -54,11 +54,11 @@ def _act(session: Session, arguments: argparse.Namespace) -> str:
         return "\n".join(map(_line, drills(session))) or "No drill has been held yet."
     leader = session.scalar(select(User).where(User.name == (arguments.user or ""), User.active))
     if leader is None:
-        raise Wrong(f"no account {arguments.user!r}; name the person who leads the drill with --as")
+        raise DrillError(f"no account {arguments.user!r}; name the person who leads the drill with --as")
     if arguments.action == "begin":
         return _begin(session, arguments, leader)
     if arguments.drill is None:
-        raise Wrong("which one? Write --drill and the number that `begin` said")
+        raise DrillError("which one? Write --drill and the number that `begin` said")
     finish = Finish(arguments.action == "passed", arguments.after, arguments.note)
     return _line(finish_drill(session, arguments.drill, finish, leader, now_s()))
 
@@ -67,7 +67,7 @@ def _begin(session: Session, arguments: argparse.Namespace, leader: User) -> str
     campsite = session.get(Campsite, arguments.campsite or "")
     if campsite is None:
         known = ", ".join(session.scalars(select(Campsite.id).order_by(Campsite.id)))
-        raise Wrong(f"no campsite {arguments.campsite!r}; write --campsite and one of: {known}")
+        raise DrillError(f"no campsite {arguments.campsite!r}; write --campsite and one of: {known}")
     plan = load_plan(arguments.config)
     targets = list(dict.fromkeys(contact for person in plan.on_call for contact in person.contacts))
     drill = begin_drill(session, campsite, leader, targets, now_s())

@@ -19,7 +19,7 @@ from db.migrate import upgrade
 from db.places import sync_places
 from rollout.breakers.telemetry_snapshot import collect_telemetry
 from rollout.reports.build import campsites_known, make, timezone_of, usual_period
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Kind, Report
 from rollout.reports.period import parse_day
 from rollout.reports.render.html_report import as_html
@@ -78,7 +78,9 @@ def _make(arguments: argparse.Namespace) -> Report:
                 raise ValueError(f"no campsite {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
             chosen = tuple(each for each in known if not arguments.campsite or each in arguments.campsite)
             days = usual_period(session, kind, timezone_of(config, chosen), now, first, last)
-            asked = Asked(session, config, plan, days, chosen, now, everything=chosen == known, snapshot=snapshot)
+            asked = ReportContext(
+                session, config, plan, days, chosen, now, everything=chosen == known, snapshot=snapshot
+            )
             return make(kind, asked)
 
 

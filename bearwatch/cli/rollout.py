@@ -36,7 +36,7 @@ from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
 from rollout.control.redaction import redact
-from rollout.control.service import Outcome, more_time, perform, person, promote
+from rollout.control.service import CommandOutcome, more_time, perform, person, promote
 from rollout.control.status import overview
 from rollout.control.verification import verify_rollout
 from rollout.stages.commands import (
@@ -50,7 +50,7 @@ from rollout.stages.commands import (
     Step,
     WatchAck,
 )
-from rollout.stages.event_store import Entry, history, load
+from rollout.stages.event_store import StoredEvent, history, load
 from rollout.stages.events import kind_of, to_body
 from rollout.stages.plan import RolloutPlan, empty_plan, evidence_rule
 from rollout.stages.spec_file import load_plan
@@ -178,7 +178,7 @@ def _history(call: Call) -> int:
     return 0
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: StoredEvent) -> dict[str, Any]:
     return {"seq": entry.seq, "kind": entry.kind, "actor": entry.actor, "epoch": entry.epoch, **to_body(entry.event)}
 
 
@@ -293,7 +293,7 @@ def _perform(call: Call, command: Command) -> int:
     return _say(call, perform(call.database, call.plan, command, call.now, _actor(call)))
 
 
-def _say(call: Call, outcome: Outcome) -> int:
+def _say(call: Call, outcome: CommandOutcome) -> int:
     held = outcome.held
     if call.arguments.json:
         events = [{"kind": kind_of(event), **to_body(event)} for event in outcome.events]

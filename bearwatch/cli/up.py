@@ -11,7 +11,7 @@ import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from bearwatch.local_site import Account, embedded_redis, prepare_database, supervisor
+from bearwatch.local_site import FirstAccount, embedded_redis, prepare_database, supervisor
 from bearwatch.site_options import add_site_options, site_settings
 from core.logs import configure_logging
 from core.settings import Settings, settings
@@ -62,7 +62,7 @@ def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
     return 0
 
 
-def announce(chosen: Settings, account: Account | None, staged: bool = False) -> None:
+def announce(chosen: Settings, account: FirstAccount | None, staged: bool = False) -> None:
     """Wait until the page answers, then say where it is and, the first time, how to get in."""
     while not _listens(chosen.bearwatch_ui_host, chosen.bearwatch_ui_port):
         time.sleep(0.2)
@@ -70,7 +70,7 @@ def announce(chosen: Settings, account: Account | None, staged: bool = False) ->
         _say_where(chosen, account, staged)
 
 
-def _say_where(chosen: Settings, account: Account | None, staged: bool) -> None:
+def _say_where(chosen: Settings, account: FirstAccount | None, staged: bool) -> None:
     print(f"\n  Bearwatch: http://{chosen.bearwatch_ui_host}:{chosen.bearwatch_ui_port}", flush=True)
     if account:
         print(f"  Log in as {account.name!r} with the password {account.password}", flush=True)

@@ -21,7 +21,7 @@ from review_ui.auth.accounts import WeakPassword, hash_password
 from review_ui.auth.totp import remove
 from review_ui.people.administration import (
     Admin,
-    Refused,
+    AdministrationRefused,
     activate,
     add_person,
     change_person,
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             outcome = _act(session, arguments, asked)
         _say(arguments, outcome)
         return 0
-    except (Refused, WeakPassword) as refused:
+    except (AdministrationRefused, WeakPassword) as refused:
         print(f"{refused} Nothing was changed.", file=sys.stderr)
         return 1
     finally:
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class UserOutcome:
     """An account after the change; the password when one was generated."""
 
     name: str
@@ -82,7 +82,7 @@ class Outcome:
     password: str | None
 
 
-def _act(session: Session, arguments: argparse.Namespace, asked: str | None) -> Outcome:
+def _act(session: Session, arguments: argparse.Namespace, asked: str | None) -> UserOutcome:
     now, action = now_s(), arguments.action
     if action == "add":
         role = Role(arguments.role or Role.RANGER)
@@ -123,13 +123,13 @@ def _campsites(arguments: argparse.Namespace, user: User) -> list[str]:
 def _find(session: Session, name: str) -> User:
     user = session.scalar(select(User).where(User.name == name))
     if user is None:
-        raise Refused(f"There is no account named {name!r}; `bearwatch user list` shows them.")
+        raise AdministrationRefused(f"There is no account named {name!r}; `bearwatch user list` shows them.")
     return user
 
 
-def _outcome(session: Session, user: User, password: str | None) -> Outcome:
+def _outcome(session: Session, user: User, password: str | None) -> UserOutcome:
     session.flush()
-    return Outcome(user.name, user.role, user.active, [each.campsite_id for each in user.campsites], password)
+    return UserOutcome(user.name, user.role, user.active, [each.campsite_id for each in user.campsites], password)
 
 
 def _list(database: Database, as_json: bool) -> int:
@@ -157,11 +157,11 @@ def _list(database: Database, as_json: bool) -> int:
 def _ask() -> str:
     first = getpass.getpass("New password: ")
     if first != getpass.getpass("Once more: "):
-        raise Refused("The two are not the same.")
+        raise AdministrationRefused("The two are not the same.")
     return first
 
 
-def _say(arguments: argparse.Namespace, outcome: Outcome) -> None:
+def _say(arguments: argparse.Namespace, outcome: UserOutcome) -> None:
     if arguments.json:
         facts = {"name": outcome.name, "role": outcome.role, "active": outcome.active}
         print(json.dumps({**facts, "campsites": outcome.campsites, "password": outcome.password}))

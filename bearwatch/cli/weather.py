@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_site_options(parser)
 
 
-class Wrong(Exception):
+class WeatherFileError(Exception):
     """A line cannot be used; the message says why, and what to write."""
 
 
@@ -56,9 +56,9 @@ def _bring_in(arguments: argparse.Namespace, database: Database) -> int:
         for number, row in _rows(arguments.file):
             try:
                 found.append(_observation(config, row, arguments.source, now))
-            except Wrong as error:
+            except WeatherFileError as error:
                 wrong.append(f"line {number}: {error}")
-    except (OSError, UnicodeDecodeError, csv.Error, Wrong) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, WeatherFileError) as error:
         wrong.append(str(error))
     if wrong or not found:
         said = wrong[:MOST_WRONG] or ["there is no observation in it"]
@@ -77,7 +77,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         reader = csv.DictReader(file)
         unknown = {name for name in reader.fieldnames or () if name not in COLUMNS}
         if unknown or "at" not in (reader.fieldnames or ()):
-            raise Wrong(
+            raise WeatherFileError(
                 f"the header must name `at` and others of {', '.join(sorted(COLUMNS))}; unknown: {unknown or 'none'}"
             )
         for row in reader:
@@ -87,20 +87,20 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _observation(config: Config, row: Mapping[str, str], source: str, now: float) -> Observation:
     campsite, region = row.get("campsite") or None, row.get("region") or None
     if campsite is not None and campsite not in config.campsites:
-        raise Wrong(f"no campsite {campsite!r} in the configuration")
+        raise WeatherFileError(f"no campsite {campsite!r} in the configuration")
     if region is not None and region not in config.regions:
-        raise Wrong(f"no region {region!r} in the configuration")
+        raise WeatherFileError(f"no region {region!r} in the configuration")
     where = config.campsites[campsite].region if campsite else region
     if where is None:
-        raise Wrong("name a campsite or a region")
+        raise WeatherFileError("name a campsite or a region")
     values = {name: _number(name, row.get(name, "")) for name in RANGES}
     said = row.get("source") or source
     if not said:
-        raise Wrong("who measured it? Give a column `source`, or --source")
+        raise WeatherFileError("who measured it? Give a column `source`, or --source")
     at = _moment(row["at"], config.regions[where].timezone)
     made = Observation(at=at, source=said, campsite=campsite, region=region, sky=row.get("sky", ""), **values)
     if problem := made.problem(now):
-        raise Wrong(problem)
+        raise WeatherFileError(problem)
     return made
 
 
@@ -108,12 +108,12 @@ def _number(name: str, text: str) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise Wrong(f"{name} must be a number, or empty when nobody measured it; it is {text!r}") from None
+        raise WeatherFileError(f"{name} must be a number, or empty when nobody measured it; it is {text!r}") from None
 
 
 def _moment(text: str, timezone: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Wrong(f"write the time as 2027-01-15T02:30+00:00; it is {text!r}") from None
+        raise WeatherFileError(f"write the time as 2027-01-15T02:30+00:00; it is {text!r}") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(timezone))).timestamp()

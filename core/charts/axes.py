@@ -63,7 +63,7 @@ SHARES: Final = Axis(Scale(0.0, 1.0), percent)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class LimitLine:
     """A line to compare with, across the whole chart."""
 
     value: float
@@ -72,7 +72,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PlotArea:
     """The field that is drawn on."""
 
     left: float
@@ -105,7 +105,7 @@ def width(said: str) -> float:
     return _LETTER * len(said)
 
 
-def grid_across(frame: Frame, axis: Axis, names_y: float, lines: bool = True) -> Iterator[Element]:
+def grid_across(frame: PlotArea, axis: Axis, names_y: float, lines: bool = True) -> Iterator[Element]:
     """A line from top to bottom for each tick. A name that would touch the one before it is left out."""
     free = float("-inf")
     for value, said in axis.ticks:
@@ -119,7 +119,7 @@ def grid_across(frame: Frame, axis: Axis, names_y: float, lines: bool = True) ->
             free = begin + 2 * half + _LETTER
 
 
-def grid_up(frame: Frame, axis: Axis) -> Iterator[Element]:
+def grid_up(frame: PlotArea, axis: Axis) -> Iterator[Element]:
     """A line from side to side for each tick, and its name on the left."""
     for value, said in axis.ticks:
         y = frame.y(value)
@@ -127,17 +127,17 @@ def grid_up(frame: Frame, axis: Axis) -> Iterator[Element]:
         yield text("plot-tick", frame.left - 6, y + 4, said, "end")
 
 
-def level(kind: str, frame: Frame, y: float) -> Element:
+def level(kind: str, frame: PlotArea, y: float) -> Element:
     """A line from side to side."""
     return path(kind, f"M{number(frame.left)} {number(y)}H{number(frame.right)}")
 
 
-def upright(kind: str, frame: Frame, value: float) -> Element:
+def upright(kind: str, frame: PlotArea, value: float) -> Element:
     """A line from top to bottom."""
     return path(kind, f"M{number(frame.x(value))} {number(frame.top)}V{number(frame.bottom)}")
 
 
-def limits_up(frame: Frame, limits: Iterable[Limit]) -> Iterator[Element]:
+def limits_up(frame: PlotArea, limits: Iterable[LimitLine]) -> Iterator[Element]:
     """Levels to compare with, named above their right ends, or below where there is no room above."""
     for limit in limits:
         y = frame.y(limit.value)

@@ -15,8 +15,8 @@ from core.charts.axes import (
     SHARES,
     WIDE,
     Axis,
-    Frame,
-    Limit,
+    LimitLine,
+    PlotArea,
     grid_across,
     grid_up,
     legend,
@@ -72,7 +72,7 @@ class Panel:
     up: Axis
     lines: Sequence[Line]
     label: str = ""
-    limits: Sequence[Limit] = ()
+    limits: Sequence[LimitLine] = ()
     bands: Sequence[Band] = ()
     dots: Sequence[Dot] = ()
     gaps: Sequence[tuple[float, float]] = ()
@@ -89,10 +89,10 @@ def line_chart(title: str, across: Axis, panels: Sequence[Panel], below: str = "
     left = margin(said for panel in panels for _, said in panel.up.ticks)
     names = {line.kind: line.name for panel in panels for line in panel.lines if line.name}
     parts, top = legend(names, wide, lambda kind, x, y: path(kind, f"M{number(x)} {number(y)}h{number(SAMPLE)}"))
-    frame = Frame(left, wide - EDGE, top, top, across.scale, across.scale)
+    frame = PlotArea(left, wide - EDGE, top, top, across.scale, across.scale)
     for panel in panels:
         top += LINE + 12 if panel.label else 10
-        frame = Frame(left, wide - EDGE, top, top + panel.high, across.scale, panel.up.scale)
+        frame = PlotArea(left, wide - EDGE, top, top + panel.high, across.scale, panel.up.scale)
         parts += _panel(frame, panel, across)
         top = frame.bottom + 6
     parts += grid_across(frame, across, top + LINE - 2, lines=False)
@@ -110,8 +110,8 @@ def unit_square(title: str, across: str, up: str, lines: Sequence[Line]) -> Svg:
 
 def sparkline(title: str, across: Axis, panel: Panel, kind: str, wide: float, edge: float) -> Svg:
     """One panel as small as a word: no axes, ``edge`` free around it."""
-    frame = Frame(edge, wide - edge, edge, panel.high - edge, across.scale, panel.up.scale)
-    full = Frame(0.0, wide, frame.top, frame.bottom, across.scale, panel.up.scale)
+    frame = PlotArea(edge, wide - edge, edge, panel.high - edge, across.scale, panel.up.scale)
+    full = PlotArea(0.0, wide, frame.top, frame.bottom, across.scale, panel.up.scale)
     return picture(kind, wide, panel.high, [*_data(frame, panel), *limits_up(full, panel.limits), *_dots(frame, panel)],
                    title)  # fmt: skip
 
@@ -130,7 +130,7 @@ def runs(points: Points, gap: float) -> Iterator[Points]:
         yield run
 
 
-def _panel(frame: Frame, panel: Panel, across: Axis) -> Iterator[Element]:
+def _panel(frame: PlotArea, panel: Panel, across: Axis) -> Iterator[Element]:
     if panel.label:
         yield text("plot-label", 0, frame.top - 12, panel.label)
     if panel.empty:
@@ -146,7 +146,7 @@ def _panel(frame: Frame, panel: Panel, across: Axis) -> Iterator[Element]:
     yield from _dots(frame, panel)
 
 
-def _data(frame: Frame, panel: Panel) -> Iterator[Element]:
+def _data(frame: PlotArea, panel: Panel) -> Iterator[Element]:
     for band in panel.bands:
         edge = [*map(frame.at, band.over), *map(frame.at, reversed(band.under))]
         yield path(band.kind, f"{through(edge)}z")
@@ -158,7 +158,7 @@ def _data(frame: Frame, panel: Panel) -> Iterator[Element]:
                 yield from (circle(f"plot-dot {line.kind}", *place, 3.5) for place in places)
 
 
-def _dots(frame: Frame, panel: Panel) -> list[Element]:
+def _dots(frame: PlotArea, panel: Panel) -> list[Element]:
     return [circle(dot.kind, *frame.at(dot.point), dot.r) for dot in panel.dots]
 
 

@@ -13,9 +13,9 @@ from core.charts.axes import (
     SAMPLE,
     WIDE,
     Axis,
-    Frame,
-    Limit,
+    LimitLine,
     Name,
+    PlotArea,
     grid_across,
     legend,
     margin,
@@ -30,7 +30,7 @@ _LONGEST: Final = 44
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class IntervalRow:
     """A value with its interval; a side that has no bound is None."""
 
     value: float
@@ -55,7 +55,7 @@ class Row:
     """One line of text with marks under it; ``said`` stands on the right."""
 
     label: str
-    marks: Sequence[Interval | Bar]
+    marks: Sequence[IntervalRow | Bar]
     said: str = ""
 
 
@@ -63,7 +63,7 @@ def row_chart(
     title: str,
     rows: Sequence[Row],
     across: Axis,
-    limits: Sequence[Limit] = (),
+    limits: Sequence[LimitLine] = (),
     wide: float = WIDE,
     alone: bool = False,
 ) -> Svg:
@@ -75,7 +75,7 @@ def row_chart(
     top += LINE + 12
     bottom = top + sum(map(_high, rows))
     ends = [bar.said for bar in bars if bar.said]
-    frame = Frame(EDGE, wide - (margin(ends) if ends else EDGE), top, bottom, across.scale)
+    frame = PlotArea(EDGE, wide - (margin(ends) if ends else EDGE), top, bottom, across.scale)
     parts += grid_across(frame, across, top - 8)
     for limit in limits:
         x, said = frame.x(limit.value), limit.name
@@ -93,7 +93,7 @@ def _high(row: Row) -> float:
     return LINE + 4 + _MARK * max(1, len(row.marks)) + 6
 
 
-def _row(row: Row, top: float, frame: Frame, wide: float) -> Iterator[Element]:
+def _row(row: Row, top: float, frame: PlotArea, wide: float) -> Iterator[Element]:
     yield text("plot-label", 0, top + LINE - 2, _short(row.label, row.said))
     if row.said:
         yield text("plot-value", wide, top + LINE - 2, row.said, "end")
@@ -102,7 +102,7 @@ def _row(row: Row, top: float, frame: Frame, wide: float) -> Iterator[Element]:
         yield _bar(mark, y, frame) if isinstance(mark, Bar) else _interval(mark, y, frame)
 
 
-def _interval(mark: Interval, y: float, frame: Frame) -> Element:
+def _interval(mark: IntervalRow, y: float, frame: PlotArea) -> Element:
     x = frame.x(mark.value)
     low, high = (x if end is None else frame.x(end) for end in (mark.low, mark.high))
     return _spot(mark.kind, low, x, high, y, mark.name)
@@ -117,7 +117,7 @@ def _interval_sample(kind: str, x: float, y: float) -> Element:
     return _spot(kind, x, x + SAMPLE / 2, x + SAMPLE, y)
 
 
-def _bar(mark: Bar, y: float, frame: Frame) -> Element:
+def _bar(mark: Bar, y: float, frame: PlotArea) -> Element:
     end = max(frame.left + 1, frame.x(mark.value))
     said = [text("plot-tick", end + 6, y + 4, mark.said)] if mark.said else []
     return group(f"plot-bar {mark.kind}", _filled(frame.left, end, y), *said, title=mark.name)
@@ -141,7 +141,7 @@ def _told(row: Row, name: Name) -> str:
     marks = []
     for mark in row.marks:
         value = mark.said if isinstance(mark, Bar) and mark.said else name(mark.value)
-        if isinstance(mark, Interval) and mark.low is not None and mark.high is not None:
+        if isinstance(mark, IntervalRow) and mark.low is not None and mark.high is not None:
             value += f" ({name(mark.low)} to {name(mark.high)})"
         marks.append(f"{mark.name} {value}".strip())
     return f"{row.label}: {row.said or ', '.join(marks)}"

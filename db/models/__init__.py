@@ -5,7 +5,7 @@ from db.models.alert_tables import Alert, AlertStatus, Audience, Delivery, Deliv
 from db.models.audit_tables import AuditAnswer, AuditDraw, AuditSheet, BearSeen, SheetKind
 from db.models.base import Base
 from db.models.breaker_tables import BreakerState, BreakerTrip, CanaryRun, WatchDrill
-from db.models.camper_tables import Appeal, CamperMessage, MessageKind, Outcome, SenderKey
+from db.models.camper_tables import Appeal, AppealOutcome, CamperMessage, MessageKind, SenderKey
 from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame
 from db.models.experiment_tables import NightExperiment, RandomWatch
 from db.models.freshness_tables import CameraFreshness, FreshnessGap
@@ -25,6 +25,7 @@ __all__ = [
     "AnalysisRunRow",
     "ApiToken",
     "Appeal",
+    "AppealOutcome",
     "Audience",
     "AuditAnswer",
     "AuditDraw",
@@ -60,7 +61,6 @@ __all__ = [
     "MessageKind",
     "Mode",
     "NightExperiment",
-    "Outcome",
     "OutsideIdentity",
     "PushKey",
     "PushSubscription",

@@ -60,7 +60,7 @@ class SenderKey(Base):
     key: Mapped[str] = mapped_column(String(64))
 
 
-class Outcome(StrEnum):
+class AppealOutcome(StrEnum):
     """What a second review came to."""
 
     UPHELD = "upheld"

@@ -22,7 +22,7 @@ DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class TrueVisit:
     """Somebody in view of a camera."""
 
     kind: str
@@ -40,17 +40,17 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedFootage:
     """One recording: its truth and what a system made of it. ``unknown`` are alarms about unknown animals."""
 
     camera: str
     seconds: float
-    visits: Sequence[Visit]
+    visits: Sequence[TrueVisit]
     alarms: Sequence[Alarm]
     unknown: Sequence[Alarm] = field(default_factory=tuple)
 
 
-def event_figures(watched: Sequence[Watched]) -> dict[str, Any]:
+def event_figures(watched: Sequence[WatchedFootage]) -> dict[str, Any]:
     """What a system's alarms are worth, as values ready for JSON.
 
     - ``recall`` of bear visits with its exact 95% interval; None without bear visits;
@@ -88,12 +88,12 @@ def event_figures(watched: Sequence[Watched]) -> dict[str, Any]:
     }
 
 
-def rate_matched(watched: Sequence[Watched], alarms: int) -> list[Watched]:
+def rate_matched(watched: Sequence[WatchedFootage], alarms: int) -> list[WatchedFootage]:
     """The same with the ``alarms`` strongest alarms alone: a system forced to disturb no more than another."""
     ranked = sorted((-alarm.strength, one.camera, alarm.at_s) for one in watched for alarm in one.alarms)
     kept = set(ranked[:alarms])
     return [
-        Watched(
+        WatchedFootage(
             one.camera,
             one.seconds,
             one.visits,
@@ -103,11 +103,11 @@ def rate_matched(watched: Sequence[Watched], alarms: int) -> list[Watched]:
     ]
 
 
-def _alarms_about(visit: Visit, alarms: Sequence[Alarm]) -> list[Alarm]:
+def _alarms_about(visit: TrueVisit, alarms: Sequence[Alarm]) -> list[Alarm]:
     return sorted((alarm for alarm in alarms if _is_about(alarm, visit)), key=lambda alarm: alarm.at_s)
 
 
-def _is_about(alarm: Alarm, visit: Visit) -> bool:
+def _is_about(alarm: Alarm, visit: TrueVisit) -> bool:
     return visit.start_s - SLACK_S <= alarm.at_s <= visit.end_s + SLACK_S
 
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from detector.evaluate.manifest import LabelledPicture
 from detector.learn.objective import Objective
 from detector.learn.recipe import Recipe
-from detector.learn.sampling import Draws, batches, draw_weights
+from detector.learn.sampling import SamplingPlan, batches, draw_weights
 from detector.learn.student import build, fold_for_training, start, student_labels
 
 CHECKPOINT, PROGRESS, TRAINED = "checkpoint.pt", "progress.json", "trained.pt"
@@ -107,7 +107,7 @@ class _Learner:
         recipe, run = self.run.recipe, self.run
         count = run.steps * recipe.batch
         weights = draw_weights(run.pictures, recipe.bear_share, recipe.camera_trap_weight)
-        draws = Draws(run.pictures, weights, count, recipe.train_px, recipe.seed)
+        draws = SamplingPlan(run.pictures, weights, count, recipe.train_px, recipe.seed)
         left = list(batches(count, recipe.batch, self.step))
         for pictures, numbers in DataLoader(draws, batch_sampler=left, num_workers=run.loaders):
             loss = self._learn(pictures, numbers)

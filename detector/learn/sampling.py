@@ -41,7 +41,7 @@ def draw_weights(
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-class Draws(Dataset[tuple[Tensor, int]]):
+class SamplingPlan(Dataset[tuple[Tensor, int]]):
     """``count`` draws: (3, px, px) uint8 RGB, augmented, and the place of its picture among ``pictures``.
 
     Draw ``i`` depends on the seed and on ``i`` alone, so a run that is taken up again goes on where it stopped.

@@ -19,7 +19,7 @@ NO_ANIMALS = frozenset({"empty", "other", "person", "teddy", "vehicle"})
 """Labels, of any model here, of what is no animal."""
 
 
-class Label(StrEnum):
+class ImagenetLabel(StrEnum):
     """The coarse labels of the generic network."""
 
     BEAR = "bear"
@@ -29,18 +29,18 @@ class Label(StrEnum):
     OTHER = "other"
 
 
-_LABELS = tuple(Label)
+_LABELS = tuple(ImagenetLabel)
 # First and last ImageNet class of each label; what no range covers is OTHER. Later lines win.
 _RANGES = (
-    (Label.OTHER_ANIMAL, 0, 397),
-    (Label.DOG, 151, 268),
-    (Label.BEAR, 294, 297),  # brown, American black, polar, sloth bear
-    (Label.TEDDY, 850, 850),
+    (ImagenetLabel.OTHER_ANIMAL, 0, 397),
+    (ImagenetLabel.DOG, 151, 268),
+    (ImagenetLabel.BEAR, 294, 297),  # brown, American black, polar, sloth bear
+    (ImagenetLabel.TEDDY, 850, 850),
 )
 
 
 def _generic_of_output() -> tuple[int, ...]:
-    of_output = np.full(IMAGENET_CLASSES, _LABELS.index(Label.OTHER))
+    of_output = np.full(IMAGENET_CLASSES, _LABELS.index(ImagenetLabel.OTHER))
     for label, first, last in _RANGES:
         of_output[first : last + 1] = _LABELS.index(label)
     return tuple(of_output.tolist())
@@ -58,8 +58,8 @@ class LabelMap:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if Label.BEAR not in self.names or len(set(self.names)) < len(self.names):
-            raise ValueError(f"labels must be different and hold {Label.BEAR.value!r}: {self.names}")
+        if ImagenetLabel.BEAR not in self.names or len(set(self.names)) < len(self.names):
+            raise ValueError(f"labels must be different and hold {ImagenetLabel.BEAR.value!r}: {self.names}")
         if set(self.of_output) != set(range(len(self.names))):
             raise ValueError("every label needs an output, and every output one of the labels")
         if not self.temperature > 0:
@@ -73,7 +73,7 @@ class LabelMap:
     @cached_property
     def bear(self) -> int:
         """The place of the bear among the names."""
-        return self.names.index(Label.BEAR)
+        return self.names.index(ImagenetLabel.BEAR)
 
     @cached_property
     def _membership(self) -> NDArray[np.float32]:
@@ -118,7 +118,7 @@ GENERIC = LabelMap(tuple(label.value for label in _LABELS), _generic_of_output()
 
 
 def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, 1000) logits to (n, labels) probabilities in the order of :class:`Label`; each row sums to 1."""
+    """(n, 1000) logits to (n, labels) probabilities in the order of :class:`ImagenetLabel`; each row sums to 1."""
     return GENERIC.probabilities(logits)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.imagenet_labels import NO_ANIMALS, Label
+from detector.models.imagenet_labels import NO_ANIMALS, ImagenetLabel
 from detector.models.model import Model
 
 UNKNOWN = "unknown animal"
@@ -23,7 +23,7 @@ seen a raccoon, is so sure of 93% of them (96% at 0.5), and of 2 to 5% of pictur
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ModelVerdict:
     """What the model says of one picture.
 
     ``label`` is the likeliest label and ``probability`` its share; ``bear`` is the probability of a bear and
@@ -43,13 +43,13 @@ class Verdict:
     def told(self) -> str:
         """The one word for a ranger: ``bear``, ``unknown animal``, or the likeliest label."""
         if self.is_bear:
-            return Label.BEAR.value
+            return ImagenetLabel.BEAR.value
         return UNKNOWN if self.unknown else self.label
 
 
 def verdict_of(
     model: Model, probabilities: NDArray[np.floating], unknown_score: float, infrared: bool, bear_from: float
-) -> Verdict:
+) -> ModelVerdict:
     """What a model's answer to one picture means.
 
     ``probabilities`` (labels,) are in the order of the model's labels, ``infrared`` is the light of the picture.
@@ -65,4 +65,4 @@ def verdict_of(
     animal = sum(share for name, share in zip(names, shares, strict=True) if name not in NO_ANIMALS)
     strange = model.thresholds.is_unknown(unknown_score, infrared)
     unknown = not is_bear and strange and animal >= SURELY_AN_ANIMAL
-    return Verdict(names[likeliest], shares[likeliest], bear, is_bear, unknown, unknown_score)
+    return ModelVerdict(names[likeliest], shares[likeliest], bear, is_bear, unknown, unknown_score)

@@ -27,8 +27,8 @@ from detector.tracking.tracker import (
     EncounterDraft,
     Extended,
     Opened,
+    TrackedVisit,
     Upgraded,
-    Visit,
     strength,
     subject_box,
     zones_of,
@@ -62,7 +62,7 @@ class EncounterWriter:
                 self._close(session, camera, change)
         return news
 
-    def open_visits(self, session: Session) -> dict[str, Visit]:
+    def open_visits(self, session: Session) -> dict[str, TrackedVisit]:
         """The encounters that were open when the last tracker stopped, by camera; a bear's before any other."""
         rows = session.scalars(
             select(Encounter).where(Encounter.closed_at.is_(None)).order_by(_first(EncounterKind.UNKNOWN_ANIMAL))
@@ -286,8 +286,8 @@ def _first(kind: EncounterKind) -> Case[int]:
     return case((Encounter.kind == kind, 0), else_=1)
 
 
-def _visit(row: Encounter) -> Visit:
-    return Visit(row.last_at, _peak(row), len(row.frames), row.last_at, EncounterKind(row.kind))
+def _visit(row: Encounter) -> TrackedVisit:
+    return TrackedVisit(row.last_at, _peak(row), len(row.frames), row.last_at, EncounterKind(row.kind))
 
 
 def _peak(row: Encounter) -> float:

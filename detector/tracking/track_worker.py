@@ -23,7 +23,7 @@ from core.lease import Lease
 from core.media import MediaFull, MediaStore
 from core.messages import FrameScores, MalformedMessage, Reason
 from core.redis_client import RedisDown
-from core.streams import TRACKER, Entry, FrameStreams
+from core.streams import TRACKER, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
 from db.ledger import lock
 from db.models import Encounter
@@ -51,7 +51,7 @@ CONSUMER = "tracker"
 class Read:
     """A stream entry with what it holds."""
 
-    entry: Entry
+    entry: StreamEntry
     scores: FrameScores
 
 
@@ -142,7 +142,7 @@ class TrackWorker:
         seen, _changes = observe(track, scores, self.rule)
         self.tracks.by_key[key] = Track(seen.history, track.visit)
 
-    def _process(self, entries: list[Entry]) -> None:
+    def _process(self, entries: list[StreamEntry]) -> None:
         reads = list(self._readable(entries))
         try:
             news = self._track(reads)
@@ -195,7 +195,7 @@ class TrackWorker:
                 self._bury(read.entry, str(error.orig))
         return news, good
 
-    def _bury(self, entry: Entry, why: str) -> None:
+    def _bury(self, entry: StreamEntry, why: str) -> None:
         log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
         self.streams.dead_letter(TRACKER, entry, why)
         self.telemetry.count({counter("bearwatch_dead_letters_total", stream="scores"): 1})
@@ -222,7 +222,7 @@ class TrackWorker:
         except SQLAlchemyError as error:
             log.error("that no camera is fresh could not be written, it follows from the last pictures' age: %s", error)
 
-    def _readable(self, entries: list[Entry]) -> Iterator[Read]:
+    def _readable(self, entries: list[StreamEntry]) -> Iterator[Read]:
         for entry in entries:
             try:
                 scores = FrameScores.unpack(entry.fields)

@@ -59,7 +59,7 @@ class EncounterDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class TrackedVisit:
     """An open encounter as far as the rule needs it. ``peak`` is the :func:`strength` of its best frame."""
 
     last_at: float
@@ -74,7 +74,7 @@ class Track:
     """What is known of one camera: its recent frames in capture order, and the open encounter if there is one."""
 
     history: tuple[FrameScores, ...] = ()
-    visit: Visit | None = None
+    visit: TrackedVisit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,24 +231,24 @@ def _draft(history: Sequence[FrameScores], rule: AlertRule, kind: EncounterKind)
     return EncounterDraft(hits, context, kind)
 
 
-def _begin(draft: EncounterDraft) -> Visit:
+def _begin(draft: EncounterDraft) -> TrackedVisit:
     last = draft.hits[-1].frame.captured_at
     kept = len(draft.hits) + len(draft.context)
-    return Visit(last, strength(draft.cover, draft.kind), kept, last, draft.kind)
+    return TrackedVisit(last, strength(draft.cover, draft.kind), kept, last, draft.kind)
 
 
-def _take_over(visit: Visit, bear: EncounterDraft) -> Visit:
+def _take_over(visit: TrackedVisit, bear: EncounterDraft) -> TrackedVisit:
     """The visit goes on as a bear's; what was kept of it stays kept, and the bear gets as much room again."""
     begun = _begin(bear)
     return replace(begun, last_at=max(visit.last_at, begun.last_at))
 
 
-def _extend(visit: Visit, hit: FrameScores) -> tuple[Visit, Extended]:
+def _extend(visit: TrackedVisit, hit: FrameScores) -> tuple[TrackedVisit, Extended]:
     at = hit.frame.captured_at
     shown = strength(hit, visit.kind)
     is_peak = shown > visit.peak
     keep = is_peak or (visit.kept < MAX_KEPT and at - visit.kept_at >= KEEP_EVERY_S)
-    longer = Visit(
+    longer = TrackedVisit(
         last_at=max(visit.last_at, at),
         peak=max(visit.peak, shown),
         kept=visit.kept + keep,

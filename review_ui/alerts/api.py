@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Verdict
-from review_ui.alerts.decisions import Answer, Conflict, apply
+from review_ui.alerts.decisions import Conflict, DecisionAnswer, apply
 from review_ui.alerts.page import NO_SUCH_ALERT
 from review_ui.alerts.view import AlertDetail, alert_detail
 from review_ui.auth.access_scope import AccessScope, access_scope
-from review_ui.rendering.cursors import After, AfterKey, Limit, NextAfter, NextAfterKey, Strict, next_after, page_of
-from review_ui.rendering.problems import Problem, problem
+from review_ui.rendering.cursors import After, AfterKey, Limit, NextAfter, NextAfterKey, StrictBody, next_after, page_of
+from review_ui.rendering.problems import ProblemDocument, problem
 from review_ui.site import Reviewer, SiteDep, Viewer
 from review_ui.web.alert_cards import AlertCard, card_of, find_alert
 from review_ui.web.health import Health, health
@@ -141,7 +141,7 @@ class AlertsOut(BaseModel):
     next_after: NextAfter
 
 
-class DecisionIn(Strict):
+class DecisionIn(StrictBody):
     """A decision about the version of an alert that was seen."""
 
     verdict: Verdict
@@ -211,11 +211,13 @@ def get_alert(site: SiteDep, account: Viewer, alert_id: int) -> AlertFileOut:
     "/alerts/{alert_id}/decisions",
     summary="Decide, or take a decision back",
     response_model=DecisionOut,
-    responses={409: {"description": "somebody else was first, or there is nothing to take back", "model": Problem}},
+    responses={
+        409: {"description": "somebody else was first, or there is nothing to take back", "model": ProblemDocument}
+    },
 )
 def post_decision(site: SiteDep, account: Reviewer, alert_id: int, body: DecisionIn) -> Any:
     """Decide about the version that was seen."""
-    answer = Answer(body.verdict, body.seen_version, body.idempotency_key)
+    answer = DecisionAnswer(body.verdict, body.seen_version, body.idempotency_key)
     outcome = apply(site, account, alert_id, answer)
     if outcome is None:
         raise HTTPException(404, NO_SUCH_ALERT)

@@ -21,7 +21,7 @@ KEY_TAKEN = "This idempotency key belongs to another decision. Reload the page a
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecisionAnswer:
     """What the form or the API says."""
 
     verdict: Verdict
@@ -52,7 +52,7 @@ class Conflict:
     at: float | None = None
 
 
-def apply(site: Site, account: Account, alert_id: int, answer: Answer) -> Done | Conflict | None:
+def apply(site: Site, account: Account, alert_id: int, answer: DecisionAnswer) -> Done | Conflict | None:
     """Apply an answer in one transaction, then tell all pages. None when there is no such alert for this person.
 
     1. An alert that is hidden from this person does not exist for them.
@@ -95,7 +95,7 @@ class _RolledBack(Exception):
         self.conflict = conflict
 
 
-def _decision(session: Session, account: Account, alert: Alert, answer: Answer) -> Decision:
+def _decision(session: Session, account: Account, alert: Alert, answer: DecisionAnswer) -> Decision:
     answered = session.scalar(select(func.count(Review.id)).where(Review.alert_id == alert.id))
     return Decision(
         alert_id=alert.id,

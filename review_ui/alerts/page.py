@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from db.models import Verdict
-from review_ui.alerts.decisions import Answer, Conflict, apply
+from review_ui.alerts.decisions import Conflict, DecisionAnswer, apply
 from review_ui.alerts.view import alert_detail
 from review_ui.auth.accounts import Account
 from review_ui.site import Reviewer, Site, SiteDep, Viewer
@@ -48,7 +48,7 @@ def decide_alert(
     then: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Decide, by form. Afterwards the alert's page says what stands, or who was first."""
-    outcome = apply(site, account, alert_id, Answer(verdict, seen_version, idempotency_key))
+    outcome = apply(site, account, alert_id, DecisionAnswer(verdict, seen_version, idempotency_key))
     if outcome is None:
         raise HTTPException(404, NO_SUCH_ALERT)
     if isinstance(outcome, Conflict):

@@ -12,7 +12,7 @@ from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box, EncounterKind
 from db.models import Alert, AlertStatus, Camera, Delivery, Encounter, EncounterFrame, Review, Verdict
 from review_ui.auth.access_scope import AccessScope
-from review_ui.rendering.pictures import Picture, picture
+from review_ui.rendering.pictures import PictureView, picture
 from review_ui.web.alert_cards import AlertCard, DecidedCard, card_of, find_alert, standing_review
 
 
@@ -22,7 +22,7 @@ class FrameView:
 
     number: int
     captured_at: float
-    picture: Picture
+    picture: PictureView
     box: Box | None
     agrees: bool
 

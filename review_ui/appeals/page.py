@@ -14,7 +14,7 @@ from db.models import Appeal, CamperMessage, Verdict
 from review_ui.alerts.view import AlertDetail, alert_detail
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
-from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
+from review_ui.rendering.cursors import After, Limit, NextAfter, StrictBody, next_after
 from review_ui.site import Reviewer, Site, SiteDep
 from review_ui.web.page_chrome import elsewhere, page_chrome
 from review_ui.web.sighting_form import storable
@@ -136,13 +136,13 @@ class SecondReviewOut(BaseModel):
     outcome: str | None
 
 
-class AnswerIn(Strict):
+class AnswerIn(StrictBody):
     """The second decision."""
 
     verdict: Verdict
 
 
-class WordsIn(Strict):
+class WordsIn(StrictBody):
     """What was done."""
 
     text: str = Field(min_length=1, max_length=LONGEST_ANSWER)

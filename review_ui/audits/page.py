@@ -15,11 +15,11 @@ from core.clock import civil
 from db.models import AuditSheet, BearSeen
 from review_ui.audits.view import Desk, desk, find_sheet, picture_url, sheet_view
 from review_ui.auth.accounts import Account
-from review_ui.rendering.cursors import Strict
+from review_ui.rendering.cursors import StrictBody
 from review_ui.site import Auditor, Site, SiteDep
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN
-from rollout.evidence.audits import AnswerRefused, OpenSheet, Progress, answer
+from rollout.evidence.audits import AnswerRefused, AuditProgress, OpenSheet, answer
 
 router = APIRouter()
 
@@ -117,7 +117,7 @@ class AuditDeskOut(BaseModel):
     progress: AuditProgressOut
 
 
-class AuditAnswerIn(Strict):
+class AuditAnswerIn(StrictBody):
     """What you found on a sheet."""
 
     bear: BearSeen
@@ -228,5 +228,5 @@ def _out(sheet: OpenSheet) -> AuditSheetOut:
     )
 
 
-def _progress(found: Progress) -> AuditProgressOut:
+def _progress(found: AuditProgress) -> AuditProgressOut:
     return AuditProgressOut(due=found.due, done=found.done, open=found.open, share=found.share)

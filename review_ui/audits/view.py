@@ -16,7 +16,7 @@ from db.models import AuditAnswer, AuditSheet
 from review_ui.auth.access_scope import campsites_in_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.pictures import picture
-from rollout.evidence.audits import OpenSheet, Progress, open_sheets, progress
+from rollout.evidence.audits import AuditProgress, OpenSheet, open_sheets, progress
 from rollout.evidence.audits.contact_sheets import open_sheet
 from rollout.evidence.matching import MatchRule
 
@@ -56,7 +56,7 @@ class Desk:
     """What lies before an auditor: sheets that wait, and how far everybody has come in the last week."""
 
     waiting: tuple[OpenSheet, ...]
-    progress: Progress
+    progress: AuditProgress
     mine_today: int
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from core.clock import now_s
-from core.rate_limit import Rate, RateExceeded, RateLimiter
+from core.rate_limit import RateExceeded, RateLimit, RateLimiter
 from db.ledger import record
 from db.models import LoginSession, Role, User, UserCampsite
 from db.session import Database
@@ -299,12 +299,12 @@ def throttle(limiter: RateLimiter, name: str, address: str) -> None:
         raise TooManyLogins(exceeded.wait_s) from exceeded
 
 
-def _failures(name: str, address: str) -> tuple[Rate, Rate, Rate]:
+def _failures(name: str, address: str) -> tuple[RateLimit, RateLimit, RateLimit]:
     """What a failed login counts towards; that of the pair comes first."""
     return (
-        Rate(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "pair", name, address)),
-        Rate(MAX_FAILURES_ADDRESS, WINDOW_S, ("login failures", "address", address)),
-        Rate(MAX_FAILURES_NAME, WINDOW_S, ("login failures", "name", name)),
+        RateLimit(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "pair", name, address)),
+        RateLimit(MAX_FAILURES_ADDRESS, WINDOW_S, ("login failures", "address", address)),
+        RateLimit(MAX_FAILURES_NAME, WINDOW_S, ("login failures", "name", name)),
     )
 
 

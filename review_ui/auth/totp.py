@@ -15,7 +15,7 @@ import segno
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.rate_limit import Rate, RateExceeded, RateLimiter
+from core.rate_limit import RateExceeded, RateLimit, RateLimiter
 from db.ledger import record
 from db.models import LoginSession, RecoveryCode, User
 from db.session import Database
@@ -171,8 +171,8 @@ def _failures_name(user: User) -> str:
     return f"code\t{user.id}"
 
 
-def _wrong_codes(user: User) -> Rate:
-    return Rate(MAX_WRONG_CODES, CODE_WINDOW_S, ("wrong codes", str(user.id)))
+def _wrong_codes(user: User) -> RateLimit:
+    return RateLimit(MAX_WRONG_CODES, CODE_WINDOW_S, ("wrong codes", str(user.id)))
 
 
 def seal_what_is_clear(database: Database, box: SecretBox) -> int:

@@ -13,7 +13,7 @@ from core.charts.strip import Mark
 from core.clock import hour_start
 from core.media import MediaStore
 from db.models import CameraHour
-from review_ui.rendering.pictures import Picture, picture
+from review_ui.rendering.pictures import PictureView, picture
 
 DAY_HOURS: Final = 24
 HEATS: Final = 4
@@ -21,7 +21,7 @@ HEATS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class ShownHour:
     """One hour of one camera: in how many of ``of`` minutes a frame of it was scored."""
 
     at: float
@@ -38,7 +38,7 @@ class Hour:
 
 def uptime(
     session: Session, cameras: Collection[str], now: float, hours: int = DAY_HOURS
-) -> dict[str, tuple[Hour, ...]]:
+) -> dict[str, tuple[ShownHour, ...]]:
     """The last hours of these cameras, oldest first; the hour that is not over yet counts so far."""
     first = hour_start(now) - 3600 * (hours - 1)
     query = select(CameraHour.camera_id, CameraHour.hour_at, CameraHour.minutes).where(
@@ -53,13 +53,13 @@ def uptime(
     }
 
 
-def share(hours: Sequence[Hour]) -> float | None:
+def share(hours: Sequence[ShownHour]) -> float | None:
     """Share of the minutes in which a frame was scored; None before the first minute is over."""
     minutes = sum(hour.of for hour in hours)
     return sum(min(hour.scored, hour.of) for hour in hours) / minutes if minutes else None
 
 
-def marks(hours: Sequence[Hour]) -> list[Mark]:
+def marks(hours: Sequence[ShownHour]) -> list[Mark]:
     """The hours as cells of a strip."""
     width = 1000.0 / len(hours)
     return [
@@ -69,7 +69,7 @@ def marks(hours: Sequence[Hour]) -> list[Mark]:
     ]
 
 
-def newest_picture(session: Session, media: MediaStore, camera: str) -> tuple[Picture, float] | None:
+def newest_picture(session: Session, media: MediaStore, camera: str) -> tuple[PictureView, float] | None:
     """The newest thumbnail that is still kept, and the hour it was taken in."""
     query = (
         select(CameraHour.thumbnails, CameraHour.hour_at)
@@ -84,7 +84,7 @@ def newest_picture(session: Session, media: MediaStore, camera: str) -> tuple[Pi
     return None
 
 
-def _hour(at: int, bits: int, now: float) -> Hour:
+def _hour(at: int, bits: int, now: float) -> ShownHour:
     """Minutes of the running hour count once they are over; the last two may not be written yet."""
     over = max(0, min(60, int((now - 120.0 - at) // 60)))
-    return Hour(float(at), min(bits.bit_count(), over), over)
+    return ShownHour(float(at), min(bits.bit_count(), over), over)

@@ -22,7 +22,7 @@ from review_ui.campers.view import Camp, Service, camp
 from review_ui.rendering.problems import problem
 from review_ui.site import Site, SiteDep
 from review_ui.web.sighting_form import KEY_PATTERN, storable
-from rollout.alerting.camper_messages import LONGEST_TEXT, Message, NothingToAppeal, TooMany, receive
+from rollout.alerting.camper_messages import LONGEST_TEXT, CamperNote, NothingToAppeal, TooMany, receive
 
 router = APIRouter()
 
@@ -183,7 +183,7 @@ def _camp(site: Site, campsite: str) -> Camp | None:
 
 def _receive(site: Site, request: Request, campsite: str, kind: MessageKind, text: str, key: str) -> None:
     address = request.client.host if request.client else "unknown"
-    message = Message(campsite, kind, text, address, key)
+    message = CamperNote(campsite, kind, text, address, key)
     for last in (False, True):
         try:
             receive(site.database, site.limiter, message, site.clock())

@@ -13,7 +13,7 @@ from db.models import NightExperiment
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.experiments.view import ExperimentsOut, experiments_out
-from review_ui.rendering.cursors import Strict
+from review_ui.rendering.cursors import StrictBody
 from review_ui.site import Operator, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
@@ -34,7 +34,7 @@ DONE: Final = {
 }
 
 
-class ExperimentIn(Strict):
+class ExperimentIn(StrictBody):
     """An experiment to be scheduled. Which night is which is drawn when it is written down."""
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
@@ -44,7 +44,7 @@ class ExperimentIn(Strict):
     block: int = Field(default=4, ge=2, le=28, description="in so many nights in a row, half are on; an even number")
 
 
-class ScheduledOut(Strict):
+class ScheduledOut(StrictBody):
     """The experiment that was written down."""
 
     id: int

@@ -18,7 +18,16 @@ from review_ui.labels.collection import collection, find
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.page import LONGEST_REASON, PAGE, Shown, change_or_404, wanted, write_change, write_edit
 from review_ui.labels.vocabulary import Label
-from review_ui.rendering.cursors import AfterKey, Before, Limit, NextAfterKey, NextBefore, Strict, next_after, page_of
+from review_ui.rendering.cursors import (
+    AfterKey,
+    Before,
+    Limit,
+    NextAfterKey,
+    NextBefore,
+    StrictBody,
+    next_after,
+    page_of,
+)
 from review_ui.rendering.problems import problem
 from review_ui.site import Labeller, Site, SiteDep
 
@@ -74,7 +83,7 @@ class LabelsOut(BaseModel):
     next_after: NextAfterKey
 
 
-class EditIn(Strict):
+class EditIn(StrictBody):
     """One edit for one's draft."""
 
     item: str = Field(max_length=80, pattern=r"^[a-z]+:[0-9]{1,10}(:[0-9]{1,4})?$", examples=["encounter:12"])
@@ -129,7 +138,7 @@ class ChangesOut(BaseModel):
     next_before: NextBefore
 
 
-class ApplyIn(Strict):
+class ApplyIn(StrictBody):
     """What was looked over, and why."""
 
     seen: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -23,7 +23,7 @@ from review_ui.labels.collection import visit as pictures_of_visit
 from review_ui.labels.csv_export import manifest
 from review_ui.labels.labelled import Labelled
 from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
-from review_ui.rendering.pictures import Crop, Picture, crop, picture
+from review_ui.rendering.pictures import Crop, PictureView, crop, picture
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
 from review_ui.web.page_chrome import page_chrome
@@ -181,7 +181,7 @@ class Card:
     """One label with its picture and what one's draft says of it."""
 
     each: Labelled
-    picture: Picture | None
+    picture: PictureView | None
     crop: Crop | None
     edit: LabelEdit | None
     anchor: str

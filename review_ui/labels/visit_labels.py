@@ -37,7 +37,7 @@ _OF_ENCOUNTER: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LabelledFrames:
     """A sighting as far as labels need it."""
 
     at: float
@@ -68,7 +68,7 @@ def visits_of(session: Session, items: Collection[str]) -> set[int]:
 _KINDS: Final = ("encounter", "frame")
 
 
-def named(decided_bear: bool, seen: Seen | None) -> tuple[Label, Source, bool]:
+def named(decided_bear: bool, seen: LabelledFrames | None) -> tuple[Label, Source, bool]:
     """The label of a decided alert, its source, and whether the sighting beside it casts doubt. Pure.
 
     1. A bear that a blind observer saw too is a blind sighting's label.
@@ -100,7 +100,7 @@ def moments(
 
 
 def _decided(
-    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[LabelledFrames]], chosen: ColumnElement[bool]
 ) -> Iterator[Labelled]:
     query = (
         select(Alert.id.label("alert"), Alert.status, Alert.campsite_id.label("campsite"), *_OF_ENCOUNTER)
@@ -114,7 +114,7 @@ def _decided(
 
 
 def _unknown(
-    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[Seen]], chosen: ColumnElement[bool]
+    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[LabelledFrames]], chosen: ColumnElement[bool]
 ) -> Iterator[Labelled]:
     """Animals that the model does not know and about which nobody has decided, named by whoever saw them there then."""
     query = (
@@ -236,17 +236,19 @@ def _moments(session: Session, scope: AccessScope, chosen: ColumnElement[bool]) 
     return found
 
 
-def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[Seen]]:
-    found: dict[str, list[Seen]] = {}
+def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[LabelledFrames]]:
+    found: dict[str, list[LabelledFrames]] = {}
     query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.camera_id, Sighting.animal, Sighting.blind)
     for campsite, at, camera, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
         label = OF_ANIMAL.get(animal)
         if label is not None:
-            found.setdefault(campsite, []).append(Seen(at, label, blind, camera))
+            found.setdefault(campsite, []).append(LabelledFrames(at, label, blind, camera))
     return found
 
 
-def _nearest(sightings: Sequence[Seen], camera: str, first_at: float, last_at: float, rule: MatchRule) -> Seen | None:
+def _nearest(
+    sightings: Sequence[LabelledFrames], camera: str, first_at: float, last_at: float, rule: MatchRule
+) -> LabelledFrames | None:
     """The sighting of a visit, by the rule of gates and reports; of several the one closest to its beginning."""
     near = [
         each

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 from db.ledger import Verification, verify
 from review_ui.auth.accounts import Account
 from review_ui.ledger import view
-from review_ui.ledger.view import Filters, Reader
+from review_ui.ledger.view import Filters, LedgerScope
 from review_ui.rendering.cursors import Before, NextBefore, next_after
 from review_ui.site import LedgerReader, Site, SiteDep
 from review_ui.web.page_chrome import page_chrome
@@ -104,7 +104,7 @@ def list_ledger(
 ) -> LedgerOut:
     """What you may read of it."""
     with site.database.read() as session:
-        reader = Reader.of(session, account, site.clock(), site.match_rule)
+        reader = LedgerScope.of(session, account, site.clock(), site.match_rule)
         entries = view.page(session, reader, _filters(kind, subject, campsite), before, limit)
     return LedgerOut(
         entries=[LedgerEntryOut.model_validate(each.plain()) for each in entries],
@@ -126,7 +126,7 @@ def post_verify(site: SiteDep, account: LedgerReader) -> VerificationOut:
     """It looks for at most five seconds."""
     found = _verify(site)
     with site.database.read() as session:
-        blind = Reader.of(session, account, site.clock(), site.match_rule).until is not None
+        blind = LedgerScope.of(session, account, site.clock(), site.match_rule).until is not None
     return VerificationOut(
         unbroken=found.broken_at is None,
         complete=found.complete,
@@ -151,7 +151,7 @@ def _verify(site: Site) -> Verification:
 def _export(site: Site, account: Account, filters: Filters) -> Response:
     def lines() -> Iterator[str]:
         with site.database.read() as session:
-            yield from view.export(session, Reader.of(session, account, site.clock(), site.match_rule), filters)
+            yield from view.export(session, LedgerScope.of(session, account, site.clock(), site.match_rule), filters)
 
     headers = {"Content-Disposition": 'attachment; filename="ledger.jsonl"'}
     return StreamingResponse(lines(), media_type="application/x-ndjson", headers=headers)
@@ -162,7 +162,7 @@ def _page(
 ) -> Response:
     with site.database.read() as session:
         around = page_chrome(session, site, account, site.clock())
-        reader = Reader.of(session, account, site.clock(), site.match_rule)
+        reader = LedgerScope.of(session, account, site.clock(), site.match_rule)
         entries = view.page(session, reader, filters, before, PAGE)
         asked = {"kind": filters.kind, "subject": filters.subject, "campsite": filters.campsite}
         context = {

@@ -40,7 +40,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerRow:
     """One entry as shown. ``masked`` names what was left out of its body."""
 
     seq: int
@@ -72,7 +72,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class LedgerScope:
     """What one person may read of the ledger. ``until`` is when they went blind, None for whoever is not."""
 
     hidden: frozenset[str]
@@ -86,7 +86,7 @@ class Reader:
     """Their pictures, as changes of labels name them."""
 
     @classmethod
-    def of(cls, session: Session, account: Account, now: float, rule: MatchRule) -> Reader:
+    def of(cls, session: Session, account: Account, now: float, rule: MatchRule) -> LedgerScope:
         """The reader that a person is now."""
         blindings = current_blindings(session, now, rule, account.id)
         mine = [blinding.since for (user, _), blinding in blindings.items() if user == account.id]
@@ -130,7 +130,7 @@ def _pictures(session: Session, alerts: Sequence[int]) -> frozenset[str]:
     return frozenset([*(f"encounter:{each}" for each in visits), *(f"frame:{each}" for each in frames)])
 
 
-def page(session: Session, reader: Reader, filters: Filters, before: int | None, limit: int) -> list[Entry]:
+def page(session: Session, reader: LedgerScope, filters: Filters, before: int | None, limit: int) -> list[LedgerRow]:
     """Entries, newest first, older than ``before``."""
     query = reader.query(filters).order_by(LedgerEntry.seq.desc()).limit(limit)
     if before is not None:
@@ -138,7 +138,7 @@ def page(session: Session, reader: Reader, filters: Filters, before: int | None,
     return _entries(session, reader, session.scalars(query).all())
 
 
-def export(session: Session, reader: Reader, filters: Filters) -> Iterator[str]:
+def export(session: Session, reader: LedgerScope, filters: Filters) -> Iterator[str]:
     """All entries as JSON lines, oldest first."""
     rows = session.scalars(reader.query(filters).order_by(LedgerEntry.seq).execution_options(yield_per=500))
     for part in rows.partitions():
@@ -151,19 +151,19 @@ def kinds(session: Session) -> list[str]:
     return list(session.scalars(select(LedgerEntry.kind).distinct().order_by(LedgerEntry.kind)))
 
 
-def _entries(session: Session, reader: Reader, rows: Sequence[LedgerEntry]) -> list[Entry]:
+def _entries(session: Session, reader: LedgerScope, rows: Sequence[LedgerEntry]) -> list[LedgerRow]:
     names = _names(session, {row.actor for row in rows})
     unanswered = _unanswered(session, {row.subject for row in rows})
     unanswered |= {f"alert:{number}" for number in reader.second_reviews}
     return [_entry(row, names, unanswered, reader) for row in rows]
 
 
-def _entry(row: LedgerEntry, names: dict[str, str], unanswered: set[str], reader: Reader) -> Entry:
+def _entry(row: LedgerEntry, names: dict[str, str], unanswered: set[str], reader: LedgerScope) -> LedgerRow:
     body: dict[str, Any] = json.loads(row.body)
     masked = tuple(sorted(MODEL_KEYS & body.keys())) if row.subject in unanswered else ()
     if row.kind == "labels.changed" and any(edit[0] in reader.unlabelled for edit in body.get("edits", ())):
         masked = (*masked, "edits")
-    return Entry(
+    return LedgerRow(
         seq=row.seq,
         at=row.at,
         kind=row.kind,

@@ -26,7 +26,7 @@ from core.charts.svg import Svg
 from core.messages import WHOLE_FRAME
 from core.photo_request import WAIT_S, NoDetector, PhotoAnswer, TooBusy, UnreadablePhoto, ask
 from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
-from core.rate_limit import Rate, RateExceeded
+from core.rate_limit import RateExceeded, RateLimit
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import label_words
 from review_ui.site import Site, SiteDep, Viewer
@@ -181,7 +181,7 @@ async def _picture(request: Request) -> bytes:
 
 def _ask(site: Site, account: Account, picture: bytes) -> PhotoAnswer:
     try:
-        site.limiter.hit(Rate(PER_MINUTE, 60.0, ("photos", str(account.id))))
+        site.limiter.hit(RateLimit(PER_MINUTE, 60.0, ("photos", str(account.id))))
         return ask(site.telemetry.client, picture)
     except RateExceeded as exceeded:
         words = f"That were {PER_MINUTE} photos in a minute; go on in the next one."

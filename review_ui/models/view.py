@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from core.charts.line import Line
-from core.charts.rows import Interval, Row
+from core.charts.rows import IntervalRow, Row
 
 RATES: Final = ("0.01", "0.02", "0.05")
 CHART_RATE: Final = "0.02"
@@ -21,7 +21,7 @@ MODEL: Final = "model"
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class RecallFigure:
     """Share of the bears found at one false-positive rate, with its exact 95% interval."""
 
     value: float
@@ -30,7 +30,7 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class SliceFigures:
     """One network on one slice."""
 
     who: str
@@ -38,7 +38,7 @@ class Figures:
     bears: int
     pictures: int
     auc: float | None
-    recalls: tuple[Recall | None, ...]
+    recalls: tuple[RecallFigure | None, ...]
     """At :data:`RATES`."""
     calibration: float | None
 
@@ -48,7 +48,7 @@ class Slice:
     """One slice of the pictures with everybody's figures, the model's first."""
 
     name: str
-    figures: tuple[Figures, ...]
+    figures: tuple[SliceFigures, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def recall_rows(slices: Sequence[Slice]) -> list[Row]:
     rows = []
     for each in slices:
         drawn = [
-            Interval(recall.value, recall.low, recall.high, figures.who, f"series-{min(number, 3)}")
+            IntervalRow(recall.value, recall.low, recall.high, figures.who, f"series-{min(number, 3)}")
             for number, figures in enumerate(each.figures)
             if (recall := figures.recalls[place]) is not None
         ]
@@ -136,8 +136,8 @@ def _slices(found: Mapping[str, Any]) -> Iterator[Slice]:
         yield Slice(str(name), tuple(sorted(figures, key=lambda each: not each.is_model)))
 
 
-def _figures(who: str, is_model: bool, found: Mapping[str, Any]) -> Figures:
-    return Figures(
+def _figures(who: str, is_model: bool, found: Mapping[str, Any]) -> SliceFigures:
+    return SliceFigures(
         who=f"{who} (this model)" if is_model and who != MODEL else who,
         is_model=is_model,
         bears=int(found["bears"]),
@@ -148,10 +148,10 @@ def _figures(who: str, is_model: bool, found: Mapping[str, Any]) -> Figures:
     )
 
 
-def _recall(found: Mapping[str, Any] | None) -> Recall | None:
+def _recall(found: Mapping[str, Any] | None) -> RecallFigure | None:
     if found is None or found["recall"] is None:
         return None
-    return Recall(float(found["recall"]), float(found["low"]), float(found["high"]))
+    return RecallFigure(float(found["recall"]), float(found["low"]), float(found["high"]))
 
 
 def _number(value: Any) -> float | None:

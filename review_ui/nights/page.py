@@ -17,7 +17,7 @@ from db import weather
 from db.models import AlertStatus, Weather
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
-from review_ui.nights.scrub import Shot, shots
+from review_ui.nights.scrub import NearestPicture, shots
 from review_ui.nights.view import CameraRow, SiteRow, moments, rows
 from review_ui.nights.weather_view import weather_row
 from review_ui.site import Site, SiteDep, Viewer
@@ -43,7 +43,7 @@ Place = Annotated[str, Query(max_length=63)]
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class NightScope:
     """Which campsites a page is about: one of them, or all of one region."""
 
     night: Night
@@ -110,7 +110,7 @@ class ShotOut(BaseModel):
     about: bool = Field(description="true when the time is only known to about a minute")
 
     @classmethod
-    def of(cls, shot: Shot) -> Self:
+    def of(cls, shot: NearestPicture) -> Self:
         """From a shot."""
         address = shot.picture.url if shot.picture else None
         return cls(camera=shot.camera_id, picture=address, at=shot.at, about=shot.about)
@@ -233,17 +233,17 @@ def _places(site: Site, account: Account, campsite: str) -> tuple[str, ...]:
     return tuple(key for key in reachable if site.config.campsites[key].region == region)
 
 
-def _scope(site: Site, account: Account, date: str, campsite: str, at: float | None) -> Scope:
+def _scope(site: Site, account: Account, date: str, campsite: str, at: float | None) -> NightScope:
     day = parse_date(date)
     if day is None:
         raise HTTPException(404, NO_SUCH_NIGHT)
     places = _places(site, account, campsite)
     found = night(day, site.config.regions[site.config.campsites[places[0]].region].timezone)
     moment = found.clamp(site.clock() if at is None else at)
-    return Scope(found, places, campsite, math.floor(moment))
+    return NightScope(found, places, campsite, math.floor(moment))
 
 
-def _rows(session: Session, site: Site, account: Account, scope: Scope, now: float) -> tuple[SiteRow, ...]:
+def _rows(session: Session, site: Site, account: Account, scope: NightScope, now: float) -> tuple[SiteRow, ...]:
     access = access_scope(session, account, now, site.match_rule)
     return rows(session, site.config, scope.night, scope.campsites, access, account.id, now)
 
@@ -254,19 +254,19 @@ def _newest(sites: tuple[SiteRow, ...], at: float) -> float:
     return math.floor(max(visits)) if visits else at
 
 
-def _weather(session: Session, site: Site, scope: Scope) -> dict[str, tuple[Weather, ...]]:
+def _weather(session: Session, site: Site, scope: NightScope) -> dict[str, tuple[Weather, ...]]:
     region = site.config.campsites[scope.campsites[0]].region
     return weather.between(session, scope.campsites, region, scope.night.start, scope.night.end)
 
 
-def _scrub(session: Session, site: Site, account: Account, scope: Scope, now: float) -> dict[str, Any]:
+def _scrub(session: Session, site: Site, account: Account, scope: NightScope, now: float) -> dict[str, Any]:
     access = access_scope(session, account, now, site.match_rule)
     found = shots(session, site.media, site.config, scope.campsites, access, scope.at)
     steps = [(step, scope.at + step) for step in STEPS_S if scope.night.holds(scope.at + step)]
     return {"shots": found, "steps": steps}
 
 
-def _camera_strip(row: CameraRow, scope: Scope) -> Any:
+def _camera_strip(row: CameraRow, scope: NightScope) -> Any:
     x = scope.night.x
     scored = [
         Mark(x(band.start), x(band.end), "mark-scored", top=30)
@@ -285,7 +285,7 @@ def _camera_strip(row: CameraRow, scope: Scope) -> Any:
     return strip([*scored, *audits, *visits], x(scope.at))
 
 
-def _people_strip(row: SiteRow, scope: Scope) -> Any:
+def _people_strip(row: SiteRow, scope: NightScope) -> Any:
     x = scope.night.x
     watches = [Mark(x(w.start), x(w.end), "mark-watch", f"{w.by} watched", 24, 40) for w in row.watches]
     sightings = [
@@ -295,7 +295,7 @@ def _people_strip(row: SiteRow, scope: Scope) -> Any:
     return strip([*watches, *sightings], x(scope.at))
 
 
-def _link(scope: Scope, at: float) -> str:
+def _link(scope: NightScope, at: float) -> str:
     place = f"campsite={scope.chosen}&" if scope.chosen else ""
     return f"/nights/{scope.night.day}?{place}at={at:.0f}"
 

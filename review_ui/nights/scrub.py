@@ -15,7 +15,7 @@ from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box
 from db.models import CameraHour, Encounter, EncounterFrame
 from review_ui.auth.access_scope import AccessScope
-from review_ui.rendering.pictures import Picture, picture
+from review_ui.rendering.pictures import PictureView, picture
 
 FRAME_WITHIN_S: Final = 45.0
 """A frame of an encounter this near is shown rather than a thumbnail."""
@@ -26,13 +26,13 @@ THUMBNAIL_WITHIN_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class NearestPicture:
     """One camera at a moment. ``at`` is when the picture was taken; ``about`` when that is only known to the minute."""
 
     camera_id: str
     camera: str
     campsite: str
-    picture: Picture | None
+    picture: PictureView | None
     at: float | None
     about: bool
     box: Box | None
@@ -41,7 +41,7 @@ class Shot:
 
 def shots(
     session: Session, media: MediaStore, config: Config, campsites: Sequence[str], scope: AccessScope, at: float
-) -> tuple[Shot, ...]:
+) -> tuple[NearestPicture, ...]:
     """All cameras of these campsites at one moment."""
     return tuple(
         _shot(session, media, config, key, at, scope.hides_camera(key, campsite))
@@ -71,16 +71,16 @@ def thumbnail_at(thumbnails: Sequence[str], minutes: int, hour_at: float, at: fl
     return thumbnails[nearest], times[nearest]
 
 
-def _shot(session: Session, media: MediaStore, config: Config, camera: str, at: float, hidden: bool) -> Shot:
+def _shot(session: Session, media: MediaStore, config: Config, camera: str, at: float, hidden: bool) -> NearestPicture:
     configured = config.cameras[camera]
     campsite = config.campsites[configured.campsite].name or configured.campsite
-    empty = Shot(camera, configured.name or camera, campsite, None, None, False, None, hidden)
+    empty = NearestPicture(camera, configured.name or camera, campsite, None, None, False, None, hidden)
     if hidden:
         return empty
     return _frame(session, media, empty, at) or _thumbnail(session, media, empty, at) or empty
 
 
-def _frame(session: Session, media: MediaStore, empty: Shot, at: float) -> Shot | None:
+def _frame(session: Session, media: MediaStore, empty: NearestPicture, at: float) -> NearestPicture | None:
     row = session.scalar(
         select(EncounterFrame)
         .join(Encounter, Encounter.id == EncounterFrame.encounter_id)
@@ -99,12 +99,12 @@ def _frame(session: Session, media: MediaStore, empty: Shot, at: float) -> Shot 
         return None
     x0, y0, x1, y1 = row.box
     box = None if (x0, y0, x1, y1) == WHOLE_FRAME else (x0, y0, x1, y1)
-    return Shot(
+    return NearestPicture(
         empty.camera_id, empty.camera, empty.campsite, image, row.captured_at, about=False, box=box, hidden=False
     )
 
 
-def _thumbnail(session: Session, media: MediaStore, empty: Shot, at: float) -> Shot | None:
+def _thumbnail(session: Session, media: MediaStore, empty: NearestPicture, at: float) -> NearestPicture | None:
     hour_at = hour_start(at)
     query = select(CameraHour).where(CameraHour.camera_id == empty.camera_id, CameraHour.hour_at == float(hour_at))
     hour = session.scalar(query)
@@ -112,4 +112,6 @@ def _thumbnail(session: Session, media: MediaStore, empty: Shot, at: float) -> S
     image = picture(media, found[0]) if found else None
     if found is None or image is None:
         return None
-    return Shot(empty.camera_id, empty.camera, empty.campsite, image, found[1], about=True, box=None, hidden=False)
+    return NearestPicture(
+        empty.camera_id, empty.camera, empty.campsite, image, found[1], about=True, box=None, hidden=False
+    )

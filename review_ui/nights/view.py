@@ -21,7 +21,7 @@ WHOLE_HOUR: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class BlindSpan:
     """A stretch of time in which a camera's frames were scored, or in which none was."""
 
     start: float
@@ -30,7 +30,7 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class NightVisit:
     """One encounter with what became of it."""
 
     encounter_id: int
@@ -72,8 +72,8 @@ class CameraRow:
     id: str
     name: str
     campsite_id: str
-    bands: tuple[Band, ...]
-    visits: tuple[Visit, ...]
+    bands: tuple[BlindSpan, ...]
+    visits: tuple[NightVisit, ...]
     audits: tuple[Audited, ...]
     hidden: bool
 
@@ -117,7 +117,7 @@ class SiteRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class NightMoment:
     """One line of the night in words: at the same time a place to jump to."""
 
     at: float
@@ -139,13 +139,13 @@ def rows(
     return tuple(_site(session, config, night, campsite, scope, own, now) for campsite in campsites)
 
 
-def moments(sites: Sequence[SiteRow]) -> list[Moment]:
+def moments(sites: Sequence[SiteRow]) -> list[NightMoment]:
     """Everything that happened, in order."""
     found = [moment for site in sites for moment in _moments(site)]
     return sorted(found, key=lambda moment: moment.at)
 
 
-def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple[Band, ...]:
+def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple[BlindSpan, ...]:
     """When a camera's frames were scored, minute by minute, joined.
 
     ``hours`` are pairs of an hour's start and its bits: bit n is set when a frame was scored in minute n. Minutes that
@@ -153,13 +153,13 @@ def bands(hours: Sequence[tuple[float, int]], night: Night, now: float) -> tuple
     """
     scored = {int(start) // 60 + minute for start, bits in hours for minute in range(WHOLE_HOUR) if bits >> minute & 1}
     first, until = int(night.start) // 60, min(night.end, now - NOT_WRITTEN_YET_S) // 60
-    found: list[Band] = []
+    found: list[BlindSpan] = []
     for minute in range(first, int(until)):
         saw, start, end = minute in scored, minute * 60.0, minute * 60.0 + 60.0
         if found and found[-1].scored is saw:
-            found[-1] = Band(found[-1].start, end, saw)
+            found[-1] = BlindSpan(found[-1].start, end, saw)
         else:
-            found.append(Band(start, end, saw))
+            found.append(BlindSpan(start, end, saw))
     return tuple(found)
 
 
@@ -193,8 +193,8 @@ def _site(
     )
 
 
-def _visits(session: Session, cameras: Sequence[str], night: Night, scope: AccessScope) -> dict[str, list[Visit]]:
-    found: dict[str, list[Visit]] = {}
+def _visits(session: Session, cameras: Sequence[str], night: Night, scope: AccessScope) -> dict[str, list[NightVisit]]:
+    found: dict[str, list[NightVisit]] = {}
     query = (
         select(Encounter, Alert.id, Alert.status)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
@@ -204,7 +204,7 @@ def _visits(session: Session, cameras: Sequence[str], night: Night, scope: Acces
     for encounter, alert_id, status in session.execute(query):
         secret = alert_id in scope.second_reviews
         found.setdefault(encounter.camera_id, []).append(
-            Visit(
+            NightVisit(
                 encounter.id,
                 alert_id,
                 encounter.first_at,
@@ -284,25 +284,25 @@ def _watches(session: Session, campsite: str, night: Night, only_of: int | None,
     )
 
 
-def _moments(site: SiteRow) -> Iterator[Moment]:
+def _moments(site: SiteRow) -> Iterator[NightMoment]:
     for camera in site.cameras:
         for visit in camera.visits:
             lasted = age(visit.last_at - visit.first_at)
             late = ", found late" if visit.late else ""
             text = f"{camera.name}, {site.name}: in view for {lasted}. {visit.words}{late}"
             href = f"/alerts/{visit.alert_id}" if visit.alert_id else None
-            yield Moment(visit.first_at, f"visit-{visit.mark}", text, href)
+            yield NightMoment(visit.first_at, f"visit-{visit.mark}", text, href)
         for audit in camera.audits:
             said = _AUDITED.get(audit.bear, audit.bear)
             text = f"{audit.by} looked through this hour of {camera.name}, {site.name}, blind: {said}"
-            yield Moment(audit.hour_at, "audit", text, None)
+            yield NightMoment(audit.hour_at, "audit", text, None)
         for band in camera.bands:
             if not band.scored:
                 text = f"{camera.name}, {site.name}: nobody looked for {age(band.end - band.start)}"
-                yield Moment(band.start, "blind", text, None)
+                yield NightMoment(band.start, "blind", text, None)
     for sighting in site.sightings:
         blind = "" if sighting.blind else ", not blind"
-        yield Moment(
+        yield NightMoment(
             sighting.at,
             "sighting",
             f"{sighting.by} saw {sighting.what} at {site.name}{blind}",
@@ -310,7 +310,7 @@ def _moments(site: SiteRow) -> Iterator[Moment]:
         )
     for watch in site.watches:
         lasted = f"since {age(watch.end - watch.start)}" if watch.open else f"for {age(watch.end - watch.start)}"
-        yield Moment(watch.start, "watch", f"{watch.by} watched {site.name} {lasted}", None)
+        yield NightMoment(watch.start, "watch", f"{watch.by} watched {site.name} {lasted}", None)
 
 
 _AUDITED: Final = {"yes": "a bear", "no": "no bear", "unsure": "unsure"}

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException
 from pydantic import AfterValidator, BaseModel, Field
 
-from db.weather import LONGEST_SKY, LONGEST_SOURCE, Observation, Stored, store
+from db.weather import LONGEST_SKY, LONGEST_SOURCE, Observation, StoredWeather, store
 from review_ui.auth.accounts import Account
-from review_ui.rendering.cursors import Strict
+from review_ui.rendering.cursors import StrictBody
 from review_ui.site import Operator, Site, SiteDep
 from review_ui.web.sighting_form import storable
 
@@ -19,7 +19,7 @@ MOST_AT_ONCE = 250
 Measured = Annotated[float | None, Field(allow_inf_nan=False)]
 
 
-class ObservationIn(Strict):
+class ObservationIn(StrictBody):
     """One observation, of a campsite or of a whole region. Leave out what nobody measured."""
 
     campsite: str | None = Field(default=None, max_length=63)
@@ -34,7 +34,7 @@ class ObservationIn(Strict):
     source: Annotated[str, AfterValidator(storable)] = Field(min_length=1, max_length=LONGEST_SOURCE)
 
 
-class WeatherIn(Strict):
+class WeatherIn(StrictBody):
     """Observations that belong together."""
 
     observations: list[ObservationIn] = Field(min_length=1, max_length=MOST_AT_ONCE)
@@ -73,6 +73,6 @@ def _problem(site: Site, account: Account, each: Observation) -> str | None:
     return None if each.region in site.config.regions and theirs else "there is no such region that is all yours"
 
 
-def _store(site: Site, account: Account, observations: list[Observation]) -> Stored:
+def _store(site: Site, account: Account, observations: list[Observation]) -> StoredWeather:
     with site.database.write() as session:
         return store(session, observations, account.id, site.clock())

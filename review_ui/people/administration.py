@@ -20,12 +20,12 @@ from review_ui.live.watches import end_watches
 LONGEST_NAME: Final = 80
 
 
-class Refused(ValueError):
+class AdministrationRefused(ValueError):
     """A change that cannot be made. The message says why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class StaffMember:
     """One account, as administrators see it. No campsites means all of them."""
 
     id: int
@@ -48,7 +48,7 @@ class Admin:
     id: int | None = None
 
 
-def people(session: Session, now: float, only: int | None = None) -> list[Person]:
+def people(session: Session, now: float, only: int | None = None) -> list[StaffMember]:
     """All accounts by name, those who may log in first; or one of them."""
     wanted = select(User).options(selectinload(User.campsites)).order_by(User.active.desc(), func.lower(User.name))
     if only is not None:
@@ -59,7 +59,7 @@ def people(session: Session, now: float, only: int | None = None) -> list[Person
     latest = select(LoginSession.user_id, func.max(LoginSession.last_seen_at)).group_by(LoginSession.user_id)
     seen = {user: at for user, at in session.execute(latest)}  # noqa: C416  # rows are no pairs to dict()
     return [
-        Person(
+        StaffMember(
             user.id,
             user.name,
             Role(user.role),
@@ -78,12 +78,12 @@ def people(session: Session, now: float, only: int | None = None) -> list[Person
 def add_person(
     session: Session, admin: Admin, name: str, role: Role, campsites: Collection[str], now: float
 ) -> tuple[User, str]:
-    """Add somebody; returns their account and the password that opens it once. Raises :class:`Refused`."""
+    """Add somebody; returns their account and a password for the first login. Raises :class:`AdministrationRefused`."""
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Refused(f"Write a name of at most {LONGEST_NAME} characters.")
+        raise AdministrationRefused(f"Write a name of at most {LONGEST_NAME} characters.")
     if session.scalar(select(User.id).where(func.lower(User.name) == name.lower())):
-        raise Refused(f"There is an account named {name} already.")
+        raise AdministrationRefused(f"There is an account named {name} already.")
     password = new_password()
     user = User(name=name, password_hash=hash_password(password), role=role, active=True, created_at=now)
     user.must_change_password = True
@@ -91,7 +91,7 @@ def add_person(
     try:
         session.flush()
     except IntegrityError:
-        raise Refused(f"There is an account named {name} already.") from None
+        raise AdministrationRefused(f"There is an account named {name} already.") from None
     _limit(session, user, campsites)
     _record(session, admin, user, "user.add", now)
     return user, password
@@ -100,7 +100,7 @@ def add_person(
 def change_person(
     session: Session, admin: Admin, user_id: int, role: Role, campsites: Collection[str], now: float
 ) -> None:
-    """Give somebody another role or other campsites. Raises :class:`Refused`."""
+    """Give somebody another role or other campsites. Raises :class:`AdministrationRefused`."""
     user = _find(session, user_id)
     if user.role == Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         _keep_an_administrator(session, user)
@@ -110,10 +110,12 @@ def change_person(
 
 
 def deactivate(session: Session, admin: Admin, user_id: int, now: float) -> None:
-    """End somebody's access at once: sessions, tokens, watches. Their decisions stay. Raises :class:`Refused`."""
+    """End somebody's access at once: sessions, tokens, watches. Their decisions stay. Raises
+    :class:`AdministrationRefused`.
+    """
     user = _find(session, user_id)
     if user.id == admin.id:
-        raise Refused("You cannot end your own access; another administrator can.")
+        raise AdministrationRefused("You cannot end your own access; another administrator can.")
     if user.role == Role.ADMINISTRATOR:
         _keep_an_administrator(session, user)
     user.active = False
@@ -123,7 +125,7 @@ def deactivate(session: Session, admin: Admin, user_id: int, now: float) -> None
 
 
 def activate(session: Session, admin: Admin, user_id: int, now: float) -> str:
-    """Give access back; returns the password that opens it once. Raises :class:`Refused`."""
+    """Give access back; returns the password that opens it once. Raises :class:`AdministrationRefused`."""
     user = _find(session, user_id)
     user.active = True
     password = _new_password(user)
@@ -132,10 +134,10 @@ def activate(session: Session, admin: Admin, user_id: int, now: float) -> str:
 
 
 def reset_password(session: Session, admin: Admin, user_id: int, now: float) -> str:
-    """Make a password that opens the account once, and end all that was open. Raises :class:`Refused`."""
+    """Make a password that opens the account once, and end all that was open. Raises :class:`AdministrationRefused`."""
     user = _find(session, user_id)
     if user.id == admin.id:
-        raise Refused("Your own password is changed on the page /account.")
+        raise AdministrationRefused("Your own password is changed on the page /account.")
     password = _new_password(user)
     _end_access(session, user, now)
     _record(session, admin, user, "user.password", now)
@@ -143,10 +145,10 @@ def reset_password(session: Session, admin: Admin, user_id: int, now: float) -> 
 
 
 def revoke_access(session: Session, admin: Admin, user_id: int, now: float) -> None:
-    """End all sessions and tokens of somebody, who may log in again. Raises :class:`Refused`."""
+    """End all sessions and tokens of somebody, who may log in again. Raises :class:`AdministrationRefused`."""
     user = _find(session, user_id)
     if user.id == admin.id:
-        raise Refused("Your own browsers and tokens are ended on the page /account.")
+        raise AdministrationRefused("Your own browsers and tokens are ended on the page /account.")
     _end_access(session, user, now)
     _record(session, admin, user, "session.revoked", now)
 
@@ -154,16 +156,18 @@ def revoke_access(session: Session, admin: Admin, user_id: int, now: float) -> N
 def _find(session: Session, user_id: int) -> User:
     user = session.get(User, user_id) if 0 < user_id < 2**31 else None
     if user is None:
-        raise Refused("There is no such account.")
+        raise AdministrationRefused("There is no such account.")
     return user
 
 
 def _limit(session: Session, user: User, campsites: Collection[str]) -> None:
     known = set(session.scalars(select(Campsite.id)))
     if not set(campsites) <= known:
-        raise Refused("Choose campsites from the list.")
+        raise AdministrationRefused("Choose campsites from the list.")
     if campsites and user.role == Role.ADMINISTRATOR:
-        raise Refused("An administrator sees every campsite: whoever may give rights could take them anyway.")
+        raise AdministrationRefused(
+            "An administrator sees every campsite: whoever may give rights could take them anyway."
+        )
     user.campsites = [UserCampsite(user_id=user.id, campsite_id=campsite) for campsite in sorted(set(campsites))]
     session.flush()
 
@@ -172,7 +176,7 @@ def _keep_an_administrator(session: Session, leaving: User) -> None:
     # Locked, so that two administrators who end one another's access do not both succeed.
     administrators = select(User.id).where(User.role == Role.ADMINISTRATOR, User.active.is_(True)).with_for_update()
     if not set(session.scalars(administrators)) - {leaving.id}:
-        raise Refused("This is the last administrator; make another one first.")
+        raise AdministrationRefused("This is the last administrator; make another one first.")
 
 
 def _new_password(user: User) -> str:

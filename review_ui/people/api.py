@@ -17,8 +17,8 @@ from review_ui.auth.rights import Right
 from review_ui.auth.tokens import BadScope, make_token, own_tokens, revoke_token
 from review_ui.people.administration import (
     Admin,
-    Person,
-    Refused,
+    AdministrationRefused,
+    StaffMember,
     activate,
     add_person,
     change_person,
@@ -27,7 +27,7 @@ from review_ui.people.administration import (
     reset_password,
     revoke_access,
 )
-from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
+from review_ui.rendering.cursors import After, Limit, NextAfter, StrictBody, next_after
 from review_ui.site import Administrator, SignedIn, Site, SiteDep, Viewer
 
 router = APIRouter(prefix="/api/v1")
@@ -49,7 +49,7 @@ class MeOut(BaseModel):
     blind_to: list[str] = Field(description="those of them whose alerts are hidden while you are on watch")
 
 
-class TokenIn(Strict):
+class TokenIn(StrictBody):
     """A key for a program."""
 
     name: str = Field(min_length=1, max_length=80)
@@ -97,7 +97,7 @@ class TokensOut(BaseModel):
     next_after: NextAfter
 
 
-class PersonIn(Strict):
+class PersonIn(StrictBody):
     """Somebody new."""
 
     name: str = Field(min_length=1, max_length=80)
@@ -105,7 +105,7 @@ class PersonIn(Strict):
     campsites: list[Campsite] = Field(default=[], max_length=1000, description="empty: all")
 
 
-class PersonChange(Strict):
+class PersonChange(StrictBody):
     """What is to hold from now on."""
 
     role: Role
@@ -127,7 +127,7 @@ class PersonOut(BaseModel):
     last_seen_at: float | None
 
     @classmethod
-    def of(cls, person: Person) -> Self:
+    def of(cls, person: StaffMember) -> Self:
         """From a person."""
         return cls(**{name: getattr(person, name) for name in cls.model_fields})
 
@@ -273,7 +273,7 @@ def _do(site: Site, act: Callable[[Session], Result]) -> Result:
     try:
         with site.database.write() as session:
             done = act(session)
-    except Refused as refused:
+    except AdministrationRefused as refused:
         raise HTTPException(422, str(refused)) from None
     site.wake_pages()
     return done

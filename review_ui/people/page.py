@@ -17,7 +17,7 @@ from review_ui.auth.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
 from review_ui.auth.tokens import own_tokens
 from review_ui.people.administration import (
     Admin,
-    Refused,
+    AdministrationRefused,
     activate,
     add_person,
     change_person,
@@ -59,7 +59,7 @@ def add(
     try:
         with site.database.write() as session:
             user, password = add_person(session, _admin(account), name, role, campsite, site.clock())
-    except Refused as refused:
+    except AdministrationRefused as refused:
         typed = {"name": name, "role": role, "campsites": campsite}
         return _list(request, site, account, error=str(refused), typed=typed, status=422)
     return _person(request, site, account, user.id, password=password)
@@ -114,7 +114,7 @@ def remove_second_factor(request: Request, site: SiteDep, account: Administrator
 
     def act(session: Session) -> None:
         if not 0 < user_id < 2**31 or not people(session, site.clock(), only=user_id):
-            raise Refused("There is no such account.")
+            raise AdministrationRefused("There is no such account.")
         totp.remove(session, user_id, _admin(account).actor, site.clock())
 
     return _do(request, site, account, user_id, act, "second-factor")
@@ -142,7 +142,7 @@ def _with_password(
     try:
         with site.database.write() as session:
             password = act(session, _admin(account), user_id, site.clock())
-    except Refused as refused:
+    except AdministrationRefused as refused:
         return _person(request, site, account, user_id, error=str(refused), status=422)
     return _person(request, site, account, user_id, password=password)
 
@@ -153,7 +153,7 @@ def _do(
     try:
         with site.database.write() as session:
             act(session)
-    except Refused as refused:
+    except AdministrationRefused as refused:
         return _person(request, site, account, user_id, error=str(refused), status=422)
     site.wake_pages()
     return RedirectResponse(f"/people/{user_id}?done={done}", status_code=303)

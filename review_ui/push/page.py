@@ -33,7 +33,7 @@ class Keys(BaseModel):
     auth: str = Field(max_length=40)
 
 
-class Asked(BaseModel):
+class PushRequest(BaseModel):
     """What a browser's push manager gives out, and the campsites that it is about; none: all; null: as before."""
 
     endpoint: Endpoint
@@ -97,7 +97,7 @@ def push_key(site: SiteDep, account: SignedIn) -> Response:
 
 
 @router.post("/account/push", include_in_schema=False)
-def ask(site: SiteDep, account: SignedIn, body: Asked) -> Response:
+def ask(site: SiteDep, account: SignedIn, body: PushRequest) -> Response:
     """Be told of new alerts on this device."""
     device = Device(body.endpoint, body.keys.p256dh, body.keys.auth)
     try:

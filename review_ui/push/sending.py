@@ -28,7 +28,7 @@ DEFAULT_CONTACT: Final = "https://localhost"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PushText:
     """What a device shows. ``quiet``: without a sound, and not in the place of a message about the queue."""
 
     title: str
@@ -85,7 +85,7 @@ def is_service(endpoint: str, services: str) -> bool:
     return any(fnmatchcase(origin, each.rstrip("/").lower()) for each in services.split())
 
 
-def send(key: SiteKey, device: Device, words: Words, sender: Sender, now: float) -> int | None:
+def send(key: SiteKey, device: Device, words: PushText, sender: Sender, now: float) -> int | None:
     """Hand a message to a browser's push service; returns the status that it answers, None when it does not."""
     if not is_service(device.endpoint, sender.services):
         return 410  # the site's services have changed

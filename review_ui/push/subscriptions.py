@@ -26,13 +26,13 @@ from review_ui.auth.access_scope import access_scopes
 from review_ui.auth.accounts import Account, account_for
 from review_ui.auth.rights import Right
 from review_ui.push.encryption import SiteKey, check_browser_key, new_site_key
-from review_ui.push.sending import GONE, Device, Sender, Words, is_service, send
+from review_ui.push.sending import GONE, Device, PushText, Sender, is_service, send
 from rollout.evidence.matching import MatchRule
 
 log = logging.getLogger(__name__)
 
-WORDS: Final = Words("Bearwatch", "Look at the queue.")
-TEST_WORDS: Final = Words("Bearwatch", "A test: this device is told of new alerts.", quiet=True)
+WORDS: Final = PushText("Bearwatch", "Look at the queue.")
+TEST_WORDS: Final = PushText("Bearwatch", "A test: this device is told of new alerts.", quiet=True)
 MOST_DEVICES: Final = 10
 """Of one person; the oldest gives way."""
 FRESH_S: Final = 600.0

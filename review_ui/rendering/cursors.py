@@ -32,7 +32,7 @@ NextBefore = Annotated[int | None, Field(description="give it as `before` to get
 NextBeforeKey = Annotated[str | None, Field(description="give it as `before` to get older ones; null on the last page")]
 
 
-class Strict(BaseModel):
+class StrictBody(BaseModel):
     """A body in which an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")

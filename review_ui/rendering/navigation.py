@@ -9,7 +9,7 @@ from review_ui.auth.rights import Right
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MenuEntry:
     """A page in the menu. ``path`` is also the beginning of the pages below it."""
 
     path: str
@@ -18,16 +18,16 @@ class Place:
 
 
 MORE: Final = (
-    Place("/rollout", "Rollout"),
-    Place("/audit", "Audit", Right.AUDIT),
-    Place("/experiments", "Random watch hours and test nights"),
-    Place("/nights", "The night"),
-    Place("/cameras", "Cameras"),
-    Place("/try", "Try a photo"),
-    Place("/appeals", "Camper messages", Right.REVIEW),
-    Place("/labels", "Labels", Right.LABEL),
-    Place("/models", "Models"),
-    Place("/reports", "Reports", Right.REPORTS),
-    Place("/ledger", "Ledger", Right.LEDGER),
-    Place("/people", "People", Right.PEOPLE),
+    MenuEntry("/rollout", "Rollout"),
+    MenuEntry("/audit", "Audit", Right.AUDIT),
+    MenuEntry("/experiments", "Random watch hours and test nights"),
+    MenuEntry("/nights", "The night"),
+    MenuEntry("/cameras", "Cameras"),
+    MenuEntry("/try", "Try a photo"),
+    MenuEntry("/appeals", "Camper messages", Right.REVIEW),
+    MenuEntry("/labels", "Labels", Right.LABEL),
+    MenuEntry("/models", "Models"),
+    MenuEntry("/reports", "Reports", Right.REPORTS),
+    MenuEntry("/ledger", "Ledger", Right.LEDGER),
+    MenuEntry("/people", "People", Right.PEOPLE),
 )

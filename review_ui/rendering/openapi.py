@@ -11,7 +11,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from review_ui.rendering.problems import MEDIA_TYPE, Problem
+from review_ui.rendering.problems import MEDIA_TYPE, ProblemDocument
 
 PREFIX: Final = "/api/v1/"
 ABOUT: Final = """\
@@ -69,7 +69,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(title="Bearwatch", version="1", description=ABOUT, routes=app.routes)
     document["paths"] = {path: item for path, item in document["paths"].items() if path.startswith(PREFIX)}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas["Problem"] = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schemas["Problem"].pop("$defs", {}))
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "made on the page /account"},

@@ -20,7 +20,7 @@ SMALLEST_CROP = 0.22
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureView:
     """One stored frame; sizes in pixels."""
 
     key: str
@@ -37,7 +37,7 @@ class Picture:
 class Crop:
     """A square part of a picture, in its pixels, as an SVG view box wants it."""
 
-    picture: Picture
+    picture: PictureView
     x: float
     y: float
     side: float
@@ -48,7 +48,7 @@ class Crop:
         return f"{self.x:.1f} {self.y:.1f} {self.side:.1f} {self.side:.1f}"
 
 
-def picture(store: MediaStore, key: str | None) -> Picture | None:
+def picture(store: MediaStore, key: str | None) -> PictureView | None:
     """The picture behind a media key, or None when there is none (any more)."""
     if key is None:
         return None
@@ -57,10 +57,10 @@ def picture(store: MediaStore, key: str | None) -> Picture | None:
         size = _size(path) if path.is_file() else None
     except FileNotFoundError:  # retention was faster
         size = None
-    return Picture(key, *size) if size else None
+    return PictureView(key, *size) if size else None
 
 
-def crop(of: Picture, box: Box) -> Crop | None:
+def crop(of: PictureView, box: Box) -> Crop | None:
     """The square around ``box``, inside the picture; None when the box is the whole frame."""
     if tuple(box) == WHOLE_FRAME:
         return None

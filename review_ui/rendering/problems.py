@@ -21,7 +21,7 @@ class FieldProblem(BaseModel):
     type: str = "invalid"
 
 
-class Problem(BaseModel):
+class ProblemDocument(BaseModel):
     """What went wrong. Some problems say more, in members of their own."""
 
     model_config = ConfigDict(extra="allow")

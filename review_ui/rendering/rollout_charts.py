@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from core.charts.axes import Axis, Limit
+from core.charts.axes import Axis, LimitLine
 from core.charts.line import Dot, Line, Panel, line_chart
 from core.charts.scale import Scale
 from core.charts.strip import WIDE, Mark, strip
@@ -122,7 +122,7 @@ def series_plot(title: str, points: Sequence[Point], limit: float | None, zone: 
     """What a breaker saw in the last while: a line of ``(at, value)``, its limit, and the moment of the trip."""
     if not points:
         return Svg()
-    limits = [] if limit is None else [Limit(limit, f"limit {readable(limit)}")]
+    limits = [] if limit is None else [LimitLine(limit, f"limit {readable(limit)}")]
     scale = Scale.of([*(value for _, value in points), *(each.value for each in limits)])
     ends = [(at, f"{civil(at, zone):%H:%M:%S}") for at in (points[0][0], points[-1][0])]
     panel = Panel(

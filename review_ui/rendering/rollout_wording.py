@@ -46,7 +46,7 @@ def event_title(event: e.Event) -> str:
             return f"Nobody answered; {event.to or 'nobody'} was paged"
         case e.WatchTaken():
             return f"{event.by} took over the watch"
-        case e.Extended():
+        case e.StageExtended():
             return "The stage has more time"
         case e.LeaseMissed():
             return "Authority was not renewed in time"
@@ -76,7 +76,7 @@ def event_details(event: e.Event) -> str:
             return event.digest
         case e.WatchTaken():
             return f"after {event.waited_s:.0f} s"
-        case e.Extended():
+        case e.StageExtended():
             return f"approved by {' and '.join(event.approved_by)}"
         case e.Expired() if event.late_s >= 1:
             return f"noticed {event.late_s:.0f} s late"

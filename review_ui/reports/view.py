@@ -17,9 +17,9 @@ from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import NextBeforeKey
 from review_ui.site import Site
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, collect_telemetry
-from rollout.reports.archive import Archive, Stored
+from rollout.reports.archive import Archive, StoredReport
 from rollout.reports.build import SUMMARIES, campsites_known, make, timezone_of, usual_period
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Kind, Report, Table
 from rollout.reports.period import parse_day
 from rollout.reports.render.machine_readable import as_json
@@ -85,7 +85,7 @@ def report_for(
     days = usual_period(session, kind, timezone_of(site.config, chosen), now, first, last)
     everything = mine.everything and chosen == mine.campsites
     report = make(
-        kind, Asked(session, site.config, site.plan_watcher.current(), days, chosen, now, everything, snapshot)
+        kind, ReportContext(session, site.config, site.plan_watcher.current(), days, chosen, now, everything, snapshot)
     )
     second_reviews = access_scope(session, account, now, site.match_rule).second_reviews
     return without_decisions(session, site, report, second_reviews) if second_reviews else report
@@ -244,7 +244,7 @@ class StoredOut(BaseModel):
     words: str
 
     @classmethod
-    def of(cls, each: Stored) -> Self:
+    def of(cls, each: StoredReport) -> Self:
         """From a stored report."""
         return cls(day=each.day, campsite=each.campsite, made_at=each.made_at, light=each.light.value, words=each.words)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
-from review_ui.rendering.cursors import Before, Limit, NextBefore, Strict, next_after
+from review_ui.rendering.cursors import Before, Limit, NextBefore, StrictBody, next_after
 from review_ui.rollout import commanding as give
 from review_ui.rollout.analysis_requests import run_analysis_now, run_first_analysis
 from review_ui.rollout.commanding import LONGEST_WORDS
@@ -22,7 +22,7 @@ from review_ui.web.step_up import NotProved, prove
 from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
 from rollout.control.redaction import redact
-from rollout.control.service import Outcome
+from rollout.control.service import CommandOutcome
 from rollout.control.status import RolloutStatus, StageView, overview
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import history
@@ -36,7 +36,7 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
 PROVED: Final[dict[int | str, dict[str, Any]]] = {**REFUSED, 429: {"description": "too many wrong passwords; wait"}}
 
 
-class Command(Strict):
+class Command(StrictBody):
     """What commands share."""
 
     epoch: int | None = Field(default=None, ge=0, lt=2**31, description="`epoch` of the plan that you had before you")
@@ -70,7 +70,7 @@ class ExtendIn(Proved):
     longer: str = Field(default="24h", max_length=20, description="as 24h or 1d12h")
 
 
-class DemoteIn(Strict):
+class DemoteIn(StrictBody):
     """Take power back; with neither, down to shadow."""
 
     to: str | None = Field(default=None, max_length=200, description="an earlier stage")
@@ -78,7 +78,7 @@ class DemoteIn(Strict):
     reason: str = Field(default="", max_length=LONGEST_WORDS)
 
 
-class StopIn(Strict):
+class StopIn(StrictBody):
     """Stop. Everything is optional: an empty object stops everything."""
 
     campsites: list[str] = Field(default=[], max_length=1000, description="only there; empty: everywhere")
@@ -86,7 +86,7 @@ class StopIn(Strict):
     idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
 
 
-class TakeOverIn(Strict):
+class TakeOverIn(StrictBody):
     """ "I have taken over the watch"."""
 
     handover: int | None = Field(default=None, ge=0, lt=2**31, description="null: all that are open")
@@ -108,7 +108,7 @@ class OutcomeOut(BaseModel):
     events: list[str] = Field(description="kinds of the events that it wrote; none: it had been obeyed before")
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Self:
+    def of(cls, outcome: CommandOutcome) -> Self:
         """From the service's answer."""
         held = outcome.held
         return cls(
@@ -219,7 +219,7 @@ def post_reset(request: Request, site: SiteDep, account: Approver, body: ResetIn
     return _answer(lambda: give.close_breaker(site, account, body.breaker, cause, body.epoch, body.idempotency_key))
 
 
-def _answer(command: Callable[[], Outcome]) -> OutcomeOut:
+def _answer(command: Callable[[], CommandOutcome]) -> OutcomeOut:
     try:
         return OutcomeOut.of(command())
     except Refused as refused:

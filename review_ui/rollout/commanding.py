@@ -11,7 +11,7 @@ from review_ui.auth.accounts import Account
 from review_ui.site import Site
 from rollout.base.durations import Duration
 from rollout.control import service
-from rollout.control.service import Outcome, perform
+from rollout.control.service import CommandOutcome, perform
 from rollout.stages import commands as c
 from rollout.stages.commands import Command, Person, Step
 
@@ -23,7 +23,9 @@ def person(account: Account) -> Person:
     return Person(account.name, (account.role.value,))
 
 
-def promote(site: Site, account: Account, epoch: int | None, key: str | None, rerun_stage: bool = False) -> Outcome:
+def promote(
+    site: Site, account: Account, epoch: int | None, key: str | None, rerun_stage: bool = False
+) -> CommandOutcome:
     """Ask to go on, with a fresh analysis of the gates. Raises :class:`rollout.stages.commands.Refused`."""
     outcome = service.promote(
         site.database, site.plan_watcher.current(), person(account), site.clock(), key=key, epoch=epoch,
@@ -33,12 +35,12 @@ def promote(site: Site, account: Account, epoch: int | None, key: str | None, re
     return outcome
 
 
-def approve(site: Site, account: Account, step: Step, note: str, epoch: int | None, key: str | None) -> Outcome:
+def approve(site: Site, account: Account, step: Step, note: str, epoch: int | None, key: str | None) -> CommandOutcome:
     """Agree to a step. Prove who it is first (:func:`review_ui.web.step_up.prove`)."""
     return _obey(site, account, c.Approve(by=person(account), step=step, note=note, epoch=epoch, key=key))
 
 
-def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> Outcome:
+def extend(site: Site, account: Account, longer: Duration, epoch: int | None, key: str | None) -> CommandOutcome:
     """Give the running stage more time, with a fresh analysis of the gates."""
     outcome = service.more_time(
         site.database, site.plan_watcher.current(), person(account), longer, site.clock(), key=key, epoch=epoch,
@@ -48,12 +50,12 @@ def extend(site: Site, account: Account, longer: Duration, epoch: int | None, ke
     return outcome
 
 
-def demote(site: Site, account: Account, to: str | None, campsites: Collection[str], reason: str) -> Outcome:
+def demote(site: Site, account: Account, to: str | None, campsites: Collection[str], reason: str) -> CommandOutcome:
     """Take power back, down to an earlier stage or from some campsites."""
     return _obey(site, account, c.Demote(by=person(account), to=to, campsites=tuple(campsites), reason=reason))
 
 
-def stop(site: Site, account: Account, campsites: Collection[str], reason: str, key: str | None) -> Outcome:
+def stop(site: Site, account: Account, campsites: Collection[str], reason: str, key: str | None) -> CommandOutcome:
     """End authority now; no campsites: everywhere. Those that nobody knows are left out, as long as one is left."""
     with site.database.read() as session:
         known = tuple(sorted(name for name in set(campsites) if session.get(Campsite, name) is not None))
@@ -63,18 +65,20 @@ def stop(site: Site, account: Account, campsites: Collection[str], reason: str, 
     return _obey(site, account, c.EmergencyStop(by=person(account), campsites=where, reason=reason, key=key))
 
 
-def take_over(site: Site, account: Account, handover: int | None) -> Outcome:
+def take_over(site: Site, account: Account, handover: int | None) -> CommandOutcome:
     """ "I have taken over the watch"."""
     chosen = None if handover is None else (handover,)
     return _obey(site, account, c.WatchAck(by=person(account), handovers=chosen))
 
 
-def close_breaker(site: Site, account: Account, latch: str, cause: str, epoch: int | None, key: str | None) -> Outcome:
+def close_breaker(
+    site: Site, account: Account, latch: str, cause: str, epoch: int | None, key: str | None
+) -> CommandOutcome:
     """Agree to close a breaker, with a written cause; the second of two people closes it. Prove who it is first."""
     return _obey(site, account, c.BreakerReset(by=person(account), latch=latch, cause=cause, epoch=epoch, key=key))
 
 
-def _obey(site: Site, account: Account, command: Command) -> Outcome:
+def _obey(site: Site, account: Account, command: Command) -> CommandOutcome:
     outcome = perform(site.database, site.plan_watcher.current(), command, site.clock(), _actor(account))
     _told(site)
     return outcome

@@ -10,10 +10,11 @@ from rollout.base.scopes import Places, campsites_of
 from rollout.control.reader import Reader, Values
 from rollout.control.status_words import ABOUT_THE_MODEL
 from rollout.stages import events as e
-from rollout.stages.event_store import Entry
+from rollout.stages.event_store import StoredEvent
 
 _OPEN_EVENTS: Final = (
-    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Demoted, e.WatchTaken, e.Extended, e.Expired,
+    e.StageStarted, e.ApprovalsCleared, e.Approved, e.ModelReplaced, e.Demoted, e.WatchTaken, e.StageExtended,
+    e.Expired,
 )  # fmt: skip
 """Events whose details say nothing of what the model has seen."""
 
@@ -29,12 +30,12 @@ class EventOut(Values):
     details: str
 
 
-def events_out(reader: Reader, entries: Iterable[Entry]) -> list[EventOut]:
+def events_out(reader: Reader, entries: Iterable[StoredEvent]) -> list[EventOut]:
     """Events, newest first; details that would tell too much are left out."""
     return [_event(reader, entry) for entry in entries]
 
 
-def _event(reader: Reader, entry: Entry) -> EventOut:
+def _event(reader: Reader, entry: StoredEvent) -> EventOut:
     event = entry.event
     title, details = event_title(event), event_details(event)
     if isinstance(event, e.BreakerOpened) and event.breaker in ABOUT_THE_MODEL and reader.is_blind(event.campsites):
@@ -53,6 +54,6 @@ def _told(reader: Reader, event: e.Event) -> bool:
     places: Places = getattr(event, "places", ())
     if places:
         where = campsites_of(places)
-    if isinstance(event, (e.Approved, e.StageStarted, e.Extended, e.WatchTaken, e.Expired, e.ModelReplaced)):
+    if isinstance(event, (e.Approved, e.StageStarted, e.StageExtended, e.WatchTaken, e.Expired, e.ModelReplaced)):
         return True
     return where is not None and reader.knows_all(where)

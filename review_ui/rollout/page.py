@@ -34,7 +34,7 @@ from rollout.control.redaction import redact
 from rollout.control.status import overview
 from rollout.control.status_words import breaker_name
 from rollout.stages.commands import Refused, Step
-from rollout.stages.event_store import Entry, history
+from rollout.stages.event_store import StoredEvent, history
 from rollout.stages.events import ModeConfirmed
 
 router = APIRouter()
@@ -304,7 +304,7 @@ def _status(session: Session, site: Site, account: Account, around: PageChrome) 
     }
 
 
-def _eventful(entries: Sequence[Entry]) -> list[Entry]:
+def _eventful(entries: Sequence[StoredEvent]) -> list[StoredEvent]:
     """The newest events, without the read-backs that found what they should."""
     return [entry for entry in entries if not isinstance(entry.event, ModeConfirmed)][:EVENTS]
 

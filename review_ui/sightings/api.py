@@ -12,8 +12,8 @@ from core.messages import EncounterKind
 from db.models import Sighting, Watch
 from review_ui.auth.access_scope import access_scope
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
-from review_ui.rendering.cursors import After, Limit, NextAfter, Strict, next_after
-from review_ui.rendering.problems import Problem
+from review_ui.rendering.cursors import After, Limit, NextAfter, StrictBody, next_after
+from review_ui.rendering.problems import ProblemDocument
 from review_ui.sightings.page import find_sighting, seal
 from review_ui.sightings.sealing import match, match_is_hidden
 from review_ui.site import SiteDep, Viewer, Watcher
@@ -25,7 +25,7 @@ NO_SUCH_SIGHTING = "There is no such sighting, or it is hidden while you are on 
 NO_SUCH_WATCH = "You are on no such watch."
 
 
-class SightingIn(Strict):
+class SightingIn(StrictBody):
     """An animal seen with one's own eyes."""
 
     campsite: str = Field(max_length=63)
@@ -90,7 +90,7 @@ class SightingsOut(BaseModel):
     next_after: NextAfter
 
 
-class WatchIn(Strict):
+class WatchIn(StrictBody):
     """Where to watch."""
 
     campsite: str = Field(max_length=63)
@@ -135,7 +135,7 @@ def list_sightings(site: SiteDep, account: Viewer, after: After = 0, limit: Limi
     "/sightings",
     summary="Seal a sighting",
     status_code=201,
-    responses={409: {"description": "the key belongs to somebody else's sighting", "model": Problem}},
+    responses={409: {"description": "the key belongs to somebody else's sighting", "model": ProblemDocument}},
 )
 def post_sighting(site: SiteDep, account: Watcher, body: SightingIn) -> SightingOut:
     """Seal what a person saw; afterwards the model's view of it is in the answer."""

@@ -13,7 +13,7 @@ from core.media import MediaStore
 from core.messages import Box, EncounterKind
 from db.models import Alert, AlertStatus, Campsite, Review, Verdict
 from review_ui.auth.access_scope import AccessScope
-from review_ui.rendering.pictures import Crop, Picture, crop, picture
+from review_ui.rendering.pictures import Crop, PictureView, crop, picture
 from rollout.alerting.review_rules import PastReview, standing
 
 QUEUE_SHOWN: Final = 30
@@ -46,7 +46,7 @@ class AlertCard:
     closed: bool
     mode: str
     box: Box
-    picture: Picture | None
+    picture: PictureView | None
     crop: Crop | None
 
     @property

@@ -9,7 +9,7 @@ from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
 from review_ui.site import Site
 from rollout.control.reader import Names, Reader
-from rollout.control.status import Configured
+from rollout.control.status import ConfiguredSite
 
 
 def reader_of(config: Config, account: Account, scope: AccessScope) -> Reader:
@@ -24,11 +24,11 @@ def reader_of(config: Config, account: Account, scope: AccessScope) -> Reader:
     )
 
 
-def configured(config: Config, problem: str | None = None) -> Configured:
+def configured(config: Config, problem: str | None = None) -> ConfiguredSite:
     """What the status cannot read from the database; ``problem``: what is wrong with the configuration's files."""
-    return Configured(Names.of(config), frozenset(role for role in Role if may(role, Right.WATCH)), problem)
+    return ConfiguredSite(Names.of(config), frozenset(role for role in Role if may(role, Right.WATCH)), problem)
 
 
-def configured_site(site: Site) -> Configured:
+def configured_site(site: Site) -> ConfiguredSite:
     """The same of this process's site."""
     return configured(site.config, site.plan_watcher.problem)

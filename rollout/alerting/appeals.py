@@ -20,7 +20,7 @@ from db.models import (
     Alert,
     AlertStatus,
     Appeal,
-    Outcome,
+    AppealOutcome,
     Review,
     Verdict,
 )
@@ -64,11 +64,11 @@ def open_appeal(session: Session, alert_id: int, now: float) -> Appeal:
     return appeal
 
 
-def outcome_of(first: Verdict | None, second: Verdict) -> Outcome:
+def outcome_of(first: Verdict | None, second: Verdict) -> AppealOutcome:
     """What two decisions come to. Pure."""
     if first is None or Verdict.UNSURE in (first, second):
-        return Outcome.UNCLEAR
-    return Outcome.DISMISSED if first is second else Outcome.UPHELD
+        return AppealOutcome.UNCLEAR
+    return AppealOutcome.DISMISSED if first is second else AppealOutcome.UPHELD
 
 
 def waiting(session: Session, user_id: int, hidden: Collection[str]) -> Sequence[Appeal]:

@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from core.rate_limit import Rate, RateExceeded, RateLimiter
+from core.rate_limit import RateExceeded, RateLimit, RateLimiter
 from db.ledger import record
 from db.models import CamperMessage, MessageKind, SenderKey
 from db.session import Database
@@ -33,7 +33,7 @@ KEYS_KEPT_S: Final = 2 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class CamperNote:
     """What a camper sends. ``sender`` is their network address; it is not kept."""
 
     campsite_id: str
@@ -55,7 +55,7 @@ class NothingToAppeal(Exception):
     """There is no warning at the campsite now."""
 
 
-def receive(database: Database, limiter: RateLimiter, message: Message, now: float) -> int:
+def receive(database: Database, limiter: RateLimiter, message: CamperNote, now: float) -> int:
     """Take a message in; returns its number.
 
     1. The same idempotency key again is the same message; one that comes at the very same moment counts all the same.
@@ -78,7 +78,7 @@ def receive(database: Database, limiter: RateLimiter, message: Message, now: flo
         return _keep(session, message, sender, now)
 
 
-def _keep(session: Session, message: Message, sender: str, now: float) -> int:
+def _keep(session: Session, message: CamperNote, sender: str, now: float) -> int:
     alert_id = _warned_about(session, message.campsite_id, now) if message.kind is MessageKind.APPEAL else None
     row = CamperMessage(
         campsite_id=message.campsite_id,
@@ -181,15 +181,15 @@ def _warned_about(session: Session, campsite_id: str, now: float) -> int:
     return warning.alert_id
 
 
-def _rates(campsite_id: str, sender: str) -> list[Rate]:
+def _rates(campsite_id: str, sender: str) -> list[RateLimit]:
     """What a message counts towards."""
     return [
-        *(Rate(amount, window_s, ("camper messages", campsite_id, sender)) for window_s, amount in PER_SENDER),
-        *(Rate(amount, window_s, ("camper messages", campsite_id)) for window_s, amount in PER_CAMPSITE),
+        *(RateLimit(amount, window_s, ("camper messages", campsite_id, sender)) for window_s, amount in PER_SENDER),
+        *(RateLimit(amount, window_s, ("camper messages", campsite_id)) for window_s, amount in PER_CAMPSITE),
     ]
 
 
-def _within(ask: Callable[..., None], rates: Sequence[Rate]) -> None:
+def _within(ask: Callable[..., None], rates: Sequence[RateLimit]) -> None:
     try:
         ask(*rates)
     except RateExceeded as exceeded:

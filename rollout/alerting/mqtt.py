@@ -45,7 +45,7 @@ def host_and_prefix(target: str) -> tuple[str, str]:
     return parts.hostname, unquote(parts.path.strip("/")) or "bearwatch"
 
 
-class Line:
+class MqttLink:
     """One connection to one broker, kept up by a thread of its own."""
 
     def __init__(self, target: str) -> None:
@@ -104,7 +104,7 @@ class Lines:
     """The open connections of this process, by address."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, MqttLink] = {}
         self._lock = threading.Lock()
 
     def open(self, targets: Iterable[str]) -> None:
@@ -130,10 +130,10 @@ class Lines:
         for line in lines.values():
             line.close()
 
-    def _line(self, target: str) -> Line:
+    def _line(self, target: str) -> MqttLink:
         with self._lock:
             if target not in self._lines:
-                self._lines[target] = Line(target)
+                self._lines[target] = MqttLink(target)
             return self._lines[target]
 
 

@@ -20,7 +20,7 @@ from rollout.alerting.channels import Message, send
 from rollout.alerting.deduplication import release_joined
 from rollout.alerting.delivery_attempts import Attempt, AttemptWriter, DeliveryJob, Failure, note
 from rollout.alerting.mqtt import NotDelivered
-from rollout.alerting.send_policy import ASK_AGAIN_S, CLAIM_GOOD_S, Permission, Verdict, permission
+from rollout.alerting.send_policy import ASK_AGAIN_S, CLAIM_GOOD_S, Permission, SendDecision, permission
 
 LEASE_S = CLAIM_GOOD_S
 """How long one worker may hold a delivery: longer than a job's time limit."""
@@ -82,7 +82,7 @@ def _claim(database: Database, delivery_id: int, now: float) -> DeliveryJob | No
         row = _waiting(session, delivery_id, now)
         if row is None:
             return None
-        if not row.held and permission(session, row, now).verdict is Verdict.SEND:
+        if not row.held and permission(session, row, now).verdict is SendDecision.SEND:
             return _take(row, now)
     with database.write() as session:
         lock(session)  # before the row, as whoever takes a message back does
@@ -90,7 +90,7 @@ def _claim(database: Database, delivery_id: int, now: float) -> DeliveryJob | No
         if row is None:
             return None
         allowed = permission(session, row, now)
-        if allowed.verdict is Verdict.SEND:
+        if allowed.verdict is SendDecision.SEND:
             return _take(row, now)
         _withhold(session, row, allowed, now)
     return None
@@ -112,10 +112,10 @@ def _take(row: Delivery, now: float) -> DeliveryJob:
 
 def _withhold(session: Session, row: Delivery, allowed: Permission, now: float) -> None:
     """Do what was decided instead of sending. A claim of a worker that died stays: it may have sent."""
-    if allowed.verdict is Verdict.WAIT:
+    if allowed.verdict is SendDecision.WAIT:
         row.due_at = now + ASK_AGAIN_S
         return
-    row.status = DeliveryStatus.JOINED if allowed.verdict is Verdict.JOIN else DeliveryStatus.CANCELLED
+    row.status = DeliveryStatus.JOINED if allowed.verdict is SendDecision.JOIN else DeliveryStatus.CANCELLED
     row.joined_to_id, row.why = allowed.to, allowed.why
     note(session, row, now)
     if row.status == DeliveryStatus.CANCELLED:

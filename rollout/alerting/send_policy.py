@@ -26,7 +26,7 @@ CLAIM_GOOD_S: Final = 90.0
 """A worker that has held a message for so long is dead."""
 
 
-class Verdict(StrEnum):
+class SendDecision(StrEnum):
     """What to do with a message."""
 
     SEND = "send"
@@ -39,12 +39,12 @@ class Verdict(StrEnum):
 class Permission:
     """A verdict with its reason; ``to`` is the message that a joined one is joined to."""
 
-    verdict: Verdict
+    verdict: SendDecision
     why: str = ""
     to: int | None = None
 
 
-SEND: Final = Permission(Verdict.SEND)
+SEND: Final = Permission(SendDecision.SEND)
 
 
 def camera_mode(session: Session, campsite_id: str, camera_id: str, now: float, alert: Alert | None = None) -> Mode:
@@ -121,7 +121,7 @@ def permission(session: Session, row: Delivery, now: float) -> Permission:
     if row.held:
         known = _meanwhile(session, row)
         if known is not None:
-            return Permission(Verdict.JOIN, "the same people were told of the same visit", known.id)
+            return Permission(SendDecision.JOIN, "the same people were told of the same visit", known.id)
     return SEND
 
 
@@ -141,7 +141,7 @@ def _retraction(session: Session, row: Delivery, now: float) -> Permission:
         return SEND
     claims = [root.claimed_at for root in roots if root.claimed_at is not None]
     if any(now - claimed_at < CLAIM_GOOD_S for claimed_at in claims):
-        return Permission(Verdict.WAIT, "what it takes back is being sent")
+        return Permission(SendDecision.WAIT, "what it takes back is being sent")
     if claims:
         return SEND  # whoever was sending it died, and nobody knows how far it came
     return _cancel("nobody had been told what it takes back")
@@ -166,4 +166,4 @@ def _meanwhile(session: Session, row: Delivery) -> Delivery | None:
 
 
 def _cancel(why: str) -> Permission:
-    return Permission(Verdict.CANCEL, why)
+    return Permission(SendDecision.CANCEL, why)

@@ -28,7 +28,7 @@ class Then(StrEnum):
     """No promotion and no training on what the model selected itself; what holds goes on holding."""
 
 
-class Detector(StrEnum):
+class DetectorSpec(StrEnum):
     """Sequential detectors, for what one number at one moment cannot show."""
 
     CUSUM_LR = "cusum_lr"
@@ -41,11 +41,11 @@ class Detector(StrEnum):
     """E-process against "review effort goes where the bears are, within ``1 + delta``"."""
 
 
-PARAMETERS: Final[dict[Detector, dict[str, float | str]]] = {
-    Detector.CUSUM_LR: {"p0": 0.10, "p1": 0.30, "c": 200.0, "unit": "blind_encounter"},
-    Detector.BETTING_MIX: {"mean0": 0.5, "cap": 4.0, "c": 1000.0, "unit": "day"},
-    Detector.BLOCK_PERM_OR_OOD_BETTING: {"c": 1000.0, "unit": "day"},
-    Detector.EFFORT_EPROCESS: {"delta": 0.5, "e_alarm": 100.0, "unit": "independent_positive"},
+PARAMETERS: Final[dict[DetectorSpec, dict[str, float | str]]] = {
+    DetectorSpec.CUSUM_LR: {"p0": 0.10, "p1": 0.30, "c": 200.0, "unit": "blind_encounter"},
+    DetectorSpec.BETTING_MIX: {"mean0": 0.5, "cap": 4.0, "c": 1000.0, "unit": "day"},
+    DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: {"c": 1000.0, "unit": "day"},
+    DetectorSpec.EFFORT_EPROCESS: {"delta": 0.5, "e_alarm": 100.0, "unit": "independent_positive"},
 }
 """Each detector's parameters and their defaults; a parameter that is not here does not belong to it."""
 _ALL_PARAMETERS: Final = ("p0", "p1", "mean0", "cap", "c", "delta", "e_alarm", "unit")
@@ -57,7 +57,7 @@ class BreakerSpec(Strict):
     """One breaker: a condition or a detector, its reach, and what a trip leads to."""
 
     when: str | None = Field(default=None, description="condition that trips it, as `redis_lag_s > 60 for 2m`")
-    detector: Detector | None = Field(default=None, description="or a sequential detector, with its parameters")
+    detector: DetectorSpec | None = Field(default=None, description="or a sequential detector, with its parameters")
     scope: Scope = Field(default=Scope.ROLLOUT, description="how far a trip reaches: camera, site, region, rollout")
     then: Then = Field(default=Then.HANDOVER, description="what a trip leads to")
     site_if: str | None = Field(
@@ -96,9 +96,9 @@ class BreakerSpec(Strict):
                 raise ValueError(f"`{name}` does not belong here; {belongs}")
         if self.unit is not None and self.unit != allowed.get("unit"):
             raise ValueError(f"unit {self.unit!r} is not what {self.detector} counts; write {allowed['unit']}")
-        if self.detector is Detector.CUSUM_LR and not self.number("p0") < self.number("p1"):
+        if self.detector is DetectorSpec.CUSUM_LR and not self.number("p0") < self.number("p1"):
             raise ValueError("p0 must be below p1: p0 is the share of misses that is still good")
-        if self.detector is Detector.BETTING_MIX and not self.number("mean0") < self.number("cap"):
+        if self.detector is DetectorSpec.BETTING_MIX and not self.number("mean0") < self.number("cap"):
             raise ValueError("mean0 must be below cap")
 
     def _check_scope(self, condition: Condition, reach: Scope) -> None:
@@ -133,9 +133,9 @@ class Breakers(Strict):
     """All breakers. What a configuration leaves out keeps its default."""
 
     missed_sighting_1: BreakerSpec = _when("missed_confirmed_sightings_24h >= 2", Scope.SITE)
-    recall_edetector: BreakerSpec = BreakerSpec(detector=Detector.CUSUM_LR, scope=Scope.ROLLOUT)
+    recall_edetector: BreakerSpec = BreakerSpec(detector=DetectorSpec.CUSUM_LR, scope=Scope.ROLLOUT)
     false_alarm_burst: BreakerSpec = _when("false_alarms_1h_camera >= 6", Scope.CAMERA, Then.RATE_LIMIT_AND_REVIEW)
-    false_alarm_rate: BreakerSpec = BreakerSpec(detector=Detector.BETTING_MIX, scope=Scope.ROLLOUT)
+    false_alarm_rate: BreakerSpec = BreakerSpec(detector=DetectorSpec.BETTING_MIX, scope=Scope.ROLLOUT)
     latency: BreakerSpec = _when("alert_end_to_end_p99_s > 30 for 5m", Scope.REGION)
     queue_depth: BreakerSpec = _when("redis_lag_s > 60 for 2m or redis_len > 20000", Scope.REGION)
     camera_loss: BreakerSpec = _when("camera_silent_s > 120", Scope.CAMERA, site_if="live_cameras/cameras < 0.75")
@@ -145,9 +145,9 @@ class Breakers(Strict):
         Scope.REGION,
     )
     cost: BreakerSpec = _when("spend_24h > 1.5*budget_24h", Scope.ROLLOUT, Then.PAGE_ONLY_BELOW_2X)
-    drift: BreakerSpec = BreakerSpec(detector=Detector.BLOCK_PERM_OR_OOD_BETTING, scope=Scope.SITE)
+    drift: BreakerSpec = BreakerSpec(detector=DetectorSpec.BLOCK_PERM_OR_OOD_BETTING, scope=Scope.SITE)
     loop: BreakerSpec = BreakerSpec(
-        detector=Detector.EFFORT_EPROCESS, scope=Scope.ROLLOUT, then=Then.HOLD_AND_FREEZE_TRAINING
+        detector=DetectorSpec.EFFORT_EPROCESS, scope=Scope.ROLLOUT, then=Then.HOLD_AND_FREEZE_TRAINING
     )
     canary_clip: BreakerSpec = _when("planted_clip_missed >= 2 consecutive", Scope.REGION)
     self_proof: BreakerSpec = _when("self_proof_failed >= 2 consecutive", Scope.REGION)

@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from rollout.breakers.breaker_spec import Breakers, BreakerSpec, Detector
+from rollout.breakers.breaker_spec import Breakers, BreakerSpec, DetectorSpec
 
 BUDGET_PER_DAY: Final = 1 / 90
 """All detectors together: at most one false alarm in ninety days."""
 BLIND_A_SITE_AND_DAY: Final = 0.25
 """Blind encounters that are reckoned with: half a bear a campsite and day, watched somewhat less than half of the time.
 Never less than one a day for the whole county."""
-_SHARE: Final = {Detector.CUSUM_LR: 0.005, Detector.BLOCK_PERM_OR_OOD_BETTING: 0.005}
+_SHARE: Final = {DetectorSpec.CUSUM_LR: 0.005, DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: 0.005}
 """What each of the two that grow with the county may spend a day; the two others spend 0.00103 by default."""
-_LEVEL: Final = {Detector.EFFORT_EPROCESS: "e_alarm"}
+_LEVEL: Final = {DetectorSpec.EFFORT_EPROCESS: "e_alarm"}
 """Under which name a detector's level is written; ``c`` otherwise."""
 
 
@@ -96,11 +96,11 @@ def _fitting(spec: BreakerSpec, sites: int) -> float:
 
 def _steps(spec: BreakerSpec, sites: int) -> float:
     """How many steps a detector takes a day."""
-    if spec.detector is Detector.CUSUM_LR:
+    if spec.detector is DetectorSpec.CUSUM_LR:
         return blind_encounters_per_day(sites)
-    if spec.detector is Detector.BLOCK_PERM_OR_OOD_BETTING:
+    if spec.detector is DetectorSpec.BLOCK_PERM_OR_OOD_BETTING:
         return float(sites)
-    return 1 / 365 if spec.detector is Detector.EFFORT_EPROCESS else 1.0
+    return 1 / 365 if spec.detector is DetectorSpec.EFFORT_EPROCESS else 1.0
 
 
 def _level(spec: BreakerSpec) -> float:

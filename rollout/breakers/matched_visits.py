@@ -12,13 +12,13 @@ from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Encounter, Sighting
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import Detection, match, timelines
-from rollout.evidence.stats.visits import Seen, visits_of
+from rollout.evidence.stats.visits import SeenVisit, visits_of
 
 BEAR = "bear"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class MatchOutcome:
     """One visit of a bear that people saw: whether the model missed it. ``last_id`` is its newest sighting."""
 
     campsite: str
@@ -44,22 +44,24 @@ def uncounted(session: Session, upto: int, held: Sequence[int]) -> list[Sighting
     return list(session.scalars(rows.order_by(Sighting.id)))
 
 
-def outcomes(session: Session, sightings: Sequence[Sighting], rule: EvidenceRule) -> list[Outcome]:
+def outcomes(session: Session, sightings: Sequence[Sighting], rule: EvidenceRule) -> list[MatchOutcome]:
     """The visits that the sightings make up, in order of time, each matched one-to-one with what the model raised and
     nobody rejected: by the plan's rule, as its gates do."""
     if not sightings:
         return []
-    visits = visits_of((Seen(s.id, s.campsite_id, s.camera_id, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)
+    visits = visits_of(
+        (SeenVisit(s.id, s.campsite_id, s.camera_id, s.seen_at, s.seen_at) for s in sightings), rule.gap_s
+    )
     first = min(visit.start for visit in visits)
     found = match(visits, timelines(_detections(session, first - rule.match.before_s)), rule.match)
     judged = [
-        Outcome(visit.campsite, visit.start, visit.end, max(seen.id for seen in visit.seen), detection is None)
+        MatchOutcome(visit.campsite, visit.start, visit.end, max(seen.id for seen in visit.seen), detection is None)
         for visit, detection in zip(visits, found, strict=True)
     ]
     return sorted(judged, key=lambda outcome: (outcome.start, outcome.campsite))
 
 
-def settled(found: Iterable[Outcome], now: float, rule: EvidenceRule) -> list[Outcome]:
+def settled(found: Iterable[MatchOutcome], now: float, rule: EvidenceRule) -> list[MatchOutcome]:
     """Those that can be judged by now; of a campsite where one cannot, none: they are counted in order, once.
 
     A visit is judged when nothing can join it any more, and no alert can still come.

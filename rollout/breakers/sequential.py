@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from core.messages import Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
-from rollout.breakers.breaker_spec import BreakerSpec, Detector
+from rollout.breakers.breaker_spec import BreakerSpec, DetectorSpec
 from rollout.breakers.collect import CollectContext
 from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.detector_steps import (
@@ -25,7 +25,7 @@ from rollout.breakers.detector_steps import (
     unknown_step,
 )
 from rollout.breakers.input_metrics import DAY_S
-from rollout.breakers.matched_visits import Outcome, outcomes, settled, uncounted
+from rollout.breakers.matched_visits import MatchOutcome, outcomes, settled, uncounted
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Tripping
 
@@ -67,7 +67,7 @@ def _loop(name: str, spec: BreakerSpec, context: CollectContext, detector_states
     yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("e_alarm"), what)
 
 
-def _new_outcomes(context: CollectContext, memory: DetectorState) -> list[Outcome]:
+def _new_outcomes(context: CollectContext, memory: DetectorState) -> list[MatchOutcome]:
     """Blind visits that have not been counted and are over. The memory takes note, in place, of what is held back."""
     upto, held = int(memory.get("upto", 0)), list(memory.get("held", []))
     rows = uncounted(context.session, upto, held)
@@ -206,9 +206,9 @@ def _tripping(
     return Tripping(name, unit, ACTION_OF[spec.then], level, alarm, why, series)
 
 
-DETECTORS: Final[dict[Detector, Callable[[str, BreakerSpec, CollectContext, DetectorStates], Found]]] = {
-    Detector.CUSUM_LR: _recall,
-    Detector.BETTING_MIX: _false_alarms,
-    Detector.BLOCK_PERM_OR_OOD_BETTING: _drift,
-    Detector.EFFORT_EPROCESS: _loop,
+DETECTORS: Final[dict[DetectorSpec, Callable[[str, BreakerSpec, CollectContext, DetectorStates], Found]]] = {
+    DetectorSpec.CUSUM_LR: _recall,
+    DetectorSpec.BETTING_MIX: _false_alarms,
+    DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: _drift,
+    DetectorSpec.EFFORT_EPROCESS: _loop,
 }

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueueDepth:
     """What has not been handled yet on one shard: how many entries, and the age of the oldest."""
 
     entries: int
@@ -36,7 +36,7 @@ class TelemetrySnapshot:
     answers: bool
     cameras: Mapping[str, CameraStatus] = field(default_factory=dict)
     heartbeats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    waiting: Mapping[int, QueueDepth] = field(default_factory=dict)
     """By shard."""
     jobs: int = 0
 
@@ -77,7 +77,7 @@ def collect_telemetry(client: redis.Redis, config: Config, now: float) -> Teleme
         return TelemetrySnapshot(now, False)
 
 
-def _waiting(client: redis.Redis, streams: FrameStreams, now: float) -> Waiting:
+def _waiting(client: redis.Redis, streams: FrameStreams, now: float) -> QueueDepth:
     """Handled frames leave their stream, so that what is there waits, whether a detector has ever come or not. Scores
     stay, and only what the tracker has not acknowledged counts.
 
@@ -86,7 +86,7 @@ def _waiting(client: redis.Redis, streams: FrameStreams, now: float) -> Waiting:
     frames = client.xlen(streams.frames) + client.xlen(streams.late)
     scores = streams.waiting(streams.scores, TRACKER)
     ages = (_oldest_frame_s(client, streams, now), _oldest_score_s(client, streams, now))
-    return Waiting(frames + sum(scores), max(ages))
+    return QueueDepth(frames + sum(scores), max(ages))
 
 
 def _oldest_frame_s(client: redis.Redis, streams: FrameStreams, now: float) -> float:

@@ -24,7 +24,7 @@ from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.watched_time import kept_watches
 from rollout.stages.gates import GateResult, assess_gates
 from rollout.stages.plan import RolloutPlan, Stage
-from rollout.stages.spec import Watch
+from rollout.stages.spec import WatchRule
 from rollout.stages.state import State
 
 STAGE = "stage"
@@ -169,7 +169,7 @@ def _drill_age(session: Session, state: State, stage: Stage, now: float) -> Meas
     return Measured("manual_watch_drill_age_d", (now - oldest) / 86400, n=1, unit="days")
 
 
-def _coverage(session: Session, stage: Stage, watch: Watch, since: float, now: float) -> Measured:
+def _coverage(session: Session, stage: Stage, watch: WatchRule, since: float, now: float) -> Measured:
     """The share of time with as many people on watch as the stage asks for, at the campsite where it is least."""
     if now <= since:
         return Measured("watch_coverage", None, unit="share", why="the stage has only begun")

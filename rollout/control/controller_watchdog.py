@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from db.session import Database
 from rollout.authority.leases import died_at, expiries
-from rollout.control.service import Outcome, perform
+from rollout.control.service import CommandOutcome, perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
 from rollout.stages.plan import RolloutPlan
@@ -32,7 +32,7 @@ def due_command(state: State, expires: Mapping[str, float], now: float, seen_by:
     return c.Tick() if any(now >= each.next_at for each in state.handovers) else None
 
 
-def watch(database: Database, plan: RolloutPlan, now: float, seen_by: str = "watchdog") -> Outcome | None:
+def watch(database: Database, plan: RolloutPlan, now: float, seen_by: str = "watchdog") -> CommandOutcome | None:
     """Check once, and do what has to be done. Safe beside a controller that lives after all."""
     with database.read() as session:
         state = load(session)

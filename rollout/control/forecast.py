@@ -13,7 +13,7 @@ from rollout.base.scopes import campsites_of
 from rollout.control.analysis import STAGE, AnalysisRun
 from rollout.evidence.stats.proportions import needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import anytime_upper, poisson_upper
-from rollout.stages.gates import GateResult, Outcome, compared_bound
+from rollout.stages.gates import GateOutcome, GateResult, compared_bound
 from rollout.stages.plan import RolloutPlan, Stage, place_lines, shown
 from rollout.stages.spec import Gate
 from rollout.stages.state import State
@@ -33,7 +33,7 @@ class Demand:
     gate: str
     metric: str
     summary: str
-    outcome: Outcome | None
+    outcome: GateOutcome | None
     """None for a stage that is not reached yet."""
     need: float | None
     have: float | None
@@ -122,7 +122,7 @@ def demand(
     per_day = _per_day(gate, seen, rates, stage, cameras)
     short = 0.0 if need is None else max(0.0, need - have)
     days = 0.0 if not short else (short / per_day if per_day else None)
-    if result is not None and result.outcome is Outcome.PASSED:
+    if result is not None and result.outcome is GateOutcome.PASSED:
         short, days = 0.0, 0.0
     unit = seen.unit if seen and seen.unit else _unit(gate)
     return Demand(
@@ -190,7 +190,7 @@ def _per_day(gate: Gate, seen: Measured | None, rates: Rates, stage: Stage, came
 def _missing(result: GateResult | None, short: float, unit: str) -> str:
     if result is None:
         return ""
-    if result.outcome is Outcome.PASSED:
+    if result.outcome is GateOutcome.PASSED:
         return "nothing"
     more = f"; {with_unit(f'{ceil(short):,}', f'more {unit}')}" if short else ""
     return f"{result.why}{more}"

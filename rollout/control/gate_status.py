@@ -13,7 +13,7 @@ from rollout.control.analysis_store import Point
 from rollout.control.forecast import Demand
 from rollout.control.reader import Values
 from rollout.control.status_words import OPEN_METRICS
-from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.gates import GateOutcome, GateResult
 from rollout.stages.spec import Gate
 
 HIDDEN: Final = "hidden"
@@ -117,9 +117,9 @@ def wants(gate: Gate) -> str:
 
 def missing(result: GateResult, demand: Demand, gate: Gate) -> str:
     """What is missing for a gate to pass."""
-    if result.outcome is Outcome.PASSED:
+    if result.outcome is GateOutcome.PASSED:
         return ""
-    if result.outcome is Outcome.FAILED and not gate.metric.startswith("encounters"):
+    if result.outcome is GateOutcome.FAILED and not gate.metric.startswith("encounters"):
         return f"It must be {wants(gate)}."
     short = 0 if demand.need is None else max(0, ceil(demand.need - (demand.have or 0.0)))
     if not short:

@@ -34,7 +34,7 @@ NEEDED: Final = ("controller", "jobs")
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SiteHealth:
     """How it stands at ``at``: the phase of the rollout, None when the database does not answer, and what is wrong."""
 
     at: float
@@ -58,7 +58,7 @@ class Health:
         }
 
 
-def health(database: Database, client: redis.Redis, now: float) -> Health:
+def health(database: Database, client: redis.Redis, now: float) -> SiteHealth:
     """Check all that authority needs.
 
     1. The database answers, and Redis does.
@@ -84,7 +84,7 @@ def health(database: Database, client: redis.Redis, now: float) -> Health:
     else:
         if phase is not None and phase is not Phase.SHADOW:
             wrong += [f"the {name} process is silent" for name in NEEDED if not _fresh(beats.get(name), now)]
-    return Health(now, phase, stage, tuple(wrong))
+    return SiteHealth(now, phase, stage, tuple(wrong))
 
 
 def _fresh(beat: Mapping[str, Any] | None, now: float) -> bool:

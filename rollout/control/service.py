@@ -45,7 +45,7 @@ _CHANGES_AUTHORITY: Final = (
     e.Demoted,
     e.HandoverBegan,
     e.WatchTaken,
-    e.Extended,
+    e.StageExtended,
     e.BreakerOpened,
     e.BreakerClosed,
     e.ModeDiffers,
@@ -53,7 +53,7 @@ _CHANGES_AUTHORITY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What a command led to: the events, and the state after them. No events: it had been obeyed before."""
 
     state: State
@@ -70,7 +70,9 @@ class Outcome:
         return next((event for event in self.events if isinstance(event, e.StageStarted)), None)
 
 
-def execute(session: Session, plan: RolloutPlan, command: Command, now: float, actor: str | None = None) -> Outcome:
+def execute(
+    session: Session, plan: RolloutPlan, command: Command, now: float, actor: str | None = None
+) -> CommandOutcome:
     """Obey a command inside the caller's writing transaction.
 
     1. Be the only writer, and read the state; approvals count as their people's accounts stand now.
@@ -84,7 +86,7 @@ def execute(session: Session, plan: RolloutPlan, command: Command, now: float, a
     state = load(session)
     events = decide(plan, as_accounts_stand(session, state), command, now)
     if not events:
-        return Outcome(state, ())
+        return CommandOutcome(state, ())
     return _write(session, plan, state, events, now, actor)
 
 
@@ -95,7 +97,7 @@ def perform(
     now: float,
     actor: str | None = None,
     analysis: AnalysisRun | None = None,
-) -> Outcome:
+) -> CommandOutcome:
     """As :func:`execute`, in transactions of its own: obey, then read back what holds, and record what was read.
 
     ``analysis`` is what the command rests on; it is stored in the transaction that obeys. A writer who was
@@ -112,7 +114,7 @@ def perform(
             if not left:
                 raise
             log.warning("somebody else wrote to the rollout first; deciding again")
-    return Outcome(confirm(database, plan, now) or outcome.state, outcome.events) if outcome.events else outcome
+    return CommandOutcome(confirm(database, plan, now) or outcome.state, outcome.events) if outcome.events else outcome
 
 
 def confirm(database: Database, plan: RolloutPlan, now: float) -> State | None:
@@ -145,7 +147,7 @@ def promote(
     rerun_stage: bool = False,
     actor: str | None = None,
     measures: Sequence[Measure] | None = None,
-) -> Outcome:
+) -> CommandOutcome:
     """Analyse the gates, then ask to go on, in transactions of its own; what the analysis found is stored.
 
     The analysis keeps no writer waiting. What changes between the two makes the wish refused: it names the approval
@@ -175,7 +177,7 @@ def more_time(
     key: str | None = None,
     epoch: int | None = None,
     actor: str | None = None,
-) -> Outcome:
+) -> CommandOutcome:
     """Analyse the gates, then ask for more time for the running stage, as :func:`go_on` does."""
     with database.read() as session:
         state = load(session)
@@ -197,7 +199,7 @@ def person(user: User) -> Person:
     return Person(user.name, (user.role,))
 
 
-def renew(session: Session, plan: RolloutPlan, now: float, seen_by: str) -> Outcome:
+def renew(session: Session, plan: RolloutPlan, now: float, seen_by: str) -> CommandOutcome:
     """Renew what is granted; if it has died meanwhile, it is not revived but handed over.
 
     Call it in a writing transaction, every few seconds at most; only the controller does.
@@ -209,12 +211,12 @@ def renew(session: Session, plan: RolloutPlan, now: float, seen_by: str) -> Outc
         return execute(session, plan, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)
     if state.live:
         write_leases(session, state, now, plan.lease_ttl_s, plan.defaults.freshness)
-    return Outcome(state, ())
+    return CommandOutcome(state, ())
 
 
 def _write(
     session: Session, plan: RolloutPlan, before: State, events: list[Event], now: float, actor: str | None
-) -> Outcome:
+) -> CommandOutcome:
     actors = [actor or event.by for event in events]
     state = append(session, before, events, actors)
     if any(isinstance(event, _CHANGES_AUTHORITY) for event in events):
@@ -240,7 +242,7 @@ def _write(
             actor=who,
             body=to_body(event),
         )
-    return Outcome(state, tuple(events))
+    return CommandOutcome(state, tuple(events))
 
 
 def _close_trips(session: Session, events: list[Event], now: float) -> None:

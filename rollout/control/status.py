@@ -43,7 +43,7 @@ LATE_S: Final = 7200.0
 """An analysis older than this is late: the controller runs one each hour."""
 
 
-class Progress(StrEnum):
+class StageProgress(StrEnum):
     """Where a stage lies, seen from here."""
 
     DONE = "done"
@@ -60,7 +60,7 @@ class StageView(Values):
     mode: str
     places: PlacesView
     duration: str
-    progress: Progress
+    progress: StageProgress
     shortest_days: float
     days: float | None = Field(description="leaving it takes at least so many days at the rates so far")
     demands: tuple[Demand, ...]
@@ -158,7 +158,7 @@ class RolloutStatus(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Configured:
+class ConfiguredSite:
     """What the database does not know of the site."""
 
     names: Names = field(default_factory=Names)
@@ -169,7 +169,7 @@ class Configured:
 
 
 def overview(
-    session: Session, plan: RolloutPlan, now: float, site: Configured = Configured(), *, fresh: bool = False
+    session: Session, plan: RolloutPlan, now: float, site: ConfiguredSite = ConfiguredSite(), *, fresh: bool = False
 ) -> RolloutStatus:
     """Read all of it; changes nothing.
 
@@ -217,10 +217,10 @@ def overview(
 
 
 def _stages(plan: RolloutPlan, here: int, forecasts: Sequence[StageForecast], names: Names) -> tuple[StageView, ...]:
-    def progress(index: int) -> Progress:
+    def progress(index: int) -> StageProgress:
         if index == here:
-            return Progress.HERE
-        return Progress.DONE if index < here else Progress.NEXT if index == here + 1 else Progress.AHEAD
+            return StageProgress.HERE
+        return StageProgress.DONE if index < here else StageProgress.NEXT if index == here + 1 else StageProgress.AHEAD
 
     return tuple(
         StageView(

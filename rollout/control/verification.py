@@ -18,7 +18,7 @@ from rollout.stages.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class RolloutVerification:
     """What a walk over the whole rollout found; without problems it is proved."""
 
     events: int
@@ -27,7 +27,7 @@ class Verification:
     problems: tuple[str, ...]
 
 
-def verify_rollout(session: Session, now: float) -> Verification:
+def verify_rollout(session: Session, now: float) -> RolloutVerification:
     """Check all of it.
 
     1. The ledger's chain is unbroken.
@@ -56,7 +56,7 @@ def verify_rollout(session: Session, now: float) -> Verification:
         found, granted = effective(session, state, now), granted_modes(state)
         if found != granted:
             problems.append(f"what holds is {dict(found) or 'nothing'}, granted is {dict(granted) or 'nothing'}")
-    return Verification(count, chain.head, state.phase.value, tuple(problems))
+    return RolloutVerification(count, chain.head, state.phase.value, tuple(problems))
 
 
 def _recorded(session: Session) -> dict[int, tuple[str, str]]:

@@ -26,8 +26,8 @@ from rollout.evidence.camera_days import (
 from rollout.evidence.comparison import (
     EvidenceRule,
     Intervals,
-    Judged,
-    Sighted,
+    JudgedVisit,
+    SightedVisit,
     during,
     judge,
     nights,
@@ -50,7 +50,7 @@ from rollout.evidence.recall import (
 )
 from rollout.evidence.stats.intervals import Interval, difference, holds, intersection, total
 from rollout.evidence.stats.recapture import Overlap, ThirdList
-from rollout.evidence.stats.visits import OTHER_GAPS_S, Seen, visits_of
+from rollout.evidence.stats.visits import OTHER_GAPS_S, SeenVisit, visits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,22 +168,22 @@ class Case:
         return timelines(self._kept())
 
     @cached_property
-    def blind_sightings(self) -> list[Sighted]:
+    def blind_sightings(self) -> list[SightedVisit]:
         """All sightings of all time that count for the recall of this model."""
         return [s for s in during(self.observed.sightings, self.effort) if s.blind and self._settled(s)]
 
     @cached_property
-    def blind(self) -> list[Judged]:
+    def blind(self) -> list[JudgedVisit]:
         """The visits that they make up, each with the detection that saw it too."""
         return self._judged(self.blind_sightings, self.rule)
 
     @cached_property
-    def scoped(self) -> list[Judged]:
+    def scoped(self) -> list[JudgedVisit]:
         """Those of them in the scope and time of this assessment."""
         return [j for j in self.blind if j.visit.campsite in self.campsites and j.visit.start >= self.since]
 
     @cached_property
-    def anybody(self) -> list[Judged]:
+    def anybody(self) -> list[JudgedVisit]:
         """Visits in scope that anybody saw, blind or not, but not during a handover."""
         time = {site: difference(self.spans.get(site, ()), self.handovers.get(site, ())) for site in self.campsites}
         sightings = [s for s in during(self.observed.sightings, time) if s.seen_at >= self.since and self._settled(s)]
@@ -240,17 +240,17 @@ class Case:
         on_drawn_days = sum(visit.start // 86400 in days for visit in visits)
         return recall_audit(metric, sheets, found, on_drawn_days, self.rule)
 
-    def _judged(self, sightings: Iterable[Sighted], rule: EvidenceRule) -> list[Judged]:
+    def _judged(self, sightings: Iterable[SightedVisit], rule: EvidenceRule) -> list[JudgedVisit]:
         return judge(sightings, self.lines, self.observed.timezones, rule)
 
-    def _settled(self, sighting: Sighted) -> bool:
+    def _settled(self, sighting: SightedVisit) -> bool:
         """Whether an alert that counts for it would have come by now."""
         return sighting.seen_at + self.rule.match.after_s <= self.now
 
     def _kept(self) -> list[Detection]:
         return [r.detection for r in self.observed.raised if not r.rejected]
 
-    def _gaps(self) -> dict[float, list[Judged]]:
+    def _gaps(self) -> dict[float, list[JudgedVisit]]:
         """The visits in scope, had they been told apart by another gap."""
         sightings = [s for s in self.blind_sightings if s.campsite in self.campsites and s.seen_at >= self.since]
         return {gap_s: self._judged(sightings, replace(self.rule, gap_s=gap_s)) for gap_s in OTHER_GAPS_S}
@@ -290,6 +290,6 @@ class Case:
         return against_baseline(metric, self.scoped, seen, self.rule, other if known else None)
 
 
-def _seen(detections: Iterable[Detection]) -> Iterator[Seen]:
+def _seen(detections: Iterable[Detection]) -> Iterator[SeenVisit]:
     for each in detections:
-        yield Seen(each.id, each.campsite, each.camera, each.first_at, each.last_at)
+        yield SeenVisit(each.id, each.campsite, each.camera, each.first_at, each.last_at)

@@ -8,12 +8,12 @@ from typing import Any
 
 from db.models import BearSeen, SheetKind
 from rollout.base.metrics import Measured
-from rollout.evidence.audits.audit_metrics import Answered, Progress, sensitivity
-from rollout.evidence.comparison import EvidenceRule, Intervals, Judged
+from rollout.evidence.audits.audit_metrics import Answered, AuditProgress, sensitivity
+from rollout.evidence.comparison import EvidenceRule, Intervals, JudgedVisit
 from rollout.evidence.matching import Timeline
 from rollout.evidence.stats.intervals import holds
 from rollout.evidence.stats.recapture import ThirdList
-from rollout.evidence.stats.visits import Seen, Visit, visits_of
+from rollout.evidence.stats.visits import SeenVisit, Visit, visits_of
 from rollout.evidence.stats.weighted import audited_recall
 
 DAY_S = 86400.0
@@ -65,10 +65,10 @@ def visit_weights(found: Sequence[Found], gap_s: float) -> dict[int, float]:
 
 
 def _visits(found: Iterable[Found], gap_s: float) -> list[Visit]:
-    return visits_of((Seen(each.sheet_id, each.campsite, None, each.start, each.end) for each in found), gap_s)
+    return visits_of((SeenVisit(each.sheet_id, each.campsite, None, each.start, each.end) for each in found), gap_s)
 
 
-def third_list(found: Sequence[Found], judged: Iterable[Judged], effort: Intervals, gap_s: float) -> ThirdList:
+def third_list(found: Sequence[Found], judged: Iterable[JudgedVisit], effort: Intervals, gap_s: float) -> ThirdList:
     """The bears on drawn sheets that the model missed while a ranger watched blind, by whether the ranger saw them.
 
     A find that touches a visit which the ranger saw is that visit, and what the model saw of it counts. Finds weigh as
@@ -76,7 +76,7 @@ def third_list(found: Sequence[Found], judged: Iterable[Judged], effort: Interva
     """
     weights = visit_weights(found, gap_s)
     watched = [each for each in found if holds(effort.get(each.campsite, ()), each.start)]
-    by_site: dict[str, list[Judged]] = {}
+    by_site: dict[str, list[JudgedVisit]] = {}
     for each in judged:
         by_site.setdefault(each.visit.campsite, []).append(each)
     seen, unseen = [], []
@@ -139,7 +139,7 @@ def _too_little(answered: int, seen_visits: int, planted: int, lower: float) -> 
     return "the auditors found none of the planted bears" if lower <= 0.0 else ""
 
 
-def audits_done(metric: str, progress: Progress) -> Measured:
+def audits_done(metric: str, progress: AuditProgress) -> Measured:
     """Share of the audits that fell due which were done by now."""
     why = "" if progress.due else "no audit has fallen due in this time"
     detail = {"done": progress.done, "open": progress.open}

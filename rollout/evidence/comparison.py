@@ -9,7 +9,7 @@ from rollout.evidence.matching import Detection, MatchRule, Timeline, match
 from rollout.evidence.stats.intervals import Interval, holds, touches, union
 from rollout.evidence.stats.proportions import CONFIDENCE, first_of_each
 from rollout.evidence.stats.recapture import Overlap
-from rollout.evidence.stats.visits import GAP_S, Seen, Visit, is_dark, night_of, visits_of
+from rollout.evidence.stats.visits import GAP_S, SeenVisit, Visit, is_dark, night_of, visits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class EvidenceRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighted:
+class SightedVisit:
     """A bear that a person saw with their own eyes, as it was sealed."""
 
     id: int
@@ -38,7 +38,7 @@ class Sighted:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedVisit:
     """A visit that people saw, and the detection that saw it too, if any did."""
 
     visit: Visit
@@ -64,18 +64,18 @@ Intervals = Mapping[str, Sequence[Interval]]
 """By campsite, each as :func:`rollout.evidence.stats.intervals.union` gives them."""
 
 
-def during(sightings: Iterable[Sighted], time: Intervals) -> list[Sighted]:
+def during(sightings: Iterable[SightedVisit], time: Intervals) -> list[SightedVisit]:
     """Sightings at moments that count at their campsite."""
     return [each for each in sightings if holds(time.get(each.campsite, ()), each.seen_at)]
 
 
 def judge(
-    sightings: Iterable[Sighted], lines: Mapping[str, Timeline], timezones: Mapping[str, str], rule: EvidenceRule
-) -> list[Judged]:
+    sightings: Iterable[SightedVisit], lines: Mapping[str, Timeline], timezones: Mapping[str, str], rule: EvidenceRule
+) -> list[JudgedVisit]:
     """Merge sightings into visits, and match each with at most one detection; in order of time."""
-    visits = visits_of((Seen(s.id, s.campsite, s.camera, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)
+    visits = visits_of((SeenVisit(s.id, s.campsite, s.camera, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)
     judged = [
-        Judged(
+        JudgedVisit(
             visit,
             f"{visit.campsite}/{night_of(visit.start, timezones[visit.campsite])}",
             is_dark(visit.start, timezones[visit.campsite]),
@@ -86,12 +86,12 @@ def judge(
     return sorted(judged, key=lambda each: (each.visit.start, each.visit.campsite))
 
 
-def nights(judged: Iterable[Judged]) -> list[Judged]:
+def nights(judged: Iterable[JudgedVisit]) -> list[JudgedVisit]:
     """The first visit of each bear-night: independent units, in order of time."""
     return first_of_each((each.night, each) for each in judged)
 
 
-def clusters(judged: Iterable[Judged]) -> tuple[list[int], list[int]]:
+def clusters(judged: Iterable[JudgedVisit]) -> tuple[list[int], list[int]]:
     """Hits and visits of each bear-night."""
     hits: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -102,7 +102,7 @@ def clusters(judged: Iterable[Judged]) -> tuple[list[int], list[int]]:
 
 
 def overlaps(
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedVisit],
     watched: Iterable[Detection],
     timezones: Mapping[str, str],
     rule: EvidenceRule,
@@ -118,13 +118,13 @@ def overlaps(
     for each in judged:
         counts["dark" if each.dark else "light"][2 if each.hit else 0] += 1
     seen = _spans(judged, rule.gap_s)
-    for visit in visits_of((Seen(d.id, d.campsite, d.camera, d.first_at, d.last_at) for d in watched), rule.gap_s):
+    for visit in visits_of((SeenVisit(d.id, d.campsite, d.camera, d.first_at, d.last_at) for d in watched), rule.gap_s):
         if not touches(seen.get(visit.campsite, ()), visit.start, visit.end):
             counts["dark" if is_dark(visit.start, timezones[visit.campsite]) else "light"][1] += 1
     return {stratum: Overlap(*numbers) for stratum, numbers in counts.items()}
 
 
-def _spans(judged: Iterable[Judged], gap_s: float) -> Intervals:
+def _spans(judged: Iterable[JudgedVisit], gap_s: float) -> Intervals:
     """What people saw, with what was matched to it and the gap on both sides, by campsite."""
     spans: dict[str, list[Interval]] = {}
     for each in judged:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from db.models import Alert, AlertStatus, Review, Verdict
 from rollout.base.metrics import Measured
 from rollout.evidence.audited_recall import Found, visit_weights
-from rollout.evidence.comparison import EvidenceRule, Intervals, Judged
+from rollout.evidence.comparison import EvidenceRule, Intervals, JudgedVisit
 from rollout.evidence.feedback import (
     DELTA,
     EFFORT_WINDOW_S,
@@ -45,7 +45,7 @@ def loop_view(
     campsites: Sequence[str],
     since: float,
     now: float,
-    blind: Sequence[Judged],
+    blind: Sequence[JudgedVisit],
     found: Sequence[Found],
     audits_answered: int,
     watches: Intervals,

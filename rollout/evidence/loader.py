@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region, Sighting
-from rollout.evidence.comparison import Intervals, Sighted
+from rollout.evidence.comparison import Intervals, SightedVisit
 from rollout.evidence.matching import Detection
 from rollout.evidence.seals import digest_of_sighting
 from rollout.evidence.stats.intervals import ALWAYS, Interval, union
@@ -45,7 +45,7 @@ class Observed:
     """By campsite."""
     cameras: Mapping[str, str]
     """The campsite of each camera."""
-    sightings: Sequence[Sighted]
+    sightings: Sequence[SightedVisit]
     broken_seals: int
     """Sightings that no longer say what was sealed, and are left out."""
     raised: Sequence[Raised]
@@ -66,7 +66,7 @@ def timezones_of(session: Session) -> dict[str, str]:
     return dict(rows.all())
 
 
-def _sightings(session: Session, now: float) -> tuple[list[Sighted], int]:
+def _sightings(session: Session, now: float) -> tuple[list[SightedVisit], int]:
     rows = session.execute(
         select(
             Sighting.id,
@@ -91,7 +91,7 @@ def _sightings(session: Session, now: float) -> tuple[list[Sighted], int]:
             "seen_at": seen_at,
         }  # fmt: skip
         if digest_of_sighting(entered, user, sealed_at) == seal:
-            kept.append(Sighted(key, campsite, camera, seen_at, blind))
+            kept.append(SightedVisit(key, campsite, camera, seen_at, blind))
     return kept, len(rows) - len(kept)
 
 

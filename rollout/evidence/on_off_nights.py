@@ -141,7 +141,7 @@ class NightOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class NightEffect:
     """What the help adds to a night: mean of the on nights minus that of the off nights, with a 95 % interval."""
 
     difference: float
@@ -154,7 +154,7 @@ class Effect:
     nights: int
 
 
-def effect(outcomes: Sequence[NightOutcome], plan: NightPlan, permutations: int = PERMUTATIONS) -> Effect | None:
+def effect(outcomes: Sequence[NightOutcome], plan: NightPlan, permutations: int = PERMUTATIONS) -> NightEffect | None:
     """Estimate the effect by assigning the nights anew, within each campsite and block, as they were drawn.
 
     The interval assumes that the help adds the same to every night: it is taken off the on nights before the nights are
@@ -172,7 +172,7 @@ def effect(outcomes: Sequence[NightOutcome], plan: NightPlan, permutations: int 
     spread = _difference(amount - observed * on, assignments)
     low, high = np.quantile(spread, [0.025, 0.975])
     at_least = int((np.abs(null) >= abs(observed) - 1e-12).sum())
-    return Effect(
+    return NightEffect(
         float(observed),
         float(observed - high),
         float(observed - low),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db.models import (
     Alert,
     Appeal,
+    AppealOutcome,
     Audience,
     Camera,
     CameraHour,
@@ -21,7 +22,6 @@ from db.models import (
     DeliveryStatus,
     Encounter,
     MessageKind,
-    Outcome,
 )
 from rollout.base.metrics import Measured
 from rollout.evidence.camera_days import SeenHour
@@ -140,7 +140,7 @@ def uptime(
 
 def upheld_open() -> ColumnElement[bool]:
     """The appeals that were upheld and are not settled."""
-    return (Appeal.outcome == Outcome.UPHELD) & Appeal.settled_at.is_(None) & Appeal.control.is_(False)
+    return (Appeal.outcome == AppealOutcome.UPHELD) & Appeal.settled_at.is_(None) & Appeal.control.is_(False)
 
 
 def appeals_upheld_open(session: Session, campsites: Collection[str]) -> Measured:

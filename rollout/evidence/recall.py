@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rollout.base.metrics import Measured
-from rollout.evidence.comparison import EvidenceRule, Judged, clusters, nights
+from rollout.evidence.comparison import EvidenceRule, JudgedVisit, clusters, nights
 from rollout.evidence.matching import Timeline, chance_by_shifting, corrected
 from rollout.evidence.stats.paired import paired_difference
 from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower, effective, needed_n, recall_evalue
@@ -25,14 +25,14 @@ NO_SIGHTINGS: Final = "no bear has been seen blind while this model looked: keep
 SOON_S: Final = 60.0
 
 
-def counts(metric: str, judged: Sequence[Judged], watched_s: float) -> Measured:
+def counts(metric: str, judged: Sequence[JudgedVisit], watched_s: float) -> Measured:
     """How many bear-nights there are to judge by, and how many hours of watching they took."""
     n, hours = len(nights(judged)), watched_s / 3600.0
     detail = {"visits": len(judged), "watched_h": hours, "per_watched_h": n / hours if hours else None}
     return Measured(metric, float(n), n=n, unit="bear-nights", detail=detail)
 
 
-def recall(metric: str, judged: Sequence[Judged], rule: EvidenceRule) -> Measured:
+def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule) -> Measured:
     """Recall over bear-nights: of each night the first visit counts, with the exact lower bound and the e-value.
 
     Beside it, for people: recall over all visits, and its bound after division by the design effect.
@@ -60,7 +60,7 @@ def recall(metric: str, judged: Sequence[Judged], rule: EvidenceRule) -> Measure
 
 
 def with_chance(
-    measured: Measured, judged: Sequence[Judged], lines: Mapping[str, Timeline], rule: EvidenceRule
+    measured: Measured, judged: Sequence[JudgedVisit], lines: Mapping[str, Timeline], rule: EvidenceRule
 ) -> Measured:
     """The same recall with what chance would have matched, and what is left of it without."""
     chance = chance_by_shifting([each.visit for each in nights(judged)], lines, rule.match)
@@ -75,7 +75,7 @@ def with_chance(
     return Measured(measured.metric, measured.value, measured.bounds, measured.n, measured.unit, "", detail)
 
 
-def with_other_gaps(measured: Measured, by_gap: Mapping[float, Sequence[Judged]]) -> Measured:
+def with_other_gaps(measured: Measured, by_gap: Mapping[float, Sequence[JudgedVisit]]) -> Measured:
     """The same recall with what it would be had visits been told apart by another gap."""
     gaps = {
         f"{gap / 60:.0f} min": {"visits": len(judged), "recall": sum(each.hit for each in judged) / len(judged)}
@@ -135,7 +135,7 @@ def _estimated(pooled: Overlap, third: ThirdList) -> dict[str, Any]:
 
 def against_baseline(
     metric: str,
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedVisit],
     baseline: Sequence[bool],
     rule: EvidenceRule,
     picture: Sequence[bool] | None = None,
@@ -164,7 +164,7 @@ def against_baseline(
     )
 
 
-def times_to_detect(judged: Sequence[Judged], rule: EvidenceRule) -> Iterator[Measured]:
+def times_to_detect(judged: Sequence[JudgedVisit], rule: EvidenceRule) -> Iterator[Measured]:
     """Median and 90th percentile of the time from the first sight of a bear to its alert; misses count as never."""
     longest = rule.match.after_s
     durations = [longest if each.time_to_alert_s is None else each.time_to_alert_s for each in judged]
@@ -188,7 +188,7 @@ class Missed:
     sightings: tuple[int, ...]
 
 
-def missed(metric: str, judged: Sequence[Judged], watched_s: float) -> Measured:
+def missed(metric: str, judged: Sequence[JudgedVisit], watched_s: float) -> Measured:
     """Visits that the model missed, whether or not whoever saw them was blind."""
     if watched_s <= 0:
         return Measured(metric, None, unit="visits", why="nobody has watched: start a watch")

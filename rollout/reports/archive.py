@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from rollout.reports.document import Light, Report
+from rollout.reports.document import Report, Status
 from rollout.reports.render.html_report import as_html
 from rollout.reports.render.machine_readable import as_json
 
@@ -25,13 +25,13 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredReport:
     """A stored report: of which day and campsite, when it was made, and its most urgent light with its words."""
 
     day: str
     campsite: str
     made_at: float
-    light: Light
+    light: Status
     words: str
 
 
@@ -52,9 +52,11 @@ class Archive:
         self._put(self._file(day, place.id, "html"), as_html(report))
         self._put(self._file(day, place.id, "json"), json.dumps(as_json(report), ensure_ascii=False, indent=1))
 
-    def listed(self, campsites: Collection[str], limit: int = 60, after: tuple[str, str] | None = None) -> list[Stored]:
+    def listed(
+        self, campsites: Collection[str], limit: int = 60, after: tuple[str, str] | None = None
+    ) -> list[StoredReport]:
         """The newest stored reports of these campsites; those that follow the day and campsite in ``after``."""
-        found: list[Stored] = []
+        found: list[StoredReport] = []
         for folder in sorted(self._days(), reverse=True):
             if after is not None and folder > after[0]:
                 continue
@@ -87,11 +89,11 @@ class Archive:
             return []
         return [each.name for each in self.directory.iterdir() if _DAY.fullmatch(each.name)]
 
-    def _read(self, day: str, campsite: str) -> Stored | None:
+    def _read(self, day: str, campsite: str) -> StoredReport | None:
         try:
             found = json.loads(self._file(day, campsite, "json").read_text())
             urgent = next(each for each in found["answers"] if each["light"] == found["light"])
-            return Stored(day, campsite, float(found["made_at"]), Light(found["light"]), str(urgent["words"]))
+            return StoredReport(day, campsite, float(found["made_at"]), Status(found["light"]), str(urgent["words"]))
         except (OSError, ValueError, KeyError, TypeError, StopIteration):
             return None  # not there, or half of it: as good as none
 

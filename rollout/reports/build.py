@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.config import Config
 from db.models import Campsite, RolloutEvent
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.daily import daily
 from rollout.reports.document import Kind, Report
 from rollout.reports.feedback_loop import loop
@@ -19,7 +19,7 @@ from rollout.reports.period import Period, period, today
 from rollout.reports.rollout_report import plan
 from rollout.reports.shadow import shadow
 
-MAKERS: Final[dict[Kind, Callable[[Asked], Report]]] = {
+MAKERS: Final[dict[Kind, Callable[[ReportContext], Report]]] = {
     Kind.SHADOW: shadow,
     Kind.DAILY: daily,
     Kind.LOOP: loop,
@@ -34,7 +34,7 @@ SUMMARIES: Final = {
 USUAL_DAYS: Final = {Kind.SHADOW: 28, Kind.DAILY: 1, Kind.LOOP: 28}
 
 
-def make(kind: Kind, asked: Asked) -> Report:
+def make(kind: Kind, asked: ReportContext) -> Report:
     """Make a report."""
     return MAKERS[kind](asked)
 

@@ -12,7 +12,7 @@ from core.config import Config
 from db.models import Camera, Encounter
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.evidence.comparison import EvidenceRule
-from rollout.reports.document import Place
+from rollout.reports.document import ReportPlace
 from rollout.reports.period import Period
 from rollout.stages.event_store import load
 from rollout.stages.plan import RolloutPlan
@@ -20,7 +20,7 @@ from rollout.stages.spec import Gate
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportContext:
     """One question. ``everything``: nothing need be kept from whoever asks, so that the report may also speak of what
     belongs to no single campsite. ``heard`` is what Redis told, None when nobody asked it.
     """
@@ -35,9 +35,9 @@ class Asked:
     snapshot: TelemetrySnapshot | None = None
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[ReportPlace, ...]:
         """The campsites with their names."""
-        return tuple(Place(each, self.name(each)) for each in self.campsites)
+        return tuple(ReportPlace(each, self.name(each)) for each in self.campsites)
 
     def name(self, campsite: str) -> str:
         """A campsite's name."""
@@ -63,7 +63,7 @@ class Asked:
         return dict(self.session.execute(select(Camera.id, Camera.campsite_id).where(*where)).all())
 
 
-def models_of(asked: Asked) -> list[tuple[str, int]]:
+def models_of(asked: ReportContext) -> list[tuple[str, int]]:
     """The models that opened encounters in the period, the newest first, each with how many."""
     newest = func.max(Encounter.first_at)
     rows = asked.session.execute(
@@ -80,7 +80,7 @@ def models_of(asked: Asked) -> list[tuple[str, int]]:
     return [(model, number) for model, number in rows]
 
 
-def model_of(asked: Asked) -> str | None:
+def model_of(asked: ReportContext) -> str | None:
     """The model that a report is about: the one of the period's newest encounter, or the one that runs now."""
     found = models_of(asked)
     return found[0][0] if found else load(asked.session).model

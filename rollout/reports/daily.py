@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rollout.reports.context import Asked
-from rollout.reports.document import Answer, Form, Kind, Light, Report
+from rollout.reports.context import ReportContext
+from rollout.reports.document import Answer, Form, Kind, Report, Status
 from rollout.reports.render.number_format import many, number
 from rollout.reports.sections.camera_operation import (
     Cameras,
@@ -24,7 +24,7 @@ from rollout.reports.sections.staff_activity import people_section
 TITLE: Final = "Daily operations"
 
 
-def daily(asked: Asked) -> Report:
+def daily(asked: ReportContext) -> Report:
     """The operations report of a period, usually one day."""
     found, seen, sent = host_health_of(asked), cameras_of(asked), deliveries_of(asked)
     period = asked.period
@@ -45,7 +45,7 @@ def daily(asked: Asked) -> Report:
     )  # fmt: skip
 
 
-def _complaining(asked: Asked) -> Answer:
+def _complaining(asked: ReportContext) -> Answer:
     figures = {each.key: each for each in camper_figures(asked)}
     complaints, appeals = (int(figures[key].value or 0) for key in ("complaints", "appeals"))
     waiting, upheld = (int(figures[key].value or 0) for key in ("messages_waiting", "appeals_upheld_open"))
@@ -53,40 +53,40 @@ def _complaining(asked: Asked) -> Answer:
     words = f"{many(complaints, 'complaint')} and {many(appeals, 'appeal')} against a warning."
     if upheld:
         more = f"{words} {many(upheld, 'appeal was', 'appeals were')} upheld and nothing has been done about it yet."
-        return Answer("complaints", question, Light.RED, more)
+        return Answer("complaints", question, Status.RED, more)
     if waiting:
         more = f"{words} {many(waiting, 'message waits', 'messages wait')} for an answer."
-        return Answer("complaints", question, Light.AMBER, more)
+        return Answer("complaints", question, Status.AMBER, more)
     if complaints or appeals:
-        return Answer("complaints", question, Light.AMBER, f"{words} All are answered.")
-    return Answer("complaints", question, Light.GREEN, "Nobody has complained, and no warning was appealed.")
+        return Answer("complaints", question, Status.AMBER, f"{words} All are answered.")
+    return Answer("complaints", question, Status.GREEN, "Nobody has complained, and no warning was appealed.")
 
 
-def _holding(asked: Asked, seen: Cameras, sent: Sent) -> Answer:
+def _holding(asked: ReportContext, seen: Cameras, sent: Sent) -> Answer:
     question, wrong = "Was everything seen and said?", []
-    light = Light.GREEN
+    light = Status.GREEN
     if seen.share is None:
-        return Answer("holding", question, Light.GREY, "Nobody can say: no camera is switched on here, or it has only "
+        return Answer("holding", question, Status.GREY, "Nobody can say: no camera is switched on here, or it has only "
                       "just begun.")  # fmt: skip
     if seen.share < 0.99:
-        light = Light.RED if seen.share < 0.9 else Light.AMBER
+        light = Status.RED if seen.share < 0.9 else Status.AMBER
         wrong.append(f"cameras were seen {number(seen.share, Form.SHARE)} of the time")
     if sent.failed_to_campers:
-        light = Light.RED
+        light = Status.RED
         wrong.append(f"{many(sent.failed_to_campers, 'warning')} to campers failed")
     elif sent.failed or sent.late:
-        light = Light.AMBER if light is Light.GREEN else light
+        light = Status.AMBER if light is Status.GREEN else light
         wrong.append(f"{many(sent.failed, 'message')} failed and {sent.late} came late")
     tripped = breaker_rows(asked)
     still = sum(row.open for row in tripped)
     if tripped:
-        light = Light.RED if still else Light.AMBER if light is Light.GREEN else light
+        light = Status.RED if still else Status.AMBER if light is Status.GREEN else light
         wrong.append(f"{many(len(tripped), 'breaker')} tripped, {still} still open")
     words = f"{'; '.join(wrong)}." if wrong else "Cameras saw, messages arrived in time, no breaker tripped."
     return Answer("holding", question, light, f"{words[:1].upper()}{words[1:]}")
 
 
-def _limits(asked: Asked) -> tuple[str, ...]:
+def _limits(asked: ReportContext) -> tuple[str, ...]:
     said = [
         "Uptime counts minutes with a scored frame; a camera that was switched on during this time counts from its "
         "beginning.",

@@ -28,7 +28,7 @@ class Kind(StrEnum):
     ROLLOUT = "rollout"
 
 
-class Light(StrEnum):
+class Status(StrEnum):
     """How urgent an answer is. The word is always shown; the colour only repeats it."""
 
     GREEN = "fine"
@@ -37,7 +37,7 @@ class Light(StrEnum):
     GREY = "not known"
 
 
-WORST_FIRST: Final = (Light.RED, Light.AMBER, Light.GREY, Light.GREEN)
+WORST_FIRST: Final = (Status.RED, Status.AMBER, Status.GREY, Status.GREEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Answer:
 
     key: str
     question: str
-    light: Light
+    light: Status
     words: str
 
 
@@ -148,7 +148,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class ReportPanel:
     """One quantity over time: a line each for several of a kind, as the GPUs of a machine.
 
     ``limits`` are heights to compare with. A series is a name and its points: a moment (UTC seconds) and a value.
@@ -174,7 +174,7 @@ class Panels:
     end: float
     timezone: str
     gap_s: float
-    panels: tuple[Panel, ...]
+    panels: tuple[ReportPanel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ReportPlace:
     """A campsite of the report."""
 
     id: str
@@ -231,7 +231,7 @@ class Report:
     kind: Kind
     title: str
     period: Period
-    places: tuple[Place, ...]
+    places: tuple[ReportPlace, ...]
     made_at: float
     answers: tuple[Answer, ...]
     sections: tuple[Section, ...]
@@ -260,9 +260,9 @@ class Report:
         return found
 
     @property
-    def worst(self) -> Light:
+    def worst(self) -> Status:
         """The most urgent of its lights."""
-        return min((answer.light for answer in self.answers), key=WORST_FIRST.index, default=Light.GREY)
+        return min((answer.light for answer in self.answers), key=WORST_FIRST.index, default=Status.GREY)
 
     @property
     def worst_first(self) -> list[Answer]:

@@ -9,7 +9,7 @@ from rollout.evidence.assessment import Case
 from rollout.evidence.calibration import LEAST_HOURS, calibration, known_hours
 from rollout.evidence.feedback import ALARM_AT, HOLD_AT
 from rollout.evidence.feedback_metrics import LoopView, loop_e, selected_share
-from rollout.reports.context import Asked, model_of
+from rollout.reports.context import ReportContext, model_of
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -17,11 +17,11 @@ from rollout.reports.document import (
     Figure,
     Form,
     Kind,
-    Light,
     Report,
     Section,
     Spot,
     Spots,
+    Status,
     Steps,
     table,
 )
@@ -34,13 +34,13 @@ from rollout.reports.sections.switchback import experiments_section
 TITLE: Final = "Feedback-loop audit"
 
 
-def loop(asked: Asked) -> Report:
+def loop(asked: ReportContext) -> Report:
     """The feedback-loop report of a period."""
     model, period = model_of(asked), asked.period
     head = {"kind": Kind.LOOP, "title": TITLE, "period": period, "places": asked.places, "made_at": asked.now}
     if model is None:
         words = "No model has opened an encounter in this time: there is no loop to look for."
-        answer = Answer("loop", "Does the model steer where people look?", Light.GREY, words)
+        answer = Answer("loop", "Does the model steer where people look?", Status.GREY, words)
         return Report(**head, answers=(answer,), sections=(Section("loop", TITLE, (words,)),))  # type: ignore[arg-type]  # one head for both
     case = case_of(asked, model)
     view, unknown = case.loop, next(m for m in case._alarms() if m.metric == "unknown_animal_share")
@@ -68,34 +68,34 @@ def loop(asked: Asked) -> Report:
 def _steers(view: LoopView) -> Answer:
     question, measured = "Does the model steer where people look?", loop_e("loop_e", view)
     if measured.value is None:
-        return Answer("loop", question, Light.GREY, f"Not enough data: {measured.why}.")
+        return Answer("loop", question, Status.GREY, f"Not enough data: {measured.why}.")
     highest = max(measured.detail["highest"], measured.detail["level"])
     words = (
         f"E-value {readable(measured.value)} after {len(view.course)} independent bears, at most {readable(highest)}."
     )
     if highest >= ALARM_AT:
-        return Answer("loop", question, Light.RED, f"{words} From {ALARM_AT:g} on that is an alarm: people look where "
+        return Answer("loop", question, Status.RED, f"{words} From {ALARM_AT:g} on that is an alarm: people look where "
                       "the model points, and not where the bears are.")  # fmt: skip
     if highest >= HOLD_AT:
-        return Answer("loop", question, Light.AMBER, f"{words} From {HOLD_AT:g} on nothing is promoted.")
+        return Answer("loop", question, Status.AMBER, f"{words} From {HOLD_AT:g} on nothing is promoted.")
     neglected = [line.campsite for line in view.panel if line.ratio is not None and line.ratio < 0.5]
     if neglected:
-        return Answer("loop", question, Light.AMBER, f"{words} Less than half the attention that the bears there would "
-                      f"ask for: {', '.join(neglected)}.")  # fmt: skip
-    return Answer("loop", question, Light.GREEN, f"{words} Nothing speaks for it.")
+        return Answer("loop", question, Status.AMBER, f"{words} Less than half the attention that the bears "
+                      f"there would ask for: {', '.join(neglected)}.")  # fmt: skip
+    return Answer("loop", question, Status.GREEN, f"{words} Nothing speaks for it.")
 
 
 def _labels(view: LoopView) -> Answer:
     question, measured = "Where do labels come from?", selected_share("selected_label_share", view)
     if measured.value is None:
-        return Answer("labels", question, Light.GREY, f"Not enough data: {measured.why}.")
+        return Answer("labels", question, Status.GREY, f"Not enough data: {measured.why}.")
     words = ", ".join(f"{count} by {name.replace('_', ' ')}" for name, count in view.labels.items())
-    light = Light.AMBER if measured.value > 0.9 else Light.GREEN
+    light = Status.AMBER if measured.value > 0.9 else Status.GREEN
     share = number(measured.value, Form.SHARE)
     return Answer("labels", question, light, f"{share} are about pictures that the model chose itself ({words}).")
 
 
-def _effort(asked: Asked, view: LoopView) -> Section:
+def _effort(asked: ReportContext, view: LoopView) -> Section:
     known = any(line.prevalence_share for line in view.panel)
     rows: list[tuple[Cell, ...]] = [
         (asked.name(line.campsite), line.reviews, line.effort_share, line.watched_h, line.blind_sightings,
@@ -145,7 +145,7 @@ def _process(view: LoopView) -> Section:
     )  # fmt: skip
 
 
-def _calibration(asked: Asked, case: Case) -> Section:
+def _calibration(asked: ReportContext, case: Case) -> Section:
     period = asked.period
     hours = known_hours(asked.session, asked.campsites, period.start, period.end, asked.now, case.spans)
     rows: list[tuple[Cell, ...]] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rollout.base.metrics import METRICS
 from rollout.control.analysis_store import Point
 from rollout.reports.document import AnalysisPoint, Course, Form
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 from rollout.stages.spec import Gate
 
 
@@ -22,7 +22,7 @@ def course_of(gate: Gate, points: Iterable[Point], timezone: str) -> Course:
                 at=each.at,
                 value=each.compared if eprocess else each.value,
                 compared=None if eprocess or gate.bound is None else each.compared,
-                passed=each.outcome == Outcome.PASSED.value,
+                passed=each.outcome == GateOutcome.PASSED.value,
             )
             for each in points
         ),

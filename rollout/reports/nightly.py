@@ -17,8 +17,8 @@ from rollout.alerting.alerts import page
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.archive import Archive
 from rollout.reports.build import campsites_known, make, timezone_of
-from rollout.reports.context import Asked
-from rollout.reports.document import Kind, Light, Report
+from rollout.reports.context import ReportContext
+from rollout.reports.document import Kind, Report, Status
 from rollout.reports.period import midnight, period, today
 from rollout.stages.plan import RolloutPlan
 
@@ -56,11 +56,11 @@ def write_finished(
         with database.read() as session:
             if not _has_begun(session, campsite, days.end):
                 continue
-            asked = Asked(session, config, plan, days, (campsite,), now, everything=False, snapshot=snapshot)
+            asked = ReportContext(session, config, plan, days, (campsite,), now, everything=False, snapshot=snapshot)
             report = make(Kind.DAILY, asked)
         archive.write(report)
         written += 1
-        if report.worst is Light.RED and targets:
+        if report.worst is Status.RED and targets:
             _tell(database, report, targets, now)
     if written:
         log.info("wrote %d daily reports", written)
@@ -76,7 +76,7 @@ def _has_begun(session: Session, campsite: str, end: float) -> bool:
 
 def _tell(database: Database, report: Report, targets: list[str], now: float) -> None:
     (place,) = report.places
-    red = [f"{each.question} {each.words}" for each in report.answers if each.light is Light.RED]
+    red = [f"{each.question} {each.words}" for each in report.answers if each.light is Status.RED]
     key = f"daily:{report.period.first}:{place.id}"
     title = f"Daily report of {place.name}: something wants a hand"
     with database.write() as session:

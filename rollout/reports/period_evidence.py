@@ -6,10 +6,10 @@ from rollout.control.handover_spans import handovers
 from rollout.control.model_spans import model_spans
 from rollout.evidence.assessment import AssessmentScope, Case
 from rollout.evidence.loader import observe
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 
 
-def case_of(asked: Asked, model: str) -> Case:
+def case_of(asked: ReportContext, model: str) -> Case:
     """Everything that people and ``model`` have seen, until the period's end, with the question's scope."""
     session, period = asked.session, asked.period
     observed = observe(session, model, period.end)

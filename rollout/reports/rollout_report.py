@@ -10,7 +10,7 @@ from db.models import Mode
 from rollout.base.scopes import campsites_of
 from rollout.control.analysis import AnalysisRun
 from rollout.control.analysis_store import courses, current_analysis
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -19,9 +19,9 @@ from rollout.reports.document import (
     Figure,
     Form,
     Kind,
-    Light,
     Report,
     Section,
+    Status,
     Table,
     table,
 )
@@ -37,7 +37,7 @@ TITLE: Final = "The rollout so far"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class StageRun:
     """One run of a stage: from when it was granted until authority ended or another began."""
 
     name: str
@@ -65,19 +65,19 @@ class Handed:
     taken_at: float | None = None
 
 
-def runs_of(events: Iterable[Event]) -> list[Run]:
+def runs_of(events: Iterable[Event]) -> list[StageRun]:
     """The live runs that the events tell of. Pure.
 
     A run ends when the next one starts, when it expires, or when authority is handed over everywhere it held.
     """
-    found: list[Run] = []
+    found: list[StageRun] = []
     for event in events:
         if isinstance(event, e.StageStarted):
             _end(found, event.at, "the next stage started")
             sites = campsites_of(event.places)
-            found.append(Run(event.name, event.mode, event.at, event.deadline_at, tuple(sites), event.approved_by,
+            found.append(StageRun(event.name, event.mode, event.at, event.deadline_at, tuple(sites), event.approved_by,
                              event.model))  # fmt: skip
-        elif isinstance(event, e.Extended) and found and found[-1].end is None:
+        elif isinstance(event, e.StageExtended) and found and found[-1].end is None:
             found[-1] = replace(found[-1], deadline_at=event.deadline_at)
         elif isinstance(event, e.HandoverBegan) and not event.cameras and found and found[-1].end is None:
             left = set(found[-1].campsites) - set(campsites_of(event.places))
@@ -88,17 +88,17 @@ def runs_of(events: Iterable[Event]) -> list[Run]:
     return found
 
 
-def _demoted(found: list[Run], event: e.Demoted) -> None:
+def _demoted(found: list[StageRun], event: e.Demoted) -> None:
     run = found[-1]
     if event.stage is not None and event.name and event.mode is not None:
         _end(found, event.at, "demoted")
         sites = tuple(campsites_of(event.places))
-        found.append(Run(event.name, event.mode, event.at, event.deadline_at, sites, (), run.model))
+        found.append(StageRun(event.name, event.mode, event.at, event.deadline_at, sites, (), run.model))
     elif not set(run.campsites) - set(event.campsites):
         _end(found, event.at, "demoted")
 
 
-def _end(found: list[Run], at: float, why: str) -> None:
+def _end(found: list[StageRun], at: float, why: str) -> None:
     if found and found[-1].end is None:
         found[-1] = replace(found[-1], end=at, ended=why)
 
@@ -117,7 +117,7 @@ def handed_over(events: Iterable[Event]) -> list[Handed]:
     return list(found.values())
 
 
-def plan(asked: Asked) -> Report:
+def plan(asked: ReportContext) -> Report:
     """The rollout report of a period. Gates are shown to whoever may know everything; they are about all of a stage."""
     period = asked.period
     events = [entry.event for entry in everything(asked.session) if entry.event.at < period.end]
@@ -141,7 +141,7 @@ def plan(asked: Asked) -> Report:
     )  # fmt: skip
 
 
-def _is_theirs(asked: Asked, event: Event) -> bool:
+def _is_theirs(asked: ReportContext, event: Event) -> bool:
     """Whether an event may be told: with ``everything`` all; else those whose places are all among the campsites."""
     if asked.everything:
         return True
@@ -150,64 +150,66 @@ def _is_theirs(asked: Asked, event: Event) -> bool:
     return bool(sites) and _knows_all(asked, sites or ())
 
 
-def _knows_all(asked: Asked, campsites: Sequence[str]) -> bool:
+def _knows_all(asked: ReportContext, campsites: Sequence[str]) -> bool:
     """Whether words about these campsites may be told as they are: they may name any of them."""
     return asked.everything or set(campsites) <= set(asked.campsites)
 
 
-def _touches(asked: Asked, campsites: Sequence[str]) -> bool:
+def _touches(asked: ReportContext, campsites: Sequence[str]) -> bool:
     return asked.everything or bool(set(campsites) & set(asked.campsites))
 
 
-def _names(asked: Asked, campsites: Iterable[str]) -> str:
+def _names(asked: ReportContext, campsites: Iterable[str]) -> str:
     listed = list(campsites)
     mine = [asked.name(site) for site in listed if asked.everything or site in asked.campsites]
     others = len(listed) - len(mine)
     return ", ".join([*mine, *([f"{others} more"] if others else [])]) or "nowhere"
 
 
-def _where(asked: Asked) -> Answer:
+def _where(asked: ReportContext) -> Answer:
     state = load(asked.session)
     number = min(state.stage, len(asked.plan.stages) - 1)
     name, phase = asked.plan.stages[number].name, state.phase.value
     words = f"Stage {number + 1} of {len(asked.plan.stages)} ({name}), {phase} now."
     if state.handovers:
-        return Answer("where", "Where are we?", Light.RED, f"{words} Nobody has taken over the watch yet.")
+        return Answer("where", "Where are we?", Status.RED, f"{words} Nobody has taken over the watch yet.")
     if state.latches:
-        return Answer("where", "Where are we?", Light.AMBER, f"{words} {many(len(state.latches), 'breaker')} open.")
-    return Answer("where", "Where are we?", Light.GREEN, words)
+        return Answer("where", "Where are we?", Status.AMBER, f"{words} {many(len(state.latches), 'breaker')} open.")
+    return Answer("where", "Where are we?", Status.GREEN, words)
 
 
-def time_live(runs: Iterable[Run], start: float, end: float) -> float:
+def time_live(runs: Iterable[StageRun], start: float, end: float) -> float:
     """For how long campers could be warned anywhere, from ``start`` to ``end``. Pure."""
     spans = ((max(run.start, start), min(run.end if run.end is not None else end, end)) for run in runs
              if run.mode is not Mode.SHADOW)  # fmt: skip
     return sum(max(0.0, until - since) for since, until in spans)
 
 
-def _live(asked: Asked, runs: Sequence[Run]) -> Answer:
+def _live(asked: ReportContext, runs: Sequence[StageRun]) -> Answer:
     live = time_live(runs, asked.period.start, asked.period.end)
     words = "It has not been live in this time." if not live else f"It has been live for {seconds(live)}."
     stages = sum(run.mode is not Mode.SHADOW for run in runs)
     return Answer(
-        "live", "How long was it live?", Light.GREEN, f"{words} {many(stages, 'live stage')}." if live else words
+        "live", "How long was it live?", Status.GREEN, f"{words} {many(stages, 'live stage')}." if live else words
     )
 
 
 def _handovers(handed: Sequence[Handed], now: float) -> Answer:
     question, open_now = "Did people take over when they had to?", [each for each in handed if each.taken_at is None]
     if not handed:
-        return Answer("handovers", question, Light.GREEN, "Nothing was handed over in this time.")
+        return Answer("handovers", question, Status.GREEN, "Nothing was handed over in this time.")
     waited = [each.taken_at - each.at for each in handed if each.taken_at is not None]
     longest = f" The longest took {seconds(max(waited))}." if waited else ""
     words = f"{many(len(handed), 'handover')}, {len(waited)} of them taken over.{longest}"
     if open_now:
         oldest = seconds(now - min(each.at for each in open_now))
-        return Answer("handovers", question, Light.RED, f"{words} {len(open_now)} still open, the oldest for {oldest}.")
-    return Answer("handovers", question, Light.GREEN if max(waited) <= 300 else Light.AMBER, words)
+        return Answer(
+            "handovers", question, Status.RED, f"{words} {len(open_now)} still open, the oldest for {oldest}."
+        )
+    return Answer("handovers", question, Status.GREEN if max(waited) <= 300 else Status.AMBER, words)
 
 
-def _stages(asked: Asked, runs: Sequence[Run]) -> Section:
+def _stages(asked: ReportContext, runs: Sequence[StageRun]) -> Section:
     period = asked.period
     rows: list[tuple[Cell, ...]] = [
         (run.name, run.mode.value, _names(asked, run.campsites), run.start, run.end,
@@ -233,12 +235,12 @@ def _stages(asked: Asked, runs: Sequence[Run]) -> Section:
     )  # fmt: skip
 
 
-def _ended(asked: Asked, run: Run) -> str:
+def _ended(asked: ReportContext, run: StageRun) -> str:
     """Why it ended; a cause may name other campsites of the stage."""
     return run.ended if run.end is None or _knows_all(asked, run.campsites) else "it ended"
 
 
-def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
+def _gate_section(asked: ReportContext, events: Sequence[Event]) -> Section:
     held: list[tuple[Cell, ...]] = [
         (event.at, event.by, event.to, "; ".join(event.why)) for event in events if isinstance(event, e.PromotionHeld)
     ]
@@ -256,7 +258,7 @@ def _gate_section(asked: Asked, events: Sequence[Event]) -> Section:
                    tables=(wishes, _gates_now(found)))  # fmt: skip
 
 
-def _how_old(asked: Asked, found: AnalysisRun) -> str:
+def _how_old(asked: ReportContext, found: AnalysisRun) -> str:
     at = moment(found.at, asked.period.timezone)
     return (
         f"Evidence was last worked out {at}. Whoever asks to go on is answered by a fresh analysis. Lines show the "
@@ -264,7 +266,7 @@ def _how_old(asked: Asked, found: AnalysisRun) -> str:
     )
 
 
-def _courses(asked: Asked, found: AnalysisRun) -> tuple[Course, ...]:
+def _courses(asked: ReportContext, found: AnalysisRun) -> tuple[Course, ...]:
     """The gates of which at least two analyses have found a value."""
     earlier = courses(asked.session, found)
     drawn = [course_of(gate, earlier.get(str(gate), ()), asked.period.timezone) for gate in found.stage.gates]
@@ -286,7 +288,7 @@ def _gates_now(found: AnalysisRun) -> Table:
     return table("gates", title, columns, rows, "This stage has no gates.")
 
 
-def _approvals(asked: Asked, events: Sequence[Event]) -> Section:
+def _approvals(asked: ReportContext, events: Sequence[Event]) -> Section:
     rows: list[tuple[Cell, ...]] = []
     for event in events:
         if isinstance(event, e.Approved):
@@ -299,7 +301,7 @@ def _approvals(asked: Asked, events: Sequence[Event]) -> Section:
                                                            "Nobody has approved anything in this time."),))  # fmt: skip
 
 
-def _handover_section(asked: Asked, handed: Sequence[Handed]) -> Section:
+def _handover_section(asked: ReportContext, handed: Sequence[Handed]) -> Section:
     rows: list[tuple[Cell, ...]] = [
         (each.at, _names(asked, each.campsites), each.cause, each.to, each.escalations, each.taken_by,
          None if each.taken_at is None else each.taken_at - each.at) for each in handed
@@ -327,7 +329,7 @@ _WORDS: Final[dict[type[Event], Callable[[Any], str]]] = {
     e.HandoverBegan: lambda event: f"handover {event.handover} began: {event.cause}",
     e.Escalated: lambda event: f"handover {event.handover} escalated to {event.to or 'nobody left'}",
     e.WatchTaken: lambda event: f"handover {event.handover} taken over after {seconds(event.waited_s)}",
-    e.Extended: lambda _: "the stage was given more time",
+    e.StageExtended: lambda _: "the stage was given more time",
     e.Expired: lambda event: f"the stage's time was over, noticed {seconds(event.late_s)} later",
     e.DeadlineNear: lambda event: f"{seconds(event.left_s)} left",
     e.Overdue: lambda _: "shadow has lasted longer than planned",
@@ -337,7 +339,7 @@ _WORDS: Final[dict[type[Event], Callable[[Any], str]]] = {
 }
 
 
-def _history(asked: Asked, events: Sequence[Event]) -> Section:
+def _history(asked: ReportContext, events: Sequence[Event]) -> Section:
     rows: list[tuple[Cell, ...]] = [
         (event.at, event.by, _WORDS.get(type(event), lambda found: e.kind_of(found))(event))
         for event in reversed(events)

@@ -8,12 +8,12 @@ from typing import Final
 
 from db.models import AlertStatus
 from rollout.base.metrics import Measured
-from rollout.evidence.comparison import Judged
+from rollout.evidence.comparison import JudgedVisit
 from rollout.evidence.loader import Raised
 from rollout.evidence.stats.intervals import Interval, touches, union
 from rollout.evidence.stats.proportions import needed_for_power
 from rollout.evidence.stats.survival import kaplan_meier
-from rollout.reports.context import Asked, model_of, models_of
+from rollout.reports.context import ReportContext, model_of, models_of
 from rollout.reports.document import (
     Answer,
     Cell,
@@ -21,11 +21,11 @@ from rollout.reports.document import (
     Figure,
     Form,
     Kind,
-    Light,
     Report,
     Section,
     Spot,
     Spots,
+    Status,
     Steps,
     table,
 )
@@ -51,15 +51,15 @@ class Compared:
     """What the period came to: every metric, each visit that people saw, and what the model alone saw."""
 
     measured: Mapping[str, Measured]
-    judged: Sequence[Judged]
-    blind: Sequence[Judged]
+    judged: Sequence[JudgedVisit]
+    blind: Sequence[JudgedVisit]
     alone: Sequence[Raised]
     beside: int
     """Further detections of visits that people saw: other cameras, or later pictures."""
     broken_seals: int
 
 
-def shadow(asked: Asked) -> Report:
+def shadow(asked: ReportContext) -> Report:
     """The shadow report of a period, about one model."""
     model = model_of(asked)
     if model is None:
@@ -80,7 +80,7 @@ def shadow(asked: Asked) -> Report:
     )  # fmt: skip
 
 
-def compared(asked: Asked, model: str) -> Compared:
+def compared(asked: ReportContext, model: str) -> Compared:
     """Compare people and ``model`` over the period."""
     case = case_of(asked, model)
     measured = {each.metric: each for each in case.measure() if not each.metric.endswith("_cumulative")}
@@ -95,7 +95,7 @@ def compared(asked: Asked, model: str) -> Compared:
     return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), case.observed.broken_seals)
 
 
-def _surroundings(judged: Iterable[Judged], gap_s: float) -> Mapping[str, Sequence[Interval]]:
+def _surroundings(judged: Iterable[JudgedVisit], gap_s: float) -> Mapping[str, Sequence[Interval]]:
     """The time around what people saw, by campsite: a detection that touches it is of the same visit."""
     found: dict[str, list[Interval]] = {}
     for each in judged:
@@ -104,28 +104,28 @@ def _surroundings(judged: Iterable[Judged], gap_s: float) -> Mapping[str, Sequen
     return {campsite: union(spans) for campsite, spans in found.items()}
 
 
-def _without_model(asked: Asked) -> Report:
+def _without_model(asked: ReportContext) -> Report:
     words = "No model has opened an encounter in this time, and the rollout knows of none: there is nothing to compare."
     return Report(
         kind=Kind.SHADOW, title=TITLE, period=asked.period, places=asked.places, made_at=asked.now,
-        answers=(Answer("sees", "Does the model see what the rangers see?", Light.GREY, words),),
+        answers=(Answer("sees", "Does the model see what the rangers see?", Status.GREY, words),),
         sections=(Section("recall", "What the model found", (words,)),),
     )  # fmt: skip
 
 
-def _sees(asked: Asked, found: Compared) -> Answer:
+def _sees(asked: ReportContext, found: Compared) -> Answer:
     recall = found.measured["recall_blind"]
     gate = asked.gate("recall_blind") or asked.gate("recall_blind_cumulative")
     wanted = (gate.value if gate is not None and gate.value is not None else None) or asked.rule().least_recall
     shown = figure(recall)
     question = "Does the model see what the rangers see?"
     if recall.value is None:
-        return Answer("sees", question, Light.GREY, f"{said(shown).capitalize()}: {recall.why}.")
+        return Answer("sees", question, Status.GREY, f"{said(shown).capitalize()}: {recall.why}.")
     hits, misses = recall.detail["hits"], recall.detail["misses"]
     of = many(hits + misses, "bear-night")
     words = f"It saw {hits} of {of} that a blind ranger logged: {said(shown)}, {interval(shown)}."
     if shown.low is not None and shown.low >= wanted:
-        return Answer("sees", question, Light.GREEN, words)
+        return Answer("sees", question, Status.GREEN, words)
     if recall.value >= wanted:
         more = f" That is too few to be sure of {number(wanted, Form.SHARE)}: it takes {recall.detail['needed_n']}."
         need = needed_for_power(GOOD, wanted)
@@ -134,16 +134,16 @@ def _sees(asked: Asked, found: Compared) -> Answer:
             if need
             else ""
         )
-        return Answer("sees", question, Light.AMBER, words + more)
-    return Answer("sees", question, Light.RED, f"{words} {number(wanted, Form.SHARE)} is asked for.")
+        return Answer("sees", question, Status.AMBER, words + more)
+    return Answer("sees", question, Status.RED, f"{words} {number(wanted, Form.SHARE)} is asked for.")
 
 
-def _false_alarms(asked: Asked, found: Compared) -> Answer:
+def _false_alarms(asked: ReportContext, found: Compared) -> Answer:
     """Red only for what people have decided: alerts that wait for a decision ask for one, not for alarm."""
     rate = found.measured["false_alarms_per_camera_day"]
     shown, question = figure(rate), "How many false alarms does it raise?"
     if rate.value is None:
-        return Answer("false_alarms", question, Light.GREY, f"{said(shown).capitalize()}: {rate.why}.")
+        return Answer("false_alarms", question, Status.GREY, f"{said(shown).capitalize()}: {rate.why}.")
     false, undecided = rate.detail["false_alarms"], rate.detail["undecided"]
     words = f"{false} false of {many(rate.detail['alerts'], 'alert')}: {said(shown)}, {interval(shown)}."
     if undecided:
@@ -151,27 +151,27 @@ def _false_alarms(asked: Asked, found: Compared) -> Answer:
         words += f" {undecided} of them {are} only undecided, and {'counts' if undecided == 1 else 'count'} as false."
     gate = asked.gate("false_alarms_per_camera_day")
     if gate is None or gate.value is None:
-        return Answer("false_alarms", question, Light.GREY, f"{words} The rollout plan sets no limit.")
+        return Answer("false_alarms", question, Status.GREY, f"{words} The rollout plan sets no limit.")
     words += f" The rollout plan allows {gate.value:g}."
     if shown.high is not None and shown.high <= gate.value:
-        return Answer("false_alarms", question, Light.GREEN, words)
+        return Answer("false_alarms", question, Status.GREEN, words)
     decided = rate.value * (false - undecided) / false if false else 0.0
-    return Answer("false_alarms", question, Light.AMBER if decided <= gate.value else Light.RED, words)
+    return Answer("false_alarms", question, Status.AMBER if decided <= gate.value else Status.RED, words)
 
 
 def _fast(found: Compared) -> Answer:
     half, question = found.measured["time_to_detect_p50_s"], "How soon does it say so?"
     if half.value is None:
-        return Answer("fast", question, Light.GREY, f"Not enough data: {half.why}.")
+        return Answer("fast", question, Status.GREY, f"Not enough data: {half.why}.")
     within = half.detail["within_60_s"]
     words = (
         f"Half of {many(round(half.n), 'visit')} raised an alert within {seconds(half.value)} of the first sight of "
         f"the bear, {number(within, Form.SHARE)} within a minute; {half.detail['missed']} never did."
     )
-    return Answer("fast", question, Light.GREEN if within >= 0.5 else Light.AMBER, words)
+    return Answer("fast", question, Status.GREEN if within >= 0.5 else Status.AMBER, words)
 
 
-def _recall(asked: Asked, found: Compared) -> Section:
+def _recall(asked: ReportContext, found: Compared) -> Section:
     got = found.measured
     recall, baseline, night = got["recall_blind"], got["recall_minus_baseline"], got["recall_blind_night"]
     spots = [_spot("Model, blind sightings", recall), _spot("Model, at night", night)]
@@ -210,7 +210,7 @@ def _spot(label: str, measured: Measured) -> Spot:
     return Spot(label, measured.value, shown.low, None)
 
 
-def _one_by_one(asked: Asked, found: Compared) -> Section:
+def _one_by_one(asked: ReportContext, found: Compared) -> Section:
     pairs: list[tuple[Cell, ...]] = []
     missed: list[tuple[Cell, ...]] = []
     blind = {seen.id for each in found.blind for seen in each.visit.seen}
@@ -279,7 +279,7 @@ def _time(found: Compared) -> Section:
     )  # fmt: skip
 
 
-def _false(asked: Asked, found: Compared) -> Section:
+def _false(asked: ReportContext, found: Compared) -> Section:
     rate = found.measured["false_alarms_per_camera_day"]
     rejected: dict[str, list[int]] = {}
     for each in found.alone:
@@ -306,7 +306,7 @@ def _false(asked: Asked, found: Compared) -> Section:
     )
 
 
-def _limits(asked: Asked, model: str, found: Compared) -> tuple[str, ...]:
+def _limits(asked: ReportContext, model: str, found: Compared) -> tuple[str, ...]:
     others = [f"{name} ({n})" for name, n in models_of(asked) if name != model]
     said = [
         "Recall is only known over watched time: bears that came while nobody watched are in the audits alone.",

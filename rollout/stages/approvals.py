@@ -8,7 +8,7 @@ from db.models import Role
 from rollout.stages.commands import Person, Step
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec import ANY_RANGER
-from rollout.stages.spec import Approval as Rule
+from rollout.stages.spec import ApprovalRule as Rule
 from rollout.stages.state import Approval, State
 
 _RANGERS = frozenset({Role.RANGER.value, Role.LEAD_RANGER.value})

@@ -25,7 +25,7 @@ _COLUMNS: Final = (RolloutEvent.seq, RolloutEvent.at, RolloutEvent.kind, Rollout
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredEvent:
     """A stored event with its number."""
 
     seq: int
@@ -99,7 +99,7 @@ def append(session: Session, state: State, events: Sequence[Event], actors: Sequ
     return state
 
 
-def history(session: Session, limit: int = 100, before: int | None = None) -> list[Entry]:
+def history(session: Session, limit: int = 100, before: int | None = None) -> list[StoredEvent]:
     """The newest events first, or those before an event's number."""
     query = select(RolloutEvent).order_by(RolloutEvent.seq.desc()).limit(limit)
     if before is not None:
@@ -107,11 +107,11 @@ def history(session: Session, limit: int = 100, before: int | None = None) -> li
     return [_entry(row) for row in session.scalars(query)]
 
 
-def everything(session: Session) -> Iterator[Entry]:
+def everything(session: Session) -> Iterator[StoredEvent]:
     """All events in order."""
     rows = session.scalars(select(RolloutEvent).order_by(RolloutEvent.seq).execution_options(yield_per=1000))
     return map(_entry, rows)
 
 
-def _entry(row: RolloutEvent) -> Entry:
-    return Entry(row.seq, row.kind, row.actor, row.epoch, from_json(row.kind, row.body))
+def _entry(row: RolloutEvent) -> StoredEvent:
+    return StoredEvent(row.seq, row.kind, row.actor, row.epoch, from_json(row.kind, row.body))

@@ -196,7 +196,7 @@ class WatchTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extended(Event):
+class StageExtended(Event):
     """The running stage has more time."""
 
     run: int
@@ -244,7 +244,7 @@ EVENT_NAMES: Final[dict[type[Event], str]] = {
     HandoverBegan: "handover_began",
     Escalated: "escalated",
     WatchTaken: "watch_taken",
-    Extended: "extended",
+    StageExtended: "extended",
     LeaseMissed: "lease_missed",
     ModeConfirmed: "mode_confirmed",
     ModeDiffers: "mode_differs",

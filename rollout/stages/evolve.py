@@ -173,7 +173,7 @@ def _watch_taken(state: State, event: e.WatchTaken) -> State:
     return changed(state, handovers=left, watched_at=event.at, unconfirmed=True)
 
 
-def _extended(state: State, event: e.Extended) -> State:
+def _extended(state: State, event: e.StageExtended) -> State:
     return changed(
         _new_epoch(state, state.epoch + 1),
         deadline_at=event.deadline_at,
@@ -239,7 +239,7 @@ _EVOLVE: Final[dict[type[e.Event], Callable[[State, Any], State]]] = {
     e.HandoverBegan: _handover_began,
     e.Escalated: _escalated,
     e.WatchTaken: _watch_taken,
-    e.Extended: _extended,
+    e.StageExtended: _extended,
     e.LeaseMissed: _unchanged,
     e.ModeConfirmed: _mode_confirmed,
     e.ModeDiffers: _unchanged,

@@ -17,7 +17,7 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
 }  # fmt: skip
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     """What an analysis says of a gate."""
 
     PASSED = "passed"
@@ -32,7 +32,7 @@ class GateResult:
 
     gate: str
     metric: str
-    outcome: Outcome
+    outcome: GateOutcome
     value: float | None = None
     """The point estimate."""
     compared: float | None = None
@@ -79,27 +79,27 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
     limit = gate.e_min if gate.bound == "eprocess" else gate.value
     assert limit is not None  # the configuration was checked
     if measured is None:
-        return _result(gate, None, Outcome.INCONCLUSIVE, limit, "nobody has measured it")
+        return _result(gate, None, GateOutcome.INCONCLUSIVE, limit, "nobody has measured it")
     if measured.value is None or math.isnan(measured.value):
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, measured.why or "not enough data")
+        return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, measured.why or "not enough data")
     bound = compared_bound(gate, often)
     compared = measured.bounds.get(bound) if bound else measured.value
     if measured.n < gate.least_n:
         needed = with_unit(f"{gate.least_n:g}", measured.unit or "samples")
         why = f"rests on {measured.n:g} of the {needed} that it needs"
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
+        return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, why, compared)
     if compared is None or math.isnan(compared):
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
+        return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
     if gate.bound == "eprocess":
         return _e_value(gate, measured, compared, limit)
     compare = _COMPARE[gate.op or ""]
     if compare(compared, limit):
-        return _result(gate, measured, Outcome.PASSED, limit, "", compared)
+        return _result(gate, measured, GateOutcome.PASSED, limit, "", compared)
     if gate.bound and compare(measured.value, limit):
         which = "its bound" if bound == gate.bound else "its bound for any number of analyses"
         why = f"{readable(measured.value)} would do, but {which} is only {readable(compared)}: more data may decide it"
-        return _result(gate, measured, Outcome.INCONCLUSIVE, limit, why, compared)
-    return _result(gate, measured, Outcome.FAILED, limit, f"is {readable(compared)}", compared)
+        return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, why, compared)
+    return _result(gate, measured, GateOutcome.FAILED, limit, f"is {readable(compared)}", compared)
 
 
 def assess_gates(
@@ -111,16 +111,23 @@ def assess_gates(
 
 def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> GateResult:
     if e_value >= limit:
-        return _result(gate, measured, Outcome.PASSED, limit, "", e_value)
+        return _result(gate, measured, GateOutcome.PASSED, limit, "", e_value)
     if e_value <= 1 / limit:
         return _result(
-            gate, measured, Outcome.FAILED, limit, f"e-value {readable(e_value)}: the evidence is against it", e_value
+            gate,
+            measured,
+            GateOutcome.FAILED,
+            limit,
+            f"e-value {readable(e_value)}: the evidence is against it",
+            e_value,
         )
-    return _result(gate, measured, Outcome.INCONCLUSIVE, limit, f"e-value {readable(e_value)} of {limit:g}", e_value)
+    return _result(
+        gate, measured, GateOutcome.INCONCLUSIVE, limit, f"e-value {readable(e_value)} of {limit:g}", e_value
+    )
 
 
 def _result(
-    gate: Gate, measured: Measured | None, outcome: Outcome, limit: float, why: str, compared: float | None = None
+    gate: Gate, measured: Measured | None, outcome: GateOutcome, limit: float, why: str, compared: float | None = None
 ) -> GateResult:
     known = measured or Measured(gate.metric, None)
     return GateResult(

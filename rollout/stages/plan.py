@@ -24,7 +24,7 @@ from rollout.stages.spec import (
     Oversight,
     RolloutSection,
     StageDuration,
-    Watch,
+    WatchRule,
 )
 
 STRENGTH = {Mode.SHADOW: 0, Mode.ASSISTED: 1, Mode.AUTOMATIC: 2}
@@ -40,7 +40,7 @@ class Stage:
     places: Places
     duration: StageDuration
     gates: tuple[Gate, ...]
-    watch: Watch | None = None
+    watch: WatchRule | None = None
     oversight: Oversight | None = None
 
 

@@ -10,7 +10,7 @@ from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.approvals import agreed, authors, counting, slots, still_needed
 from rollout.stages.commands import Refused, Step
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import Phase, State
 
@@ -83,9 +83,9 @@ def _gate_blockers(plan: RolloutPlan, state: State, command: c.Promote) -> list[
         result = results.get(str(gate))
         if result is None:
             found.append(Blocker("gate_missing", f"{gate}: nobody has analysed it"))
-        elif result.outcome is Outcome.INCONCLUSIVE:
+        elif result.outcome is GateOutcome.INCONCLUSIVE:
             found.append(Blocker("gate_missing", f"{gate}: {result.why}"))
-        elif result.outcome is not Outcome.PASSED:
+        elif result.outcome is not GateOutcome.PASSED:
             found.append(Blocker("gate_failed", f"{gate}: {result.why}"))
     return found
 
@@ -191,7 +191,7 @@ def extend(plan: RolloutPlan, state: State, command: c.Extend, now: float) -> li
     deadline = command.longer.after(state.deadline_at, state.timezone)
     opens = plan.analysis_opens_at(plan.stages[state.stage], state.started_at, deadline)
     return [
-        e.Extended(
+        e.StageExtended(
             at=now,
             by=command.by.name,
             run=state.run,
@@ -206,8 +206,8 @@ def _refuse_by_gates(plan: RolloutPlan, state: State, command: c.Extend) -> None
     results = {result.gate: result for result in command.gates}
     for gate in plan.stages[state.stage].gates:
         result = results.get(str(gate))
-        outcome = result.outcome if result else Outcome.INCONCLUSIVE
-        if outcome is Outcome.FAILED and {"gates_green", "gates_not_red"} & set(plan.extension.requires):
+        outcome = result.outcome if result else GateOutcome.INCONCLUSIVE
+        if outcome is GateOutcome.FAILED and {"gates_green", "gates_not_red"} & set(plan.extension.requires):
             raise Refused(f"gate {gate} fails")
-        if outcome is Outcome.INCONCLUSIVE and "gates_green" in plan.extension.requires:
+        if outcome is GateOutcome.INCONCLUSIVE and "gates_green" in plan.extension.requires:
             raise Refused(f"gate {gate} is inconclusive: {result.why if result else 'nobody has results at it'}")

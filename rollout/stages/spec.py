@@ -71,7 +71,7 @@ class Metadata(Strict):
     )
 
 
-class Model(Strict):
+class ModelRule(Strict):
     """Which model the evidence is about."""
 
     policy: Literal["pinned"] = Field(
@@ -84,7 +84,7 @@ class Model(Strict):
     baseline: str = Field(default="motion-v1", description="scored beside the model, never acts")
 
 
-class Scope(Strict):
+class ScopeSpec(Strict):
     """A named part of the site: one campsite (all of its cameras or some), or a region."""
 
     campsite: Name | None = Field(default=None, description="one of the campsites")
@@ -92,7 +92,7 @@ class Scope(Strict):
     cameras: Literal["*"] | list[Name] = Field(default="*", description='"*", or some of the campsite\'s cameras')
 
     @model_validator(mode="after")
-    def _one_of(self) -> Scope:
+    def _one_of(self) -> ScopeSpec:
         if (self.campsite is None) == (self.region is None):
             raise ValueError("write either `campsite` or `region`")
         if self.region is not None and self.cameras != "*":
@@ -150,7 +150,7 @@ class Gate(Strict):
         return text if self.window == "stage" else f"{text} in {self.window}"
 
 
-class Watch(Strict):
+class WatchRule(Strict):
     """Who must watch with their own eyes during a stage."""
 
     continuous: bool = Field(
@@ -201,7 +201,7 @@ class StageDuration(Strict):
         return chosen
 
 
-class Stage(Strict):
+class StageSpec(Strict):
     """A piece of the rollout plan: where, how much may happen, how long, and what must be true to go on."""
 
     name: Name = Field(description="shown to people, and named by commands")
@@ -211,7 +211,7 @@ class Stage(Strict):
     gates: list[Gate] = Field(
         default_factory=list, description="what must be true to leave it; a gate, or the name of a gate set"
     )
-    watch: Watch | None = Field(default=None, description="who must watch with their own eyes")
+    watch: WatchRule | None = Field(default=None, description="who must watch with their own eyes")
     oversight: Oversight | None = Field(default=None, description="of an automatic stage: veto and answer")
     reason: str | None = Field(default=None, description="why it is narrower than the stage before it, if it is")
 
@@ -344,7 +344,7 @@ class Defaults(Strict):
     )
 
 
-class Approval(Strict):
+class ApprovalRule(Strict):
     """How many people, of which roles, and for how long their word holds."""
 
     need: int = Field(default=2, ge=2, le=5, description="so many people")
@@ -359,7 +359,7 @@ class Approval(Strict):
     requires: list[Literal["root_cause_note"]] = Field(default_factory=list, description="root_cause_note: a cause")
 
     @model_validator(mode="after")
-    def _possible(self) -> Approval:
+    def _possible(self) -> ApprovalRule:
         if self.need > len(set(self.roles)):
             raise ValueError(f"needs {self.need} people of distinct roles, but only {len(set(self.roles))} roles count")
         if not 0 < self.valid_for.nominal_s <= LONGEST_APPROVAL_S:
@@ -379,14 +379,14 @@ class OnePerson(Strict):
 class Approvals(Strict):
     """Who must agree to what. Promoting and closing a breaker need two people; demoting and stopping one."""
 
-    promote: Approval = Field(
-        default_factory=Approval,
+    promote: ApprovalRule = Field(
+        default_factory=ApprovalRule,
         description="to go on to the next stage",
         validation_alias=AliasChoices("promote", "widen"),
         serialization_alias="widen",
     )
-    resume: Approval = Field(
-        default_factory=lambda: Approval(requires=["root_cause_note"]), description="to close a breaker"
+    resume: ApprovalRule = Field(
+        default_factory=lambda: ApprovalRule(requires=["root_cause_note"]), description="to close a breaker"
     )
     demote: OnePerson = Field(
         default_factory=OnePerson,
@@ -415,12 +415,12 @@ class RolloutSection(Strict):
     apiVersion: Literal["bears/v1"] = Field(default="bears/v1", description="of a file of its own")
     kind: Literal["Rollout"] = Field(default="Rollout", description="of a file of its own")
     metadata: Metadata = Field(default_factory=Metadata, description="name, author, clock")
-    model: Model = Field(default_factory=Model, description="which model the evidence is about")
-    scopes: dict[Name, Scope] = Field(default_factory=dict, description="named parts of the site")
+    model: ModelRule = Field(default_factory=ModelRule, description="which model the evidence is about")
+    scopes: dict[Name, ScopeSpec] = Field(default_factory=dict, description="named parts of the site")
     defaults: Defaults = Field(default_factory=Defaults, description="what holds for every stage")
     approvals: Approvals = Field(default_factory=Approvals, description="who must agree to what")
     gate_sets: dict[Name, list[Gate]] = Field(default_factory=dict, description="gates that several stages share")
-    stages: list[Stage] = Field(
+    stages: list[StageSpec] = Field(
         default_factory=list, description="the rollout plan, in order; the first is always shadow"
     )
     breakers: Breakers = Field(

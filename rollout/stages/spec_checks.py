@@ -18,7 +18,7 @@ from rollout.base.scopes import Place, Places, campsites_of, common, together, w
 from rollout.breakers.false_trip_budget import fitted, too_eager
 from rollout.stages.plan import STRENGTH, OnCallPerson, RolloutPlan, digest_of
 from rollout.stages.plan import Stage as RolloutStage
-from rollout.stages.spec import RolloutSection, Scope
+from rollout.stages.spec import RolloutSection, ScopeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,16 @@ def _scope(section: RolloutSection, config: Config, key: str) -> tuple[Places, s
     if key in config.campsites and key in config.regions:
         return (), f"{key!r} is a campsite and a region; name the one that is meant under `scopes`"
     if key in config.campsites:
-        return _named_scope(Scope(campsite=key), config)
+        return _named_scope(ScopeSpec(campsite=key), config)
     if key in config.regions:
-        return _named_scope(Scope(region=key), config)
+        return _named_scope(ScopeSpec(region=key), config)
     known = [*section.scopes, *config.campsites, *config.regions]
     close = get_close_matches(key, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return (), f"{key!r} is no scope, campsite or region; write one of: {', '.join(dict.fromkeys(known))}{hint}"
 
 
-def _named_scope(scope: Scope, config: Config) -> tuple[Places, str | None]:
+def _named_scope(scope: ScopeSpec, config: Config) -> tuple[Places, str | None]:
     if scope.region is not None:
         if scope.region not in config.regions:
             return (), f"region {scope.region!r} is not configured; write one of: {', '.join(config.regions)}"

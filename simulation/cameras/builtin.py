@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulation.cameras.painting.canvas import Lens
-from simulation.cameras.scene import Disturbance, Light, Place, Scene, Visit
+from simulation.cameras.scene import Disturbance, Light, Place, Scene, StagedVisit
 from simulation.cameras.subjects import SUBJECTS
 
 LENS = Lens()
@@ -12,13 +12,13 @@ DEMO_LOOP_S = 132
 
 def walk(
     kind: str, start_s: float, duration_s: float, row: float, *, to_left: bool = False, pause_s: float = 0.0
-) -> Visit:
+) -> StagedVisit:
     """Cross the whole picture with the feet in ``row`` (0-1), as tall as perspective makes the subject there."""
     height = LENS.height(row, SUBJECTS[kind].tall_m)
     margin = height * SUBJECTS[kind].aspect * 9 / 16 / 2
     ends = ((-margin, row), (1 + margin, row + 0.01))
     path = (ends[1], ends[0]) if to_left else ends
-    return Visit(kind, start_s, duration_s, path, round(height, 3), pause_s)
+    return StagedVisit(kind, start_s, duration_s, path, round(height, 3), pause_s)
 
 
 def demo_scenes(width: int = 640, height: int = 360, fps: int = 15) -> tuple[Scene, ...]:
@@ -103,8 +103,8 @@ def load_test_scenes(cameras: int, fps: int = 15, width: int = 640, height: int 
     return tuple(moving_scene(index, fps, width, height) for index in range(cameras))
 
 
-def _from_edge_to_edge(visit: Visit) -> Visit:
+def _from_edge_to_edge(visit: StagedVisit) -> StagedVisit:
     """Start and end half inside the picture, so that no moment is without motion."""
     (x0, y0), (x1, y1) = visit.path
     inner = (0.03, 0.97) if x0 < x1 else (0.97, 0.03)
-    return Visit(visit.kind, visit.start_s, visit.duration_s, ((inner[0], y0), (inner[1], y1)), visit.height)
+    return StagedVisit(visit.kind, visit.start_s, visit.duration_s, ((inner[0], y0), (inner[1], y1)), visit.height)

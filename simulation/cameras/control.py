@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from simulation.cameras.encode import join_nals
-from simulation.cameras.fault_injection import CameraFault, Picture
+from simulation.cameras.fault_injection import CameraFault, StagedPicture
 from simulation.cameras.staged_camera import StagedCamera
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class MjpegViewer:
         self._count = 0
         self._waits_for_key = True
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: StagedPicture) -> None:
         if self._writer.is_closing() or (self._waits_for_key and not picture.is_key):
             return
         self._waits_for_key = False
@@ -130,7 +130,7 @@ class MjpegViewer:
     def hang_up(self, reset: bool) -> None:
         self._writer.transport.abort()
 
-    def _jpeg(self, picture: Picture) -> bytes | None:
+    def _jpeg(self, picture: StagedPicture) -> bytes | None:
         """The picture as JPEG when it is the turn of one; noise bytes while the camera sends garbage."""
         is_turn = self._count % self._every == 0
         if self._camera.fault is CameraFault.GARBAGE:

@@ -38,7 +38,7 @@ class CameraFault(StrEnum):
 
 
 @dataclass(frozen=True)
-class Picture:
+class StagedPicture:
     """One access unit on its way to the viewers; ``ticks`` in 1/90000 s since the camera started."""
 
     nals: tuple[bytes, ...]
@@ -46,16 +46,16 @@ class Picture:
     is_key: bool
 
 
-Distortion = Callable[[int], Picture | None]
+Distortion = Callable[[int], StagedPicture | None]
 """The picture sent at frame number ``index`` since the start; None sends nothing."""
 
 CLOCK_JUMPS_S = (0, 7_200, -3_600, 86_400)
 CLOCK_JUMP_EVERY_S = 1
 
 
-def healthy(loop: EncodedLoop, index: int) -> Picture:
+def healthy(loop: EncodedLoop, index: int) -> StagedPicture:
     """What the camera sends when nothing is wrong."""
-    return Picture(loop.unit(index), index * CLOCK_HZ // loop.scene.fps, loop.is_key(index))
+    return StagedPicture(loop.unit(index), index * CLOCK_HZ // loop.scene.fps, loop.is_key(index))
 
 
 def distortion(fault: CameraFault, loop: EncodedLoop, index: int) -> Distortion:
@@ -78,25 +78,25 @@ def distortion(fault: CameraFault, loop: EncodedLoop, index: int) -> Distortion:
 def _frozen(loop: EncodedLoop, index: int) -> Distortion:
     """Repeat the last key frame: bit for bit the same picture, however often it is decoded."""
     key = loop.unit(index - index % loop.scene.key_interval)
-    return lambda now: Picture(key, now * CLOCK_HZ // loop.scene.fps, True)
+    return lambda now: StagedPicture(key, now * CLOCK_HZ // loop.scene.fps, True)
 
 
 def _garbage(loop: EncodedLoop, index: int) -> Distortion:
     source = random.Random(index)
 
-    def distort(now: int) -> Picture:
+    def distort(now: int) -> StagedPicture:
         good = healthy(loop, now)
         nals = tuple(nal[:1] + source.randbytes(len(nal) - 1) for nal in good.nals)
-        return Picture(nals, good.ticks, good.is_key)
+        return StagedPicture(nals, good.ticks, good.is_key)
 
     return distort
 
 
-def _at_wrong_time(loop: EncodedLoop, index: int) -> Picture:
+def _at_wrong_time(loop: EncodedLoop, index: int) -> StagedPicture:
     good = healthy(loop, index)
     turn = index // (loop.scene.fps * CLOCK_JUMP_EVERY_S)
     jump_s = CLOCK_JUMPS_S[turn % len(CLOCK_JUMPS_S)]
-    return Picture(good.nals, good.ticks + jump_s * CLOCK_HZ, good.is_key)
+    return StagedPicture(good.nals, good.ticks + jump_s * CLOCK_HZ, good.is_key)
 
 
 class _Resized:
@@ -115,7 +115,7 @@ class _Resized:
         for earlier in range(index - index % scene.key_interval, index):
             self._decode(earlier)
 
-    def __call__(self, index: int) -> Picture | None:
+    def __call__(self, index: int) -> StagedPicture | None:
         frames = self._decode(index)
         if not frames:
             return None
@@ -123,7 +123,7 @@ class _Resized:
         unit = self._encoder.encode(np.asarray(small, np.uint8))
         is_key = self._count % self._loop.scene.key_interval == 0
         self._count += 1
-        return Picture(split_nals(unit), index * CLOCK_HZ // self._loop.scene.fps, is_key)
+        return StagedPicture(split_nals(unit), index * CLOCK_HZ // self._loop.scene.fps, is_key)
 
     def _decode(self, index: int) -> list[av.VideoFrame]:
         return list(self._decoder.decode(av.Packet(join_nals(self._loop.unit(index)))))
@@ -139,11 +139,11 @@ class _Covered:
         self._rng = np.random.default_rng(loop.scene.seed)
         self._count = 0
 
-    def __call__(self, index: int) -> Picture:
+    def __call__(self, index: int) -> StagedPicture:
         scene = self._scene
         frame = np.full((scene.height * 3 // 2, scene.width), 128, np.uint8)
         coarse = self._rng.normal(20, 4, (scene.height // 2, scene.width // 2)).clip(16, 40).astype(np.uint8)
         frame[: scene.height] = cv2.resize(coarse, (scene.width, scene.height), interpolation=cv2.INTER_LINEAR)
         is_key = self._count % scene.key_interval == 0
         self._count += 1
-        return Picture(split_nals(self._encoder.encode(frame)), index * CLOCK_HZ // scene.fps, is_key)
+        return StagedPicture(split_nals(self._encoder.encode(frame)), index * CLOCK_HZ // scene.fps, is_key)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from simulation.cameras.painting import weather_effects
 from simulation.cameras.painting.canvas import Canvas, blur
-from simulation.cameras.painting.cutout import STEPS, Figure, figure, margin_px
+from simulation.cameras.painting.cutout import STEPS, CutOut, figure, margin_px
 from simulation.cameras.painting.foliage import Sprite, leafy_branch
 from simulation.cameras.painting.landscape import LENS, SUPERSAMPLE, by_day, by_infrared, paint_place, vignette
-from simulation.cameras.scene import Light, Scene, Visit, whole_box
+from simulation.cameras.scene import Light, Scene, StagedVisit, whole_box
 
 Frame = npt.NDArray[np.uint8]
 """(1.5 h, w): the luma plane, then the two half-size chroma planes (I420)."""
@@ -88,7 +88,7 @@ class SceneRenderer:
     def _force(self, kind: str, loop_s: float) -> float:
         return max((weather_effects.force(d, loop_s) for d in self.scene.disturbances if d.kind == kind), default=0.0)
 
-    def _walk_in(self, frame: Frame, visit: Visit, loop_s: float) -> None:
+    def _walk_in(self, frame: Frame, visit: StagedVisit, loop_s: float) -> None:
         box = whole_box(self.scene, visit, loop_s)
         if box is None:
             return
@@ -105,7 +105,7 @@ class SceneRenderer:
         self._darken(frame, shadow, left - shadow_room_px(height_px), top, distance_m)
         self._lay(frame, sprite, left, top, distance_m)
 
-    def _phase(self, visit: Visit, loop_s: float) -> float:
+    def _phase(self, visit: StagedVisit, loop_s: float) -> float:
         """Step cycles since the start, from the way walked: who stands still does not step."""
         (x0, y0), (x1, y1) = visit.path
         aspect = self.scene.width / self.scene.height
@@ -133,7 +133,7 @@ class SceneRenderer:
             grey = 0.8 * strength * falls
             plane[here] = np.round(plane[here] + (128.0 - plane[here]) * grey).astype(np.uint8)
 
-    def _lay(self, frame: Frame, sprite: Figure, left: int, top: int, distance_m: float) -> None:
+    def _lay(self, frame: Frame, sprite: CutOut, left: int, top: int, distance_m: float) -> None:
         rows, columns = self.scene.height, self.scene.width
         cut = _overlap(sprite.alpha.shape, left, top, rows, columns)
         if cut is None:

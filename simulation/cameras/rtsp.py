@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from simulation.cameras.fault_injection import Picture
+from simulation.cameras.fault_injection import StagedPicture
 from simulation.cameras.rtp import CLOCK_HZ, PAYLOAD_TYPE, Packetizer
 from simulation.cameras.staged_camera import StagedCamera
 
@@ -108,7 +108,7 @@ class RtspConnection:
             self._leave()
             self._writer.close()
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: StagedPicture) -> None:
         if self._packets is None or self._writer.is_closing():
             return
         if self._writer.transport.get_write_buffer_size() > FULL_BUFFER:

@@ -44,7 +44,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Visit:
+class StagedVisit:
     """One subject walking along a straight path.
 
     ``path`` holds where its feet are at the start and at the end, ``height`` its height as a fraction of the picture's,
@@ -135,7 +135,7 @@ class Scene:
     light: Light = "day"
     place: Place = "meadow"
     loop_s: int = 60
-    visits: tuple[Visit, ...] = ()
+    visits: tuple[StagedVisit, ...] = ()
     disturbances: tuple[Disturbance, ...] = ()
     seed: int = 1
     gop: int = 0
@@ -184,7 +184,7 @@ class Seen:
     inside: float
 
 
-def whole_box(scene: Scene, visit: Visit, loop_s: float) -> Box | None:
+def whole_box(scene: Scene, visit: StagedVisit, loop_s: float) -> Box | None:
     """The subject's box, not clipped; None when the visit is not on."""
     feet = visit.feet(loop_s)
     if feet is None:

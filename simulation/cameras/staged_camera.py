@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from simulation.cameras.encode import EncodedLoop
-from simulation.cameras.fault_injection import CameraFault, Distortion, Picture, distortion, healthy
+from simulation.cameras.fault_injection import CameraFault, Distortion, StagedPicture, distortion, healthy
 from simulation.cameras.scene import Scene, Seen, truth
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ LATE_S = 0.5
 class Viewer(Protocol):
     """Somebody the camera sends to."""
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: StagedPicture) -> None:
         """Take one picture; must not block and must not raise."""
 
     def hang_up(self, reset: bool) -> None:

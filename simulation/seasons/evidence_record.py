@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rollout.base.metrics import Measured
-from rollout.evidence.comparison import EvidenceRule, Judged, nights
+from rollout.evidence.comparison import EvidenceRule, JudgedVisit, nights
 from rollout.evidence.feedback import At, loop_course
 from rollout.evidence.matching import Detection
 from rollout.evidence.recall import against_baseline, counts, dependence, missed, recall
 from rollout.evidence.stats.proportions import E_PASS, clopper_pearson_lower, needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import rate_of
 from rollout.evidence.stats.recapture import Overlap
-from rollout.evidence.stats.visits import Seen, Visit
+from rollout.evidence.stats.visits import SeenVisit, Visit
 from rollout.evidence.stats.weighted import audited_recall
-from rollout.stages.gates import GateResult, Outcome, assess_gate
+from rollout.stages.gates import GateOutcome, GateResult, assess_gate
 from rollout.stages.spec import FreshnessTimes, Gate
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES
 from simulation.seasons.random_streams import (
@@ -28,7 +28,7 @@ from simulation.seasons.random_streams import (
     SHEETS_A_DAY,
     START,
     BearVisit,
-    Draws,
+    RandomStreams,
 )
 
 RULE = EvidenceRule()
@@ -48,9 +48,9 @@ class Asked:
 class EvidenceLedger:
     """Everything that people and the model have seen."""
 
-    draws: Draws
-    blind: list[Judged] = field(default_factory=list)
-    anybody: list[Judged] = field(default_factory=list)
+    draws: RandomStreams
+    blind: list[JudgedVisit] = field(default_factory=list)
+    anybody: list[JudgedVisit] = field(default_factory=list)
     first: dict[str, bool] = field(default_factory=dict)
     """By bear-night: whether the model saw its first visit."""
     motion: dict[str, bool] = field(default_factory=dict)
@@ -69,7 +69,9 @@ class EvidenceLedger:
     """No analysis before."""
     _known: dict[tuple[str, frozenset[str], float, int], Measured] = field(default_factory=dict)
 
-    def note(self, bear_visit: BearVisit, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool) -> Judged:
+    def note(
+        self, bear_visit: BearVisit, model_saw: bool, ranger_saw: bool, blind: bool, in_shadow: bool
+    ) -> JudgedVisit:
         """One visit that is over. ``blind``: an observer was on watch without the model's view; they may have missed
         it. ``ranger_saw``: somebody on watch saw it."""
         judged = judged_of(bear_visit, model_saw)
@@ -103,7 +105,7 @@ class EvidenceLedger:
                 return None
             window = asked if gate.window == "stage" else _last_day(asked)
             result = assess_gate(gate, self.measure(gate.metric, window), often)
-            if result.outcome is not Outcome.PASSED:
+            if result.outcome is not GateOutcome.PASSED:
                 self.red = str(gate)
                 if gate.metric == "false_alarms_per_camera_day":
                     self.not_before = asked.now + 3 * DAY_S
@@ -133,20 +135,20 @@ class EvidenceLedger:
             self._known[key] = maker(self, metric, asked)
         return self._known[key]
 
-    def scoped(self, judged: Sequence[Judged], asked: Asked) -> list[Judged]:
+    def scoped(self, judged: Sequence[JudgedVisit], asked: Asked) -> list[JudgedVisit]:
         """Those at the campsites and in the time that are asked about."""
         return [j for j in judged if j.visit.start >= asked.since and j.visit.campsite in asked.campsites]
 
 
-def judged_of(bear_visit: BearVisit, model_saw: bool) -> Judged:
+def judged_of(bear_visit: BearVisit, model_saw: bool) -> JudgedVisit:
     """A visit as the evidence has it, once it has been matched."""
     site = SITES[bear_visit.site]
-    seen = Seen(bear_visit.id, site, None, bear_visit.at, bear_visit.at)
+    seen = SeenVisit(bear_visit.id, site, None, bear_visit.at, bear_visit.at)
     detection = Detection(
         bear_visit.id, site, bear_visit.cameras[0], bear_visit.at, bear_visit.at + 5.0, bear_visit.end
     )
     visit = Visit(site, bear_visit.at, bear_visit.at, (seen,))
-    return Judged(visit, bear_visit.night, bear_visit.dark, detection if model_saw else None)
+    return JudgedVisit(visit, bear_visit.night, bear_visit.dark, detection if model_saw else None)
 
 
 def _last_day(asked: Asked) -> Asked:

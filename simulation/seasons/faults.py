@@ -22,7 +22,7 @@ from simulation.seasons.random_streams import Fault
 from simulation.seasons.scenarios import Scenario
 
 
-class Rollout(Protocol):
+class SeasonRollout(Protocol):
     """What is told of a fault that somebody has noticed."""
 
     @property
@@ -46,7 +46,7 @@ class Faults:
         agenda: Agenda,
         protection: Protection,
         people: np.random.Generator,
-        rollout: Rollout,
+        rollout: SeasonRollout,
     ) -> None:
         self.agenda, self.protection, self.people, self.rollout = agenda, protection, people, rollout
         self.plan, self.breakers = policy.plan, policy.breakers

@@ -64,7 +64,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class RandomStreams:
     """A season."""
 
     passings: tuple[BearVisit, ...]
@@ -77,12 +77,12 @@ class Draws:
     """Seed of what people do when they are paged."""
 
 
-def draw(scenario: Scenario, seed: int) -> Draws:
+def draw(scenario: Scenario, seed: int) -> RandomStreams:
     """Draw a season. The same seed gives the same visits in every scenario with as many of them."""
     bears, machines, alarms, people = np.random.default_rng(seed).spawn(4)
     mean, shape = scenario.false_alarms, scenario.clumping
     counts = alarms.negative_binomial(shape, shape / (shape + mean), (DAYS, len(CAMERAS)))
-    return Draws(
+    return RandomStreams(
         _passings(scenario, bears),
         _faults(scenario, machines),
         counts,

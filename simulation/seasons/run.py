@@ -14,7 +14,7 @@ from simulation.seasons.result import Result
 from simulation.seasons.scenarios import Scenario
 from simulation.seasons.season import play
 from simulation.seasons.season_charts import promoted, unnoticed
-from simulation.seasons.table import Row, flat, markdown, row_of
+from simulation.seasons.table import SeasonRow, flat, markdown, row_of
 
 
 def simulate(
@@ -23,7 +23,7 @@ def simulate(
     seasons: int,
     seed: int,
     played: Callable[[], object] = lambda: None,
-) -> Iterator[Row]:
+) -> Iterator[SeasonRow]:
     """A row for each scenario and policy. ``played`` is called after each season. Equal seeds give equal rows."""
     for scenario in scenarios:
         results: dict[str, list[Result]] = {policy.name: [] for policy in policies}
@@ -36,12 +36,12 @@ def simulate(
             yield row_of(scenario, policy.name, results[policy.name])
 
 
-def as_json(rows: Sequence[Row], seasons: int, seed: int) -> str:
+def as_json(rows: Sequence[SeasonRow], seasons: int, seed: int) -> str:
     """Everything as one document."""
     return json.dumps({"seasons": seasons, "seed": seed, "rows": [flat(row) for row in rows]}, indent=1)
 
 
-def write(rows: Sequence[Row], seasons: int, seed: int, folder: Path) -> None:
+def write(rows: Sequence[SeasonRow], seasons: int, seed: int, folder: Path) -> None:
     """``simulation.csv``, ``.json``, ``.md`` and two pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     records = [flat(row) for row in rows]

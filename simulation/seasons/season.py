@@ -41,7 +41,7 @@ from simulation.seasons.fixture_site import (
     places,
 )
 from simulation.seasons.protected_time import Protection, Status, cameras_of
-from simulation.seasons.random_streams import DAY_S, DAYS, END, START, BearVisit, Draws
+from simulation.seasons.random_streams import DAY_S, DAYS, END, START, BearVisit, RandomStreams
 from simulation.seasons.result import Result
 from simulation.seasons.scenarios import Scenario
 
@@ -60,7 +60,7 @@ THOUGHT_OVER_S: Final = 3 * DAY_S
 class Season:
     """Walk one policy through one season."""
 
-    def __init__(self, scenario: Scenario, policy: Policy, draws: Draws) -> None:
+    def __init__(self, scenario: Scenario, policy: Policy, draws: RandomStreams) -> None:
         self.scenario, self.policy, self.draws = scenario, policy, draws
         self.plan = policy.plan
         self.specs = self.plan.breakers.specs()
@@ -348,6 +348,6 @@ class Season:
         return result
 
 
-def play(scenario: Scenario, policy: Policy, draws: Draws) -> Result:
+def play(scenario: Scenario, policy: Policy, draws: RandomStreams) -> Result:
     """One season from its draws."""
     return Season(scenario, policy, draws).run()

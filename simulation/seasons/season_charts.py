@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.charts import rows as charts
-from core.charts.axes import SHARES, Axis, Limit
-from core.charts.rows import Bar, Interval, row_chart
+from core.charts.axes import SHARES, Axis, LimitLine
+from core.charts.rows import Bar, IntervalRow, row_chart
 from core.charts.scale import Scale
 from core.charts.svg import Svg
 from simulation.seasons.scenarios import Truth
-from simulation.seasons.table import Row
+from simulation.seasons.table import SeasonRow
 
 _KINDS: Final = {"default": "plot-main", "peeking": "series-1", "no-breakers": "series-2", "anytime": "series-3"}
 _CAUSES: Final = {
@@ -22,7 +22,7 @@ _WIDE: Final = 760.0
 _TIMES: Final = ((1.0, "1 s"), (10.0, "10 s"), (60.0, "1 min"), (600.0, "10 min"), (3600.0, "1 h"), (86400.0, "1 day"))
 
 
-def promoted(rows: Sequence[Row]) -> Svg:
+def promoted(rows: Sequence[SeasonRow]) -> Svg:
     """How often each policy let the model past shadow, and to the county, with 95 % intervals."""
     shown = [row for row in rows if row.truth is not Truth.CHANGING]
     scenarios = sorted({row.scenario for row in shown}, key=[row.scenario for row in shown].index)
@@ -33,15 +33,15 @@ def promoted(rows: Sequence[Row]) -> Svg:
         marks = [_interval(row) for row in lines]
         drawn.append(charts.Row(f"{name} ({lines[0].truth})", marks))
     title = "Share of seasons: bad models that got past shadow, good ones that reached the county"
-    return row_chart(title, drawn, SHARES, [Limit(0.05, "5%")], _WIDE, alone=True)
+    return row_chart(title, drawn, SHARES, [LimitLine(0.05, "5%")], _WIDE, alone=True)
 
 
-def _interval(row: Row) -> Interval:
+def _interval(row: SeasonRow) -> IntervalRow:
     share = row.past_shadow if row.truth is Truth.BAD else row.county
-    return Interval(share.share, share.lower, share.upper, row.policy, _KINDS[row.policy])
+    return IntervalRow(share.share, share.lower, share.upper, row.policy, _KINDS[row.policy])
 
 
-def unnoticed(rows: Sequence[Row]) -> Svg:
+def unnoticed(rows: Sequence[SeasonRow]) -> Svg:
     """The longest time that authority stood over a path that did not work, by cause: with breakers and without."""
     policies = [name for name in ("default", "no-breakers") if any(row.policy == name for row in rows)]
     causes = sorted({cause for row in rows for cause in row.longest_unknown_s}, key=[*_CAUSES].index)

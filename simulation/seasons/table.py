@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rollout.evidence.stats.proportions import clopper_pearson_lower, clopper_pearson_upper
 from simulation.seasons.result import Result
-from simulation.seasons.scenarios import Truth, Scenario
+from simulation.seasons.scenarios import Scenario, Truth
 
 MINUTE_S: Final = 60.0
 
@@ -41,7 +41,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SeasonRow:
     """One policy in one scenario. Minutes and numbers are means over seasons."""
 
     scenario: str
@@ -85,14 +85,14 @@ class Row:
     """Which gate was red at the end of the seasons that never left shadow, as a share of all."""
 
 
-def row_of(scenario: Scenario, policy: str, results: Sequence[Result]) -> Row:
+def row_of(scenario: Scenario, policy: str, results: Sequence[Result]) -> SeasonRow:
     """Sum up the seasons of one policy in one scenario."""
     n = len(results)
     waits = [wait for result in results for wait in result.waited_s]
     kinds = sorted({kind for result in results for kind in result.bear_s if kind.startswith("beyond:")})
     causes = sorted({cause for result in results for cause in result.longest_unknown_s})
     breakers = sorted({name for result in results for name in result.trips})
-    return Row(
+    return SeasonRow(
         scenario=scenario.name,
         truth=scenario.truth,
         policy=policy,
@@ -132,7 +132,7 @@ HEADINGS: Final = (
 )  # fmt: skip
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: SeasonRow) -> tuple[str, ...]:
     """A row as people read it, under :data:`HEADINGS`."""
     return (
         f"{row.scenario} ({row.truth})",
@@ -148,13 +148,13 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[SeasonRow]) -> str:
     """The table for a page."""
     lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(cells(row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def flat(row: Row) -> dict[str, Any]:
+def flat(row: SeasonRow) -> dict[str, Any]:
     """A row as one flat record, for CSV and JSON."""
     found: dict[str, Any] = {}
     for name, value in asdict(row).items():

@@ -17,7 +17,7 @@ from core.config import Config
 from core.media import MediaStore
 from db.models import LedgerEntry
 from db.session import Database
-from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.scene import Scene, StagedVisit
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.cast import open_encounter
 
@@ -69,7 +69,7 @@ def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
 
 def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None:
     scene = Scene(
-        "creek", 320, 180, 10, "day", "creek", 6, visits=(Visit("deer", 1, 4, ((0.2, 0.8), (0.8, 0.8)), 0.3),)
+        "creek", 320, 180, 10, "day", "creek", 6, visits=(StagedVisit("deer", 1, 4, ((0.2, 0.8), (0.8, 0.8)), 0.3),)
     )
     with StagedCameras([scene], cache_dir=tmp_path) as cameras:
         file = tmp_path / "bearwatch.yaml"

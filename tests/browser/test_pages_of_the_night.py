@@ -28,7 +28,7 @@ from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.auth.accounts import open_session
 from rollout.alerting.alerts import Decision, decide
-from rollout.alerting.camper_messages import Message, receive
+from rollout.alerting.camper_messages import CamperNote, receive
 from rollout.alerting.recipients import Recipients
 from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.cast import grant
@@ -100,7 +100,7 @@ def _fill(database: Database, config: Config, media: MediaStore, limiter: RateLi
     ):
         _decided(database, config, media, camera, now - ago_s, verdict, number)
     for kind, words in ((MessageKind.REPORT, "by <the> bins"), (MessageKind.APPEAL, "my dog")):
-        receive(database, limiter, Message("upper-pines", kind, words, "198.51.100.7", f"this-{kind}"), now)
+        receive(database, limiter, CamperNote("upper-pines", kind, words, "198.51.100.7", f"this-{kind}"), now)
     with database.write() as session:
         at = float(hour_start(now - 3600))
         keys = [media.put("upper-creek", at + 60 * n, jpeg(60 + n, 640, 360)) for n in range(50)]

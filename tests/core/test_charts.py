@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from jinja2 import Environment
 
-from core.charts.axes import EDGE, SHARES, WIDE, Axis, Frame, Limit, grid_across, width
+from core.charts.axes import EDGE, SHARES, WIDE, Axis, LimitLine, PlotArea, grid_across, width
 from core.charts.line import Band, Dot, Line, Panel, line_chart, runs, unit_square
-from core.charts.rows import Bar, Interval, Row, row_chart
+from core.charts.rows import Bar, IntervalRow, Row, row_chart
 from core.charts.scale import LARGEST, Scale, time_ticks
 from core.charts.strip import Mark, ruler, strip
 from core.charts.svg import Svg
@@ -115,12 +115,12 @@ def test_points_lie_where_they_belong_and_a_step_holds_until_the_next() -> None:
     assert numbers(steps)[2:4] == pytest.approx(frame.at((0.5, 0.25)), abs=0.06)
 
 
-def _frame(svg: Svg) -> Frame:
+def _frame(svg: Svg) -> PlotArea:
     """The field between the outermost lines of the grid."""
     grid = [numbers(each) for each in drawn(svg, "plot-grid")]
     across = sorted(x for (x, *_), each in zip(grid, drawn(svg, "plot-grid"), strict=True) if "V" in each.get("d", ""))
     up = sorted(y for (_, y, *_), each in zip(grid, drawn(svg, "plot-grid"), strict=True) if "H" in each.get("d", ""))
-    return Frame(across[0], across[-1], up[0], up[-1])
+    return PlotArea(across[0], across[-1], up[0], up[-1])
 
 
 def test_a_line_has_a_gap_where_there_is_no_value_or_nothing_for_long() -> None:
@@ -164,8 +164,8 @@ def test_a_panel_without_points_says_so_and_several_share_what_is_across() -> No
 
 
 def test_an_interval_reaches_from_bound_to_bound_and_says_its_numbers() -> None:
-    svg = row_chart("t", [Row("all", [Interval(0.5, 0.25, 0.75, "model")])], SHARES, [Limit(0.05, "5%")])
-    frame = Frame(EDGE, WIDE - EDGE, 0, 0)
+    svg = row_chart("t", [Row("all", [IntervalRow(0.5, 0.25, 0.75, "model")])], SHARES, [LimitLine(0.05, "5%")])
+    frame = PlotArea(EDGE, WIDE - EDGE, 0, 0)
     (interval,) = drawn(svg, "plot-interval")
     (dot,) = [each for each in ET.fromstring(svg).iter() if tag(each) == "circle"]
     assert [numbers(interval)[0], numbers(interval)[2]] == pytest.approx([frame.x(0.25), frame.x(0.75)], abs=0.1)
@@ -207,10 +207,10 @@ def test_marks_lie_in_their_place_are_never_too_narrow_and_may_be_links() -> Non
 CHARTS = {
     "line": lambda value, said: line_chart(said, Axis(Scale.of([value])), [
         Panel(Axis(Scale.of([value], log=True)), [Line([(0, 1), (value, value)], said, steps=True, dots=True)], said,
-              [Limit(value, said)], [Band([(0, 1)], [(0, 2)])], [Dot((0, 1), "plot-trip")])], said),
+              [LimitLine(value, said)], [Band([(0, 1)], [(0, 2)])], [Dot((0, 1), "plot-trip")])], said),
     "square": lambda value, said: unit_square(said, said, said, [Line([(0, 0), (value, value)], said)]),
-    "rows": lambda value, said: row_chart(said, [Row(said, [Interval(value, 0, value, said), Bar(value, said, said)],
-                                                     said)], SHARES, [Limit(value, said)]),
+    "rows": lambda value, said: row_chart(said, [Row(said, [IntervalRow(value, 0, value, said), Bar(value, said, said)],
+                                                     said)], SHARES, [LimitLine(value, said)]),
     "alone": lambda value, said: row_chart(said, [], SHARES, alone=True),
 }  # fmt: skip
 
@@ -245,7 +245,7 @@ def test_a_template_takes_a_chart_as_it_is_and_everything_in_it_is_escaped() -> 
 
 
 def test_a_chart_that_stands_alone_bears_its_title_and_its_colours() -> None:
-    svg = row_chart("How it went", [Row("all", [Interval(0.5)])], SHARES, alone=True)
+    svg = row_chart("How it went", [Row("all", [IntervalRow(0.5)])], SHARES, alone=True)
     assert [each.text for each in drawn(svg, "plot-title")] == ["How it went"]
     assert "stroke" in "".join(each.text or "" for each in ET.fromstring(svg).iter() if tag(each) == "style")
     assert "<style" not in row_chart("How it went", [], SHARES)
@@ -253,7 +253,7 @@ def test_a_chart_that_stands_alone_bears_its_title_and_its_colours() -> None:
 
 @given(st.integers(2, 40), st.integers(1, 14))
 def test_names_along_an_axis_never_touch_and_none_is_cut_off(count: int, letters: int) -> None:
-    frame = Frame(40, WIDE - EDGE, 0, 100, Scale(0, count - 1))
+    frame = PlotArea(40, WIDE - EDGE, 0, 100, Scale(0, count - 1))
     axis = Axis(frame.across, chosen=[(n, "8" * letters) for n in range(count)])
     places = []
     for each in grid_across(frame, axis, 90, lines=False):

@@ -10,13 +10,13 @@ import pytest
 import redis
 
 from bearwatch.embedded import EmbeddedRedis
-from core.rate_limit import KEY_PREFIX, Rate, RateExceeded, RateLimiter
+from core.rate_limit import KEY_PREFIX, RateExceeded, RateLimit, RateLimiter
 from core.redis_client import connect
 from tests.support.factories import T0
 from tests.support.pages import Clock
 from tests.support.waiting import wait_for
 
-FIVE = Rate(5, 60.0, ("guesses", "day-ranger"))
+FIVE = RateLimit(5, 60.0, ("guesses", "day-ranger"))
 TRY = """
 import sys
 from core.rate_limit import Rate, RateExceeded, RateLimiter
@@ -57,7 +57,11 @@ def test_a_full_window_says_how_long_to_wait_and_has_room_again_after_that(redis
 
 
 def test_a_refusal_counts_nothing_in_the_other_windows(redis_client: redis.Redis) -> None:
-    limiter, mine, everybodys = RateLimiter(redis_client), Rate(1, 60.0, ("mine",)), Rate(2, 60.0, ("everybody's",))
+    limiter, mine, everybodys = (
+        RateLimiter(redis_client),
+        RateLimit(1, 60.0, ("mine",)),
+        RateLimit(2, 60.0, ("everybody's",)),
+    )
     limiter.hit(everybodys, mine)
     with pytest.raises(RateExceeded):
         limiter.hit(everybodys, mine)
@@ -67,7 +71,7 @@ def test_a_refusal_counts_nothing_in_the_other_windows(redis_client: redis.Redis
 
 
 def test_a_cleared_window_is_empty_and_the_others_are_not(redis_client: redis.Redis) -> None:
-    limiter, other = RateLimiter(redis_client), Rate(1, 60.0, ("guesses", "night-ranger"))
+    limiter, other = RateLimiter(redis_client), RateLimit(1, 60.0, ("guesses", "night-ranger"))
     for _ in range(7):
         limiter.count(FIVE, other)
     limiter.clear(FIVE)
@@ -77,7 +81,7 @@ def test_a_cleared_window_is_empty_and_the_others_are_not(redis_client: redis.Re
 
 
 def test_what_somebody_typed_as_their_name_stands_nowhere_in_redis(redis_client: redis.Redis) -> None:
-    RateLimiter(redis_client).count(Rate(5, 900.0, ("login failures", "name", "my secret password")))
+    RateLimiter(redis_client).count(RateLimit(5, 900.0, ("login failures", "name", "my secret password")))
     (key,) = redis_client.keys()
     assert KEY_PREFIX in str(key)
     assert "secret" not in str(key)

@@ -7,7 +7,7 @@ import redis
 
 import core.streams
 from core.messages import Frame, FrameScores
-from core.streams import DETECTORS, TRACKER, Entry, FrameStreams
+from core.streams import DETECTORS, TRACKER, FrameStreams, StreamEntry
 from tests.support.factories import T0, frame, scored
 from tests.support.waiting import wait_for
 
@@ -45,7 +45,7 @@ def test_a_dead_worker_loses_no_frame(streams: FrameStreams) -> None:
     streams.send_frames([frame(at=T0 + step) for step in range(3)])
     held = streams.read(streams.frames, DETECTORS, "dead", 10, None)
     assert streams.claim(streams.frames, DETECTORS, "alive", 10_000, 10) == []
-    taken = list[tuple[Entry, int]]()
+    taken = list[tuple[StreamEntry, int]]()
 
     def takes_over() -> bool:
         taken.extend(streams.claim(streams.frames, DETECTORS, "alive", 10, 10))

@@ -10,7 +10,7 @@ from core.messages import WHOLE_FRAME, Reason
 from detector.classify import Seen, classify, score_frames
 from detector.models.bundle import ModelBundle
 from detector.models.crops import CropPolicy
-from detector.models.imagenet_labels import Label, LabelMap
+from detector.models.imagenet_labels import ImagenetLabel, LabelMap
 from detector.models.model import Model, Provenance, Thresholds
 from tests.support.factories import T0, frame
 
@@ -62,7 +62,7 @@ def test_each_frame_gets_the_scores_of_its_own_crops() -> None:
 
 def test_a_score_names_its_box_its_label_and_both_probabilities() -> None:
     ((crop,),) = classify(BrightnessEngine(), [(grey(255), [SMALL], Reason.MOTION)])
-    assert crop.label == Label.BEAR
+    assert crop.label == ImagenetLabel.BEAR
     assert crop.bear == pytest.approx(crop.label_probability)
     assert crop.box[0] < SMALL[0] < SMALL[2] < crop.box[2]
 

@@ -9,7 +9,7 @@ import pytest
 from ingest.backoff import FIRST_S, LONGEST_S, Backoff
 from ingest.lag import Lag
 from ingest.pace import FrameRateLimiter, RateMeter, Timestamper
-from ingest.playback import Timeline
+from ingest.playback import MediaTimeline
 
 
 @pytest.mark.parametrize("source_fps", [5.0, 12.5, 15.0, 25.0, 29.97, 30.0, 60.0])
@@ -123,7 +123,7 @@ def test_cameras_behind_one_switch_do_not_come_back_all_at_once() -> None:
 
 
 def test_broken_timestamps_count_as_usual_steps() -> None:
-    timeline = Timeline(usual_step_s=0.1, longest_step_s=5.0)
+    timeline = MediaTimeline(usual_step_s=0.1, longest_step_s=5.0)
     stamps = [3.0, 3.04, 3.08, None, None, 3.2, 1.0, 1.04, 999.0]
     elapsed = [timeline.advance(stamp) for stamp in stamps]
     assert elapsed == pytest.approx([0.0, 0.04, 0.08, 0.18, 0.28, 0.38, 0.48, 0.52, 0.62])

@@ -15,7 +15,7 @@ from core.messages import Frame
 from core.redis_client import connect
 from core.streams import MAX_FRAMES, frames_stream
 from core.telemetry import Telemetry
-from ingest.sender import MOST_PER_BATCH, Sender
+from ingest.sender import MOST_PER_BATCH, FrameSender
 from ingest.spool import OVERHEAD_BYTES, Spool
 from ingest.tally import OVERFLOWED, REDIS_FULL, SPOOL_FULL, FrameCounters
 from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
@@ -44,9 +44,9 @@ def frames_of_now(count: int, age_s: float = 0.0) -> list[Frame]:
     return [frame(at=now + number / 1000, sequence=number) for number in range(count)]
 
 
-def sender(client: redis.Redis, spool: Spool, counters: FrameCounters) -> Sender:
+def sender(client: redis.Redis, spool: Spool, counters: FrameCounters) -> FrameSender:
     """A sender to shard 0."""
-    return Sender(client, lambda camera: 0, spool, counters, Event())
+    return FrameSender(client, lambda camera: 0, spool, counters, Event())
 
 
 def test_fresh_frames_go_first_and_late_ones_to_their_own_stream(redis_client: redis.Redis) -> None:
@@ -66,7 +66,7 @@ def test_each_shard_gets_the_frames_of_its_cameras(redis_client: redis.Redis) ->
     spool, counters = Spool(), FrameCounters()
     for number, item in enumerate(frames_of_now(6)):
         spool.put(frame("upper-creek" if number % 2 else "far-lake", at=item.captured_at, sequence=number))
-    Sender(redis_client, {"upper-creek": 0, "far-lake": 3}.__getitem__, spool, counters, Event()).send_next()
+    FrameSender(redis_client, {"upper-creek": 0, "far-lake": 3}.__getitem__, spool, counters, Event()).send_next()
     assert redis_client.xlen(frames_stream(0)) == redis_client.xlen(frames_stream(3)) == 3
 
 

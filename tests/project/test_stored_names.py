@@ -27,18 +27,18 @@ from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_st
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX, WAKE_UP_CHANNEL
 from db import models as m
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
-from detector.models.imagenet_labels import Label as ModelLabel
+from detector.models.imagenet_labels import ImagenetLabel as ModelLabel
 from review_ui.auth.rights import Right
 from review_ui.labels.vocabulary import Label, Source
 from review_ui.live.watches import Ended
 from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
 from rollout.base.metrics import METRICS
-from rollout.breakers.breaker_spec import Breakers, Detector, Then
+from rollout.breakers.breaker_spec import Breakers, DetectorSpec, Then
 from rollout.breakers.input_metrics import INPUT_METRICS
 from rollout.breakers.trip_scope import Scope
 from rollout.breakers.trips import Action
-from rollout.reports.document import Form, Kind, Light
+from rollout.reports.document import Form, Kind, Status
 from rollout.stages import events, gates
 from rollout.stages.commands import Effect, Step
 from rollout.stages.events import EVENT_NAMES, Event, kind_of
@@ -85,18 +85,18 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.SheetKind, "random planted"),
     (m.BearSeen, "yes no unsure"),
     (m.MessageKind, "report complaint appeal"),
-    (m.Outcome, "upheld dismissed unclear"),
+    (m.AppealOutcome, "upheld dismissed unclear"),
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
     (m.Role, "ranger lead_ranger operator model_owner auditor administrator"),
     (m.Verdict, "bear not_a_bear unsure undo"),
     (Effect, "page hold review handover"),
     (Step, "widen extend reset"),
-    (gates.Outcome, "passed failed inconclusive"),
+    (gates.GateOutcome, "passed failed inconclusive"),
     (Action, "page hold limit handover"),
     (Scope, "camera site region rollout"),
     (Then, "handover rate_limit_and_review page_only_below_2x hold_and_freeze_training"),
-    (Detector, "cusum_lr betting_mix block_perm_or_ood_betting effort_eprocess"),
+    (DetectorSpec, "cusum_lr betting_mix block_perm_or_ood_betting effort_eprocess"),
     (Ended, "person forgotten access"),
     (
         Right,
@@ -106,7 +106,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (Source, "confirmed_alert rejected_alert blind_sighting sighting unknown audit"),
     (ModelLabel, "bear dog other_animal teddy other"),
     (Kind, "shadow daily loop rollout"),
-    (Light, "fine look act not known"),
+    (Status, "fine look act not known"),
     (Form, "number share seconds days time text"),
 ]
 """Every word that a column, a stored document or a message may hold."""

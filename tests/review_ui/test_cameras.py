@@ -12,7 +12,7 @@ from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import CameraHour, Role, UserCampsite
 from review_ui.cameras.areas import Areas, as_yaml, read
-from review_ui.cameras.view import Hour, share
+from review_ui.cameras.view import ShownHour, share
 from tests.support.factories import T0, jpeg
 from tests.support.pages import Stage, report
 
@@ -45,10 +45,10 @@ def test_a_camera_is_shown_with_its_state_and_its_day(page: Stage, redis_url: st
 
 
 def test_an_hour_is_full_only_when_every_minute_was_scored() -> None:
-    assert [Hour(0, scored, 60).heat for scored in (0, 1, 30, 59, 60)] == [0, 1, 2, 3, 4]
-    assert Hour(0, 0, 0).heat == 0
-    assert share([Hour(0, 30, 60), Hour(1, 60, 60)]) == 0.75
-    assert share([Hour(0, 0, 0)]) is None
+    assert [ShownHour(0, scored, 60).heat for scored in (0, 1, 30, 59, 60)] == [0, 1, 2, 3, 4]
+    assert ShownHour(0, 0, 0).heat == 0
+    assert share([ShownHour(0, 30, 60), ShownHour(1, 60, 60)]) == 0.75
+    assert share([ShownHour(0, 0, 0)]) is None
 
 
 def test_the_last_picture_is_shown_but_not_to_whoever_watches_blind(page: Stage) -> None:

@@ -15,10 +15,10 @@ from db.models import (
     Alert,
     AlertStatus,
     Appeal,
+    AppealOutcome,
     CameraHour,
     CamperMessage,
     Mode,
-    Outcome,
     Role,
     SenderKey,
     UserCampsite,
@@ -278,7 +278,7 @@ def test_an_appeal_goes_blind_to_a_second_ranger_and_both_decisions_are_kept(pag
     assert "it was my dog" in after
     with page.database.read() as session:
         row = session.get_one(Appeal, appeal)
-        assert (row.first_verdict, row.second_verdict, row.outcome) == ("bear", "not_a_bear", Outcome.UPHELD)
+        assert (row.first_verdict, row.second_verdict, row.outcome) == ("bear", "not_a_bear", AppealOutcome.UPHELD)
         assert session.get_one(Alert, row.alert_id).status == AlertStatus.CONFIRMED  # people correct it, not the answer
     assert _state(page) == "BEAR WARNING"
 
@@ -309,10 +309,10 @@ def test_many_appeals_of_one_warning_are_one_second_review(page: Stage) -> None:
 
 
 def test_what_two_decisions_come_to() -> None:
-    assert outcome_of(Verdict.BEAR, Verdict.BEAR) is Outcome.DISMISSED
-    assert outcome_of(Verdict.BEAR, Verdict.NOT_A_BEAR) is Outcome.UPHELD
-    assert outcome_of(Verdict.BEAR, Verdict.UNSURE) is Outcome.UNCLEAR
-    assert outcome_of(None, Verdict.NOT_A_BEAR) is Outcome.UNCLEAR
+    assert outcome_of(Verdict.BEAR, Verdict.BEAR) is AppealOutcome.DISMISSED
+    assert outcome_of(Verdict.BEAR, Verdict.NOT_A_BEAR) is AppealOutcome.UPHELD
+    assert outcome_of(Verdict.BEAR, Verdict.UNSURE) is AppealOutcome.UNCLEAR
+    assert outcome_of(None, Verdict.NOT_A_BEAR) is AppealOutcome.UNCLEAR
 
 
 def test_complaints_are_counted_for_each_camera_day(page: Stage) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.media import MediaStore
 from core.messages import WHOLE_FRAME, Box
-from review_ui.rendering.pictures import Picture, crop, jpeg_size, picture
+from review_ui.rendering.pictures import PictureView, crop, jpeg_size, picture
 from review_ui.rendering.wording import age
 from tests.support.factories import T0, jpeg
 
@@ -38,7 +38,7 @@ def test_what_is_no_jpeg_has_no_size_and_breaks_nothing(head: bytes) -> None:
 def test_a_picture_that_is_gone_is_none(tmp_path: Path) -> None:
     store = MediaStore(tmp_path)
     key = store.put("upper-creek", T0, jpeg())
-    assert picture(store, key) == Picture(key, 64, 36)
+    assert picture(store, key) == PictureView(key, 64, 36)
     store.remove(key)
     assert picture(store, key) is None
     assert picture(store, None) is None
@@ -47,7 +47,7 @@ def test_a_picture_that_is_gone_is_none(tmp_path: Path) -> None:
 @given(UNIT, UNIT, UNIT, UNIT)
 def test_a_crop_is_square_holds_the_boxs_middle_and_stays_inside(a: float, b: float, c: float, d: float) -> None:
     box: Box = (min(a, b), min(c, d), max(a, b), max(c, d))
-    of = Picture("k", 640, 360)
+    of = PictureView("k", 640, 360)
     part = crop(of, box)
     if box == WHOLE_FRAME:
         assert part is None

@@ -12,7 +12,7 @@ from core.config import Config
 from core.messages import CameraHealth, CameraStatus
 from db.models import CanaryRun
 from rollout.breakers import TelemetrySnapshot
-from rollout.breakers.telemetry_snapshot import Waiting
+from rollout.breakers.telemetry_snapshot import QueueDepth
 
 MACHINE = {"load": 0.5, "memory_used": 0.4, "disk_free": 0.6, "gpus": 0, "gpus_expected": 0, "shards": []}
 
@@ -32,7 +32,7 @@ def healthy(config: Config, now: float, **machine: Any) -> TelemetrySnapshot:
         "machine:one": {"at": now, **MACHINE, **machine},
     }
     cameras = {name: camera_status(name, now) for name in config.enabled_cameras()}
-    return TelemetrySnapshot(now, True, cameras, beats, {0: Waiting(3, 0.2)}, 0)
+    return TelemetrySnapshot(now, True, cameras, beats, {0: QueueDepth(3, 0.2)}, 0)
 
 
 def with_camera(snapshot: TelemetrySnapshot, camera: str, content_at: float) -> TelemetrySnapshot:

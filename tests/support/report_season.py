@@ -27,9 +27,9 @@ from db.models import (
 )
 from db.session import Database
 from rollout.base.scopes import Place
-from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting
+from rollout.breakers.telemetry_snapshot import QueueDepth, TelemetrySnapshot
 from rollout.reports.build import timezone_of
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.period import parse_day, period
 from rollout.stages import events as e
 from rollout.stages.commands import Step
@@ -172,7 +172,7 @@ def snapshot(now: float = NOW, **facts: float) -> TelemetrySnapshot:
     """What Redis tells: one machine, one queue."""
     machine = {"at": now - 3, "cpu_c": 61.0, "load": 0.4, "memory_used": 0.5, "disk_free": 0.6, "gpus": 1,
                "gpus_expected": 1, "gpu_c": 64.0, **facts}  # fmt: skip
-    return TelemetrySnapshot(now, True, {}, {"machine:ridge": machine}, {0: Waiting(12, 0.4)}, 2)
+    return TelemetrySnapshot(now, True, {}, {"machine:ridge": machine}, {0: QueueDepth(12, 0.4)}, 2)
 
 
 def asked(
@@ -184,10 +184,10 @@ def asked(
     now: float = NOW,
     told: TelemetrySnapshot | None = None,
     everything: bool = True,
-) -> Asked:
+) -> ReportContext:
     """A question about the season."""
     days = period(parse_day(first), parse_day(last), timezone_of(config, campsites), now)
-    return Asked(session, config, plan_from(config), days, campsites, now, everything, told or snapshot(now))
+    return ReportContext(session, config, plan_from(config), days, campsites, now, everything, told or snapshot(now))
 
 
 def filled(database: Database) -> Database:

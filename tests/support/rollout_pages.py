@@ -13,12 +13,12 @@ from fastapi.testclient import TestClient
 from core.config import Config
 from db.models import AuthorityLease, Role
 from db.session import Database
-from rollout.control.service import Outcome, perform
+from rollout.control.service import CommandOutcome, perform
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.event_store import load
+from rollout.stages.gates import GateOutcome as GateOutcome
 from rollout.stages.gates import GateResult
-from rollout.stages.gates import Outcome as GateOutcome
 from rollout.stages.spec import Gate
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import State
@@ -75,7 +75,7 @@ class RolloutStage:
         """One of the rollout's four states."""
         return self.state.phase.value
 
-    def give(self, command: c.Command, at: float | None = None) -> Outcome:
+    def give(self, command: c.Command, at: float | None = None) -> CommandOutcome:
         """A command, past all pages."""
         return perform(self.page.database, self.plan, command, self.page.clock.now if at is None else at)
 

@@ -16,7 +16,7 @@ from rollout.stages import commands as c
 from rollout.stages.commands import Person, Step
 from rollout.stages.events import Event
 from rollout.stages.evolve import replay
-from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.gates import GateOutcome, GateResult
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.promotion import analysis_opens_at
@@ -75,10 +75,10 @@ def add_people(session: Session) -> None:
         session.add(User(name=each.name, password_hash="!", role=each.roles[0], created_at=START))
 
 
-def gate_results(plan: RolloutPlan, state: State, outcome: Outcome = Outcome.PASSED) -> tuple[GateResult, ...]:
+def gate_results(plan: RolloutPlan, state: State, outcome: GateOutcome = GateOutcome.PASSED) -> tuple[GateResult, ...]:
     """An analysis of the current stage's gates, all with the same outcome."""
     return tuple(
-        GateResult(str(gate), gate.metric, outcome, why="" if outcome is Outcome.PASSED else "for the test")
+        GateResult(str(gate), gate.metric, outcome, why="" if outcome is GateOutcome.PASSED else "for the test")
         for gate in plan.stages[state.stage].gates
     )
 
@@ -123,7 +123,7 @@ class Walk:
         for by in (LEAD, OWNER):
             self.give(c.Approve(by=by, step=step, latch=latch))
 
-    def ask(self, outcome: Outcome = Outcome.PASSED, by: Person = OPERATOR, **more: Any) -> list[Event]:
+    def ask(self, outcome: GateOutcome = GateOutcome.PASSED, by: Person = OPERATOR, **more: Any) -> list[Event]:
         """Wish to go on, with all gates at one outcome."""
         gates = gate_results(self.plan, self.state, outcome)
         return self.give(c.Promote(by=by, gates=gates, able=("rosa",), **more))

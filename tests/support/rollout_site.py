@@ -7,7 +7,7 @@ from sqlalchemy import update
 from db.models import User
 from db.places import sync_places
 from db.session import Database
-from rollout.control.service import Outcome, perform
+from rollout.control.service import CommandOutcome, perform
 from rollout.stages import commands as c
 from rollout.stages.commands import Command, Person, Step
 from rollout.stages.event_store import load
@@ -34,7 +34,7 @@ class RolloutSite:
         with self.database.read() as session:
             return load(session)
 
-    def give(self, command: Command) -> Outcome:
+    def give(self, command: Command) -> CommandOutcome:
         """A command, a second later."""
         self.now += 1.0
         return perform(self.database, self.plan, command, self.now)
@@ -49,6 +49,6 @@ class RolloutSite:
         with self.database.write() as session:
             session.execute(update(User).where(User.name == name).values(**values))
 
-    def ask(self) -> Outcome:
+    def ask(self) -> CommandOutcome:
         """A wish to go on, with every gate passed."""
         return self.give(c.Promote(by=OPERATOR, gates=gate_results(self.plan, self.state), able=("rosa",)))

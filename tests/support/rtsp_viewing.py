@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from simulation.cameras.encode import EncodedLoop, join_nals
 from simulation.cameras.render import SceneRenderer
-from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.scene import Scene, StagedVisit
 from simulation.cameras.staged_server import StagedCameras
 
 WIDTH, HEIGHT, FPS = 320, 180, 20
-CROSSING = Visit("bear", 0, 6, ((0.25, 0.85), (0.75, 0.85)), 0.5)
+CROSSING = StagedVisit("bear", 0, 6, ((0.25, 0.85), (0.75, 0.85)), 0.5)
 GOP = 5
 SCENE = Scene("gate", WIDTH, HEIGHT, FPS, loop_s=6, visits=(CROSSING,), gop=GOP)
 OTHER = Scene("barn", WIDTH, HEIGHT, FPS, loop_s=1, seed=2, gop=GOP)

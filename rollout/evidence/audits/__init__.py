@@ -6,15 +6,15 @@ writes and shows contact sheets, :mod:`rollout.evidence.audits.audit_answers` ta
 """
 
 from rollout.evidence.audits.audit_answers import AnswerRefused, answer
-from rollout.evidence.audits.audit_metrics import Progress, progress
+from rollout.evidence.audits.audit_metrics import AuditProgress, progress
 from rollout.evidence.audits.audit_sampling import DrawPlan
 from rollout.evidence.audits.contact_sheets import OpenSheet, draw_day, draw_due, open_sheets
 
 __all__ = [
     "AnswerRefused",
+    "AuditProgress",
     "DrawPlan",
     "OpenSheet",
-    "Progress",
     "answer",
     "draw_day",
     "draw_due",

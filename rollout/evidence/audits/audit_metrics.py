@@ -47,7 +47,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AuditProgress:
     """Audits that fell due in a period, and how many of them were done."""
 
     due: int
@@ -139,7 +139,7 @@ def _sheets(session: Session, campsites: Collection[str] | None, *where: ColumnE
     ]  # fmt: skip
 
 
-def progress(session: Session, campsites: Collection[str], since: float, now: float) -> Progress:
+def progress(session: Session, campsites: Collection[str], since: float, now: float) -> AuditProgress:
     """Audits that fell due between ``since`` and ``now``, and those of them that were done by now."""
     first_answer = (
         select(func.min(AuditAnswer.answered_at)).where(AuditAnswer.sheet_id == AuditSheet.id).scalar_subquery()
@@ -151,7 +151,7 @@ def progress(session: Session, campsites: Collection[str], since: float, now: fl
     ).all()
     done = [due_at for due_at, at in rows if at is not None and at <= now]
     due = [due_at for due_at, _ in rows if due_at <= now]
-    return Progress(len(due), sum(due_at <= now for due_at in done), len(rows) - len(done))
+    return AuditProgress(len(due), sum(due_at <= now for due_at in done), len(rows) - len(done))
 
 
 @dataclass(frozen=True, slots=True)

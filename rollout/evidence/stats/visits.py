@@ -22,7 +22,7 @@ NIGHT_TO_HOUR: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenVisit:
     """Something seen at a campsite for a while. ``camera`` is None when it is not known in whose view it was."""
 
     id: int
@@ -39,7 +39,7 @@ class Visit:
     campsite: str
     start: float
     end: float
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenVisit, ...]
 
     @property
     def cameras(self) -> frozenset[str] | None:
@@ -48,13 +48,13 @@ class Visit:
         return None if None in cameras else frozenset(camera for camera in cameras if camera)
 
 
-def visits_of(seen: Iterable[Seen], gap_s: float = GAP_S) -> list[Visit]:
+def visits_of(seen: Iterable[SeenVisit], gap_s: float = GAP_S) -> list[Visit]:
     """Merge what was seen into visits, in order of campsite and time.
 
     All cameras and all observers of a campsite see the same clearing: they see the same visit. A new one begins after
     more than ``gap_s`` in which nothing was seen.
     """
-    groups: list[list[Seen]] = []
+    groups: list[list[SeenVisit]] = []
     end = 0.0
     for each in sorted(seen, key=lambda s: (s.campsite, s.start, s.end)):
         if groups and groups[-1][0].campsite == each.campsite and each.start - end <= gap_s:

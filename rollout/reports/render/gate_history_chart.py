@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from math import isfinite, isnan
 from typing import Final
 
-from core.charts.axes import Axis, Limit
+from core.charts.axes import Axis, LimitLine
 from core.charts.line import Band, Dot, Line, Panel, sparkline
 from core.charts.scale import Scale
 from core.charts.svg import Svg
@@ -47,7 +47,7 @@ def course(plot: Course) -> Svg:
     panel = Panel(
         Axis(scale),
         lines,
-        limits=[] if plot.limit is None else [Limit(plot.limit, kind="course-limit")],
+        limits=[] if plot.limit is None else [LimitLine(plot.limit, kind="course-limit")],
         bands=bands,
         dots=[Dot((last.at, last.value or 0.0), end, EDGE - 1)],
         high=HIGH,

@@ -7,9 +7,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from core.charts.axes import Axis, Limit
+from core.charts.axes import Axis, LimitLine
 from core.charts.line import Line, Panel, line_chart
-from core.charts.rows import Interval, Row, row_chart
+from core.charts.rows import IntervalRow, Row, row_chart
 from core.charts.scale import Scale, time_ticks
 from core.charts.svg import Svg
 from rollout.reports import document
@@ -36,7 +36,7 @@ def _spots(plot: Spots) -> Svg:
     reach = [end for spot in plot.spots for end in (spot.value, spot.high) if end is not None]
     scale = Scale.of(reach) if plot.most is None else Scale(0.0, plot.most)
     rows = [
-        Row(spot.label, [Interval(spot.value, spot.low, spot.high, kind=f"plot-{spot.kind}")],
+        Row(spot.label, [IntervalRow(spot.value, spot.low, spot.high, kind=f"plot-{spot.kind}")],
             number(spot.value, plot.form))
         if spot.value is not None
         else Row(spot.label, [], "no data")
@@ -55,7 +55,7 @@ def _steps(plot: Steps) -> Svg:
         _axis(up, plot.y_form),
         [Line(plot.points, steps=True)],
         plot.up,
-        [Limit(height, name) for name, height in plot.limits],
+        [LimitLine(height, name) for name, height in plot.limits],
     )
     return line_chart(plot.title, Axis(Scale(first, last), chosen=ends), [panel], plot.across)
 
@@ -66,7 +66,7 @@ def _panels(plot: Panels) -> Svg:
     return line_chart(title, across, [_panel(plot, panel) for panel in plot.panels])
 
 
-def _panel(plot: Panels, panel: document.Panel) -> Panel:
+def _panel(plot: Panels, panel: document.ReportPanel) -> Panel:
     values = [value for _, points in panel.series for _, value in points]
     near = [limit for limit in panel.limits if values and limit[1] <= FAR * max(*values, 0.0)]
     reach = [*values, *(height for _, height in near)]
@@ -76,13 +76,13 @@ def _panel(plot: Panels, panel: document.Panel) -> Panel:
         _axis(scale, panel.form, most=_STEPS),
         [Line(points, name, gap=plot.gap_s) for name, points in panel.series],
         ", ".join([panel.label, *words]),
-        [Limit(height) for _, height in near],
+        [LimitLine(height) for _, height in near],
         gaps=list(_gaps(plot, panel)),
         high=_HIGH,
     )
 
 
-def _gaps(plot: Panels, panel: document.Panel) -> Sequence[tuple[float, float]]:
+def _gaps(plot: Panels, panel: document.ReportPanel) -> Sequence[tuple[float, float]]:
     """Where no line of the panel has a point."""
     told = sorted({at for _, points in panel.series for at, _ in points})
     return [edge for edge in pairwise((plot.start, *told, plot.end)) if edge[1] - edge[0] > plot.gap_s]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.messages import EncounterKind
 from db.models import Alert, Encounter, Review, Verdict
 from rollout.alerting.review_rules import PastReview, status_of
-from rollout.reports.sections.counterfactual import Change, Past
+from rollout.reports.sections.counterfactual import PastAlert, PolicyChange
 
 
 def alerts_of(
@@ -21,7 +21,7 @@ def alerts_of(
     start: float,
     end: float,
     seen_at: Mapping[int, float],
-) -> list[Past]:
+) -> list[PastAlert]:
     """The bear alerts of ``model`` raised from ``start`` to ``end``.
 
     ``seen_at`` says, by encounter, when a person first saw the same visit. What was decided until now counts, also
@@ -51,13 +51,14 @@ def alerts_of(
     for alert, number, verdict, undoes, at in made:
         reviews[alert].append((PastReview(number, Verdict(verdict), undoes), at))
     return [
-        Past(number, campsite, camera, raised_at, _changes(reviews[number]), seen_at.get(encounter))
+        PastAlert(number, campsite, camera, raised_at, _changes(reviews[number]), seen_at.get(encounter))
         for number, campsite, camera, raised_at, encounter in rows
     ]
 
 
-def _changes(reviews: list[tuple[PastReview, float]]) -> tuple[Change, ...]:
+def _changes(reviews: list[tuple[PastReview, float]]) -> tuple[PolicyChange, ...]:
     """The alert's status after each decision."""
     return tuple(
-        Change(at, status_of([review for review, _ in reviews[: number + 1]])) for number, (_, at) in enumerate(reviews)
+        PolicyChange(at, status_of([review for review, _ in reviews[: number + 1]]))
+        for number, (_, at) in enumerate(reviews)
     )

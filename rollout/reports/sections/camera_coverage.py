@@ -34,7 +34,7 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CameraCoverage:
     """One camera: the minutes it should have been seen, those it was, and the spells in which it was not."""
 
     camera: str
@@ -68,7 +68,7 @@ def seen_minutes(session: Session, cameras: Collection[str], start: float, end: 
     return found
 
 
-def seeing(camera: str, hours: Mapping[int, int], start: float, end: float) -> Seen:
+def seeing(camera: str, hours: Mapping[int, int], start: float, end: float) -> CameraCoverage:
     """What a camera saw in the whole minutes from ``start`` to ``end``. An hour without a row was not seen at all."""
     first, last = ceil(start / 60), int(end // 60)
     seen, since = 0, first
@@ -78,7 +78,7 @@ def seeing(camera: str, hours: Mapping[int, int], start: float, end: float) -> S
             seen += 1
             spells += _spell(camera, since, minute)
             since = minute + 1
-    return Seen(camera, max(0, last - first), seen, (*spells, *_spell(camera, since, last)))
+    return CameraCoverage(camera, max(0, last - first), seen, (*spells, *_spell(camera, since, last)))
 
 
 def _spell(camera: str, since: int, until: int) -> Sequence[Spell]:

@@ -11,9 +11,9 @@ from db.models import Alert, BreakerTrip, Camera, CanaryRun, Encounter
 from rollout.authority.freshness import paused_s
 from rollout.breakers.trip_scope import Scope
 from rollout.evidence.operations import FLUSH_S
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Figure, Form, Section, Spot, Spots, Table, table
-from rollout.reports.sections.camera_coverage import MOST_HOURS, Seen, seeing, seen_minutes
+from rollout.reports.sections.camera_coverage import MOST_HOURS, CameraCoverage, seeing, seen_minutes
 from rollout.reports.sections.latency import percentiles
 
 MACHINE_BREAKERS: Final = ("gpu_temp", "machine")
@@ -24,7 +24,7 @@ _MOST_SPOTS: Final = 24
 class Cameras:
     """What all cameras saw. ``listed`` is false when the period is too long to go through minute by minute."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[CameraCoverage, ...]
     listed: bool = True
 
     @property
@@ -34,7 +34,7 @@ class Cameras:
         return sum(each.seen for each in self.seen) / wanted if wanted else None
 
 
-def cameras_of(asked: Asked) -> Cameras:
+def cameras_of(asked: ReportContext) -> Cameras:
     """Go through every camera's minutes. The newest two are not asked for: the tracker writes a little later."""
     cameras = asked.cameras()
     start, end = asked.period.start, min(asked.period.end, asked.now - FLUSH_S)
@@ -44,7 +44,7 @@ def cameras_of(asked: Asked) -> Cameras:
     return Cameras(tuple(seeing(camera, found.get(camera, {}), start, end) for camera in sorted(cameras)))
 
 
-def cameras_section(asked: Asked, cameras: Cameras) -> Section:
+def cameras_section(asked: ReportContext, cameras: Cameras) -> Section:
     """Uptime and blind spells."""
     title = "Cameras"
     if not cameras.listed:
@@ -78,7 +78,7 @@ def cameras_section(asked: Asked, cameras: Cameras) -> Section:
     )  # fmt: skip
 
 
-def _rested(asked: Asked) -> Figure:
+def _rested(asked: ReportContext) -> Figure:
     """How long cameras had authority but no fresh pictures: nobody was warned on their account, and pages said so."""
     paused = paused_s(asked.session, asked.campsites, asked.period.start, min(asked.period.end, asked.now))
     worst = max(paused, key=lambda camera: paused[camera], default=None)
@@ -89,7 +89,7 @@ def _rested(asked: Asked) -> Figure:
     )  # fmt: skip
 
 
-def latency_section(asked: Asked) -> Section:
+def latency_section(asked: ReportContext) -> Section:
     """From the lens to the ranger, of alerts and of test clips."""
     session, period = asked.session, asked.period
     alerts = session.execute(
@@ -150,7 +150,7 @@ class BreakerRow:
         return self.breaker in MACHINE_BREAKERS
 
 
-def breaker_rows(asked: Asked) -> list[BreakerRow]:
+def breaker_rows(asked: ReportContext) -> list[BreakerRow]:
     """Breakers of these campsites and their cameras; those of regions and of the whole only with ``everything``."""
     cameras = select(Camera.id).where(Camera.campsite_id.in_(asked.campsites))
     here = or_(
@@ -168,7 +168,7 @@ def breaker_rows(asked: Asked) -> list[BreakerRow]:
     ]
 
 
-def breakers_table(asked: Asked) -> Table:
+def breakers_table(asked: ReportContext) -> Table:
     """What tripped, and whether it has been closed."""
     rows: list[tuple[Cell, ...]] = [
         (each.at, each.breaker, f"{each.scope} {each.unit}", each.why, each.reset_at, each.cause)

@@ -27,7 +27,7 @@ _KINDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PolicyChange:
     """What people had decided about an alert from ``at`` on."""
 
     at: float
@@ -35,7 +35,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastAlert:
     """A stored alert: when it came, what people decided and when, and whether people saw that bear too.
 
     ``seen_at`` is when a person first saw the same visit with their own eyes, None when nobody did.
@@ -45,7 +45,7 @@ class Past:
     campsite: str
     camera: str
     raised_at: float
-    changes: tuple[Change, ...] = ()
+    changes: tuple[PolicyChange, ...] = ()
     seen_at: float | None = None
 
     @property
@@ -67,7 +67,7 @@ class Past:
 class Warned:
     """A warning that would have reached campers."""
 
-    past: Past
+    past: PastAlert
     at: float
     taken_back_at: float | None = None
 
@@ -110,7 +110,7 @@ class Replayed:
 class _Box:
     """The outbox of one alert while it is played."""
 
-    past: Past
+    past: PastAlert
     status: AlertStatus = AlertStatus.OPEN
     messages: list[OutboxMessage] = field(default_factory=list)
     sent_at: float | None = None
@@ -122,7 +122,7 @@ class _Box:
 @dataclass(frozen=True, slots=True)
 class _Happening:
     box: _Box
-    change: Change | None = None
+    change: PolicyChange | None = None
     send: int | None = None
     """The message whose time has come."""
 
@@ -136,7 +136,7 @@ class Times:
     same_visit_s: float
 
 
-def replay(past: Sequence[Past], mode: Mode, times: Times) -> Replayed:
+def replay(past: Sequence[PastAlert], mode: Mode, times: Times) -> Replayed:
     """Play all alerts under ``mode`` in order of time.
 
     1. An alert is raised: the rules say what would be sent then. A held warning waits for the veto.

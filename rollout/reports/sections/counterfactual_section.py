@@ -7,21 +7,21 @@ from statistics import median
 from typing import Final
 
 from db.models import Mode
-from rollout.evidence.comparison import Judged
+from rollout.evidence.comparison import JudgedVisit
 from rollout.evidence.stats.proportions import clopper_pearson_lower
-from rollout.reports.context import Asked
-from rollout.reports.document import Answer, Cell, Column, Figure, Form, Light, Section, Table, table
+from rollout.reports.context import ReportContext
+from rollout.reports.document import Answer, Cell, Column, Figure, Form, Section, Status, Table, table
 from rollout.reports.metric_figures import ONE_SIDED
 from rollout.reports.render.number_format import many, seconds
 from rollout.reports.sections.alert_history import alerts_of
-from rollout.reports.sections.counterfactual import Past, Replayed, Times, Warned, replay
+from rollout.reports.sections.counterfactual import PastAlert, Replayed, Times, Warned, replay
 
 MODES: Final = (Mode.ASSISTED, Mode.AUTOMATIC)
 TRUTHS: Final = {True: "a bear", False: "false", None: "nobody has decided"}
 NAMES: Final = {Mode.ASSISTED: "Assisted", Mode.AUTOMATIC: "Automatic"}
 
 
-def had_it_been_live(asked: Asked, model: str, judged: Sequence[Judged]) -> tuple[Section, Answer]:
+def had_it_been_live(asked: ReportContext, model: str, judged: Sequence[JudgedVisit]) -> tuple[Section, Answer]:
     """The section and its answer. ``judged`` are the visits that people saw, each with what the model saw of it."""
     seen_at = {each.detection.id: each.visit.start for each in judged if each.detection is not None}
     past = alerts_of(asked.session, asked.campsites, model, asked.period.start, asked.period.end, seen_at)
@@ -44,7 +44,7 @@ def had_it_been_live(asked: Asked, model: str, judged: Sequence[Judged]) -> tupl
     return section, _answer(found[-1], past, missed)
 
 
-def times_of(asked: Asked) -> Times:
+def times_of(asked: ReportContext) -> Times:
     """The waits that the configuration asks for; the veto window of the plan's automatic stage, if it has one."""
     stage = next((s for s in asked.plan.stages if s.mode is Mode.AUTOMATIC and s.oversight is not None), None)
     own = asked.config.rollout
@@ -86,7 +86,7 @@ def _beside(found: Replayed) -> str:
     return "; ".join(parts)
 
 
-def _warnings(asked: Asked, found: Replayed) -> Table:
+def _warnings(asked: ReportContext, found: Replayed) -> Table:
     rows: list[tuple[Cell, ...]] = [_row(asked, each) for each in found.warned]
     columns = (
         Column("at", "Warning", Form.TIME),
@@ -100,16 +100,16 @@ def _warnings(asked: Asked, found: Replayed) -> Table:
     return table(f"warnings_{found.mode.value}", title, columns, rows, f"{title}: none.")
 
 
-def _row(asked: Asked, each: Warned) -> tuple[Cell, ...]:
+def _row(asked: ReportContext, each: Warned) -> tuple[Cell, ...]:
     truth = TRUTHS[each.past.truth]
     return (each.at, asked.name(each.past.campsite), asked.camera(each.past.camera), truth, each.lead_s,
             each.taken_back_at)  # fmt: skip
 
 
-def _answer(automatic: Replayed, past: Sequence[Past], missed: int) -> Answer:
+def _answer(automatic: Replayed, past: Sequence[PastAlert], missed: int) -> Answer:
     question = "What would have happened had it been live?"
     if not past and not missed:
-        return Answer("live", question, Light.GREY, "Nothing that can be told: no alert, and no bear that people saw.")
+        return Answer("live", question, Status.GREY, "Nothing that can be told: no alert, and no bear that people saw.")
     n = len(automatic.warned)
     words = (
         f"Automatic, campers would have been warned {many(n, 'time')}: {automatic.right} with a "
@@ -117,4 +117,4 @@ def _answer(automatic: Replayed, past: Sequence[Past], missed: int) -> Answer:
         f"{many(automatic.silent_bears + missed, 'bear')} that people know of."
     )
     bad = automatic.false or automatic.silent_bears or missed
-    return Answer("live", question, Light.AMBER if bad or automatic.undecided else Light.GREEN, words)
+    return Answer("live", question, Status.AMBER if bad or automatic.undecided else Status.GREEN, words)

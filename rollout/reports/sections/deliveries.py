@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, or_, select
 from db.models import Appeal, Audience, CamperMessage, Delivery, DeliveryStatus, MessageKind
 from rollout.evidence.operations import appeals_upheld_open, complaints_per_camera_day
 from rollout.evidence.stats.rates import poisson_upper
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table
 from rollout.reports.metric_figures import ONE_SIDED, counted
 from rollout.reports.sections.latency import percentiles
@@ -22,7 +22,7 @@ LATE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class DeliveredMessage:
     """One message of the period, as far as the report needs it; ``waited_s`` until sent, or until now."""
 
     audience: Audience
@@ -34,7 +34,7 @@ class Message:
 class Sent:
     """All messages of the period."""
 
-    messages: Sequence[Message]
+    messages: Sequence[DeliveredMessage]
 
     @property
     def failed(self) -> int:
@@ -52,12 +52,12 @@ class Sent:
         return sum(late(each) for each in self.messages)
 
 
-def late(message: Message) -> bool:
+def late(message: DeliveredMessage) -> bool:
     """Whether a message was sent late, or still waits although it should have gone."""
     return message.status in (DeliveryStatus.SENT, DeliveryStatus.PENDING) and message.waited_s > LATE_S
 
 
-def deliveries_of(asked: Asked) -> Sent:
+def deliveries_of(asked: ReportContext) -> Sent:
     """The messages written in the period; with ``everything`` also pages that are about no campsite.
 
     A message that was held for a veto counts from the end of the veto.
@@ -76,11 +76,11 @@ def deliveries_of(asked: Asked) -> Sent:
     for audience, status, created_at, due_at, sent_at, held in rows:
         begin = max(created_at, due_at) if held else created_at
         until = sent_at if sent_at is not None else asked.now
-        found.append(Message(Audience(audience), DeliveryStatus(status), max(0.0, until - begin)))
+        found.append(DeliveredMessage(Audience(audience), DeliveryStatus(status), max(0.0, until - begin)))
     return Sent(found)
 
 
-def delivery_section(asked: Asked, sent: Sent) -> Section:
+def delivery_section(asked: ReportContext, sent: Sent) -> Section:
     """How many messages went where, and how long they took."""
     counts: dict[Audience, list[int]] = defaultdict(lambda: [0] * 7)
     order = (DeliveryStatus.SENT, DeliveryStatus.JOINED, DeliveryStatus.CANCELLED, DeliveryStatus.FAILED,
@@ -108,7 +108,7 @@ def delivery_section(asked: Asked, sent: Sent) -> Section:
     )  # fmt: skip
 
 
-def camper_figures(asked: Asked) -> tuple[Figure, ...]:
+def camper_figures(asked: ReportContext) -> tuple[Figure, ...]:
     """What campers wrote, and what became of their appeals."""
     session, period = asked.session, asked.period
     rows = session.execute(
@@ -143,7 +143,7 @@ def camper_figures(asked: Asked) -> tuple[Figure, ...]:
     )  # fmt: skip
 
 
-def campers_section(asked: Asked) -> Section:
+def campers_section(asked: ReportContext) -> Section:
     """The same by campsite."""
     kinds = (MessageKind.COMPLAINT, MessageKind.APPEAL, MessageKind.REPORT)
     found = asked.session.execute(

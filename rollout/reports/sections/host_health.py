@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import (
     WORST_FIRST,
     Answer,
     Cell,
     Column,
     Form,
-    Light,
-    Panel,
     Panels,
+    ReportPanel,
     Section,
+    Status,
     Table,
     table,
 )
 from rollout.reports.render.number_format import clock, many
 from rollout.reports.sections.camera_operation import breaker_rows
-from rollout.reports.sections.host_history import Past, PastMachine, past_of
+from rollout.reports.sections.host_history import HostHistory, PastMachine, past_of
 from rollout.reports.sections.host_status import Limit, Machine, limits_of, machines
 
 SILENT_MINUTES: Final = 10
@@ -33,11 +33,11 @@ MOST_PLOTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class HostAssessment:
     """A machine over the period, with what is wrong, the most urgent first."""
 
     past: PastMachine
-    light: Light
+    light: Status
     wrong: tuple[str, ...]
 
 
@@ -47,11 +47,11 @@ class HostHealth:
 
     limits: tuple[Limit, ...]
     now: tuple[Machine, ...]
-    past: Past
-    judged: tuple[Judged, ...]
+    past: HostHistory
+    judged: tuple[HostAssessment, ...]
 
 
-def host_health_of(asked: Asked) -> HostHealth:
+def host_health_of(asked: ReportContext) -> HostHealth:
     """Ask the database for the period, and what Redis told for now."""
     limits = limits_of(asked.plan.breakers)
     past = past_of(asked.session, asked.period.start, asked.period.end, limits)
@@ -61,7 +61,7 @@ def host_health_of(asked: Asked) -> HostHealth:
     return HostHealth(limits, tuple(machines(asked.snapshot, limits)), past, tuple(judged))
 
 
-def host_health_answer(asked: Asked, found: HostHealth) -> Answer:
+def host_health_answer(asked: ReportContext, found: HostHealth) -> Answer:
     """In a sentence. What was written down of the period decides; a period that goes on is asked about now too."""
     question, tripped = "Is any machine in trouble?", [row for row in breaker_rows(asked) if row.about_machines]
     said = [(each.past.name, each.light, each.wrong) for each in found.judged]
@@ -70,14 +70,14 @@ def host_health_answer(asked: Asked, found: HostHealth) -> Answer:
     if not said:
         answers = asked.snapshot is not None and asked.snapshot.answers
         words = f"Nobody can say: {'no machine has reported' if answers else 'Redis was not heard'}."
-        return Answer("machines", question, Light.RED if tripped else Light.GREY, _and_tripped(words, len(tripped)))
+        return Answer("machines", question, Status.RED if tripped else Status.GREY, _and_tripped(words, len(tripped)))
     said.sort(key=lambda each: WORST_FIRST.index(each[1]))
     wrong = list(dict.fromkeys(f"{name}: {', '.join(reasons)}" for name, _, reasons in said if reasons))
     count = len({name for name, _, _ in said})
     words = f"{'; '.join(wrong)}." if wrong else f"{many(count, 'machine')}, all within limits."
     worst = said[0][1]
-    if tripped and worst is Light.GREEN:
-        worst = Light.AMBER
+    if tripped and worst is Status.GREEN:
+        worst = Status.AMBER
     return Answer("machines", question, worst, _and_tripped(words, len(tripped)))
 
 
@@ -85,7 +85,7 @@ def _and_tripped(words: str, tripped: int) -> str:
     return f"{words} A machine breaker tripped {many(tripped, 'time')} in this time." if tripped else words
 
 
-def _judge(asked: Asked, machine: PastMachine, limits: Sequence[Limit]) -> Judged:
+def _judge(asked: ReportContext, machine: PastMachine, limits: Sequence[Limit]) -> HostAssessment:
     zone = asked.period.timezone
     wrong = [
         *_beyond(machine, limits, zone),
@@ -93,10 +93,10 @@ def _judge(asked: Asked, machine: PastMachine, limits: Sequence[Limit]) -> Judge
         *_full(machine),
     ]
     wrong.sort(key=lambda each: WORST_FIRST.index(each[0]))
-    return Judged(machine, wrong[0][0] if wrong else Light.GREEN, tuple(words for _, words in wrong))
+    return HostAssessment(machine, wrong[0][0] if wrong else Status.GREEN, tuple(words for _, words in wrong))
 
 
-def _beyond(machine: PastMachine, limits: Sequence[Limit], zone: str) -> list[tuple[Light, str]]:
+def _beyond(machine: PastMachine, limits: Sequence[Limit], zone: str) -> list[tuple[Status, str]]:
     """A limit counts for as long as its breaker would wait; what went beyond it for a moment only warns."""
     found = []
     for limit in limits:
@@ -106,36 +106,36 @@ def _beyond(machine: PastMachine, limits: Sequence[Limit], zone: str) -> list[tu
         when = clock(fact.worst_at, zone)
         if fact.act and fact.act >= limit.lasting:
             found.append(
-                (Light.RED, f"{limit.said(fact.worst)} at {when}, {fact.act} min beyond {limit.height(limit.act)}")
+                (Status.RED, f"{limit.said(fact.worst)} at {when}, {fact.act} min beyond {limit.height(limit.act)}")
             )
         elif fact.act or fact.warn >= limit.lasting:
-            found.append((Light.AMBER, f"{limit.said(fact.worst)} at {when}"))
+            found.append((Status.AMBER, f"{limit.said(fact.worst)} at {when}"))
     if machine.throttled:
-        found.append((Light.AMBER, f"slowed down by heat or power for {machine.throttled} min"))
+        found.append((Status.AMBER, f"slowed down by heat or power for {machine.throttled} min"))
     return found
 
 
-def _missing(machine: PastMachine, zone: str) -> list[tuple[Light, str]]:
+def _missing(machine: PastMachine, zone: str) -> list[tuple[Status, str]]:
     found = []
     if not machine.back:
         since = "all the time" if machine.last_at is None else f"since {clock(machine.last_at, zone)}"
-        found.append((Light.RED, f"silent {since}"))
+        found.append((Status.RED, f"silent {since}"))
     elif machine.silent > SILENT_MINUTES:
-        found.append((Light.AMBER, f"silent for {machine.silent} min"))
+        found.append((Status.AMBER, f"silent for {machine.silent} min"))
     if machine.fewest_gpus is not None and (machine.expected_gpus or 0) > machine.fewest_gpus:
-        found.append((Light.RED, f"only {machine.fewest_gpus} of {machine.expected_gpus} GPUs answered"))
+        found.append((Status.RED, f"only {machine.fewest_gpus} of {machine.expected_gpus} GPUs answered"))
     return found
 
 
-def _full(machine: PastMachine) -> list[tuple[Light, str]]:
+def _full(machine: PastMachine) -> list[tuple[Status, str]]:
     days = machine.disk.days if machine.disk else None
     warn, act = FULL_SOON_DAYS
     if days is None or days > warn:
         return []
-    return [(Light.RED if days <= act else Light.AMBER, f"disk full in {days:.0f} days at this pace")]
+    return [(Status.RED if days <= act else Status.AMBER, f"disk full in {days:.0f} days at this pace")]
 
 
-def machines_section(asked: Asked, found: HostHealth) -> Section:
+def machines_section(asked: ReportContext, found: HostHealth) -> Section:
     """Each machine over the period, with plots; as it is now where nothing was written down."""
     if not found.judged:
         return Section("machines", "Machines", tables=(_now_table(found),))
@@ -202,18 +202,20 @@ def _disk_table(found: HostHealth) -> Table:
     return table("disks", "How long disks last", columns, rows, "It takes a day of measurements to say.", note)
 
 
-def _plot(asked: Asked, machine: PastMachine, found: HostHealth) -> Panels:
+def _plot(asked: ReportContext, machine: PastMachine, found: HostHealth) -> Panels:
     by_key = {limit.key: limit for limit in found.limits}
 
-    def panel(key: str, label: str) -> Panel:
+    def panel(key: str, label: str) -> ReportPanel:
         limit = by_key[key]
         form = Form.SHARE if limit.share else Form.NUMBER
-        return Panel(key, label, (("", machine.lines[key]),), form, ((f"limit {limit.height(limit.act)}", limit.act),))
+        return ReportPanel(
+            key, label, (("", machine.lines[key]),), form, ((f"limit {limit.height(limit.act)}", limit.act),)
+        )
 
     heat = by_key["gpu_c"]
     several = len(machine.gpus) > 1
     gpus = [
-        Panel(
+        ReportPanel(
             key,
             f"{label}{', a line for each' if several else ''}",
             tuple((f"GPU {number}", lines[name]) for number, lines in machine.gpus.items()),

@@ -62,7 +62,7 @@ class PastMachine:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class HostHistory:
     """What was written down of a period. ``step`` minutes are one point of a line."""
 
     machines: tuple[PastMachine, ...]
@@ -74,7 +74,7 @@ class Past:
         return max(180.0, 2.5 * 60 * self.step)
 
 
-def past_of(session: Session, start: float, end: float, limits: Sequence[Limit]) -> Past:
+def past_of(session: Session, start: float, end: float, limits: Sequence[Limit]) -> HostHistory:
     """The machines that were heard in the period, or on the day before it."""
     first, last = int(start // 60), ceil(end / 60)
     step = _step(session, first, last)
@@ -86,7 +86,7 @@ def past_of(session: Session, start: float, end: float, limits: Sequence[Limit])
         _machine(name, rows.get(name, []), gpus.get(name, []), recorded, step, began < first, disks.get(name))
         for name, began in known
     ]
-    return Past(tuple(found), step)
+    return HostHistory(tuple(found), step)
 
 
 def _known(session: Session, first: int, last: int) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ from core.host import PREFIX, number_of
 from rollout.breakers.breaker_spec import Breakers
 from rollout.breakers.conditions import Clause
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
-from rollout.reports.document import WORST_FIRST, Light
+from rollout.reports.document import WORST_FIRST, Status
 
 SILENT_S: Final = 60.0
 
@@ -31,12 +31,12 @@ class Limit:
     lasting: float = 5.0
     quantity: str = ""
 
-    def light(self, value: float) -> Light:
+    def light(self, value: float) -> Status:
         """How urgent a value is."""
         sign = -1 if self.low else 1
         if sign * value >= sign * self.act:
-            return Light.RED
-        return Light.AMBER if sign * value >= sign * self.warn else Light.GREEN
+            return Status.RED
+        return Status.AMBER if sign * value >= sign * self.warn else Status.GREEN
 
     def said(self, value: float) -> str:
         """The fact in words."""
@@ -81,7 +81,7 @@ class Machine:
     name: str
     age_s: float
     facts: Mapping[str, Any]
-    light: Light
+    light: Status
     wrong: tuple[str, ...]
 
     def fact(self, key: str) -> float | None:
@@ -109,14 +109,14 @@ def gpus(found: Sequence[Machine]) -> int:
 def _machine(name: str, facts: Mapping[str, Any], now: float, limits: Sequence[Limit]) -> Machine:
     age_s = max(0.0, now - (number_of(facts.get("at")) or 0.0))
     if age_s > SILENT_S:
-        return Machine(name, age_s, facts, Light.RED, ("it has fallen silent",))
-    wrong: list[tuple[Light, str]] = []
+        return Machine(name, age_s, facts, Status.RED, ("it has fallen silent",))
+    wrong: list[tuple[Status, str]] = []
     for limit in limits:
         value = number_of(facts.get(limit.key))
-        if value is not None and limit.light(value) is not Light.GREEN:
+        if value is not None and limit.light(value) is not Status.GREEN:
             wrong.append((limit.light(value), limit.said(value)))
     have, expected = number_of(facts.get("gpus")), number_of(facts.get("gpus_expected"))
     if have is not None and expected is not None and have < expected:
-        wrong.append((Light.RED, f"{have:.0f} of {expected:.0f} GPUs answer"))
+        wrong.append((Status.RED, f"{have:.0f} of {expected:.0f} GPUs answer"))
     wrong.sort(key=lambda each: WORST_FIRST.index(each[0]))
-    return Machine(name, age_s, facts, wrong[0][0] if wrong else Light.GREEN, tuple(words for _, words in wrong))
+    return Machine(name, age_s, facts, wrong[0][0] if wrong else Status.GREEN, tuple(words for _, words in wrong))

@@ -12,8 +12,8 @@ from db.models import RolloutEvent
 from rollout.evidence.before_after import LEAST_DAYS, BeforeAfter, before_after
 from rollout.evidence.calibration import Calibration
 from rollout.evidence.stats.drift import Shift
-from rollout.reports.context import Asked
-from rollout.reports.document import Answer, Cell, Column, Form, Light, Section, table
+from rollout.reports.context import ReportContext
+from rollout.reports.document import Answer, Cell, Column, Form, Section, Status, table
 from rollout.reports.render.number_format import number
 from rollout.stages.events import Demoted, ModelReplaced, StageStarted, from_json, kind_of
 
@@ -22,7 +22,7 @@ _MOST_MOMENTS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """A promotion, a demotion or another model, and what differs around it; None where there is too little."""
 
     what: str
@@ -30,31 +30,32 @@ class Change:
     found: BeforeAfter | None
 
 
-def changes_of(asked: Asked) -> list[Change]:
+def changes_of(asked: ReportContext) -> list[ModelChange]:
     """All of the period, each compared over up to four weeks on both sides."""
     return [
-        Change(what, at, before_after(asked.session, asked.campsites, at, asked.now)) for what, at in _moments(asked)
+        ModelChange(what, at, before_after(asked.session, asked.campsites, at, asked.now))
+        for what, at in _moments(asked)
     ]
 
 
-def changed(changes: Sequence[Change]) -> Answer:
+def changed(changes: Sequence[ModelChange]) -> Answer:
     """Whether scores look different after any of them."""
     question = "Did a promotion or a new model change what people see?"
     known = [(each.what, each.found) for each in changes if each.found is not None]
     if not changes:
-        return Answer("changes", question, Light.GREEN, "Nothing was promoted and no model was changed in this time.")
+        return Answer("changes", question, Status.GREEN, "Nothing was promoted and no model was changed in this time.")
     if not known:
         words = f"Not enough data: {LEAST_DAYS} camera-days are needed on each side of a change."
-        return Answer("changes", question, Light.GREY, words)
+        return Answer("changes", question, Status.GREY, words)
     drifted = [what for what, found in known if found.drifted]
     if drifted:
-        return Answer("changes", question, Light.AMBER, f"Scores look different, beyond chance, after: "
+        return Answer("changes", question, Status.AMBER, f"Scores look different, beyond chance, after: "
                       f"{'; '.join(drifted)}.")  # fmt: skip
     words = f"{len(known)} of {len(changes)} changes could be judged; after none do scores differ beyond chance."
-    return Answer("changes", question, Light.GREEN, words)
+    return Answer("changes", question, Status.GREEN, words)
 
 
-def _moments(asked: Asked) -> list[tuple[str, float]]:
+def _moments(asked: ReportContext) -> list[tuple[str, float]]:
     """When a stage was promoted or demoted, and when the model was changed, within the period."""
     rows = asked.session.execute(
         select(RolloutEvent.kind, RolloutEvent.body)
@@ -77,7 +78,7 @@ def _moments(asked: Asked) -> list[tuple[str, float]]:
     return found
 
 
-def changes_section(changes: Sequence[Change]) -> Section:
+def changes_section(changes: Sequence[ModelChange]) -> Section:
     """What differs around each of them."""
     rows: list[tuple[Cell, ...]] = []
     meaning: list[tuple[Cell, ...]] = []

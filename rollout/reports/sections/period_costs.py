@@ -10,7 +10,7 @@ from sqlalchemy import func, or_, select
 
 from db.models import Camera, CameraHour, Delivery, DeliveryAttempt, MachineSample, QueueSample
 from rollout.breakers.tariff import spend
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.period import midnight, today
 from rollout.reports.sections.host_status import gpus, machines
 
@@ -35,7 +35,7 @@ class Cost:
         return self.total / self.camera_days if self.camera_days else None
 
 
-def cost_of(asked: Asked, start: float, end: float) -> Cost:
+def cost_of(asked: ReportContext, start: float, end: float) -> Cost:
     """The cost of the report's campsites from ``start`` to ``end``: their cameras, their messages, and their cameras'
     share of the GPUs."""
     cameras, every = len(asked.cameras()), len([c for c in asked.config.cameras.values() if c.enabled])
@@ -51,7 +51,7 @@ def cost_of(asked: Asked, start: float, end: float) -> Cost:
     return Cost(total, cameras * days, tried, shared_gpus)
 
 
-def _gpus_written_down(asked: Asked, start: float, end: float) -> float | None:
+def _gpus_written_down(asked: ReportContext, start: float, end: float) -> float | None:
     """How many answered on average, of all machines; None when nothing was written down."""
     first, last = int(start // 60), int(end // 60)
     by_shard = (
@@ -80,7 +80,7 @@ class CostDay:
     cost: Cost
 
 
-def cost_days(asked: Asked) -> list[CostDay]:
+def cost_days(asked: ReportContext) -> list[CostDay]:
     """Day by day up to the report's last one: four weeks, or as long as the report; none before cameras were seen."""
     zone, last = asked.period.timezone, asked.period.last
     began = asked.session.scalar(
@@ -101,7 +101,7 @@ def cost_days(asked: Asked) -> list[CostDay]:
     return found
 
 
-def messages_tried(asked: Asked, start: float, end: float) -> int:
+def messages_tried(asked: ReportContext, start: float, end: float) -> int:
     """Attempts to send something; with ``everything`` also pages that are about no campsite."""
     here = Delivery.campsite_id.in_(asked.campsites)
     query = (
@@ -116,7 +116,7 @@ def messages_tried(asked: Asked, start: float, end: float) -> int:
     return asked.session.scalar(query) or 0
 
 
-def has_tariff(asked: Asked) -> bool:
+def has_tariff(asked: ReportContext) -> bool:
     """Whether any price is configured."""
     tariff = asked.config.costs
     return bool(tariff.camera_day or tariff.gpu_hour or tariff.message)

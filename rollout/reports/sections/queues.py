@@ -10,15 +10,15 @@ from typing import Final
 from sqlalchemy import func, select
 
 from db.models import CameraCount, QueueSample
-from rollout.reports.context import Asked
-from rollout.reports.document import Cell, Column, Figure, Form, Panel, Panels, Section, Table, table
-from rollout.reports.sections.host_history import Past, Points
+from rollout.reports.context import ReportContext
+from rollout.reports.document import Cell, Column, Figure, Form, Panels, ReportPanel, Section, Table, table
+from rollout.reports.sections.host_history import HostHistory, Points
 
 MOST_PLOTS: Final = 6
 """Shards with a plot of their own."""
 
 
-def queues_section(asked: Asked, past: Past) -> Section:
+def queues_section(asked: ReportContext, past: HostHistory) -> Section:
     """Queues over the period, as they are now, and frames by camera."""
     snapshot = asked.snapshot
     words, figures, tables = [], [], [_past_table(asked)]
@@ -43,11 +43,11 @@ def queues_section(asked: Asked, past: Past) -> Section:
     return Section("queue", "Queues", tuple(words), tuple(figures), plots, tuple(tables))
 
 
-def _within(asked: Asked) -> tuple[int, int]:
+def _within(asked: ReportContext) -> tuple[int, int]:
     return int(asked.period.start // 60), ceil(asked.period.end / 60)
 
 
-def _past_table(asked: Asked) -> Table:
+def _past_table(asked: ReportContext) -> Table:
     first, last = _within(asked)
     rows = asked.session.execute(
         select(
@@ -68,7 +68,7 @@ def _past_table(asked: Asked) -> Table:
     return table("queues_past", "Queues over these days", columns, found, "Nothing was written down of these days.")
 
 
-def _lines(asked: Asked, past: Past) -> dict[int, tuple[Points, Points]]:
+def _lines(asked: ReportContext, past: HostHistory) -> dict[int, tuple[Points, Points]]:
     """Age of the oldest and how many waited, by shard."""
     first, last = _within(asked)
     bucket = (QueueSample.minute // past.step).label("bucket")
@@ -86,7 +86,7 @@ def _lines(asked: Asked, past: Past) -> dict[int, tuple[Points, Points]]:
     return {shard: (tuple(ages), tuple(counts)) for shard, (ages, counts) in found.items()}
 
 
-def _plot(asked: Asked, past: Past, shard: int, lines: tuple[Points, Points]) -> Panels:
+def _plot(asked: ReportContext, past: HostHistory, shard: int, lines: tuple[Points, Points]) -> Panels:
     condition = asked.plan.breakers.queue_depth.condition
     limits = {clause.name: clause.limit for clause in condition.clauses} if condition else {}
 
@@ -102,13 +102,13 @@ def _plot(asked: Asked, past: Past, shard: int, lines: tuple[Points, Points]) ->
         asked.period.timezone,
         past.gap_s,
         (
-            Panel("oldest_s", "Oldest, seconds", (("", ages),), Form.NUMBER, drawn("redis_lag_s")),
-            Panel("entries", "Frames and scores waiting", (("", counts),), Form.NUMBER, drawn("redis_len")),
+            ReportPanel("oldest_s", "Oldest, seconds", (("", ages),), Form.NUMBER, drawn("redis_lag_s")),
+            ReportPanel("entries", "Frames and scores waiting", (("", counts),), Form.NUMBER, drawn("redis_len")),
         ),
     )
 
 
-def _frames(asked: Asked) -> dict[str, tuple[int, int, int]]:
+def _frames(asked: ReportContext) -> dict[str, tuple[int, int, int]]:
     """Frames sent, dropped and scored by camera, from the counters of full hours; a counter that begins anew counts."""
     cameras = asked.cameras()
     rows = asked.session.execute(
@@ -135,7 +135,7 @@ def _grown(before: int, after: int) -> int:
     return after - before if after >= before else after
 
 
-def _frames_table(asked: Asked, counted: dict[str, tuple[int, int, int]]) -> Table:
+def _frames_table(asked: ReportContext, counted: dict[str, tuple[int, int, int]]) -> Table:
     columns = (Column("camera", "Camera"), Column("sent", "Sent", Form.NUMBER),
                Column("dropped", "Dropped", Form.NUMBER), Column("scored", "Analysed", Form.NUMBER))  # fmt: skip
     worst = sorted(counted.items(), key=lambda each: (-each[1][1], each[0]))

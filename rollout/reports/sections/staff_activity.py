@@ -10,11 +10,11 @@ from db.models import AuditSheet, User, WatchDrill
 from rollout.evidence.audits.audit_metrics import progress
 from rollout.evidence.stats.intervals import Interval, total
 from rollout.evidence.watched_time import kept_watches
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table
 
 
-def people_section(asked: Asked) -> Section:
+def people_section(asked: ReportContext) -> Section:
     """Watches, audits and drills."""
     watches = _watches(asked)
     covered: dict[str, list[Interval]] = defaultdict(list)
@@ -60,7 +60,7 @@ _ENDED = {
 }  # fmt: skip
 
 
-def _watches(asked: Asked) -> list[tuple[str, str, float, float, str]]:
+def _watches(asked: ReportContext) -> list[tuple[str, str, float, float, str]]:
     """Campsite, who, from, to, and how it ended, within the period. ``to`` is as far as the watch counts."""
     period = asked.period
     kept = kept_watches(asked.session, period.end, period.start, asked.campsites)
@@ -73,7 +73,7 @@ def _watches(asked: Asked) -> list[tuple[str, str, float, float, str]]:
     ]  # fmt: skip
 
 
-def _audits(asked: Asked) -> list[tuple[Cell, ...]]:
+def _audits(asked: ReportContext) -> list[tuple[Cell, ...]]:
     sites = asked.session.scalars(
         select(AuditSheet.campsite_id)
         .where(
@@ -91,7 +91,7 @@ def _audits(asked: Asked) -> list[tuple[Cell, ...]]:
     return rows
 
 
-def _drills(asked: Asked) -> list[tuple[Cell, ...]]:
+def _drills(asked: ReportContext) -> list[tuple[Cell, ...]]:
     rows = asked.session.execute(
         select(WatchDrill.held_at, WatchDrill.campsite_id, WatchDrill.passed, WatchDrill.answered_s)
         .where(

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from db.models import NightExperiment
 from rollout.evidence.on_off_nights import effect, plan_of, sightings_by_night
-from rollout.reports.context import Asked
+from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Form, Section, table
 
 _COLUMNS = (
@@ -23,7 +23,7 @@ _COLUMNS = (
 )
 
 
-def experiments_section(asked: Asked) -> Section:
+def experiments_section(asked: ReportContext) -> Section:
     """Every experiment with nights in the period, over all of its nights so far."""
     rows: list[tuple[Cell, ...]] = []
     for row in asked.session.scalars(select(NightExperiment).order_by(NightExperiment.id)):

@@ -22,7 +22,7 @@ Plane = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Figure:
+class CutOut:
     """One picture of a subject, ready to be laid on a frame.
 
     ``luma`` and ``alpha`` are (rows, columns), ``chroma`` (2, rows/2, columns/2) with ``alpha_half`` beside it; luma
@@ -78,7 +78,7 @@ def margin_px(height_px: int) -> int:
     return 2 * round(height_px * 0.045 + 1)
 
 
-def figure(kind: str, height_px: int, to_right: bool, step: int, light: Light) -> Figure:
+def figure(kind: str, height_px: int, to_right: bool, step: int, light: Light) -> CutOut:
     """Draw a subject in one of ``STEPS`` moments of its walk, for daylight or infra-red."""
     subject = SUBJECTS[kind]
     sprite = _scaled(kind, height_px, to_right)
@@ -96,7 +96,7 @@ def figure(kind: str, height_px: int, to_right: bool, step: int, light: Light) -
         dull = colour.mean(axis=2, keepdims=True)
         colour = np.clip((dull + (colour - dull) * 0.9) * 0.92 + 6, 0, 255)
         luma, chroma = _planes(colour.astype(np.float32))
-    return Figure(luma.astype(np.float32), alpha, chroma, _half(alpha), pad)
+    return CutOut(luma.astype(np.float32), alpha, chroma, _half(alpha), pad)
 
 
 def _half(plane: Plane) -> Plane:

@@ -21,7 +21,7 @@ from detector.engines.network import load_network
 from detector.engines.torch_engine import TorchEngine, cpu_chunk
 from detector.models.backbones import BackboneError
 from detector.models.bundle import ModelBundle
-from detector.models.imagenet_labels import Label, bear_scores
+from detector.models.imagenet_labels import ImagenetLabel, bear_scores
 
 ASSETS = Path(__file__).parents[3] / "simulation" / "cameras" / "assets"
 
@@ -98,14 +98,14 @@ def test_pictures_of_the_wrong_shape_are_refused(engine: TorchEngine, pictures: 
 @pytest.mark.parametrize("grey", [False, True], ids=["by day", "in grey"])
 def test_a_staged_bear_is_a_bear(engine: TorchEngine, grey: bool) -> None:
     ((crop,),) = classify(engine, [(staged("brown-bear", grey), [MIDDLE], Reason.MOTION)])
-    assert crop.label == Label.BEAR
+    assert crop.label == ImagenetLabel.BEAR
     assert crop.bear > 0.5
 
 
 @pytest.mark.parametrize("animal", ["doe", "dog", "fox", "elk", "walker"])
 def test_whoever_else_walks_by_is_no_bear(engine: TorchEngine, animal: str) -> None:
     ((crop,),) = classify(engine, [(staged(animal), [MIDDLE], Reason.MOTION)])
-    assert crop.label != Label.BEAR
+    assert crop.label != ImagenetLabel.BEAR
     assert crop.bear < 0.1
 
 

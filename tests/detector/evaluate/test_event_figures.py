@@ -22,21 +22,21 @@ from bearwatch.staged_evaluation import (
     read_footage,
 )
 from core.config import Detector
-from detector.evaluate.events import DAY_S, Alarm, Visit, Watched, event_figures, rate_matched
+from detector.evaluate.events import DAY_S, Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.models.bundle import ModelBundle
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record
 from simulation.cameras.scene import Scene
 
-BEAR = Visit("bear", True, 10, 20)
-LATE_BEAR = Visit("bear", True, 100, 110)
-DEER = Visit("deer", False, 40, 50)
+BEAR = TrueVisit("bear", True, 10, 20)
+LATE_BEAR = TrueVisit("bear", True, 100, 110)
+DEER = TrueVisit("deer", False, 40, 50)
 
 
-def watched(*at_s: float, unknown: tuple[float, ...] = (), seconds: float = DAY_S / 2) -> Watched:
+def watched(*at_s: float, unknown: tuple[float, ...] = (), seconds: float = DAY_S / 2) -> WatchedFootage:
     alarms = [Alarm(at, at / 1000) for at in at_s]
-    return Watched("a", seconds, (BEAR, DEER, LATE_BEAR), alarms, [Alarm(at) for at in unknown])
+    return WatchedFootage("a", seconds, (BEAR, DEER, LATE_BEAR), alarms, [Alarm(at) for at in unknown])
 
 
 def test_an_alarm_while_the_bear_is_there_finds_it_and_one_about_a_deer_is_false() -> None:
@@ -60,7 +60,7 @@ def test_a_missed_bear_that_was_told_as_unknown_is_counted_apart() -> None:
 
 
 def test_quiet_footage_bounds_little() -> None:
-    found = event_figures([Watched("a", 360, (), [])])
+    found = event_figures([WatchedFootage("a", 360, (), [])])
     assert found["recall"] is None
     assert found["false_alarms_per_camera_day"] == 0
     assert found["at_most_per_camera_day"] == pytest.approx(719, abs=1)

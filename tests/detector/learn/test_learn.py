@@ -24,12 +24,12 @@ from detector.learn.heldout import HeldOut, choose_mix, known_pictures, table
 from detector.learn.judge import STILL_OTHERS, still_places
 from detector.learn.objective import Objective
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.sampling import Draws, batches, draw_weights
+from detector.learn.sampling import SamplingPlan, batches, draw_weights
 from detector.learn.student import build, fold_for_training, interpolate_weights, start, student_labels
 from detector.learn.unseen_animals import better_way, compare, reference_places
 from detector.models.backbones import BackboneError
 from detector.models.bundle import ModelBundle
-from detector.models.imagenet_labels import IMAGENET_CLASSES, Label
+from detector.models.imagenet_labels import IMAGENET_CLASSES, ImagenetLabel
 from detector.models.infrared import is_infrared
 from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS
 from tests.support.tiny_pictures import picture, write_pictures
@@ -71,13 +71,13 @@ def test_pictures_of_camera_traps_are_drawn_more_often_within_their_label() -> N
 def test_a_draw_depends_on_the_seed_and_its_number_alone(tmp_path: Path) -> None:
     rows = read_manifest(write_pictures(tmp_path))
     weights = draw_weights(rows, 0.3)
-    draws, again = Draws(rows, weights, 12, 64, seed=4), Draws(rows, weights, 12, 64, seed=4)
+    draws, again = SamplingPlan(rows, weights, 12, 64, seed=4), SamplingPlan(rows, weights, 12, 64, seed=4)
     shown = [draws[number] for number in range(12)]
     torch.manual_seed(99)
     for number in (7, 2):
         assert torch.equal(again[number][0], shown[number][0])
         assert again[number][1] == shown[number][1]
-    assert not torch.equal(Draws(rows, weights, 12, 64, seed=5)[7][0], shown[7][0])
+    assert not torch.equal(SamplingPlan(rows, weights, 12, 64, seed=5)[7][0], shown[7][0])
     assert len({shown[number][0].sum().item() for number in range(12)}) == 12
 
 
@@ -201,7 +201,7 @@ def test_the_student_starts_with_what_the_pretrained_network_says() -> None:
     torch.testing.assert_close(logits[:, :IMAGENET_CLASSES], expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(folded, logits, atol=1e-3, rtol=1e-3)
     assert logits.shape == (2, IMAGENET_CLASSES + len(NEW_LABELS))
-    assert LABELS.of_output[294] == LABELS.names.index(Label.BEAR)
+    assert LABELS.of_output[294] == LABELS.names.index(ImagenetLabel.BEAR)
     assert LABELS.of_output[609] == LABELS.names.index("vehicle")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detector.models.imagenet_labels import GENERIC, Label, bear_scores, probabilities
+from detector.models.imagenet_labels import GENERIC, ImagenetLabel, bear_scores, probabilities
 
 
 def sure_of(*classes: int) -> NDArray[np.float32]:
@@ -18,22 +18,22 @@ def sure_of(*classes: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     ("imagenet_class", "label"),
     [
-        (294, Label.BEAR),
-        (297, Label.BEAR),
-        (293, Label.OTHER_ANIMAL),
-        (298, Label.OTHER_ANIMAL),
-        (388, Label.OTHER_ANIMAL),
-        (151, Label.DOG),
-        (268, Label.DOG),
-        (269, Label.OTHER_ANIMAL),
-        (342, Label.OTHER_ANIMAL),
-        (850, Label.TEDDY),
-        (397, Label.OTHER_ANIMAL),
-        (398, Label.OTHER),
-        (999, Label.OTHER),
+        (294, ImagenetLabel.BEAR),
+        (297, ImagenetLabel.BEAR),
+        (293, ImagenetLabel.OTHER_ANIMAL),
+        (298, ImagenetLabel.OTHER_ANIMAL),
+        (388, ImagenetLabel.OTHER_ANIMAL),
+        (151, ImagenetLabel.DOG),
+        (268, ImagenetLabel.DOG),
+        (269, ImagenetLabel.OTHER_ANIMAL),
+        (342, ImagenetLabel.OTHER_ANIMAL),
+        (850, ImagenetLabel.TEDDY),
+        (397, ImagenetLabel.OTHER_ANIMAL),
+        (398, ImagenetLabel.OTHER),
+        (999, ImagenetLabel.OTHER),
     ],
 )
-def test_each_class_has_the_label_a_ranger_expects(imagenet_class: int, label: Label) -> None:
+def test_each_class_has_the_label_a_ranger_expects(imagenet_class: int, label: ImagenetLabel) -> None:
     (shares,) = probabilities(sure_of(imagenet_class))
     assert GENERIC.names[shares.argmax()] == label
     assert shares.max() > 0.99
@@ -41,7 +41,7 @@ def test_each_class_has_the_label_a_ranger_expects(imagenet_class: int, label: L
 
 def test_a_bear_of_unsure_kind_is_surely_a_bear() -> None:
     (shares,) = probabilities(sure_of(294, 295))
-    assert GENERIC.names[shares.argmax()] == Label.BEAR
+    assert GENERIC.names[shares.argmax()] == ImagenetLabel.BEAR
     assert shares[GENERIC.bear] == pytest.approx(1.0, abs=1e-4)
 
 
@@ -57,4 +57,4 @@ def test_probabilities_sum_to_one_even_for_huge_logits() -> None:
 
 
 def test_no_pictures_give_no_predictions() -> None:
-    assert probabilities(np.empty((0, 1000), dtype=np.float32)).shape == (0, len(Label))
+    assert probabilities(np.empty((0, 1000), dtype=np.float32)).shape == (0, len(ImagenetLabel))

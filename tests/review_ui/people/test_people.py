@@ -12,7 +12,7 @@ from sqlalchemy import select
 from db.ledger import verify
 from db.models import LedgerEntry, Role, User, Watch
 from review_ui.auth.accounts import ensure_first_account
-from review_ui.people.administration import Admin, Refused, change_person, deactivate
+from review_ui.people.administration import Admin, AdministrationRefused, change_person, deactivate
 from tests.support.pages import PASSWORD, Stage
 
 ADMIN = Admin("test")
@@ -130,7 +130,7 @@ def test_there_is_always_an_administrator_left(page: Stage) -> None:
     page.person("second", Role.ADMINISTRATOR)
     with page.database.write() as session:
         deactivate(session, ADMIN, page.user_id("second"), page.clock())
-    with pytest.raises(Refused, match="last administrator"), page.database.write() as session:
+    with pytest.raises(AdministrationRefused, match="last administrator"), page.database.write() as session:
         change_person(session, ADMIN, number, Role.RANGER, (), page.clock())
     assert _user(page, "admin").role == Role.ADMINISTRATOR
 

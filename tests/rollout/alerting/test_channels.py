@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from rollout.alerting.channels import Message, address_problem, is_permanent, send, sign, verify
-from rollout.alerting.mqtt import Line, Lines, NotDelivered
+from rollout.alerting.mqtt import Lines, MqttLink, NotDelivered
 from tests.support.factories import T0
 from tests.support.http_servers import answering
 from tests.support.mqtt_broker import Broker, brokering
@@ -149,7 +149,7 @@ def test_mqtt_says_what_happens_and_that_it_is_there(broker: Broker) -> None:
 
 
 def test_when_the_process_dies_the_broker_says_offline_by_itself(broker: Broker) -> None:
-    line = Line(broker.target())
+    line = MqttLink(broker.target())
     try:
         wait_for(lambda: broker.said("bearwatch/available"))
         broker.hang_up()

@@ -10,7 +10,7 @@ from core.messages import CameraHealth, CameraStatus, Reason
 from detector.tracking.watermarks import Watermarks
 from rollout.authority.diagnosis import causes
 from rollout.authority.freshness import Watermark, is_fresh
-from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting
+from rollout.breakers.telemetry_snapshot import QueueDepth, TelemetrySnapshot
 from tests.support.factories import T0, scored
 from tests.support.rollout_plans import settings
 
@@ -99,7 +99,7 @@ def test_one_frame_of_a_detector_that_fails_its_proof_ends_freshness_at_once() -
             "the detector fails its self-test: blind",
         ),
         ({"heartbeats": {"detector:a": {"at": T0}}}, "no tracker reports"),
-        ({"waiting": {0: Waiting(900, 45.0)}}, "pictures wait for 45 s"),
+        ({"waiting": {0: QueueDepth(900, 45.0)}}, "pictures wait for 45 s"),
         ({}, "its pictures do not arrive"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from rollout.breakers import Breakers, BreakerSpec, Scope
-from rollout.breakers.breaker_spec import Detector, Then
+from rollout.breakers.breaker_spec import DetectorSpec, Then
 from rollout.breakers.conditions import Finding, evaluate, parse
 
 DRAFT: dict[str, Any] = {
@@ -113,7 +113,7 @@ def test_alternatives_and_durations_are_read() -> None:
 
 
 def test_a_specification_knows_its_defaults() -> None:
-    spec = BreakerSpec(detector=Detector.BETTING_MIX)
+    spec = BreakerSpec(detector=DetectorSpec.BETTING_MIX)
     assert (spec.number("mean0"), spec.number("cap"), spec.scope, spec.then) == (0.5, 4.0, Scope.ROLLOUT, Then.HANDOVER)
     with pytest.raises(KeyError):
         BreakerSpec(when="redis_len > 3", scope=Scope.REGION).number("c")

@@ -24,7 +24,7 @@ from rollout.reports.gate_history import course_of
 from rollout.reports.render.gate_history_chart import course, in_words
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect, Refused
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 from rollout.stages.plan import RolloutPlan, Stage
 from rollout.stages.spec import Gate
 from rollout.stages.state import State
@@ -179,7 +179,7 @@ def test_the_analysis_behind_a_step_stands_with_it(site: RolloutSite) -> None:
     assert (row.stage, row.model, row.at) == ("shadow", DIGEST, done.started.at)
     with site.database.read() as session:
         outcomes = set(session.scalars(select(GateResultRow.outcome)))
-    assert outcomes == {Outcome.PASSED}
+    assert outcomes == {GateOutcome.PASSED}
 
 
 def _good(gate: Gate) -> Measured:

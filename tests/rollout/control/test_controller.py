@@ -24,11 +24,11 @@ from rollout.base.metrics import Measured
 from rollout.control.analysis import run_analysis
 from rollout.control.controller import Controller
 from rollout.control.controller_watchdog import watch
-from rollout.control.service import Outcome as Done
+from rollout.control.service import CommandOutcome as Done
 from rollout.control.service import execute, perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import everything, load
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import Phase, State
@@ -166,7 +166,7 @@ def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(
     with site.database.write() as session:
         gates = run_analysis(session, site.watcher.plan, site.state, site.now).gates
         done = execute(session, site.watcher.plan, c.Promote(by=OPERATOR, gates=gates, able=("rosa",)), site.now)
-    assert all(gate.outcome is not Outcome.PASSED for gate in gates)
+    assert all(gate.outcome is not GateOutcome.PASSED for gate in gates)
     assert done.held is not None
     assert done.held.missing
     assert (done.state.approvals, done.state.phase) == ((), Phase.SHADOW)

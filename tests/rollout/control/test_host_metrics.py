@@ -21,7 +21,7 @@ from core.telemetry import Telemetry, counter
 from db.downsampling import thin_samples
 from db.models import CameraCount, CanaryRun, GpuSample, MachineSample, QueueSample
 from db.session import Database
-from rollout.breakers.telemetry_snapshot import TelemetrySnapshot, Waiting, collect_telemetry
+from rollout.breakers.telemetry_snapshot import QueueDepth, TelemetrySnapshot, collect_telemetry
 from rollout.control.host_metrics import write_minute
 from tests.support.factories import T0
 from tests.support.waiting import wait_for
@@ -38,7 +38,7 @@ FACTS: dict[str, Any] = {
 def told(at: float, said_at: float | None = None, **facts: Any) -> TelemetrySnapshot:
     """One machine, one queue."""
     beat = {"at": at if said_at is None else said_at, **FACTS, **facts}
-    return TelemetrySnapshot(at, True, {}, {"machine:ridge": beat, "jobs": {"at": at}}, {0: Waiting(12, 0.4)}, 2)
+    return TelemetrySnapshot(at, True, {}, {"machine:ridge": beat, "jobs": {"at": at}}, {0: QueueDepth(12, 0.4)}, 2)
 
 
 def minutes(session: Session, config: Config, start: float, count: int, **facts: Any) -> None:

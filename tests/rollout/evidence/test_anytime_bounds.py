@@ -17,7 +17,7 @@ from rollout.evidence.stats.paired import paired_difference
 from rollout.evidence.stats.proportions import E_PASS, clopper_pearson_lower, recall_evalue
 from rollout.evidence.stats.rates import anytime_upper, poisson_upper, rate_log_evalue, rate_of
 from rollout.evidence.stats.weighted import audited_recall
-from rollout.stages.gates import ANYTIME, Outcome, assess_gate
+from rollout.stages.gates import ANYTIME, GateOutcome, assess_gate
 from rollout.stages.spec import Gate
 
 FALSE_ALARMS = Gate(metric="false_alarms_per_camera_day", bound="quasipoisson_upper", op="<=", value=0.5)
@@ -188,5 +188,5 @@ def test_the_gate_on_false_alarms_asks_for_more_where_it_is_analysed_daily() -> 
     measured = Measured(FALSE_ALARMS.metric, 0.25, rate.bounds, rate.exposure, "camera-days")
     limit = Gate(metric=FALSE_ALARMS.metric, bound="quasipoisson_upper", op="<=", value=1.0)
     once, often = (assess_gate(limit, measured, often) for often in (False, True))
-    assert (once.outcome, often.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
+    assert (once.outcome, often.outcome) == (GateOutcome.PASSED, GateOutcome.INCONCLUSIVE)
     assert (needed(limit, None), needed(limit, None, often=True)) == pytest.approx((3.0, 4.51), rel=0.01)

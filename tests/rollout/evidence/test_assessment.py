@@ -28,7 +28,7 @@ from rollout.evidence.seals import digest_of_sighting
 from rollout.evidence.stats.intervals import Interval
 from rollout.stages.default_plan import HEALTH
 from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
-from rollout.stages.gates import Outcome, assess_gate
+from rollout.stages.gates import GateOutcome, assess_gate
 from rollout.stages.spec import FreshnessTimes, Gate
 from tests.support.cast import add_user
 from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
@@ -271,7 +271,7 @@ def test_a_quiet_day_at_one_camera_has_enough_clips_for_the_gates_of_latency(sea
     found = _assess(season, since=END, campsites=["lower-pines"], now=END + 0.75 * DAY_S)
     gates = [Gate.model_validate(each) for each in HEALTH if str(each["metric"]).endswith("latency_p99_s")]
     gates += [Gate.model_validate(each) for each in HEALTH if each["metric"] == "alert_end_to_end_p99_s"]
-    assert [assess_gate(gate, found[gate.metric]).outcome for gate in gates] == [Outcome.PASSED] * 2
+    assert [assess_gate(gate, found[gate.metric]).outcome for gate in gates] == [GateOutcome.PASSED] * 2
 
 
 def test_labels_and_effort_show_whether_the_model_steers_what_is_looked_at(season: Database) -> None:

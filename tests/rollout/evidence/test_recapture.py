@@ -7,7 +7,7 @@ import pytest
 
 from rollout.base.metrics import Measured
 from rollout.evidence.audited_recall import Found, third_list
-from rollout.evidence.comparison import EvidenceRule, Judged
+from rollout.evidence.comparison import EvidenceRule, JudgedVisit
 from rollout.evidence.matching import Detection
 from rollout.evidence.recall import dependence
 from rollout.evidence.stats.intervals import Interval
@@ -19,7 +19,7 @@ from rollout.evidence.stats.recapture import (
     recall_if_dependent,
     recaptured,
 )
-from rollout.evidence.stats.visits import Seen, Visit
+from rollout.evidence.stats.visits import SeenVisit, Visit
 from rollout.evidence.stats.weighted import audited_recall, gamma_upper
 from rollout.reports.sections.sensitivity import sensitivity_section
 
@@ -136,8 +136,8 @@ def test_a_third_list_that_knows_little_says_so() -> None:
 
 def test_audit_finds_are_told_apart_by_what_the_ranger_saw_in_watched_time() -> None:
     hour = 3600.0
-    visit = Visit("creek", 10 * hour, 10 * hour, (Seen(1, "creek", None, 10 * hour, 10 * hour),))
-    lost = Judged(visit, "creek/1", True, None)
+    visit = Visit("creek", 10 * hour, 10 * hour, (SeenVisit(1, "creek", None, 10 * hour, 10 * hour),))
+    lost = JudgedVisit(visit, "creek/1", True, None)
     found = [
         Found(1, "creek", 10 * hour + 300, 10 * hour + 360, 10.0, missed=True),  # the ranger's
         Found(2, "creek", 14 * hour, 14 * hour + 60, 10.0, missed=True),  # nobody's
@@ -146,7 +146,7 @@ def test_audit_finds_are_told_apart_by_what_the_ranger_saw_in_watched_time() -> 
     ]
     effort = {"creek": [Interval(8 * hour, 20 * hour)]}
     assert third_list(found, [lost], effort, 1800.0) == ThirdList(1.0, 1.0)
-    hit = Judged(visit, "creek/1", True, Detection(1, "creek", "cam", 10 * hour, 10 * hour + 2, 10 * hour + 9))
+    hit = JudgedVisit(visit, "creek/1", True, Detection(1, "creek", "cam", 10 * hour, 10 * hour + 2, 10 * hour + 9))
     assert third_list(found, [hit], effort, 1800.0) == ThirdList(0.0, 1.0)
     assert third_list([], [lost], effort, 1800.0) == ThirdList()
     heavy = [Found(1, "creek", 12 * hour, 12 * hour, 20.0, True), Found(2, "creek", 14 * hour, 14 * hour, 5.0, True)]

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from rollout.evidence.camera_days import HourlyBaseline, NightIndex, SeenHour, alarm_hours, by_picture, camera_nights
-from rollout.evidence.comparison import EvidenceRule, Judged, Sighted, clusters, during, judge, nights, overlaps
+from rollout.evidence.comparison import (
+    EvidenceRule,
+    JudgedVisit,
+    SightedVisit,
+    clusters,
+    during,
+    judge,
+    nights,
+    overlaps,
+)
 from rollout.evidence.matching import (
     Detection,
     MatchRule,
@@ -19,7 +28,7 @@ from rollout.evidence.matching import (
     timelines,
 )
 from rollout.evidence.stats.intervals import ALWAYS, Interval, difference, holds, intersection, total, touches, union
-from rollout.evidence.stats.visits import Seen, Visit, is_dark, night_of, visits_of
+from rollout.evidence.stats.visits import SeenVisit, Visit, is_dark, night_of, visits_of
 
 ZONE = "America/Los_Angeles"
 T0 = 1_800_000_000.0
@@ -29,8 +38,10 @@ def _at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(ZONE)).timestamp()
 
 
-def _seen(number: int, start: float, end: float | None = None, site: str = "upper", camera: str | None = None) -> Seen:
-    return Seen(number, site, camera, start, start if end is None else end)
+def _seen(
+    number: int, start: float, end: float | None = None, site: str = "upper", camera: str | None = None
+) -> SeenVisit:
+    return SeenVisit(number, site, camera, start, start if end is None else end)
 
 
 def _visit(start: float, site: str = "upper", camera: str | None = None) -> Visit:
@@ -53,7 +64,7 @@ def test_short_gaps_make_many_visits_of_one() -> None:
     """Two thousand visits with pauses of four minutes inside: 5 min makes 2.4 times too many, 30 min about right."""
     rng = np.random.default_rng(1)
     starts = np.cumsum(rng.exponential(8 * 3600, 2000))
-    seen: list[Seen] = []
+    seen: list[SeenVisit] = []
     for start in starts.tolist():
         moments = start + np.concatenate([[0.0], np.cumsum(rng.exponential(240, 5))])
         seen += [_seen(len(seen), float(moment)) for moment in moments]
@@ -204,8 +215,8 @@ RULE = EvidenceRule()
 ZONES = {"upper": ZONE, "lower": ZONE}
 
 
-def _judged(times: list[str], detections: list[Detection]) -> list[Judged]:
-    sightings = [Sighted(n, "upper", None, _at(text), True) for n, text in enumerate(times)]
+def _judged(times: list[str], detections: list[Detection]) -> list[JudgedVisit]:
+    sightings = [SightedVisit(n, "upper", None, _at(text), True) for n, text in enumerate(times)]
     return judge(sightings, timelines(detections), ZONES, RULE)
 
 
@@ -229,7 +240,7 @@ def test_a_visit_of_the_model_near_a_sighting_is_no_visit_of_its_own() -> None:
 
 
 def test_only_the_time_that_counts_counts() -> None:
-    sightings = [Sighted(n, "upper", None, float(n), True) for n in range(5)]
+    sightings = [SightedVisit(n, "upper", None, float(n), True) for n in range(5)]
     assert [each.id for each in during(sightings, {"upper": [Interval(1, 3)], "lower": ALWAYS})] == [1, 2]
     assert during(sightings, {}) == []
 

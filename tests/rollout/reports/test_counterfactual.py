@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.models import AlertStatus, Mode
-from rollout.reports.sections.counterfactual import Change, Past, Times, replay
+from rollout.reports.sections.counterfactual import PastAlert, PolicyChange, Times, replay
 
 TIMES = Times(veto_s=20.0, undo_s=10.0, same_visit_s=600.0)
 BEAR, NO, OPEN = AlertStatus.CONFIRMED, AlertStatus.REJECTED, AlertStatus.OPEN
@@ -14,8 +14,8 @@ _numbers = iter(range(1, 1000))
 
 def _alert(
     at: float = 0.0, *changes: tuple[float, AlertStatus], campsite: str = "up", seen_at: float | None = None
-) -> Past:
-    return Past(next(_numbers), campsite, "creek", at, tuple(Change(*each) for each in changes), seen_at)
+) -> PastAlert:
+    return PastAlert(next(_numbers), campsite, "creek", at, tuple(PolicyChange(*each) for each in changes), seen_at)
 
 
 def test_in_shadow_nobody_is_ever_warned() -> None:

@@ -16,7 +16,7 @@ from db.session import Database
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 from rollout.reports.archive import Archive
 from rollout.reports.build import make
-from rollout.reports.document import Kind, Light, Panels, Report
+from rollout.reports.document import Kind, Panels, Report, Status
 from rollout.reports.render.html_report import as_html
 from rollout.reports.render.machine_readable import as_csv, as_json
 from rollout.reports.render.plots import svg
@@ -36,7 +36,7 @@ def report(
         return make(Kind.DAILY, asked(session, config, SITES, first, last, NOW, told))
 
 
-def host_answer(found: Report) -> tuple[Light, str]:
+def host_answer(found: Report) -> tuple[Status, str]:
     """The answer to the question."""
     return next((each.light, each.words) for each in found.answers if each.key == "machines")
 
@@ -51,7 +51,7 @@ def test_a_day_within_all_limits_is_fine(database: Database, config: Config) -> 
     write(database, QueueSample, queue_rows(MINUTE, range(1440)))
     write(database, MachineSample, machine_rows(MINUTE, range(1440)))
     found = report(database, config)
-    assert host_answer(found) == (Light.GREEN, "1 machine, all within limits.")
+    assert host_answer(found) == (Status.GREEN, "1 machine, all within limits.")
     (row,) = found.table("machines").rows
     assert row[:3] == ("ridge", "within limits", 1.0)
     assert found.table("queues_past").rows == (("shard 0", 90.0, 6, 1, 1440),)
@@ -60,12 +60,12 @@ def test_a_day_within_all_limits_is_fine(database: Database, config: Config) -> 
 @pytest.mark.parametrize(
     ("hot", "light", "words"),
     [
-        (range(600, 605), Light.RED, "ridge: processor °C 99 at 2 Feb 10:00, 5 min beyond 97."),
-        (range(600, 603), Light.AMBER, "ridge: processor °C 99 at 2 Feb 10:00."),
+        (range(600, 605), Status.RED, "ridge: processor °C 99 at 2 Feb 10:00, 5 min beyond 97."),
+        (range(600, 603), Status.AMBER, "ridge: processor °C 99 at 2 Feb 10:00."),
     ],
 )
 def test_what_is_beyond_a_limit_as_long_as_its_breaker_waits_wants_somebody_to_act(
-    sqlite_database: Database, config: Config, hot: range, light: Light, words: str
+    sqlite_database: Database, config: Config, hot: range, light: Status, words: str
 ) -> None:
     write(sqlite_database, QueueSample, queue_rows(MINUTE, range(1440)))
     rows = machine_rows(MINUTE, range(1440), cpu_c=lambda n: 99.0 if n in hot else 55.0)
@@ -81,7 +81,7 @@ def test_the_limit_is_that_of_the_plans_own_breaker(sqlite_database: Database, c
         {**config.model_dump(mode="json", exclude={"rollout"}), "rollout": {"breakers": breakers}}
     )
     found = report(sqlite_database, strict)
-    assert host_answer(found)[0] is Light.RED
+    assert host_answer(found)[0] is Status.RED
     assert ("limit 70", 70.0) in plots(found)["machine_ridge"].panels[1].limits
 
 
@@ -94,7 +94,7 @@ def test_a_machine_that_fell_silent_is_said_so_and_a_gap_for_all_is_not_its_faul
     write(sqlite_database, MachineSample, machine_rows(MINUTE, [n for n in there if n < 842], "creek"))
     write(sqlite_database, MachineSample, machine_rows(MINUTE, [n for n in there if n % 40], "falls"))
     found = report(sqlite_database, config)
-    assert host_answer(found) == (Light.RED, "creek: silent since 2 Feb 14:01; falls: silent for 33 min.")
+    assert host_answer(found) == (Status.RED, "creek: silent since 2 Feb 14:01; falls: silent for 33 min.")
     heard = {row[0]: row[2] for row in found.table("machines").rows}
     assert heard == {"creek": pytest.approx(742 / 1340), "ridge": 1.0, "falls": pytest.approx(1307 / 1340)}
 
@@ -143,7 +143,7 @@ def test_a_disk_that_shrinks_says_when_it_will_be_full(database: Database, confi
     write(database, MachineSample, rows)
     found = report(database, config)
     light, words = host_answer(found)
-    assert light is Light.RED
+    assert light is Status.RED
     assert "disk full in 6 days at this pace" in words
     (row,) = found.table("disks").rows
     assert row[2] == pytest.approx(0.05, rel=0.02)
@@ -152,7 +152,7 @@ def test_a_disk_that_shrinks_says_when_it_will_be_full(database: Database, confi
 
 def test_days_that_nobody_wrote_down_are_not_called_fine(sqlite_database: Database, config: Config) -> None:
     found = report(sqlite_database, config)
-    assert host_answer(found) == (Light.GREY, "Nobody can say: no machine has reported.")
+    assert host_answer(found) == (Status.GREY, "Nobody can say: no machine has reported.")
     assert found.figure("frames_dropped").value is None
 
 
@@ -162,7 +162,7 @@ def test_old_days_are_drawn_from_their_hours(sqlite_database: Database, config: 
     rows = machine_rows(MINUTE, hours, load=lambda n: 9.0 if n == 600 else 0.4)
     write(sqlite_database, MachineSample, [{**row, "span": 60} for row in rows])
     found = report(sqlite_database, config)
-    assert host_answer(found) == (Light.RED, "ridge: load per processor 9 at 2 Feb 10:00, 60 min beyond 8.")
+    assert host_answer(found) == (Status.RED, "ridge: load per processor 9 at 2 Feb 10:00, 60 min beyond 8.")
     assert svg(plots(found)["machine_ridge"]).count('class="plot-line"') == 4
     assert found.table("machines").rows[0][2] == 1.0
 

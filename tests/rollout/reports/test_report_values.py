@@ -20,12 +20,12 @@ from rollout.reports.document import (
     Figure,
     Form,
     Kind,
-    Light,
-    Place,
     Report,
+    ReportPlace,
     Section,
     Spot,
     Spots,
+    Status,
     Steps,
     table,
 )
@@ -112,15 +112,15 @@ def test_a_gap_of_two_minutes_is_in_the_uptime_only() -> None:
 @pytest.mark.parametrize(
     ("facts", "light", "says"),
     [
-        ({"cpu_c": 60, "disk_free": 0.5, "gpus": 1, "gpus_expected": 1}, Light.GREEN, ""),
-        ({"cpu_c": 99}, Light.RED, "processor °C 99"),
-        ({"disk_free": 0.05}, Light.AMBER, "free disk 5%"),
-        ({"disk_free": 0.01, "cpu_c": 90}, Light.RED, "free disk 1%"),
-        ({"gpus": 0, "gpus_expected": 1}, Light.RED, "0 of 1 GPUs answer"),
-        ({"cpu_c": None, "load": True}, Light.GREEN, ""),
+        ({"cpu_c": 60, "disk_free": 0.5, "gpus": 1, "gpus_expected": 1}, Status.GREEN, ""),
+        ({"cpu_c": 99}, Status.RED, "processor °C 99"),
+        ({"disk_free": 0.05}, Status.AMBER, "free disk 5%"),
+        ({"disk_free": 0.01, "cpu_c": 90}, Status.RED, "free disk 1%"),
+        ({"gpus": 0, "gpus_expected": 1}, Status.RED, "0 of 1 GPUs answer"),
+        ({"cpu_c": None, "load": True}, Status.GREEN, ""),
     ],
 )
-def test_a_machine_says_what_is_wrong_with_it(facts: dict[str, object], light: Light, says: str) -> None:
+def test_a_machine_says_what_is_wrong_with_it(facts: dict[str, object], light: Status, says: str) -> None:
     (found,) = machines(
         TelemetrySnapshot(NOW, True, {}, {"machine:ridge": {"at": NOW - 5, **facts}, "jobs": {"at": NOW}})
     )
@@ -130,7 +130,7 @@ def test_a_machine_says_what_is_wrong_with_it(facts: dict[str, object], light: L
 
 def test_a_machine_that_fell_silent_is_not_fine() -> None:
     (found,) = machines(TelemetrySnapshot(NOW, True, {}, {"machine:ridge": {"at": NOW - 300, "cpu_c": 40}}))
-    assert (found.light, found.wrong) == (Light.RED, ("it has fallen silent",))
+    assert (found.light, found.wrong) == (Status.RED, ("it has fallen silent",))
 
 
 def test_a_metric_keeps_its_bound_its_n_and_what_is_missing() -> None:
@@ -168,8 +168,10 @@ def _report() -> Report:
         (table("rows", HOSTILE, columns, [("=HYPERLINK(1)", 2, NOW), (HOSTILE, None, None)], "nothing"),),
     )
     days = period(date(2027, 1, 14), date(2027, 1, 14), ZONE, NOW + 9)
-    answer = Answer("q", HOSTILE, Light.RED, HOSTILE)
-    return Report(Kind.DAILY, "Daily", days, (Place("up", HOSTILE),), NOW, (answer,), (section,), limits=(HOSTILE,))
+    answer = Answer("q", HOSTILE, Status.RED, HOSTILE)
+    return Report(
+        Kind.DAILY, "Daily", days, (ReportPlace("up", HOSTILE),), NOW, (answer,), (section,), limits=(HOSTILE,)
+    )
 
 
 def test_html_is_one_file_without_scripts_and_escapes_everything() -> None:

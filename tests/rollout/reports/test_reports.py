@@ -20,7 +20,7 @@ from rollout.control.analysis import run_analysis
 from rollout.control.analysis_store import store
 from rollout.reports.archive import Archive
 from rollout.reports.build import make, usual_period
-from rollout.reports.document import Course, Kind, Light, Report
+from rollout.reports.document import Course, Kind, Report, Status
 from rollout.reports.nightly import write_finished
 from rollout.reports.period import midnight, parse_day
 from rollout.reports.render.html_report import as_html
@@ -54,7 +54,7 @@ def _report(
         return make(kind, asked(session, config, campsites, day or FIRST, day or LAST, NOW, told, everything))
 
 
-def _lights(report: Report) -> dict[str, Light]:
+def _lights(report: Report) -> dict[str, Status]:
     return {answer.key: answer.light for answer in report.answers}
 
 
@@ -69,7 +69,7 @@ def test_the_shadow_report_sets_model_and_ranger_side_by_side(season: Database, 
     assert recall.n == 16  # one bear came while the watch was handed over
     assert recall.low == pytest.approx(0.736, abs=0.001)
     assert "15 of 16 bear-nights" in _words(report, "sees")
-    assert _lights(report)["sees"] is Light.AMBER
+    assert _lights(report)["sees"] is Status.AMBER
     pairs = report.table("pairs")
     assert [(row[3], row[4]) for row in pairs.rows[:2]] == [("ranger", 21.0), ("model", 59.0)]
     assert len(pairs.rows) == 15
@@ -112,9 +112,9 @@ def test_sensitivity_stands_beside_the_recall(season: Database, config: Config) 
     assert "at 76" in _words(report, "sees")
 
 
-@pytest.mark.parametrize(("status", "light"), [(AlertStatus.OPEN, Light.AMBER), (AlertStatus.REJECTED, Light.RED)])
+@pytest.mark.parametrize(("status", "light"), [(AlertStatus.OPEN, Status.AMBER), (AlertStatus.REJECTED, Status.RED)])
 def test_alerts_that_wait_for_a_decision_ask_for_one_and_rejected_ones_raise_the_alarm(
-    sqlite_database: Database, config: Config, status: AlertStatus, light: Light
+    sqlite_database: Database, config: Config, status: AlertStatus, light: Status
 ) -> None:
     with sqlite_database.write() as session:
         add_hours(session, EVENING, 2)
@@ -131,9 +131,9 @@ def test_an_empty_database_is_not_enough_data_everywhere_and_never_good_news(
         nothing = TelemetrySnapshot(NOW, False)
         reports = [make(kind, replace(asked(session, config), snapshot=nothing)) for kind in Kind]
     shadow, daily, loop, plan = reports
-    assert {answer.light for answer in (*shadow.answers, *loop.answers)} == {Light.GREY}
+    assert {answer.light for answer in (*shadow.answers, *loop.answers)} == {Status.GREY}
     assert _lights(daily) == {
-        "complaints": Light.GREEN, "machines": Light.GREY, "costs": Light.GREY, "holding": Light.RED,
+        "complaints": Status.GREEN, "machines": Status.GREY, "costs": Status.GREY, "holding": Status.RED,
     }  # fmt: skip
     assert "seen 0.0% of the time" in _words(daily, "holding")
     assert plan.table("stages").rows == ()
@@ -146,7 +146,7 @@ def test_the_daily_report_answers_its_three_questions_first(season: Database, co
         "Are campers complaining?", "Is any machine in trouble?", "Are costs running away?",
     ]  # fmt: skip
     assert _lights(report) == {
-        "complaints": Light.AMBER, "machines": Light.AMBER, "costs": Light.RED, "holding": Light.RED,
+        "complaints": Status.AMBER, "machines": Status.AMBER, "costs": Status.RED, "holding": Status.RED,
     }  # fmt: skip
     assert "A machine breaker tripped 1 time" in _words(report, "machines")
     assert "105% of the budget" in _words(report, "costs")  # 3 cameras, a GPU all day, 3 messages
@@ -159,10 +159,10 @@ def test_the_daily_report_answers_its_three_questions_first(season: Database, co
 
 def test_machines_are_judged_by_what_they_say(season: Database, config: Config) -> None:
     hot = _report(season, config, Kind.DAILY, day="2027-01-20", told=snapshot(gpu_c=92.0, disk_free=0.05))
-    assert _lights(hot)["machines"] is Light.RED
+    assert _lights(hot)["machines"] is Status.RED
     assert _words(hot, "machines") == "ridge: GPU °C 92, free disk 5%."
     fine = _report(season, config, Kind.DAILY, day="2027-01-20")
-    assert (_lights(fine)["machines"], _lights(fine)["holding"]) == (Light.GREEN, Light.GREEN)
+    assert (_lights(fine)["machines"], _lights(fine)["holding"]) == (Status.GREEN, Status.GREEN)
 
 
 def test_latency_has_a_bound_where_there_are_enough_clips(season: Database, config: Config) -> None:
@@ -283,7 +283,7 @@ def test_the_finished_day_is_stored_once_for_each_campsite_and_what_is_red_is_pa
     assert write(midnight_after + 900) == 2
     assert write(midnight_after + 4500) == 0
     stored = {each.campsite: each for each in archive.listed(SITES)}
-    assert (stored["upper-pines"].day, stored["upper-pines"].light) == (BUSY, Light.RED)
+    assert (stored["upper-pines"].day, stored["upper-pines"].light) == (BUSY, Status.RED)
     assert [each.campsite for each in archive.listed(["lower-pines"])] == ["lower-pines"]
     with season.read() as session:
         pages = session.scalars(select(Delivery).where(Delivery.key.startswith("daily:"))).all()

@@ -14,7 +14,7 @@ from rollout.stages import events as e
 from rollout.stages.commands import Effect, Person, Refused, Step
 from rollout.stages.decide import decide
 from rollout.stages.events import Event, kind_of
-from rollout.stages.gates import Outcome
+from rollout.stages.gates import GateOutcome
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase, grants
 from tests.support.rollout_plans import (
@@ -68,14 +68,14 @@ def test_all_gates_and_two_people_lead_to_one_campsite_for_one_day(walk: Walk) -
 
 def test_a_gate_that_nobody_can_decide_holds_and_clears_the_approvals(walk: Walk) -> None:
     walk.agree()
-    assert kinds(walk.ask(Outcome.INCONCLUSIVE)) == ["widen_held", "approvals_cleared"]
+    assert kinds(walk.ask(GateOutcome.INCONCLUSIVE)) == ["widen_held", "approvals_cleared"]
     assert walk.state.approvals == ()
     assert kinds(walk.ask()) == ["widen_held"], "passing gates alone are not enough"
 
 
 def test_a_gate_that_fails_holds_and_leaves_the_approvals(walk: Walk) -> None:
     walk.agree()
-    assert kinds(walk.ask(Outcome.FAILED)) == ["widen_held"]
+    assert kinds(walk.ask(GateOutcome.FAILED)) == ["widen_held"]
     assert len(walk.state.approvals) == 2
     assert kinds(walk.ask()) == ["stage_started"]
 
@@ -317,8 +317,8 @@ def test_an_extension_needs_two_people_and_comes_once(live: Walk) -> None:
         live.give(longer)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.INCONCLUSIVE])
-def test_an_extension_needs_green_gates(live: Walk, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [GateOutcome.FAILED, GateOutcome.INCONCLUSIVE])
+def test_an_extension_needs_green_gates(live: Walk, outcome: GateOutcome) -> None:
     live.agree(Step.EXTEND)
     with pytest.raises(Refused, match="gate inference_latency_p99_s"):
         live.give(
@@ -330,7 +330,7 @@ def test_the_same_key_in_the_same_epoch_is_the_same_command(walk: Walk) -> None:
     walk.give(c.Approve(by=LEAD, key="k", epoch=walk.state.epoch))
     assert walk.give(c.Approve(by=LEAD, key="k", epoch=walk.state.epoch)) == []
     epoch = walk.state.epoch
-    walk.ask(Outcome.INCONCLUSIVE)
+    walk.ask(GateOutcome.INCONCLUSIVE)
     assert walk.give(c.Approve(by=LEAD, key="k", epoch=epoch)) == []
     assert kinds(walk.give(c.Approve(by=LEAD, key="k", epoch=walk.state.epoch))) == ["approved"], "approved anew"
 

@@ -12,7 +12,7 @@ from rollout.base.metrics import METRICS, Measured, with_unit
 from rollout.control.analysis import covered_s
 from rollout.control.forecast import Rates, demand, needed
 from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower
-from rollout.stages.gates import Outcome, assess_gate, assess_gates
+from rollout.stages.gates import GateOutcome, assess_gate, assess_gates
 from rollout.stages.spec import Gate
 from tests.support.rollout_plans import default_plan
 
@@ -29,24 +29,24 @@ def measured(value: float | None, n: float = 50, **bounds: float) -> Measured:
 @pytest.mark.parametrize(
     ("gate", "found", "outcome", "why"),
     [
-        (RECALL, None, Outcome.INCONCLUSIVE, "nobody has measured it"),
-        (RECALL, measured(None), Outcome.INCONCLUSIVE, "too few"),
-        (RECALL, measured(math.nan), Outcome.INCONCLUSIVE, "not enough data"),
-        (RECALL, measured(1.0, 13, cp_lower=0.95), Outcome.INCONCLUSIVE, "13 of the 14 bear-nights"),
-        (RECALL, measured(1.0), Outcome.INCONCLUSIVE, "no bound cp_lower"),
-        (RECALL, measured(1.0, cp_lower=math.nan), Outcome.INCONCLUSIVE, "no bound cp_lower"),
-        (RECALL, measured(0.98, cp_lower=0.91), Outcome.PASSED, ""),
-        (RECALL, measured(0.98, cp_lower=0.9), Outcome.PASSED, ""),
-        (RECALL, measured(0.95, cp_lower=0.89), Outcome.INCONCLUSIVE, "more data may decide it"),
-        (RECALL, measured(0.85, cp_lower=0.75), Outcome.FAILED, "is 0.75"),
-        (E_RECALL, measured(0.97, eprocess=20.0), Outcome.PASSED, ""),
-        (E_RECALL, measured(0.97, eprocess=19.0), Outcome.INCONCLUSIVE, "e-value 19 of 20"),
-        (E_RECALL, measured(0.6, eprocess=0.01), Outcome.FAILED, "the evidence is against it"),
-        (POINT, measured(2.0), Outcome.PASSED, ""),
-        (POINT, measured(2.1), Outcome.FAILED, "is 2.1"),
+        (RECALL, None, GateOutcome.INCONCLUSIVE, "nobody has measured it"),
+        (RECALL, measured(None), GateOutcome.INCONCLUSIVE, "too few"),
+        (RECALL, measured(math.nan), GateOutcome.INCONCLUSIVE, "not enough data"),
+        (RECALL, measured(1.0, 13, cp_lower=0.95), GateOutcome.INCONCLUSIVE, "13 of the 14 bear-nights"),
+        (RECALL, measured(1.0), GateOutcome.INCONCLUSIVE, "no bound cp_lower"),
+        (RECALL, measured(1.0, cp_lower=math.nan), GateOutcome.INCONCLUSIVE, "no bound cp_lower"),
+        (RECALL, measured(0.98, cp_lower=0.91), GateOutcome.PASSED, ""),
+        (RECALL, measured(0.98, cp_lower=0.9), GateOutcome.PASSED, ""),
+        (RECALL, measured(0.95, cp_lower=0.89), GateOutcome.INCONCLUSIVE, "more data may decide it"),
+        (RECALL, measured(0.85, cp_lower=0.75), GateOutcome.FAILED, "is 0.75"),
+        (E_RECALL, measured(0.97, eprocess=20.0), GateOutcome.PASSED, ""),
+        (E_RECALL, measured(0.97, eprocess=19.0), GateOutcome.INCONCLUSIVE, "e-value 19 of 20"),
+        (E_RECALL, measured(0.6, eprocess=0.01), GateOutcome.FAILED, "the evidence is against it"),
+        (POINT, measured(2.0), GateOutcome.PASSED, ""),
+        (POINT, measured(2.1), GateOutcome.FAILED, "is 2.1"),
     ],
 )
-def test_only_what_is_measured_and_enough_passes(gate: Gate, found: Any, outcome: Outcome, why: str) -> None:
+def test_only_what_is_measured_and_enough_passes(gate: Gate, found: Any, outcome: GateOutcome, why: str) -> None:
     result = assess_gate(gate, found)
     assert result.outcome is outcome
     assert why in result.why
@@ -54,14 +54,14 @@ def test_only_what_is_measured_and_enough_passes(gate: Gate, found: Any, outcome
 
 def test_with_too_little_data_the_bound_is_told_and_decides_nothing() -> None:
     result = assess_gate(RECALL, measured(1.0, 13, cp_lower=0.95))
-    assert (result.outcome, result.compared) == (Outcome.INCONCLUSIVE, 0.95)
+    assert (result.outcome, result.compared) == (GateOutcome.INCONCLUSIVE, 0.95)
 
 
 def test_each_gate_asks_its_own_window() -> None:
     daily = Gate(metric="recall_blind", op=">=", value=0.9, window="24h")
     whole = Gate(metric="recall_blind", op=">=", value=0.9)
     results = assess_gates([daily, whole], {"stage": {"recall_blind": measured(1.0)}, "24h": {}})
-    assert [result.outcome for result in results] == [Outcome.INCONCLUSIVE, Outcome.PASSED]
+    assert [result.outcome for result in results] == [GateOutcome.INCONCLUSIVE, GateOutcome.PASSED]
 
 
 def test_every_gate_of_the_default_plan_can_be_given_by_its_metric() -> None:
@@ -144,9 +144,9 @@ def seen(hits: int, misses: int) -> Measured:
 def test_where_one_may_analyse_daily_the_bound_is_one_that_holds_at_all_analyses_together() -> None:
     """46 nights with one miss satisfy a bound made for one analysis; analysed daily they do not."""
     once, often = (assess_gate(RECALL, seen(45, 1), often) for often in (False, True))
-    assert (once.outcome, often.outcome) == (Outcome.PASSED, Outcome.INCONCLUSIVE)
+    assert (once.outcome, often.outcome) == (GateOutcome.PASSED, GateOutcome.INCONCLUSIVE)
     assert "any number of analyses is only" in often.why
-    assert assess_gate(RECALL, seen(61, 1), often=True).outcome is Outcome.PASSED
+    assert assess_gate(RECALL, seen(61, 1), often=True).outcome is GateOutcome.PASSED
     assert (needed(RECALL, seen(45, 1)), needed(RECALL, seen(45, 1), often=True)) == (46, 62)
 
 
@@ -158,7 +158,7 @@ def test_daily_analyses_promote_a_model_at_the_gate_in_one_season_of_twenty_at_m
     def passes(n: int, missed: int, often: bool) -> bool:
         key = (n, missed, often)
         if key not in verdicts:
-            verdicts[key] = assess_gate(RECALL, seen(n - missed, missed), often).outcome is Outcome.PASSED
+            verdicts[key] = assess_gate(RECALL, seen(n - missed, missed), often).outcome is GateOutcome.PASSED
         return verdicts[key]
 
     shares = {

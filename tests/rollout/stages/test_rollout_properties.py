@@ -20,7 +20,7 @@ from rollout.stages import events as e
 from rollout.stages.commands import Effect, Person, Refused, Step
 from rollout.stages.events import Event, from_json, kind_of, to_json
 from rollout.stages.evolve import evolve, replay
-from rollout.stages.gates import GateResult, Outcome
+from rollout.stages.gates import GateOutcome, GateResult
 from rollout.stages.in_memory import InMemoryRollout
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.promotion import analysis_opens_at
@@ -98,7 +98,7 @@ class Walking(RuleBasedStateMachine):
     def check_promotion(self, event: e.StageStarted, command: c.Promote) -> None:
         """Complete evidence, two people of two roles within a day, none of them an author, nothing open."""
         gates = {str(gate) for gate in self.plan.stages[self.state.stage].gates}
-        assert gates == {result.gate for result in command.gates if result.outcome is Outcome.PASSED}
+        assert gates == {result.gate for result in command.gates if result.outcome is GateOutcome.PASSED}
         assert not self.state.latches
         assert not self.state.handovers
         assert set(command.able) & set(HAND)
@@ -133,7 +133,7 @@ class Walking(RuleBasedStateMachine):
 
     @rule(
         by=st.sampled_from(PEOPLE),
-        flaw=st.sampled_from((None, None, None, None, Outcome.FAILED, Outcome.INCONCLUSIVE, "absent")),
+        flaw=st.sampled_from((None, None, None, None, GateOutcome.FAILED, GateOutcome.INCONCLUSIVE, "absent")),
         able=st.sampled_from((("rosa",), ("rosa",), ("rosa", "chin"), ())),
         rerun_stage=st.booleans(),
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from simulation.cameras.render import SceneRenderer
-from simulation.cameras.scene import Box, Disturbance, Place, Scene, Visit, truth
+from simulation.cameras.scene import Box, Disturbance, Place, Scene, StagedVisit, truth
 from simulation.cameras.subjects import SUBJECTS
 
 WIDTH, HEIGHT, FPS = 320, 180, 10
@@ -25,7 +25,7 @@ def empty(request: pytest.FixtureRequest) -> SceneRenderer:
     return SceneRenderer(Scene("empty", WIDTH, HEIGHT, FPS, request.param, place, loop_s=20))
 
 
-def with_visits(renderer: SceneRenderer, *visits: Visit) -> SceneRenderer:
+def with_visits(renderer: SceneRenderer, *visits: StagedVisit) -> SceneRenderer:
     """The same camera with visitors: the background is painted once a module, not once a test."""
     return replaced(renderer, replace(renderer.scene, visits=visits))
 
@@ -36,8 +36,8 @@ def replaced(renderer: SceneRenderer, scene: Scene) -> SceneRenderer:
     return other
 
 
-def standing(kind: str, x: float = 0.55, y: float = 0.85, height: float = 0.35) -> Visit:
-    return Visit(kind, 0, 10, ((x - 0.05, y), (x + 0.05, y)), height)
+def standing(kind: str, x: float = 0.55, y: float = 0.85, height: float = 0.35) -> StagedVisit:
+    return StagedVisit(kind, 0, 10, ((x - 0.05, y), (x + 0.05, y)), height)
 
 
 def changed(before: SceneRenderer, after: SceneRenderer, t: float = SAMPLE_S) -> Mask:
@@ -72,14 +72,14 @@ def test_the_box_of_the_truth_is_not_larger_than_the_animal(empty: SceneRenderer
 
 def test_an_animal_walking_left_is_the_mirror_of_one_walking_right(empty: SceneRenderer) -> None:
     right, left = (
-        with_visits(empty, Visit("bear", 0, 10, path, 0.35))
+        with_visits(empty, StagedVisit("bear", 0, 10, path, 0.35))
         for path in (((0.5, 0.85), (0.52, 0.85)), ((0.52, 0.85), (0.5, 0.85)))
     )
     assert changed(left, right).sum() > 200
 
 
 def test_a_walking_animal_moves_its_legs_and_a_pausing_one_stands_still(empty: SceneRenderer) -> None:
-    pausing = with_visits(empty, Visit("bear", 0, 10, ((0.2, 0.85), (0.8, 0.85)), 0.4, pause_s=6))
+    pausing = with_visits(empty, StagedVisit("bear", 0, 10, ((0.2, 0.85), (0.8, 0.85)), 0.4, pause_s=6))
     quiet = np.abs(_luma(pausing, 4.0) - _luma(pausing, 6.0)).mean()
     walking = np.abs(_luma(pausing, 0.5) - _luma(pausing, 1.0)).mean()
     assert walking > 2 * quiet
@@ -89,7 +89,7 @@ def test_an_animal_is_hidden_by_a_tree_that_stands_nearer() -> None:
     creek = SceneRenderer(Scene("creek", WIDTH, HEIGHT, FPS, "day", "creek", loop_s=20, seed=7))
     trunk = inside(Box(0.955, 0.5, 0.975, 0.62))
     behind, before = (
-        changed(creek, with_visits(creek, Visit("bear", 0, 10, ((0.955, row), (0.965, row)), 0.4)))[trunk].mean()
+        changed(creek, with_visits(creek, StagedVisit("bear", 0, 10, ((0.955, row), (0.965, row)), 0.4)))[trunk].mean()
         for row in (0.68, 0.9)
     )
     assert behind == 0

@@ -10,11 +10,11 @@ import pytest
 
 from simulation.cameras.builtin import demo_scenes, load_test_scenes, moving_scene
 from simulation.cameras.painting.landscape import photographed
-from simulation.cameras.scene import Disturbance, Scene, Seen, Visit, truth
+from simulation.cameras.scene import Disturbance, Scene, Seen, StagedVisit, truth
 from simulation.cameras.scene_file import SceneError, load_scenes
 from simulation.cameras.subjects import SUBJECTS
 
-CROSSING = Visit("bear", 10, 8, ((-0.2, 0.8), (1.2, 0.8)), 0.3)
+CROSSING = StagedVisit("bear", 10, 8, ((-0.2, 0.8), (1.2, 0.8)), 0.3)
 SCENE = Scene("gate", loop_s=30, visits=(CROSSING,))
 
 GOOD_FILE = """\
@@ -58,7 +58,7 @@ def test_a_box_has_the_shape_of_the_animal_in_pixels() -> None:
 
 
 def test_an_animal_half_outside_has_the_box_of_its_visible_half() -> None:
-    entering = Scene("gate", loop_s=10, visits=(Visit("bear", 0, 10, ((0.0, 0.8), (0.0, 0.9)), 0.3),))
+    entering = Scene("gate", loop_s=10, visits=(StagedVisit("bear", 0, 10, ((0.0, 0.8), (0.0, 0.9)), 0.3),))
     (bear,) = truth(entering, 1.0)
     assert bear.box.left == 0.0
     assert bear.inside == pytest.approx(0.5)
@@ -126,7 +126,7 @@ def test_load_cameras_have_names_of_their_own() -> None:
 def test_a_scene_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     (tmp_path / "scenes.yaml").write_text(GOOD_FILE)
     (scene,) = load_scenes(tmp_path / "scenes.yaml")
-    visit = Visit("bear", 2, 8, ((-0.1, 0.8), (1.1, 0.8)), 0.3)
+    visit = StagedVisit("bear", 2, 8, ((-0.1, 0.8), (1.1, 0.8)), 0.3)
     expected = Scene("gate", light="infrared", loop_s=20, visits=(visit,), disturbances=(Disturbance("rain", 0, 5),))
     assert scene == expected
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from simulation.cameras.scene import Scene, Visit
+from simulation.cameras.scene import Scene, StagedVisit
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.rtsp_viewing import (
     FPS,
@@ -178,7 +178,7 @@ def test_a_taken_port_is_reported_and_nothing_stays_behind(cameras: StagedCamera
 
 
 def test_busy_cameras_play_side_by_side_from_one_process(cache_dir: Path) -> None:
-    walking = Visit("deer", 0, 2, ((0.3, 0.9), (0.7, 0.9)), 0.5)
+    walking = StagedVisit("deer", 0, 2, ((0.3, 0.9), (0.7, 0.9)), 0.5)
     scenes = [Scene(f"busy-{seed}", 160, 90, 5, loop_s=2, visits=(walking,), seed=seed) for seed in range(4)]
     with (
         StagedCameras(scenes, cache_dir=cache_dir) as cameras,

@@ -38,7 +38,7 @@ from detector.tracking.tracker import AlertRule, EncounterDraft, Opened
 from review_ui.app import create_app
 from review_ui.rendering.routes import every_route
 from rollout.alerting.alerts import Decision, decide
-from rollout.alerting.camper_messages import Message, receive
+from rollout.alerting.camper_messages import CamperNote, receive
 from rollout.alerting.recipients import Recipients
 from rollout.stages.commands import Effect
 from tests.support.browser.pages_list import PAGES, Sheet
@@ -137,7 +137,7 @@ def _night(stage: Stage, painter: Painter, now: float) -> dict[str, str]:
                 decision = Decision(alert, ranger, verdict, 1, f"a-decision-{number}", score_hidden=True)
                 decide(session, decision, Recipients.of(stage.config), now - ago_s + 60)
     for kind, words in ((MessageKind.REPORT, "by <the> bins"), (MessageKind.APPEAL, "my dog")):
-        message = Message("upper-pines", kind, words, "198.51.100.7", f"this-{kind}")
+        message = CamperNote("upper-pines", kind, words, "198.51.100.7", f"this-{kind}")
         receive(stage.database, stage.app.state.site.limiter, message, now)
     night = str(date_of(now - 700, ZONE))
     return {"open": "4", "decided": "3", "night": night, "appeal": "1", "person": str(stage.user_id("rosa"))}
