@@ -22,7 +22,7 @@ from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
-from tests.support.servers import create_database, drop_database, postgresql_server
+from tests.support.services.servers import create_database, drop_database, postgresql_server
 
 pytest_plugins = ("tests.support.page_fixtures",)
 

@@ -21,7 +21,7 @@ from bearwatch.site_options import add_site_options
 from db.existing import NoDatabase, open_existing
 from db.migrate import upgrade
 from db.session import Database
-from tests.support.servers import create_database, drop_database
+from tests.support.services.servers import create_database, drop_database
 
 ROOT = Path(__file__).parents[2]
 SITELESS = {"demo", "init", "replay", "simulate", "evaluate", "train", "export", "camera-sim"}

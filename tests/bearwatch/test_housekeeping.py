@@ -22,8 +22,8 @@ from rollout.alerting.alerts import Decision, decide
 from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0, jpeg
+from tests.support.services.webhook import Webhook, serving
 from tests.support.waiting import wait_for
-from tests.support.webhook import Webhook, serving
 
 ROOT = Path(__file__).parents[2]
 DAY_S = 86_400.0

@@ -23,7 +23,7 @@ from tests.support.browser.chromium import PHONE
 from tests.support.browser.night import soon
 from tests.support.cast import add_user
 from tests.support.pages import served
-from tests.support.push_service import Browser, PushService, push_service
+from tests.support.services.push_service import Browser, PushService, push_service
 
 STAND_IN = """
 ([endpoint, p256dh, auth]) => {

@@ -17,7 +17,6 @@ from db.ledger import verify
 from db.models import Alert, Audience, Delivery, DeliveryAttempt, DeliveryKind, DeliveryStatus, Encounter, Review
 from db.session import Database
 from rollout.stages.event_store import everything
-from tests.support.heartbeat_listener import Listener, listening
 from tests.support.live_site import (
     LeaseLog,
     Site,
@@ -29,6 +28,7 @@ from tests.support.live_site import (
     running_site,
     state_of,
 )
+from tests.support.services.heartbeat_listener import Listener, listening
 from tests.support.waiting import wait_for
 
 CHAOS_S = 75.0

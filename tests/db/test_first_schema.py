@@ -15,7 +15,7 @@ from bearwatch.cli import main
 from db.migrate import UnknownSchema, alembic_config, upgrade
 from db.session import Database
 from tests.support.november_2026 import restore, restore_schema
-from tests.support.servers import create_database, drop_database
+from tests.support.services.servers import create_database, drop_database
 
 FIRST = "0015"
 

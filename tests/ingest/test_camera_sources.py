@@ -25,8 +25,8 @@ from ingest.picture import Picture
 from ingest.probe import probe
 from ingest.worker import run
 from tests.support.drawn_scenes import animal_box, colour, ground, noisy, overlap, with_animal, write_video
-from tests.support.http_servers import answering
 from tests.support.ingest_run import config_of, fresh, probed, running, status
+from tests.support.services.http_servers import answering
 from tests.support.waiting import wait_for
 
 USER, PASSWORD = "ranger", "hunter2"

@@ -22,11 +22,11 @@ from db.session import Database
 from rollout.alerting.alerts import page
 from simulation.cameras.builtin import load_test_scenes
 from simulation.cameras.staged_server import StagedCameras
-from tests.support.heartbeat_listener import Listener, listening
-from tests.support.mqtt_broker import Broker, brokering
+from tests.support.services.heartbeat_listener import Listener, listening
+from tests.support.services.mqtt_broker import Broker, brokering
+from tests.support.services.webhook import Webhook, serving
 from tests.support.sockets import Address, Seen, Watch, read, watching
 from tests.support.waiting import wait_for
-from tests.support.webhook import Webhook, serving
 
 MAKER = "mobile.events.data.microsoft.com"
 PASSWORD = "nobody-else-is-told"

@@ -20,8 +20,8 @@ from db.models import LedgerEntry, OutsideIdentity, Role, User
 from db.session import Database
 from review_ui.app import create_app
 from review_ui.auth.oidc import Begun, roles_of
-from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.support.pages import SAME_ORIGIN, Clock, Stage
+from tests.support.services.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 
 JANE = {"sub": "jane-7", "preferred_username": "jane", "roles": ["rangers", "choir"]}
 

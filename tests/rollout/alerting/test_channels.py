@@ -11,10 +11,10 @@ import pytest
 from rollout.alerting.channels import Message, address_problem, is_permanent, send, sign, verify
 from rollout.alerting.mqtt import Lines, MqttLink, NotDelivered
 from tests.support.factories import T0
-from tests.support.http_servers import answering
-from tests.support.mqtt_broker import Broker, brokering
+from tests.support.services.http_servers import answering
+from tests.support.services.mqtt_broker import Broker, brokering
+from tests.support.services.webhook import serving
 from tests.support.waiting import wait_for
-from tests.support.webhook import serving
 
 FACTS = {"type": "new", "before": None, "after": {"alert": 7, "status": "confirmed"}}
 

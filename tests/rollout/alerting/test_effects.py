@@ -25,7 +25,7 @@ from rollout.breakers.trips import Action, Tripping, latch, reset
 from tests.support.alerting_site import CAMPERS, LOWER, RANGERS, STAFF, UPPER, outward_stage
 from tests.support.alerting_site import OutwardStage as Stage
 from tests.support.factories import T0
-from tests.support.webhook import serving
+from tests.support.services.webhook import serving
 
 
 @pytest.fixture

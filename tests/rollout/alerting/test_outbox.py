@@ -22,8 +22,8 @@ from rollout.alerting.outbox import LEASE_S, attempt, due
 from rollout.alerting.recipients import Recipients
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0
+from tests.support.services.webhook import Webhook, serving
 from tests.support.waiting import wait_for
-from tests.support.webhook import Webhook, serving
 
 NOW = T0 + 5
 

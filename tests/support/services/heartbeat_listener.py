@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.support.http_servers import answering
+from tests.support.services.http_servers import answering
 
 
 class Listener(ThreadingHTTPServer):

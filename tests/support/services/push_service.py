@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from review_ui.push.encryption import encoded
 from review_ui.push.sending import Device
-from tests.support.http_servers import answering
+from tests.support.services.http_servers import answering
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from review_ui.push.encryption import BadKey, _sealed, check_browser_key, decoded, encoded, new_site_key, seal, vapid
 from review_ui.push.sending import is_service
-from tests.support.push_service import Browser
+from tests.support.services.push_service import Browser
 
 SERVICES = "https://fcm.googleapis.com https://*.push.apple.com http://127.0.0.1:8123"
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from tests.support.http_servers import answering
+from tests.support.services.http_servers import answering
 
 CLIENT_ID = "bearwatch"
 CLIENT_SECRET = "a-secret-between-the-two-servers"

@@ -20,7 +20,7 @@ from rollout.evidence.matching import MatchRule
 from tests.support.cast import grant
 from tests.support.factories import T0
 from tests.support.pages import Stage, stage
-from tests.support.push_service import Browser, PushService, push_service
+from tests.support.services.push_service import Browser, PushService, push_service
 
 LATER = T0 + 80_000
 
