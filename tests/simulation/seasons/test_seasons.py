@@ -211,13 +211,13 @@ def test_the_command_writes_the_table_and_the_pictures(tmp_path: Path, capsys: p
     ]
     assert main(words) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["world"] for row in rows] == ["weak"]
+    assert [row["scenario"] for row in rows] == ["weak"]
     assert rows[0]["past_shadow.count"] == 0
     for name in ("simulation.svg", "simulation-unnoticed.svg"):
         assert ElementTree.parse(tmp_path / name).getroot().tag.endswith("svg")
     assert len((tmp_path / "simulation.csv").read_text().splitlines()) == 2
 
 
-def test_a_world_that_there_is_not_is_an_error_that_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scenario_that_there_is_not_is_an_error_that_names_the_others(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", "--scenarios", "perfect"]) == 2
     assert "night-blind" in capsys.readouterr().err
