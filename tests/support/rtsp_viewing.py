@@ -7,7 +7,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -49,6 +49,18 @@ class Client:
         while len(found) < count:
             found += self.next_packet()[1]
         return found
+
+    def until(self, shown: Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], bool], most: int = 500) -> None:
+        """Pass pictures over until ``shown(one, the next)`` holds: a busy machine has many on the way when a fault
+        begins.
+        """
+        before = self.shots(1)[0][1]
+        for _ in range(most):
+            now = self.shots(1)[0][1]
+            if shown(before, now):
+                return
+            before = now
+        raise AssertionError(f"not to be seen within {most} pictures")
 
     def next_packet(self) -> tuple[int, list[Shot]]:
         """Size of the next packet in bytes, and the pictures it completes."""
