@@ -80,7 +80,7 @@ def test_the_overview_and_the_version_may_be_cut_off() -> None:
         ("report", "daily", "--json"),
         ("check", "--timeout", "1"),
         ("simulate", "--scenarios", "list"),
-        ("simulate", "--scenarios", "good", "--policies", "plan", "--seasons", "1"),
+        ("simulate", "--scenarios", "good", "--policies", "default", "--seasons", "1"),
     ],
     ids=" ".join,
 )
