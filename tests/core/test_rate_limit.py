@@ -19,13 +19,13 @@ from tests.support.waiting import wait_for
 FIVE = RateLimit(5, 60.0, ("guesses", "day-ranger"))
 TRY = """
 import sys
-from core.rate_limit import Rate, RateExceeded, RateLimiter
+from core.rate_limit import RateLimit, RateExceeded, RateLimiter
 from core.redis_client import connect
 
 limiter, let_through = RateLimiter(connect(sys.argv[1])), 0
 for _ in range(60):
     try:
-        limiter.hit(Rate(100, 600.0, ("guesses",)), Rate(50, 600.0, ("guesses", "of one")))
+        limiter.hit(RateLimit(100, 600.0, ("guesses",)), RateLimit(50, 600.0, ("guesses", "of one")))
         let_through += 1
     except RateExceeded:
         pass
