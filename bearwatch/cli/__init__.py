@@ -9,14 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 from bearwatch.terminal import CLOSED_EARLY, reader_has_left
 from core.config_file import ConfigError
 from core.errors import OperatorError
-
-DISTRIBUTION = "bearwatch-camp"
-"""What this program is called where packages are installed: the plain name belongs to another project there."""
+from core.version import VERSION
 
 COMMANDS = {
     "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
@@ -65,7 +62,7 @@ def _run(words: list[str]) -> int:
         _overview().print_help()
         return 0 if words else 2
     if words[0] in ("-V", "--version"):
-        print(f"bearwatch {_version()}")
+        print(f"bearwatch {VERSION}")
         return 0
     name = words[0]
     if name not in COMMANDS:
@@ -81,13 +78,6 @@ def _run(words: list[str]) -> int:
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "from a checkout that is not installed"
 
 
 def _overview() -> argparse.ArgumentParser:
