@@ -37,6 +37,7 @@ COMMANDS = {
     "ledger": "verify the record of everything that happened",
     "weather": "bring weather observations in from a file, for the nights' timelines",
     "user": "add people and set passwords",
+    "sort": "a folder of photographs from trail cameras: which of them show a bear",
     "evaluate": "measure a model on labelled pictures",
     "train": "train a model on labelled pictures",
     "export": "export a model for machines without torch",
