@@ -16,7 +16,7 @@ from typing import Self
 
 import redis
 
-READY_WITHIN_S = 10.0
+READY_WITHIN_S = 30.0
 _PR_SET_PDEATHSIG = 1
 _SOCKET_PATH_LIMIT = 100
 """Unix socket paths end at 107 bytes on Linux."""
@@ -111,7 +111,7 @@ class EmbeddedRedis:
                 try:
                     client.ping()
                     return
-                except redis.ConnectionError:
+                except (redis.ConnectionError, redis.TimeoutError):  # a busy machine lets it wait for a second and more
                     time.sleep(0.02)
         finally:
             client.close()
