@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -63,6 +63,7 @@ class TrackWorker:
         self.database = database
         self.media = media
         self.rule = AlertRule.of(config.detector)
+        self.rules = {name: self.rule.for_rate(camera.fps) for name, camera in config.cameras.items()}
         self.encounter_writer = EncounterWriter(config, media, self.rule)
         self.streams = FrameStreams(client, shard)
         self.telemetry = Telemetry(client)
@@ -91,7 +92,7 @@ class TrackWorker:
 
     def _start_over(self) -> None:
         self.tracks = Tracks()
-        self.canaries = CanaryTracks(self.rule)
+        self.canaries = CanaryTracks(self.rule, self.rules)
         self.hours = CameraHours()
         self.watermarks = Watermarks(self.config.motion.keepalive_s)
         self.unacknowledged: list[str] = []
@@ -136,11 +137,16 @@ class TrackWorker:
         log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
         self._process(pending)
 
+    def _rule(self, camera: str) -> AlertRule:
+        """The rule at a camera's frame rate."""
+        return self.rules.get(camera, self.rule)
+
     def _recall(self, scores: FrameScores) -> None:
-        key = self.tracks.key_for(scores, self.rule)
+        rule = self._rule(scores.frame.camera)
+        key = self.tracks.key_for(scores, rule)
         track = self.tracks.by_key.get(key, Track())
-        seen, _changes = observe(track, scores, self.rule)
-        self.tracks.by_key[key] = Track(seen.history, track.visit)
+        seen, _changes = observe(track, scores, rule)
+        self.tracks.by_key[key] = replace(seen, visit=track.visit)
 
     def _process(self, entries: list[StreamEntry]) -> None:
         reads = list(self._readable(entries))
@@ -167,8 +173,9 @@ class TrackWorker:
         trial = self.tracks.trial()
         changes = []
         for read in reads:
-            key = trial.key_for(read.scores, self.rule)
-            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, self.rule)
+            rule = self._rule(read.scores.frame.camera)
+            key = trial.key_for(read.scores, rule)
+            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, rule)
             if found:
                 changes.append((key, found))
         for key, track in list(trial.by_key.items()):
