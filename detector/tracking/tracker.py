@@ -13,9 +13,12 @@ A visit ends when the evidence for it has ended: one frame alone neither opens a
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Final
 
 from core.config import Detector, Point
 from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
@@ -26,7 +29,8 @@ MAX_KEPT = 60
 KEEP_EVERY_S = 0.5
 
 
-LEAST_SUPPORT = 2
+_FASTEST_FPS: Final = 30.0
+LEAST_SUPPORT: Final = 2
 """So many agreeing frames of an unknown animal within the window keep its visit open: one alone does not."""
 
 
@@ -72,6 +76,12 @@ class AlertRule:
     def can_fire(self, fps: float) -> bool:
         """Whether a bear that is on the threshold in every frame ever opens an encounter at that frame rate."""
         return most_at(1.0 / fps, self.window_s) >= self.needed
+
+    @property
+    def least_fps(self) -> float:
+        """The lowest frame rate at which this rule, as it stands, can fire, to a percent; infinity where none does."""
+        rates = (_FASTEST_FPS * 0.99**step for step in range(1200))
+        return min(takewhile(self.can_fire, rates), default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
