@@ -128,6 +128,13 @@ class Detector(Strict):
         description="bear score from which a frame agrees, by day and by infra-red light; unset: the model's own, "
         "one for each light",
     )
+    false_alarms_per_camera_day: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=100.0,
+        description="so many false alarms a day rangers accept of each camera: its thresholds follow from its own "
+        "visits; unset: 1 in shadow, 0.2 where campers are warned. It has no effect where `threshold` is set",
+    )
     min_hits: int = Field(
         default=3,
         ge=1,

@@ -29,6 +29,7 @@ from db.ledger import lock
 from db.models import Encounter
 from db.session import Database
 from detector.tracking.camera_hours import CameraHours
+from detector.tracking.camera_thresholds import CameraThresholds
 from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.mean_picture import Scenes
@@ -53,6 +54,8 @@ class Read:
 
     entry: StreamEntry
     scores: FrameScores
+    model_threshold: float
+    """The model's own; ``scores`` has the camera's."""
 
 
 class TrackWorker:
@@ -95,6 +98,7 @@ class TrackWorker:
         self.canaries = CanaryTracks(self.rule, self.rules)
         self.hours = CameraHours()
         self.watermarks = Watermarks(self.config.motion.keepalive_s)
+        self.thresholds = CameraThresholds(self.config, self._rule)
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
         self.renew_at = 0.0
@@ -127,6 +131,7 @@ class TrackWorker:
         self.streams.ensure_group(self.streams.scores, TRACKER)
         with self.database.read() as session:
             self.watermarks.remember(session, self.config.cameras)
+            self.thresholds.remember(session)
             for camera, visit in self.encounter_writer.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
         acked = self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4)
@@ -158,6 +163,7 @@ class TrackWorker:
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
             self.watermarks.add(read.scores, now_s())
+            self.thresholds.add(read.scores, read.model_threshold)
         self.unacknowledged += [read.entry.id for read in reads]
         if self.canaries.pending():
             with self.database.write() as session:
@@ -212,11 +218,27 @@ class TrackWorker:
             with self.database.write() as session:
                 self.hours.write(session)
                 self.watermarks.write(session)
+                self.thresholds.write(session, now_s())
             self.hours.clear()
             self.watermarks.clear()
+            self.thresholds.clear()
             self.streams.acknowledge(self.streams.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
+        if self.thresholds.review_due(now_s()):
+            self._review_thresholds()
+
+    def _review_thresholds(self) -> None:
+        with self.database.write() as session:
+            decided = self.thresholds.review(session, now_s())
+            moved = [point for point in decided if point.threshold != point.before or point.constant]
+            said = [
+                f"camera {point.camera_id}, {'infra-red' if point.infrared else 'day'}: threshold "
+                f"{point.before:.3f} -> {point.threshold:.3f}, {point.reason}"
+                for point in moved
+            ]
+        for line in said:
+            log.info("%s", line)
 
     def _lose_freshness(self) -> None:
         """Frames cannot arrive: say so at once, rather than pause warnings when the last of them grows too old."""
@@ -232,10 +254,11 @@ class TrackWorker:
     def _readable(self, entries: list[StreamEntry]) -> Iterator[Read]:
         for entry in entries:
             try:
-                scores = FrameScores.unpack(entry.fields)
+                unpacked = FrameScores.unpack(entry.fields)
             except MalformedMessage as error:
                 self._bury(entry, str(error))
                 continue
+            scores = self.thresholds.applied(unpacked)
             if self.canaries.add(scores):
                 self.unacknowledged.append(entry.id)
                 continue
@@ -243,7 +266,7 @@ class TrackWorker:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
                 self.streams.acknowledge(self.streams.scores, TRACKER, [entry.id])
                 continue
-            yield Read(entry, scores)
+            yield Read(entry, scores, unpacked.threshold)
 
     def _thumbnail(self, scores: FrameScores) -> str | None:
         if scores.frame.reason is not Reason.AUDIT:

@@ -53,12 +53,7 @@ class Evidence:
 
 def level_of(score: float, threshold: float) -> float:
     """What a frame with that bear score says: 1 on the threshold, from :data:`WEAKEST` to :data:`STRONGEST`."""
-    return min(max(1.0 + (_log_odds(score) - _log_odds(threshold)) / STEP, WEAKEST), STRONGEST)
-
-
-def score_at(level: float, threshold: float) -> float:
-    """The opposite of :func:`level_of`, where that is not at its limits."""
-    return 1.0 / (1.0 + math.exp(-(_log_odds(threshold) + (level - 1.0) * STEP)))
+    return min(max(1.0 + (log_odds(score) - log_odds(threshold)) / STEP, WEAKEST), STRONGEST)
 
 
 def follow(before: Evidence | None, at: float, level: float, window_s: float) -> Evidence:
@@ -71,9 +66,13 @@ def follow(before: Evidence | None, at: float, level: float, window_s: float) ->
     if before is None:
         return Evidence(at, level, 0.0)
     since_s = max(0.0, at - before.at)
-    kept = math.exp(-since_s / MEMORY_S - max(0.0, since_s - window_s) / window_s)
-    past = kept * (before.past + independent(since_s) * before.level)
+    past = kept(since_s, window_s) * (before.past + independent(since_s) * before.level)
     return Evidence(at, level, max(0.0, past))
+
+
+def kept(since_s: float, window_s: float) -> float:
+    """The share of what was known that is still known after so many seconds without a frame, 0-1."""
+    return math.exp(-since_s / MEMORY_S - max(0.0, since_s - window_s) / window_s)
 
 
 def independent(since_s: float) -> float:
@@ -97,10 +96,11 @@ def along(levels: Iterable[tuple[float, float]], window_s: float, before: Eviden
 
 def most_at(interval_s: float, window_s: float) -> float:
     """The evidence that a bear exactly on the threshold comes to, however long it stays, with a frame that often."""
-    kept = math.exp(-interval_s / MEMORY_S - max(0.0, interval_s - window_s) / window_s)
-    return 1.0 + kept * independent(interval_s) / (1.0 - kept)
+    still = kept(interval_s, window_s)
+    return 1.0 + still * independent(interval_s) / (1.0 - still)
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """Of a probability 0-1; those of 0 and 1 are finite here."""
     inside = min(max(probability, _LEAST_ODDS), 1.0 - _LEAST_ODDS)
     return math.log(inside / (1.0 - inside))
