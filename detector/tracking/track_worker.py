@@ -231,14 +231,13 @@ class TrackWorker:
     def _review_thresholds(self) -> None:
         with self.database.write() as session:
             decided = self.thresholds.review(session, now_s())
-            moved = [point for point in decided if point.threshold != point.before or point.constant]
-            said = [
-                f"camera {point.camera_id}, {'infra-red' if point.infrared else 'day'}: threshold "
-                f"{point.before:.3f} -> {point.threshold:.3f}, {point.reason}"
-                for point in moved
+            moved = [
+                (point.camera_id, "infra-red" if point.infrared else "day", point.before, point.threshold, point.reason)
+                for point in decided
+                if point.threshold != point.before or point.constant
             ]
-        for line in said:
-            log.info("%s", line)
+        for each in moved:
+            log.info("camera %s, %s: its threshold was %.3f and is %.3f, %s", *each)
 
     def _lose_freshness(self) -> None:
         """Frames cannot arrive: say so at once, rather than pause warnings when the last of them grows too old."""
