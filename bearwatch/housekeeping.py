@@ -18,7 +18,16 @@ from core.redis_client import connect
 from core.settings import settings
 from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
-from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
+from db.retention import (
+    evidence_keys,
+    forget_clips,
+    forget_gaps,
+    forget_logins,
+    forget_operating_points,
+    forget_pictures,
+    forget_visit_scores,
+    forget_weather,
+)
 from db.session import Database
 from rollout.alerting.alerts import escalate_unacknowledged
 from rollout.alerting.camper_messages import forget_campers
@@ -41,6 +50,8 @@ DRILLS_EVERY_S = 6 * 3600
 REPORTS_EVERY_S = 1800
 MINUTES_KEPT_S = 30 * 86400.0
 """How machines were is kept by the minute for so long, then by the hour."""
+VISIT_SCORES_KEPT_S = 60 * 86400
+"""Thresholds follow from the last thirty days."""
 SILENT_KEPT_S = 7 * 86400.0
 """A process that has said nothing for so long was not restarted under its name, and never will be."""
 AUDITS_EVERY_S = 3600
@@ -161,6 +172,8 @@ def forget_rows(database: Database, retention: Retention, now: float) -> None:
         forget_clips(session, now - retention.history_days * 86400)
         forget_gaps(session, now - retention.history_days * 86400)
         forget_weather(session, now - retention.history_days * 86400)
+        forget_operating_points(session, now - retention.history_days * 86400)
+        forget_visit_scores(session, now - VISIT_SCORES_KEPT_S)
     thinned = 1
     while thinned:
         with database.write() as session:

@@ -128,10 +128,31 @@ class Detector(Strict):
         description="bear score from which a frame agrees, by day and by infra-red light; unset: the model's own, "
         "one for each light",
     )
-    min_hits: int = Field(default=3, ge=1, le=50, description="agreeing frames that open an encounter")
-    window_s: float = Field(default=3.0, gt=0.0, le=60.0, description="within so many seconds")
+    false_alarms_per_camera_day: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=100.0,
+        description="so many false alarms a day rangers accept of each camera: its thresholds follow from its own "
+        "visits; unset: 1 in shadow, 0.2 where campers are warned. It has no effect where `threshold` is set",
+    )
+    min_hits: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="an encounter needs as much evidence of a bear as so many agreeing frames in a row give, at five a "
+        "second. Frames that are nearly sure count too; never one frame alone, unless this is 1",
+    )
+    window_s: float = Field(
+        default=3.0,
+        gt=0.0,
+        le=60.0,
+        description="frames further apart do not belong together, seconds; longer on a camera with few frames",
+    )
     unknown_hits: int = Field(
-        default=4, ge=1, le=50, description="frames with an animal that the model does not know that open an encounter"
+        default=4,
+        ge=1,
+        le=50,
+        description="frames with an animal that the model does not know, within `window_s`, that open an encounter",
     )
     unknown_cooldown_s: float = Field(
         default=1800.0,
@@ -140,7 +161,12 @@ class Detector(Strict):
         description="one alert about unknown animals per camera this often; what comes meanwhile is written down, "
         "counted and shown beside it. A bear is never held back",
     )
-    quiet_gap_s: float = Field(default=60.0, ge=1.0, le=3600.0, description="silence that closes an encounter")
+    quiet_gap_s: float = Field(
+        default=60.0,
+        ge=1.0,
+        le=3600.0,
+        description="silence that closes an encounter; a single frame does not break it",
+    )
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
     max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")
     max_wait_ms: float = Field(default=0.0, ge=0.0, le=1000.0, description="longest wait for a fuller batch")

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bearwatch.site_options import add_site_options
 from core.clock import now_s
 from core.config import Camera, Config, without_credentials
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
+from detector.tracking.tracker import AlertRule
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
@@ -44,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         document = read_document(arguments.config)
         config = config_from(document)
+        _check_alert_rule(document, config)
         _check_plan(document, config)
     except ConfigError as error:
         if arguments.json:
@@ -72,7 +75,7 @@ def _probe_all(config: Config, arguments: argparse.Namespace) -> list[dict[str, 
         def probe_one(item: tuple[str, Camera]) -> ProbeResult:
             result = probe(item[0], item[1], arguments.timeout)
             progress.advance(task)
-            return result
+            return result if item[0] not in config.cameras else _fast_enough(result, config)
 
         return [_camera(result, snapshots) for result in pool.map(probe_one, streams.items())]
 
@@ -101,6 +104,35 @@ def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
         "snapshot": str(snapshot) if snapshot else None,
         "error": result.error or None,
     }
+
+
+def _fast_enough(result: ProbeResult, config: Config) -> ProbeResult:
+    """A camera that gives fewer pictures than any alert needs cannot be used."""
+    rule = AlertRule.of(config.detector).for_rate(config.cameras[result.camera].fps)
+    if not result.ok or not 0.0 < result.fps < rule.least_fps:
+        return result
+    return replace(
+        result,
+        ok=False,
+        error=f"it gives {result.fps:.3g} frames a second, and no bear ever alerts below {rule.least_fps:.3g}: write "
+        f"its real frame rate as `fps`, which makes the rule wait longer, or lower `detector.min_hits`",
+    )
+
+
+def _check_alert_rule(document: Document, config: Config) -> None:
+    """An alert has to be possible at every camera's frame rate."""
+    rule = AlertRule.of(config.detector)
+    problems = [
+        document.problem(
+            ("cameras", name, "fps"),
+            f"with {camera.fps:g} frames a second and `detector.min_hits: {rule.min_hits}` no bear ever alerts; "
+            "analyse more frames, or ask for fewer hits",
+        )
+        for name, camera in config.enabled_cameras().items()
+        if not rule.for_rate(camera.fps).can_fire(camera.fps)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _check_plan(document: Document, config: Config) -> None:
@@ -162,6 +194,10 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 def _print(file: Path, config: Config, cameras: list[dict[str, Any]]) -> None:
     print(f"{file}: good. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+    for name, camera in config.enabled_cameras().items():
+        window_s = AlertRule.of(config.detector).for_rate(camera.fps).window_s
+        if window_s > config.detector.window_s:
+            print(f"{name}: at {camera.fps:g} frames a second, frames up to {window_s:.3g} s apart belong together.")
     if not cameras:
         return
     table = Table("camera", "codec", "size", "frames/s", "snapshot or problem")

@@ -100,7 +100,7 @@ def _replay_all(
     from ingest.stream import StreamFailure
 
     engine = choose_engine(arguments.device, detector.backbone, runtime=detector.engine)
-    rule = AlertRule.of(detector)
+    rule = AlertRule.of(detector).for_rate(camera.fps)
     found, unreadable = list[RecordedEncounter](), list[dict[str, str]]()
     for source in sources:
         name = arguments.camera or source.stem

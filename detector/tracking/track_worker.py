@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
@@ -29,6 +29,7 @@ from db.ledger import lock
 from db.models import Encounter
 from db.session import Database
 from detector.tracking.camera_hours import CameraHours
+from detector.tracking.camera_thresholds import CameraThresholds
 from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.mean_picture import Scenes
@@ -53,6 +54,8 @@ class Read:
 
     entry: StreamEntry
     scores: FrameScores
+    model_threshold: float
+    """The model's own; ``scores`` has the camera's."""
 
 
 class TrackWorker:
@@ -63,6 +66,7 @@ class TrackWorker:
         self.database = database
         self.media = media
         self.rule = AlertRule.of(config.detector)
+        self.rules = {name: self.rule.for_rate(camera.fps) for name, camera in config.cameras.items()}
         self.encounter_writer = EncounterWriter(config, media, self.rule)
         self.streams = FrameStreams(client, shard)
         self.telemetry = Telemetry(client)
@@ -91,9 +95,10 @@ class TrackWorker:
 
     def _start_over(self) -> None:
         self.tracks = Tracks()
-        self.canaries = CanaryTracks(self.rule)
+        self.canaries = CanaryTracks(self.rule, self.rules)
         self.hours = CameraHours()
         self.watermarks = Watermarks(self.config.motion.keepalive_s)
+        self.thresholds = CameraThresholds(self.config, self._rule)
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
         self.renew_at = 0.0
@@ -126,6 +131,7 @@ class TrackWorker:
         self.streams.ensure_group(self.streams.scores, TRACKER)
         with self.database.read() as session:
             self.watermarks.remember(session, self.config.cameras)
+            self.thresholds.remember(session)
             for camera, visit in self.encounter_writer.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
         acked = self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4)
@@ -136,11 +142,16 @@ class TrackWorker:
         log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
         self._process(pending)
 
+    def _rule(self, camera: str) -> AlertRule:
+        """The rule at a camera's frame rate."""
+        return self.rules.get(camera, self.rule)
+
     def _recall(self, scores: FrameScores) -> None:
-        key = self.tracks.key_for(scores, self.rule)
+        rule = self._rule(scores.frame.camera)
+        key = self.tracks.key_for(scores, rule)
         track = self.tracks.by_key.get(key, Track())
-        seen, _changes = observe(track, scores, self.rule)
-        self.tracks.by_key[key] = Track(seen.history, track.visit)
+        seen, _changes = observe(track, scores, rule)
+        self.tracks.by_key[key] = replace(seen, visit=track.visit)
 
     def _process(self, entries: list[StreamEntry]) -> None:
         reads = list(self._readable(entries))
@@ -152,6 +163,7 @@ class TrackWorker:
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
             self.watermarks.add(read.scores, now_s())
+            self.thresholds.add(read.scores, read.model_threshold)
         self.unacknowledged += [read.entry.id for read in reads]
         if self.canaries.pending():
             with self.database.write() as session:
@@ -167,8 +179,9 @@ class TrackWorker:
         trial = self.tracks.trial()
         changes = []
         for read in reads:
-            key = trial.key_for(read.scores, self.rule)
-            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, self.rule)
+            rule = self._rule(read.scores.frame.camera)
+            key = trial.key_for(read.scores, rule)
+            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, rule)
             if found:
                 changes.append((key, found))
         for key, track in list(trial.by_key.items()):
@@ -205,11 +218,26 @@ class TrackWorker:
             with self.database.write() as session:
                 self.hours.write(session)
                 self.watermarks.write(session)
+                self.thresholds.write(session, now_s())
             self.hours.clear()
             self.watermarks.clear()
+            self.thresholds.clear()
             self.streams.acknowledge(self.streams.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
+        if self.thresholds.review_due(now_s()):
+            self._review_thresholds()
+
+    def _review_thresholds(self) -> None:
+        with self.database.write() as session:
+            decided = self.thresholds.review(session, now_s())
+            moved = [
+                (point.camera_id, "infra-red" if point.infrared else "day", point.before, point.threshold, point.reason)
+                for point in decided
+                if point.threshold != point.before or point.constant
+            ]
+        for each in moved:
+            log.info("camera %s, %s: its threshold was %.3f and is %.3f, %s", *each)
 
     def _lose_freshness(self) -> None:
         """Frames cannot arrive: say so at once, rather than pause warnings when the last of them grows too old."""
@@ -225,10 +253,11 @@ class TrackWorker:
     def _readable(self, entries: list[StreamEntry]) -> Iterator[Read]:
         for entry in entries:
             try:
-                scores = FrameScores.unpack(entry.fields)
+                unpacked = FrameScores.unpack(entry.fields)
             except MalformedMessage as error:
                 self._bury(entry, str(error))
                 continue
+            scores = self.thresholds.applied(unpacked)
             if self.canaries.add(scores):
                 self.unacknowledged.append(entry.id)
                 continue
@@ -236,7 +265,7 @@ class TrackWorker:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
                 self.streams.acknowledge(self.streams.scores, TRACKER, [entry.id])
                 continue
-            yield Read(entry, scores)
+            yield Read(entry, scores, unpacked.threshold)
 
     def _thumbnail(self, scores: FrameScores) -> str | None:
         if scores.frame.reason is not Reason.AUDIT:

@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import time
+from typing import Final
 
+from core.config import Detector
 from db.models import Mode
 from rollout.base.durations import Duration, last_local_time
 from rollout.base.scopes import Place, Places
@@ -147,17 +149,33 @@ def empty_plan() -> RolloutPlan:
     return RolloutPlan("none", "UTC", None, None, "", (shadow,), (), Defaults(), Approvals())
 
 
-def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
-    """A digest over what the section says and the places that it means.
+ALERT_RULE_KEYS: Final = (
+    "threshold",
+    "false_alarms_per_camera_day",
+    "min_hits",
+    "window_s",
+    "unknown_hits",
+    "unknown_cooldown_s",
+    "quiet_gap_s",
+)
+"""What of `detector:` decides which frames become an alert: part of what is under evidence."""
+
+
+def digest_of(section: RolloutSection, stages: Iterable[Stage], detector: Detector) -> str:
+    """A digest over what the section says, the places that it means, and by which rule frames become alerts.
 
     Contacts are left out: a new telephone number is not another plan. A key that is renamed keeps its old name here, as
-    its ``serialization_alias``: the same plan has the same digest in every version.
+    its ``serialization_alias``: the same plan has the same digest in every version. So the alert rule takes part where
+    it is not the default one: evidence about one rule says nothing of another.
     """
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
     said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
     if section.metadata.name == DEFAULT_NAME:
         said["metadata"]["name"] = "road"  # what a plan without a name was called at first
     said["places"] = [place_lines(stage.places) for stage in stages]
+    rule = detector.model_dump(mode="json", include=set(ALERT_RULE_KEYS), exclude_defaults=True)
+    if rule:
+        said["alert_rule"] = rule
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

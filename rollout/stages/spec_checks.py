@@ -61,7 +61,7 @@ def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[
         approvals=section.approvals,
         breakers=fitted(section.breakers, len(config.campsites)),
         staff=tuple(dict.fromkeys(config.rollout.staff)),
-        digest=digest_of(section, stages),
+        digest=digest_of(section, stages, config.detector),
     )
     return plan, found
 

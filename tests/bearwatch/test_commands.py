@@ -94,6 +94,25 @@ def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None
     assert "s3cret-word" not in done.stdout + done.stderr
 
 
+def test_check_refuses_a_rule_that_no_bear_can_ever_meet(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}}\ncameras:\n"
+        "  slow: {campsite: c, url: slow.mp4, fps: 0.5}\n"
+        "  glacier: {campsite: c, url: glacier.mp4, fps: 0.02}\n"
+        "  off: {campsite: c, url: off.mp4, fps: 0.01, enabled: false}\n"
+    )
+    refused = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
+    assert refused.returncode == 2
+    (problem,) = json.loads(refused.stdout)["problems"]
+    assert (problem["key"], problem["line"]) == ("cameras.glacier.fps", 5)
+    assert "no bear ever alerts" in problem["message"]
+    file.write_text(file.read_text().replace("fps: 0.02", "fps: 2"))
+    done = bearwatch("check", "--config", str(file), "--no-cameras")
+    assert done.returncode == 0
+    assert "slow: at 0.5 frames a second, frames up to 8 s apart belong together." in done.stdout
+
+
 def test_replay_prints_one_document_and_keeps_its_progress_to_itself(footage: Path, tmp_path: Path) -> None:
     done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path))
     assert done.returncode == 0, done.stderr

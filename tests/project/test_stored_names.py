@@ -129,11 +129,12 @@ QUANTITY_NAMES = (
 )
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
-    "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished encounter.closed "
-    "encounter.held experiment.ended experiment.scheduled labels.changed page.written push.asked push.ended "
-    "review.made review.undone session.revoked sight.closed sight.lost sight.returned sighting.sealed token.made "
-    "token.revoked user.activate user.add user.changed user.deactivate user.password user.recovery_code "
-    "user.recovery_codes user.second_factor watch.confirmed watch.ended watch.started watches.drawn weather.stored"
+    "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed page.written "
+    "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
+    "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
+    "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
+    "watch.ended watch.started watches.drawn weather.stored"
 )
 """Kinds of ledger entries that are written out; ``rollout.``, ``delivery.``, ``camper.`` go on with a stored word."""
 STARTED_JOBS = {

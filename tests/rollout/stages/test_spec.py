@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bearwatch.cli.init import EXAMPLE
-from core.config import Config
+from core.config import Config, Detector
 from core.config_file import ConfigError, load_config
 from db.models import Mode
 from rollout.base.scopes import Place
@@ -254,6 +254,18 @@ def test_a_new_telephone_number_is_not_another_plan() -> None:
     other = GOOD.replace("json://127.0.0.1/rosa", "json://127.0.0.1/elsewhere")
     assert parse(other).digest == parse(GOOD).digest
     assert parse(GOOD.replace("value: 0.97", "value: 0.96")).digest != parse(GOOD).digest
+
+
+def test_another_alert_rule_is_another_plan_and_the_default_one_is_the_plan_as_ever() -> None:
+    def digest(**detector: object) -> str:
+        config = settings()
+        return parse_plan(
+            GOOD, config.model_copy(update={"detector": Detector.model_validate(detector)}), "rollout.yaml"
+        ).digest
+
+    assert digest() == digest(min_hits=3, max_batch=32, engine="onnx") == parse(GOOD).digest
+    others = [digest(min_hits=2), digest(threshold=0.5), digest(false_alarms_per_camera_day=3), digest(quiet_gap_s=30)]
+    assert len({parse(GOOD).digest, *others}) == 5
 
 
 def test_the_former_key_of_when_gates_are_analysed_says_the_same() -> None:
