@@ -186,7 +186,9 @@ class DetectorWorker:
 
     def _unpack(self, entry: StreamEntry) -> Token | None:
         try:
-            return entry, Frame.unpack(entry.fields)
+            frame = Frame.unpack(entry.fields)
+            frame.refuse_future(now_s())
+            return entry, frame
         except MalformedMessage as error:
             self._bury(entry, str(error))
             return None
