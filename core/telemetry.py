@@ -35,7 +35,8 @@ COUNTERS: Final = {
     "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
     "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
     "bearwatch_outside_pings_total": "calls to the service elsewhere, by what was said and the result",
-    "bearwatch_photos_total": "photos scored that somebody handed in",
+    "bearwatch_photos_total": "photos looked at that somebody handed in",
+    "bearwatch_photos_ended_total": "of these, photos that ended the process that looked at them",
 }
 """What processes count in Redis, and what it means. A camera's label is ``camera_name``."""
 

@@ -203,9 +203,9 @@ def _nobody(site: Site) -> str:
         for name, facts in beats.items()
     )
     if lives:
-        return f"A detector runs, but has not answered within {WAIT_S:.0f} s: the cameras come first. Try again soon."
+        return "A detector runs, but has not answered in time: the cameras come first. Try again soon."
     return (
-        f"No detector has answered within {WAIT_S:.0f} s, and none says that it runs. Start one (bearwatch up, or "
+        f"No detector has taken it within {WAIT_S:.0f} s, and none says that it runs. Start one (bearwatch up, or "
         "bearwatch detector): without it no camera is watched by the model either."
     )
 
