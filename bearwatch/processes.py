@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -47,10 +48,25 @@ def begin(name: str, arguments: argparse.Namespace) -> Process:
     Raises :class:`core.config_file.ConfigError` for a wrong configuration.
     """
     current = site_settings(arguments)
+    keep_private(current)
     configure_logging(name, current.bearwatch_log)
     process = Process(name, current, load_config(current.bearwatch_config), stop_on_signals())
     threading.excepthook = _end_process
     return process
+
+
+def keep_private(current: Settings) -> None:
+    """What this process writes is for its own user alone, and what holds secrets already is made so.
+
+    The database holds the addresses of messages with their passwords, and people's second factors.
+    """
+    os.umask(0o077)
+    data = current.bearwatch_data
+    for name in ("bearwatch.sqlite3", "bearwatch.sqlite3-wal", "bearwatch.sqlite3-shm", "secret.key"):
+        file = data / name
+        with suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def exit_status() -> int:

@@ -54,7 +54,9 @@ def put(client: redis.Redis, data: bytes, **fields: str) -> None:
     job = Job.create(func="core.clock.now_s", connection=client)
     job.origin = DELIVERIES
     job.save()
-    client.hset(job.key, mapping={"data": zlib.compress(data), **fields})
+    client.hset(job.key, "data", zlib.compress(data))  # type: ignore[arg-type]  # bytes are taken
+    for name, value in fields.items():
+        client.hset(job.key, name, value)
     client.rpush(f"rq:queue:{DELIVERIES}", job.id)
 
 

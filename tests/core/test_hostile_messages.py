@@ -186,7 +186,7 @@ def test_a_heartbeat_that_is_none_leaves_its_process_silent_and_no_reader_dead(
 ) -> None:
     telemetry = Telemetry(redis_client)
     telemetry.beat("jobs", T0, {})
-    redis_client.hset(HEARTBEATS_KEY, "controller", raw)  # type: ignore[arg-type]  # redis-py takes bytes
+    redis_client.hset(HEARTBEATS_KEY, "controller", raw)
     assert set(telemetry.heartbeats()) == {"jobs"}
     assert telemetry.forget_silent(T0 - 1) == 1
     assert redis_client.hkeys(HEARTBEATS_KEY) == [b"jobs"]

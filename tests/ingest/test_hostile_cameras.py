@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from core.config import Camera
 from ingest.ffmpeg_limits import MAX_PIXELS
@@ -77,6 +78,7 @@ def video(path: Path, codec: str = "mpeg2video") -> Path:
     """A real small video."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         for number in range(30):
             shade = np.full((180, 320, 3), number * 7, np.uint8)
