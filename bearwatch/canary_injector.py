@@ -32,6 +32,7 @@ from core.redis_client import RedisDown
 from core.streams import FrameStreams
 from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
+from detector.jpeg import UndecodableFrame, decode_jpeg
 from detector.models.infrared import is_infrared
 from rollout.authority.authority import effective_mode
 from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, CLIP_EVERY_S, JUDGED_AFTER_S
@@ -210,8 +211,11 @@ class CanaryInjector:
         jpeg = self._media.get(row.thumbnails[-1]) if row is not None and row.thumbnails else None
         if jpeg is None:
             return None
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return None if picture is None else np.asarray(picture, np.uint8)
+        try:
+            return decode_jpeg(jpeg)
+        except UndecodableFrame as error:
+            log.warning("camera %s: the clip is drawn over a painted place, its kept picture is %s", camera, error)
+            return None
 
 
 def _with_bear(ground: Picture, light: Light, step: int) -> tuple[Picture, Box]:

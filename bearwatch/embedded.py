@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -136,4 +137,10 @@ def _socket_path(directory: Path) -> Path:
     short = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
     private = Path(tempfile.gettempdir()) / f"bearwatch-{os.getuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
+    found = private.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise NoRedisServer(
+            f"{private} belongs to somebody else, or others may write there: whoever made it could take the embedded "
+            "server's place. Remove it, or choose a data directory with a shorter path"
+        )
     return private / f"{short}.sock"

@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.client_network import networks
 
 
 class Settings(BaseSettings):
@@ -21,6 +23,11 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         default=None,
         description="Redis or Valkey server; unset, `bearwatch up` starts an embedded one",
+    )
+    bearwatch_redis_in_clear: bool = Field(
+        default=False,
+        description="set where `REDIS_URL` names another host in clear, and the network to it is private all the way: "
+        "inside one machine's containers, or through a tunnel",
     )
     database_url: str | None = Field(
         default=None,
@@ -63,7 +70,17 @@ class Settings(BaseSettings):
     )
     bearwatch_metrics_token: SecretStr | None = Field(
         default=None,
-        description="what a scraper of `/metrics` shows as `Authorization: Bearer …`; unset, only this machine may",
+        description="what a scraper of `/metrics` shows as `Authorization: Bearer …`",
+    )
+    bearwatch_metrics_from: str = Field(
+        default="",
+        description="from where `/metrics` may be read without that token: addresses and networks, as "
+        "`127.0.0.1 10.0.3.0/24`; unset, from nowhere",
+    )
+    bearwatch_trusted_proxies: str = Field(
+        default="127.0.0.1 ::1",
+        description="proxies that are believed when they say who asks (`X-Forwarded-For`): addresses and networks; "
+        "a request that any other has forwarded is refused",
     )
     bearwatch_public_url: str | None = Field(
         default=None, description="address under which people reach the page, `https://…`; unset, as they ask for it"
@@ -100,6 +117,12 @@ class Settings(BaseSettings):
         "changes with each new one, and the old ones would be missed as silent machines",
     )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
+
+    @field_validator("bearwatch_metrics_from", "bearwatch_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        networks(text)
+        return text
 
     @property
     def second_factor_roles(self) -> frozenset[str]:

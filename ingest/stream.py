@@ -10,6 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from core.config import without_credentials
+from ingest.ffmpeg_limits import MAX_PIXELS, limits, refusal
 
 OPEN_TIMEOUT_S = 8.0
 """Cameras need up to four seconds to answer everything that opening asks."""
@@ -28,9 +29,11 @@ def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TI
     """Open an address for reading, every wait bounded. Raises :class:`StreamFailure`."""
     timeouts = None if is_file(url) else (open_timeout_s, read_timeout_s)
     try:
-        container = av.open(_path(url), mode="r", options=_options(url, read_timeout_s), timeout=timeouts)
+        options = limits(url) | _options(url, read_timeout_s)
+        container = av.open(_path(url), mode="r", options=options, timeout=timeouts)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise StreamFailure(explain(error, f"no answer within {open_timeout_s:.0f} s")) from error
+        why = refusal(url, error) or explain(error, f"no answer within {open_timeout_s:.0f} s")
+        raise StreamFailure(why) from error
     if not container.streams.video:
         container.close()
         raise StreamFailure(f"{without_credentials(url)} carries no video")
@@ -42,7 +45,7 @@ def prepare(stream: VideoStream, threads: int = 1) -> None:
     context = stream.codec_context
     context.thread_count = threads
     context.thread_type = "NONE" if threads == 1 else "AUTO"
-    context.options = {"skip_loop_filter": "all"}
+    context.options = {"skip_loop_filter": "all", "max_pixels": str(MAX_PIXELS)}
 
 
 def explain(error: BaseException, when_interrupted: str) -> str:

@@ -10,6 +10,7 @@ import argparse
 import sys
 from importlib import import_module
 
+from bearwatch.processes import exit_status
 from bearwatch.terminal import CLOSED_EARLY, reader_has_left
 from core.config_file import ConfigError
 from core.errors import OperatorError
@@ -72,7 +73,7 @@ def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"bearwatch {name}", description=module.__doc__)
     module.add_arguments(parser)
     try:
-        return int(module.run(parser.parse_args(words[1:])))
+        return int(module.run(parser.parse_args(words[1:]))) or exit_status()
     except ConfigError as error:
         print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
         return 2

@@ -17,11 +17,13 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bearwatch.output import Output
-from bearwatch.site_options import add_site_options
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config import Camera, Config, without_credentials
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
 from detector.tracking.tracker import AlertRule
+from core.errors import OperatorError
+from core.redis_client import exposed_address
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
@@ -54,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
                               "outside": None}))  # fmt: skip
             return 2
         raise
+    in_clear = exposed_address(site_settings(arguments))
+    if in_clear:
+        raise OperatorError(in_clear)
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
     outside = None if arguments.no_cameras else _call_outside(config)
     ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"])

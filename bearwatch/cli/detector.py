@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         log.error("the model %s cannot be used: %s", detector.backbone, error)
         return 2
     worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())
+    worker.photos.prepare()
     client = connect(process.settings.redis)
     own = process.settings
     MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)

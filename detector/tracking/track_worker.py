@@ -15,7 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import redis
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.clock import now_s
 from core.config import Config
@@ -47,6 +56,9 @@ FLUSH_EVERY_S = 2.0
 PAUSE_AFTER_ERROR_S = 1.0
 CONSUMER = "tracker"
 
+ServersAway = (*RedisDown, OperationalError, InterfaceError, InternalError, ProgrammingError, PoolTimeout, OSError)
+"""What no frame is to blame for: the database or Redis is away or not migrated yet, or the disk is full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -72,6 +84,7 @@ class TrackWorker:
         self.telemetry = Telemetry(client)
         self.lease = Lease(client, f"tracker:{shard}", LEASE_S)
         self.scenes = Scenes()
+        self.suspicious = False
         self._start_over()
 
     def run(self, stop: threading.Event) -> None:
@@ -86,14 +99,25 @@ class TrackWorker:
                 self._lose_freshness()
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
-            except (SQLAlchemyError, OSError) as error:
+            except ServersAway as error:
                 # Nothing of this round was acknowledged: start over from what is durable, and read it again.
                 log.error("the round could not be written, trying again: %s", error)
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
+            except Exception:
+                # The loop's edge: one of its frames is poison. Which one is found out when they are read again.
+                log.exception("a round failed; its frames are tried again one by one")
+                self._start_over()
+                self.suspicious = True
+                stop.wait(PAUSE_AFTER_ERROR_S)
         self._leave()
 
     def _start_over(self) -> None:
+        self._forget()
+        self.renew_at = 0.0
+        self.active = False
+
+    def _forget(self) -> None:
         self.tracks = Tracks()
         self.canaries = CanaryTracks(self.rule, self.rules)
         self.hours = CameraHours()
@@ -101,8 +125,6 @@ class TrackWorker:
         self.thresholds = CameraThresholds(self.config, self._rule)
         self.unacknowledged: list[str] = []
         self.flushed_at = time.monotonic()
-        self.renew_at = 0.0
-        self.active = False
 
     def _round(self) -> None:
         if time.monotonic() >= self.renew_at and not self._hold_leadership():
@@ -129,18 +151,31 @@ class TrackWorker:
         3. What the predecessor had read but not finished is processed first.
         """
         self.streams.ensure_group(self.streams.scores, TRACKER)
+        self._remember()
+        pending = self.streams.pending(self.streams.scores, TRACKER, CONSUMER)
+        self.active = True
+        log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
+        if self.suspicious:
+            self._sift(pending)
+            self.suspicious = False
+        else:
+            self._process(pending)
+
+    def _remember(self) -> None:
         with self.database.read() as session:
             self.watermarks.remember(session, self.config.cameras)
             self.thresholds.remember(session)
             for camera, visit in self.encounter_writer.open_visits(session).items():
                 self.tracks.by_key[(camera, False)] = Track(visit=visit)
-        acked = self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4)
-        for read in self._readable(acked):
-            self._recall(read.scores)
-        pending = self.streams.pending(self.streams.scores, TRACKER, CONSUMER)
-        self.active = True
-        log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
-        self._process(pending)
+        for entry in self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4):
+            try:
+                for read in self._readable([entry]):
+                    self._recall(read.scores)
+            except ServersAway:
+                raise
+            except Exception as error:  # it was finished once: whatever is wrong with it now, the watch goes on
+                log.exception("%s %s was tracked before and cannot be any more", entry.stream, entry.id)
+                self._bury(entry, f"{type(error).__name__}: {error}")
 
     def _rule(self, camera: str) -> AlertRule:
         """The rule at a camera's frame rate."""
@@ -152,6 +187,20 @@ class TrackWorker:
         track = self.tracks.by_key.get(key, Track())
         seen, _changes = observe(track, scores, rule)
         self.tracks.by_key[key] = replace(seen, visit=track.visit)
+
+    def _sift(self, entries: list[StreamEntry]) -> None:
+        """Process entries one by one, each to its end, and bury those that cannot be."""
+        for entry in entries:
+            try:
+                self._process([entry])
+                self._flush()
+            except ServersAway:
+                raise
+            except Exception as error:
+                log.exception("%s %s cannot be tracked", entry.stream, entry.id)
+                self._bury(entry, f"{type(error).__name__}: {error}")
+                self._forget()  # whatever it has half done
+                self._remember()
 
     def _process(self, entries: list[StreamEntry]) -> None:
         reads = list(self._readable(entries))
@@ -254,6 +303,7 @@ class TrackWorker:
         for entry in entries:
             try:
                 unpacked = FrameScores.unpack(entry.fields)
+                unpacked.frame.refuse_future(now_s())
             except MalformedMessage as error:
                 self._bury(entry, str(error))
                 continue
