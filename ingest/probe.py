@@ -15,7 +15,8 @@ from av.video.stream import VideoStream
 from core.config import Camera
 from ingest.picture import encode
 from ingest.stream import StreamFailure, explain, is_file, open_stream, prepare
-from ingest.video import VideoPicture
+from ingest.stream_tracks import main_track
+from ingest.video import VideoPicture, pixel_aspect
 
 MEASURE_S = 2.0
 """The frame rate of a live stream is counted over so long."""
@@ -48,7 +49,7 @@ def probe(camera_name: str, camera: Camera, timeout_s: float = 10.0) -> ProbeRes
 
 
 def _measure(camera_name: str, camera: Camera, container: InputContainer, timeout_s: float) -> ProbeResult:
-    stream = container.streams.video[0]
+    stream = main_track(container)
     prepare(stream)
     recording = is_file(camera.url)
     frame, fps = _first_frame(container, timeout_s, 0.0 if recording else MEASURE_S)
@@ -59,7 +60,7 @@ def _measure(camera_name: str, camera: Camera, container: InputContainer, timeou
         return ProbeResult(
             camera_name, False, codec, 0, 0, fps, None, f"opened, but no picture within {timeout_s:.0f} s"
         )
-    picture = VideoPicture(frame, VideoReformatter(), camera.width, camera.height)
+    picture = VideoPicture(frame, VideoReformatter(), camera.width, camera.height, pixel_aspect(stream))
     snapshot = encode(picture.bgr()).data
     return ProbeResult(camera_name, True, codec, frame.width, frame.height, round(fps, 1), snapshot, "")
 
@@ -70,7 +71,7 @@ def _first_frame(container: InputContainer, timeout_s: float, measure_s: float) 
     found: VideoFrame | None = None
     arrivals: list[float] = []
     try:
-        for packet in container.demux(container.streams.video[0]):
+        for packet in container.demux(main_track(container)):
             now = time.monotonic()
             arrivals.append(now)
             if found is None:

@@ -20,6 +20,7 @@ from db.session import Database
 from simulation.cameras.scene import Scene, StagedVisit
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.cast import open_encounter
+from tests.support.odd_footage import add_cover, clip
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,7 +98,29 @@ def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None
 def test_replay_prints_one_document_and_keeps_its_progress_to_itself(footage: Path, tmp_path: Path) -> None:
     done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"encounters": [], "unknown_animals": [], "unreadable": []}
+    document = json.loads(done.stdout)
+    assert document.pop("seen") == [
+        {"file": str(footage), "recording": "meadow", "pictures": 15, "broken": 0, "seconds": 2.8}
+    ]
+    assert document == {"encounters": [], "unknown_animals": [], "unreadable": [], "skipped": []}
+
+
+def test_replay_accounts_for_every_file_of_a_card(footage: Path, tmp_path: Path) -> None:
+    (footage / "3.jpg").write_bytes((footage / "3.jpg").read_bytes()[:-200])
+    (footage / "._3.jpg").write_bytes(b"\0\5\x16\7" + bytes(400))
+    add_cover(clip(footage / "night.mp4")).rename(footage / "NIGHT.3GP")
+    done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path / "covers"))
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [(row["recording"], row["pictures"], row["broken"]) for row in document["seen"]] == [
+        ("meadow", 14, 1),
+        ("NIGHT", 60, 0),
+    ]
+    assert document["unreadable"] == [
+        {"file": str(footage / "3.jpg"), "why": "a JPEG that is cut off: its end is missing"}
+    ]
+    assert [Path(row["file"]).name for row in document["skipped"]] == ["._3.jpg"]
+    assert "3.jpg: a JPEG that is cut off" in done.stderr
 
 
 def test_replay_of_something_unreadable_says_so_and_goes_on(footage: Path) -> None:
