@@ -19,7 +19,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from core.config import Camera, without_credentials
+from core.config import Camera
+from core.redaction import shown_address
 from ingest.arrivals import Arrival, arrivals
 from ingest.backoff import Backoff
 from ingest.lag import Lag
@@ -104,13 +105,13 @@ class CameraReader:
         self.facts.reconnects += 1
         self._lost(failure)
         level = logging.DEBUG if failure == self._told else logging.WARNING
-        address = without_credentials(self._camera.url)
+        address = shown_address(self._camera.url)
         log.log(level, "camera %s: %s (%s); it is tried again for ever", self.name, failure, address)
         self._told = failure
         self._stop.wait(wait_s)
 
     def _connection(self) -> Iterator[CapturedFrame]:
-        container = open_stream(self._camera.url, self._read_timeout_s)
+        container = open_stream(self._camera.stream_url, self._read_timeout_s)
         try:
             stream = main_track(container)
             prepare(stream)

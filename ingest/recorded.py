@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,10 +137,11 @@ def _source(path: Path) -> Source:
 def _first_pictures(source: Source, camera: Camera) -> list[Luma]:
     """Up to ``PRIME_PICTURES`` small pictures spread over the first seconds."""
     pictures: list[Luma] = []
-    for recorded in read_recording(source, min(camera.fps, PRIME_PICTURES / PRIME_S), camera.width, camera.height):
-        if recorded.time_s > PRIME_S or len(pictures) == PRIME_PICTURES:
-            break
-        pictures.append(recorded.picture.small.copy())
+    with suppress(StreamFailure):  # whoever reads it again from the start is told what could not be read
+        for recorded in read_recording(source, min(camera.fps, PRIME_PICTURES / PRIME_S), camera.width, camera.height):
+            if recorded.time_s > PRIME_S or len(pictures) == PRIME_PICTURES:
+                break
+            pictures.append(recorded.picture.small.copy())
     return pictures
 
 

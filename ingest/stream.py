@@ -10,7 +10,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from core.config import without_credentials
+from core.redaction import shown_address
 from ingest.stream_tracks import footage_tracks
 
 OPEN_TIMEOUT_S = 8.0
@@ -41,7 +41,7 @@ def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TI
         raise StreamFailure(explain(error, f"no answer within {open_timeout_s:.0f} s")) from error
     if not footage_tracks(container):
         container.close()
-        raise StreamFailure(f"{without_credentials(url)} carries no video that can be decoded")
+        raise StreamFailure(f"{shown_address(url)} carries no video that can be decoded")
     return container
 
 

@@ -18,11 +18,14 @@ from rich.table import Table
 from bearwatch.output import Output
 from bearwatch.site_options import add_site_options
 from core.clock import now_s
-from core.config import Camera, Config, without_credentials
+from core.config import Camera, Config, Detector
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
+from core.config_warnings import config_warnings, rate_problem
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
+RECORD = "-record"
+"""Behind a camera's name: its stream for evidence."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,24 +43,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not, 2 when the file is not."""
+    """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not or a line of the file can hardly
+    be meant so, 2 when the file cannot be used."""
     try:
         document = read_document(arguments.config)
         config = config_from(document)
         _check_plan(document, config)
     except ConfigError as error:
         if arguments.json:
-            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": [],
-                              "outside": None}))  # fmt: skip
+            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "warnings": [],
+                              "cameras": [], "outside": None}))  # fmt: skip
             return 2
         raise
+    warnings = [document.problem(each.key, each.message) for each in config_warnings(config)]
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
+    warnings += _seen_warnings(document, cameras)
     outside = None if arguments.no_cameras else _call_outside(config)
-    ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"])
+    ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"]) and not warnings
     if arguments.json:
-        print(json.dumps({"ok": ok, "problems": [], "cameras": cameras, "outside": outside}))
+        print(
+            json.dumps(
+                {
+                    "ok": ok,
+                    "problems": [],
+                    "warnings": [_problem(each) for each in warnings],
+                    "cameras": cameras,
+                    "outside": outside,
+                }
+            )
+        )
     else:
-        _print(arguments.config, config, cameras)
+        _print(arguments.config, config, cameras, warnings)
         _print_outside(outside)
     return 0 if ok else 1
 
@@ -74,7 +90,8 @@ def _probe_all(config: Config, arguments: argparse.Namespace) -> list[dict[str, 
             progress.advance(task)
             return result
 
-        return [_camera(result, snapshots) for result in pool.map(probe_one, streams.items())]
+        found = pool.map(probe_one, streams.items())
+        return [_camera(result, snapshots, streams[result.camera], config.detector) for result in found]
 
 
 def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
@@ -82,10 +99,24 @@ def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
     for name, camera in config.enabled_cameras().items():
         yield name, camera
         if camera.record_url:
-            yield f"{name}-record", camera.model_copy(update={"url": camera.record_url})
+            yield f"{name}{RECORD}", camera.model_copy(update={"url": camera.record_url})
 
 
-def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
+def _seen_warnings(document: Document, cameras: list[dict[str, Any]]) -> list[Problem]:
+    """What opening the cameras has shown to be of no use."""
+    seen = [(row["camera"], row["warning"]) for row in cameras if row["warning"]]
+    return [document.problem(("cameras", name), message) for name, message in seen]
+
+
+def _warning(result: ProbeResult, camera: Camera, detector: Detector) -> str | None:
+    if not result.ok or result.camera.endswith(RECORD):
+        return None
+    if result.dark:
+        return "its picture is black or of one colour: is something before the lens, or is it night without a lamp?"
+    return rate_problem(min(result.fps, camera.fps), detector) if result.fps < camera.fps else None
+
+
+def _camera(result: ProbeResult, snapshots: Path, camera: Camera, detector: Detector) -> dict[str, Any]:
     snapshot = None
     if result.snapshot_jpeg:
         snapshots.mkdir(parents=True, exist_ok=True)
@@ -100,6 +131,7 @@ def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
         "fps": result.fps,
         "snapshot": str(snapshot) if snapshot else None,
         "error": result.error or None,
+        "warning": _warning(result, camera, detector),
     }
 
 
@@ -129,7 +161,7 @@ def _check_addresses(document: Document, config: Config) -> None:
         for index, target in enumerate(targets):
             wrong = address_problem(target)
             if wrong:
-                problems.append(document.problem((*key, index), f"{without_credentials(target)}: {wrong}"))
+                problems.append(document.problem((*key, index), f"{target.partition('://')[0]}://…: {wrong}"))
     if problems:
         raise ConfigError(problems)
 
@@ -160,8 +192,11 @@ def _problem(problem: Problem) -> dict[str, Any]:
     return {"file": problem.file, "line": problem.line, "key": problem.key, "message": problem.message}
 
 
-def _print(file: Path, config: Config, cameras: list[dict[str, Any]]) -> None:
-    print(f"{file}: good. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+def _print(file: Path, config: Config, cameras: list[dict[str, Any]], warnings: list[Problem]) -> None:
+    verdict = f"can be used, but {len(warnings)} of its lines can hardly be meant so" if warnings else "good"
+    print(f"{file}: {verdict}. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+    for warning in warnings:
+        print(warning, file=sys.stderr)
     if not cameras:
         return
     table = Table("camera", "codec", "size", "frames/s", "snapshot or problem")

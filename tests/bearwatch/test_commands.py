@@ -62,10 +62,39 @@ def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
     again = bearwatch("init", str(file))
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     checked = bearwatch("check", "--config", str(file), "--no-cameras", "--json", CREEK_PASSWORD="x")
-    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "cameras": [], "outside": None}
+    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "warnings": [], "cameras": [], "outside": None}
     without = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
     assert without.returncode == 2
     assert json.loads(without.stdout)["problems"][0]["key"] == "cameras.upper-creek.url"
+
+
+def test_check_does_not_call_good_what_can_hardly_be_meant_so(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        "regions: {r: {timezone: UTC}}\ncampsites: {a: {region: r}, b: {region: r}}\ncameras:\n"
+        "  one: {campsite: a, url: 'rtsp://192.0.2.10/sub'}\n  two: {campsite: b, url: 'rtsp://192.0.2.10/sub'}\n"
+        "  three: {campsite: b, url: 'rtsp://192.0.2.11/sub', fps: 0.5, masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}\n"
+    )
+    done = bearwatch("check", "--config", str(file), "--no-cameras")
+    assert (done.returncode, "good" in done.stdout) == (1, False)
+    assert all(f"{file}:{line}: cameras.{key}: " in done.stderr for line, key in (
+        (4, "one.url"), (6, "three.masks"), (6, "three.fps")
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["rtmp://viewer:${PW}@127.0.0.1/sub", "rtsp://viewer:${PW}@127.0.0.1:x/sub"])
+@pytest.mark.parametrize("password", ["Secr3t", "Secr[3t", "a/b@c#d?e"])
+def test_check_never_prints_a_password(tmp_path: Path, url: str, password: str) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        f"regions: {{r: {{timezone: UTC}}}}\ncampsites: {{a: {{region: r}}}}\ncameras:\n"
+        f'  one: {{campsite: a, url: "{url}"}}\n'
+    )
+    for form in ((), ("--json",)):
+        done = bearwatch("check", "--config", str(file), "--no-cameras", *form, PW=password)
+        assert done.returncode == 2
+        assert password not in done.stdout + done.stderr
+        assert "cameras.one.url" in done.stdout + done.stderr
 
 
 def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None:
