@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 DEFAULT_MODEL = "built-in"
@@ -42,10 +42,29 @@ TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 
 def _camera_url(url: str) -> str:
-    scheme = urlsplit(url).scheme
-    if scheme not in ("rtsp", "rtsps", "http", "https", "file", ""):
+    scheme, there, rest = url.partition("://")
+    if not there:
+        scheme = "" if "/" in url.partition(":")[0] else url.partition(":")[0] if ":" in url else ""
+    if scheme.lower() not in ("rtsp", "rtsps", "http", "https", "file", ""):
         raise ValueError(f"cannot open {scheme}:// addresses; write rtsp://, http(s):// (MJPEG) or a file's path")
+    if scheme and scheme.lower() != "file":
+        _check_authority(url, rest)
     return url
+
+
+def _check_authority(url: str, rest: str) -> None:
+    """An address that would be understood as another one than was meant: a sign of the password ended its host."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    hint = (
+        "a / ? # [ or ] in a name or password ends the address there: write them into the keys `username` and "
+        "`password` beside it, as they are"
+    )
+    try:
+        host, _ = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:
+        raise ValueError(f"host and port make no sense; {hint}") from None
+    if not host or ("@" not in authority and "@" in rest and not re.fullmatch(r"[^:]+(:[0-9]+)?", authority)):
+        raise ValueError(f"no host; {hint}" if not host else f"host and port make no sense; {hint}")
 
 
 CameraUrl = Annotated[str, Field(min_length=1), AfterValidator(_camera_url)]
@@ -85,6 +104,12 @@ class Camera(Strict):
         default=None,
         description="better stream of the same camera; `bearwatch check` opens it, nothing is recorded from it yet",
     )
+    username: str | None = Field(
+        default=None, min_length=1, description="who logs in to the camera, for both streams; as it is, without quoting"
+    )
+    password: SecretStr | None = Field(
+        default=None, description="their password, as `${NAME}`: any signs, without quoting"
+    )
     name: str | None = Field(default=None, description="shown to people; the key if unset")
     enabled: bool = Field(default=True, description="false: neither opened nor watched, and shown so")
     fps: float = Field(default=5.0, gt=0.0, le=30.0, description="frames analysed per second")
@@ -92,6 +117,25 @@ class Camera(Strict):
     height: int = Field(default=360, ge=90, le=2160, description="frames higher than this are scaled down, pixels")
     masks: list[Polygon] = Field(default_factory=list, description="areas whose motion is ignored")
     zones: dict[Name, Polygon] = Field(default_factory=dict, description="named areas, for the ranger to read")
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Camera:
+        if self.password is not None and self.username is None:
+            raise ValueError("a password without a `username`")
+        if self.username is not None and any(
+            "@" in url.partition("://")[2] for url in (self.url, self.record_url or "")
+        ):
+            raise ValueError("a name stands both in the address and in `username`; keep one")
+        return self
+
+    @property
+    def stream_url(self) -> str:
+        """The address to open: ``url`` with name and password before its host. Never to be shown."""
+        scheme, there, rest = self.url.partition("://")
+        if self.username is None or not there or scheme.lower() == "file":
+            return self.url
+        password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password is not None else ""
+        return f"{scheme}://{quote(self.username, safe='')}{password}@{rest}"
 
 
 class Motion(Strict):
@@ -366,11 +410,3 @@ class UnknownPlaces(ValueError):
     def __init__(self, problems: list[PlaceProblem]) -> None:
         super().__init__("; ".join(f"{'.'.join(p.key)}: {p.message}" for p in problems))
         self.problems = problems
-
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_credentials(url: str) -> str:
-    """An address that may be shown and logged: ``rtsp://***@host/path``."""
-    return _CREDENTIALS.sub("***@", url)

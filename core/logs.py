@@ -1,4 +1,4 @@
-"""Logging for every process: one line an event, to standard error, with the process's name in front."""
+"""Logging for every process: one line an event, to standard error, with the process's name in front and no secrets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 import sys
 from typing import Any
 
+from core.redaction import RedactingFormatter
 
-class OneLine(logging.Formatter):
+
+class OneLine(RedactingFormatter):
     """An event begins one line, and nothing that others have named or said can begin another: what goes on below is
     indented, and other control characters are written out as escapes.
     """

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from core.charts.strip import strip
-from core.config import without_credentials
 from core.jobs import HOUSEKEEPING, PROBE_CAMERA, enqueue
 from core.messages import CameraStatus
+from core.redaction import shown_address
 from review_ui.auth.accounts import Account
 from review_ui.cameras.areas import LONGEST, Areas, Typed, as_yaml, points, read
 from review_ui.cameras.operating_points import OperatingPointOut, operating_points
@@ -203,7 +203,7 @@ def _page(
             "chrome": around.about(view.campsite_id),
             "camera": view,
             "status": _status(site, view.id),
-            "address": without_credentials(configured.url),
+            "address": shown_address(configured.url),
             "configured": configured,
             "picture": None if hidden else newest_picture(session, site.media, view.id),
             "hidden": hidden,
