@@ -21,7 +21,7 @@ from core.host import PREFIX
 from db.models import Alert, AlertStatus, BreakerState, CameraHour, CanaryRun, DeliveryAttempt, Encounter
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.input_metrics import DAY_S, HOUR_S
-from rollout.breakers.matched_visits import outcomes, sightings_since
+from rollout.breakers.matched_visits import DECIDED_WITHIN_S, outcomes, sightings_since
 from rollout.breakers.samples import Inputs, Key, Sample
 from rollout.breakers.tariff import spend
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
@@ -88,7 +88,9 @@ def _missed(context: CollectContext) -> dict[Key, Sample]:
     found = outcomes(context.session, sightings, context.rule)
     name, missed = "missed_confirmed_sightings_24h", Counter[str]()
     for outcome in found:
-        old_enough = context.now - outcome.start >= context.rule.match.after_s  # until then an alert may still come
+        # Until then an alert may still come, or be confirmed.
+        judged_at = max(outcome.start + context.rule.match.after_s, outcome.open_until(DECIDED_WITHIN_S))
+        old_enough = context.now >= judged_at
         floor = max(context.now - DAY_S, context.floor(name, Unit(Scope.SITE, outcome.campsite)))
         if outcome.missed and old_enough and outcome.end > floor:
             missed[outcome.campsite] += 1

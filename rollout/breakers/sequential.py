@@ -25,7 +25,7 @@ from rollout.breakers.detector_steps import (
     unknown_step,
 )
 from rollout.breakers.input_metrics import DAY_S
-from rollout.breakers.matched_visits import MatchOutcome, outcomes, settled, uncounted
+from rollout.breakers.matched_visits import MatchOutcome, one_a_night, outcomes, settled, uncounted
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Tripping
 
@@ -68,16 +68,18 @@ def _loop(name: str, spec: BreakerSpec, context: CollectContext, detector_states
 
 
 def _new_outcomes(context: CollectContext, memory: DetectorState) -> list[MatchOutcome]:
-    """Blind visits that have not been counted and are over. The memory takes note, in place, of what is held back."""
+    """Blind visits that have not been counted and are over, one of each bear-night. The memory takes note, in place, of
+    what is held back."""
     upto, held = int(memory.get("upto", 0)), list(memory.get("held", []))
     rows = uncounted(context.session, upto, held)
     if not rows:
         return []
-    judged = settled(outcomes(context.session, rows, context.rule), context.now, context.rule)
+    found = outcomes(context.session, rows, context.rule)
+    judged = settled(found, context.now, context.rule, REVIEWED_AFTER_S)
     done = {outcome.campsite for outcome in judged}
     left: list[Sighting] = [row for row in rows if row.campsite_id not in done]
     memory.update(upto=max(upto, *(row.id for row in rows)), held=[row.id for row in left])
-    return judged
+    return one_a_night(context.session, judged)
 
 
 def _effort(context: CollectContext, before: float) -> dict[str, int]:

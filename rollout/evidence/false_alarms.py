@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Audience, Camera, Delivery, DeliveryKind, DeliveryStatus, Encounter
+from db.places import campsite_at
 from rollout.base.metrics import Measured
 from rollout.evidence.camera_days import NightIndex
 from rollout.evidence.comparison import EvidenceRule
@@ -21,22 +22,18 @@ from rollout.evidence.stats.rates import rate_of
 _ONE_MINUTE_DAYS: Final = 1.0 / 1440.0
 
 
-def is_false(raised: Raised, seen_by_people: Collection[int]) -> bool:
-    """Whether an alert counts as false.
+def is_false(raised: Raised) -> bool:
+    """Whether an alert counts as false: unless somebody has confirmed it.
 
-    1. Confirmed: no. Rejected: yes.
-    2. Undecided, but a person saw that bear too: no.
-    3. Undecided otherwise: yes, until somebody decides. What is missing never speaks for the model.
+    Undecided ones count until somebody decides, also where a person saw a bear at that time: what is missing never
+    speaks for the model.
     """
-    if raised.status is AlertStatus.CONFIRMED:
-        return False
-    return raised.rejected or raised.detection.id not in seen_by_people
+    return not raised.confirmed
 
 
 def false_alarms(
     metric: str,
     raised: Sequence[Raised],
-    seen_by_people: Collection[int],
     exposure: Mapping[tuple[str, int], float],
     index: NightIndex,
     rule: EvidenceRule,
@@ -46,7 +43,7 @@ def false_alarms(
     ``exposure`` says how long each camera was seen in each night, in days. An alert in a night without any is counted
     over one minute: it must not vanish.
     """
-    false = [each for each in raised if is_false(each, seen_by_people)]
+    false = [each for each in raised if is_false(each)]
     counts = Counter(
         (each.detection.camera, index.of(each.detection.campsite, each.detection.alert_at)) for each in false
     )
@@ -105,7 +102,7 @@ def unknown_share(
         select(Encounter.kind, func.count(Encounter.id))
         .join(Camera, Camera.id == Encounter.camera_id)
         .where(
-            Camera.campsite_id.in_(campsites),
+            campsite_at(Encounter.camera_id, Encounter.first_at).in_(campsites),
             Encounter.model == model,
             Encounter.first_at >= since,
             Encounter.first_at <= now,

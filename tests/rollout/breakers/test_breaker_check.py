@@ -37,6 +37,7 @@ from rollout.breakers import (
     open_trips,
     reset,
 )  # fmt: skip
+from rollout.evidence.seals import digest_of_sighting
 from tests.support.breaker_site import healthy, inject, with_camera
 from tests.support.cast import add_user, open_encounter
 from tests.support.factories import T0
@@ -251,15 +252,18 @@ def test_a_burst_of_false_alarms_limits_that_camera_and_no_other(desk: Desk, tmp
 
 
 def _sighting(at: float, key: str, site: str = "upper-pines", blind: bool = True) -> Sighting:
+    entered = {"campsite": site, "camera": None, "animal": "bear", "number": 1, "note": "", "seen_at": at}
     return Sighting(
         campsite_id=site, camera_id=None, user_id=1, watch_id=None, animal="bear", number=1, note="", seen_at=at,
-        sealed_at=at + 30, seal="0" * 64, blind=blind, idempotency_key=key,
+        sealed_at=at + 30, seal=digest_of_sighting(entered, 1, at + 30), seal_version=1, blind=blind,
+        idempotency_key=key,
     )  # fmt: skip
 
 
 def test_two_bears_that_the_model_missed_within_a_day_trip(desk: Desk, tmp_path: Path) -> None:
     open_encounter(desk.database, desk.config, MediaStore(tmp_path), "upper-creek", T0 + 3600)
     with desk.database.write() as session:
+        session.scalars(select(Alert)).one().status = AlertStatus.CONFIRMED
         session.add_all([_sighting(T0, "missed"), _sighting(T0 + 3590, "seen"), _sighting(T0 + 9000, "missed again")])
     now = T0 + 9300
 
@@ -334,6 +338,7 @@ def test_each_blind_encounter_counts_once_towards_the_recall_detector(desk: Desk
     open_encounter(desk.database, desk.config, MediaStore(tmp_path), "upper-creek", T0 + 10)
     moments = [T0 + 86400 * day for day in range(6)]
     with desk.database.write() as session:
+        session.scalars(select(Alert)).one().status = AlertStatus.CONFIRMED
         session.add_all(_sighting(at, f"bear {at}") for at in moments)
     desk.check(T0 + 60)
     assert _level(desk, "recall_edetector") == (1.0, "6"), "what is not over yet is not counted"
