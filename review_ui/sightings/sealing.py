@@ -19,7 +19,7 @@ from review_ui.live.watches import open_watches
 from review_ui.web.sighting_form import Entered
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.sealed_sightings import intact_seal
-from rollout.evidence.seals import BLINDNESS_TOO, SEALED, blindness_of, digest_of_sighting
+from rollout.evidence.seals import BLINDNESS_TOO, blindness_of, digest_of_sighting
 
 
 class KeyTaken(Exception):
@@ -61,8 +61,8 @@ def log_sighting(
     """Seal a sighting. The same idempotency key again returns the one already sealed; somebody else's key raises
     :class:`KeyTaken`.
 
-    Whether it counts as blind is asked of :func:`review_ui.live.exposure.why_not_blind`; the answer is written on it, and
-    lies under its seal.
+    Whether it counts as blind is asked of :func:`review_ui.live.exposure.why_not_blind`; the answer is written on it,
+    and lies under its seal.
     """
     known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
     if known is not None and known.user_id != account.id:
@@ -93,7 +93,7 @@ def log_sighting(
     record(
         session,
         at=now,
-        kind=SEALED,
+        kind="sighting.sealed",
         subject=f"sighting:{sighting.id}",
         actor=f"user:{account.id}",
         campsite=sighting.campsite_id,

@@ -25,6 +25,9 @@ from rollout.evidence.stats.drift import score_shift
 DetectorState = dict[str, Any]
 UNKNOWN_SHARE: Final = 0.02
 """A day's share of frames with an unknown animal that is still good."""
+CAMERA_MEAN, CAMERA_CAP = 2.0, 24.0
+"""False alarms a day of one camera that are still good, and what more than that counts as."""
+CAMERA_BETS: Final = (1.0, 3.0, 6.0, 11.0)
 SERIES_POINTS: Final = 60
 TEST_DAYS: Final = 7
 REFERENCE_DAYS: Final = 28
@@ -44,6 +47,13 @@ def recall_step(memory: DetectorState, missed: bool, at: float, spec: BreakerSpe
 def false_alarm_step(memory: DetectorState, counts: Sequence[int], at: float, spec: BreakerSpec) -> DetectorState:
     """One day: how many false alarms each camera gave that was looking."""
     return _bet(memory, [float(count) for count in counts], at, spec.number("mean0"), spec.number("cap"))
+
+
+def camera_alarm_step(memory: DetectorState, count: int, at: float) -> DetectorState:
+    """One day of one camera: its false alarms against a mean that a camera may have for a while."""
+    before = BettingMixture(CAMERA_MEAN, CAMERA_CAP, CAMERA_BETS, tuple(memory.get("levels", ())))
+    after = before.step([float(count)])
+    return _at({**memory, "levels": list(after.levels)}, at, after.level)
 
 
 def unknown_step(memory: DetectorState, share: float | None, at: float) -> DetectorState:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from core.messages import Reason
+from core.messages import EncounterKind, Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
 from rollout.breakers.breaker_spec import BreakerSpec, DetectorSpec
 from rollout.breakers.collect import CollectContext
@@ -16,6 +16,7 @@ from rollout.breakers.detector_steps import (
     REFERENCE_DAYS,
     TEST_DAYS,
     DetectorState,
+    camera_alarm_step,
     day_histograms,
     drift_step,
     false_alarm_step,
@@ -33,6 +34,9 @@ REVIEWED_AFTER_S: Final = 6 * 3600.0
 """A day is counted this long after its end (UTC), so that its alerts have been reviewed."""
 MOST_DAYS: Final = 30
 """Days that are caught up with after the controller was away."""
+MAD_CAMERA: Final = "evidence that this one camera gives too many false alarms"
+MAD_CAMERA_SHARE: Final = 20.0
+"""All cameras' own detectors together spend a twentieth of what the one over all of them does."""
 EFFORT_WINDOW_S: Final = 28 * DAY_S
 DRIFT_WORDS: Final = {
     "unknown": "evidence that unknown animals have become frequent",
@@ -95,7 +99,8 @@ def _effort(context: CollectContext, before: float) -> dict[str, int]:
 
 
 def _false_alarms(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
-    memory = detector_states.of(name, EVERYTHING)
+    """What nobody has confirmed counts: at night nobody may be there to reject anything."""
+    memory, by_camera = detector_states.of(name, EVERYTHING), list[tuple[int, Mapping[str, int], Collection[str]]]()
     for day in _due_days(memory, context.now):
         scoring = set(
             context.session.scalars(
@@ -109,15 +114,37 @@ def _false_alarms(name: str, spec: BreakerSpec, context: CollectContext, detecto
             .where(
                 Alert.captured_at >= day * DAY_S,
                 Alert.captured_at < (day + 1) * DAY_S,
-                Alert.status == AlertStatus.REJECTED,
+                Alert.status != AlertStatus.CONFIRMED,
+                Alert.kind == EncounterKind.BEAR,
             )
             .group_by(Alert.camera_id)
         ).all()
         counts = {camera: int(count) for camera, count in rows}
         memory = false_alarm_step(memory, [counts.get(c, 0) for c in sorted(scoring | set(counts))], day * DAY_S, spec)
         memory = {**memory, "day": day}
+        by_camera.append((day, counts, scoring))
     what = "evidence that there are too many false alarms"
     yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("c"), what)
+    yield from _one_camera(name, spec, context, detector_states, by_camera)
+
+
+def _one_camera(
+    name: str,
+    spec: BreakerSpec,
+    context: CollectContext,
+    detector_states: DetectorStates,
+    days: Sequence[tuple[int, Mapping[str, int], Collection[str]]],
+) -> Found:
+    """Each camera by itself: one that alarms all day is lost in the mean of many. A trip is that camera's alone."""
+    cameras = context.places.units(Scope.CAMERA)
+    alarm = MAD_CAMERA_SHARE * spec.number("c") * max(len(cameras), 1)
+    for unit in cameras:
+        memory = detector_states.of(name, unit)
+        for day, counts, scoring in days:
+            if day > int(memory.get("day", -1)) and (unit.id in scoring or unit.id in counts):
+                memory = {**camera_alarm_step(memory, counts.get(unit.id, 0), day * DAY_S), "day": day}
+        if memory:
+            yield from _judge(name, spec, unit, memory, detector_states, alarm, MAD_CAMERA)
 
 
 def _drift(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
+from core.config import Config
 from core.lease import Lease
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
@@ -45,6 +46,7 @@ from rollout.control.analysis_schedule import AnalysisScheduler
 from rollout.control.service import confirm, execute, renew
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
+from rollout.stages.decide import CLOCK_STEP_S
 from rollout.stages.event_store import load
 from rollout.stages.events import Event, kind_of
 from rollout.stages.plan_watcher import PlanWatcher
@@ -85,6 +87,12 @@ class Controller:
         self.began_at: float | None = None
         self.alone = False
         """Redis is unreachable: said once, not at each tick."""
+        self.brought_in: Config | None = None
+        """The configuration whose places stand in the database."""
+        self._clocks: tuple[float, float] | None = None
+        """The host's clock and the steady one, at the last tick."""
+        self._clock_step: float | None = None
+        """By how much the clock was set, until that is written down."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
@@ -93,6 +101,7 @@ class Controller:
             try:
                 working = self._is_leader()
                 if working:
+                    self.compare_clocks(now_s(), time.monotonic())
                     self.tick(now_s())
                     self.scheduler.ask(self.watcher.plan, now_s())
             except SQLAlchemyError as error:
@@ -105,6 +114,16 @@ class Controller:
         except RedisDown as error:
             log.warning("stopped without releasing leadership: %s", error)
         self.scheduler.wait(LEAVES_AFTER_S)
+
+    def compare_clocks(self, now: float, steady: float) -> None:
+        """Notice a host's clock that was set: it has moved otherwise than the steady one. Less than a minute is left
+        alone: services that keep time do that.
+        """
+        before, self._clocks = self._clocks, (now, steady)
+        step = 0.0 if before is None else (now - before[0]) - (steady - before[1])
+        if abs(step) > CLOCK_STEP_S:
+            self._clock_step = step
+            log.error("this machine's clock was set by %.0f s; authority ends, and evidence waits for people", step)
 
     def check_freshness(self, now: float) -> list[str]:
         """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
@@ -138,19 +157,25 @@ class Controller:
         6. Freshness, on which authority depends.
         7. What holds is read back.
         """
-        changed = self.watcher.refresh()
+        self.watcher.refresh()
         with self.database.read() as session:
             load(session)  # a long history is read before anybody has to wait for this transaction
         snapshot = collect_telemetry(self.client, self.watcher.config, now)
         with self.database.write() as session:
             lock(session)
-            if changed or not load(session).plan_digest:
-                sync_places(session, self.watcher.config)
+            in_force = self.watcher.config
+            if self.brought_in is not in_force or not load(session).plan_digest:
+                sync_places(session, in_force, now)
+            if self._clock_step is not None:
+                stepped = c.ClockStepped(by_s=self._clock_step, seen_by="controller")
+                self._obey(session, stepped, now)
             events = self._follow(session, snapshot, now)
             events += self._watch_breakers(session, snapshot, now)
             renewed = self._may_renew(session, snapshot, now)
             if renewed:
                 events += renew(session, self.watcher.plan, now, "controller").events
+        # Only what was committed has been brought in: a tick that failed does it again.
+        self.brought_in, self._clock_step = in_force, None
         if renewed:
             self.renewed_at = now
         seen = self.check_freshness(now)

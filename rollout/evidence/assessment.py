@@ -142,7 +142,9 @@ class Case:
     def _alarms(self) -> Iterator[Measured]:
         index = NightIndex(self.observed.timezones)
         exposure = camera_nights(self.hours, index)
-        yield false_alarms("false_alarms_per_camera_day", self.raised, exposure, index, self.rule)
+        yield false_alarms(
+            "false_alarms_per_camera_day", self.raised, exposure, index, self.rule, self.observed.cameras
+        )
         yield warning_precision(
             self.session, "camper_warning_precision", self.campsites, self.since, self.now, self.rule
         )

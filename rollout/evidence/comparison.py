@@ -24,6 +24,8 @@ class EvidenceRule:
     confidence: float = CONFIDENCE
     least_recall: float = 0.90
     """The recall that the e-value speaks against."""
+    also_against: tuple[float, ...] = ()
+    """Further ones, each with an e-value of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import func, select
@@ -37,11 +37,12 @@ def false_alarms(
     exposure: Mapping[tuple[str, int], float],
     index: NightIndex,
     rule: EvidenceRule,
+    sites: Mapping[str, str],
 ) -> Measured:
     """False alarms for each camera-day, with bounds for single ones and for clumps.
 
     ``exposure`` says how long each camera was seen in each night, in days. An alert in a night without any is counted
-    over one minute: it must not vanish.
+    over one minute: it must not vanish. ``sites``: the campsite of each camera.
     """
     false = [each for each in raised if is_false(each)]
     counts = Counter(
@@ -50,7 +51,7 @@ def false_alarms(
     days = {**dict.fromkeys(counts, _ONE_MINUTE_DAYS), **{key: part for key, part in exposure.items() if part > 0}}
     if not days:
         return Measured(metric, None, unit="camera-days", why="no camera has been seen in this time")
-    rate = rate_of([counts[key] for key in days], list(days.values()), rule.confidence)
+    rate = rate_of([counts[key] for key in days], list(days.values()), rule.confidence, clumps(list(days), sites))
     rejected = sum(each.rejected for each in false)
     return Measured(
         metric,
@@ -66,6 +67,15 @@ def false_alarms(
             "dispersion": rate.dispersion,
         },
     )
+
+
+def clumps(camera_nights: Sequence[tuple[str, int]], sites: Mapping[str, str]) -> list[list[Hashable]]:
+    """What false alarms may share beside camera and night: the campsite's night, everybody's, the camera's week."""
+    return [
+        [(sites.get(camera, camera), night) for camera, night in camera_nights],
+        [night for _, night in camera_nights],
+        [(camera, night // 7) for camera, night in camera_nights],
+    ]
 
 
 def warning_precision(

@@ -10,7 +10,16 @@ from rollout.base.metrics import Measured
 from rollout.evidence.comparison import EvidenceRule, JudgedVisit, clusters, nights
 from rollout.evidence.matching import Timeline, chance_by_shifting, corrected
 from rollout.evidence.stats.paired import paired_difference
-from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower, effective, needed_n, recall_evalue
+from rollout.evidence.stats.proportions import (
+    CONFIDENCE,
+    Effective,
+    anytime_lower,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    effective,
+    needed_n,
+    recall_evalue,
+)
 from rollout.evidence.stats.recapture import (
     LEAST_THIRD,
     Overlap,
@@ -44,7 +53,7 @@ def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule, chanc
     n, hits = len(first), sum(each.hit for each in first)
     if n == 0:
         return Measured(metric, None, unit="bear-nights", why=NO_SIGHTINGS)
-    thinned, alike = effective(*clusters(judged)), effective(*by_night(first))
+    thinned, alike = effective(*clusters(judged)), _alike(first)
     wrong = max(0.0, alike.n - alike.hits)
     detail: dict[str, Any] = {
         "hits": hits,
@@ -56,7 +65,7 @@ def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule, chanc
         "night_effect": alike.deff,
         "lost": sum(each.lost for each in first),
         "worst_campsite": _worst(by_campsite(first)),
-        "slices": {name: {"recall": h / n, "n": n} for name, (h, n) in by_light(first).items()},
+        "slices": _slices(by_light(first)),
         "needed_n": needed_n(rule.least_recall, n - hits, rule.confidence),
     }
     bounds = {
@@ -64,6 +73,9 @@ def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule, chanc
         "anytime_lower": corrected(anytime_lower(alike.hits, wrong), chance),
         "eprocess": recall_evalue(alike.hits, wrong, _with_chance(rule.least_recall, chance)),
     }
+    for r0 in rule.also_against:
+        if r0 != rule.least_recall:
+            bounds[f"eprocess@{r0:g}"] = recall_evalue(alike.hits, wrong, _with_chance(r0, chance))
     return Measured(metric, hits / n, bounds, n, "bear-nights", detail=detail)
 
 
@@ -128,13 +140,29 @@ def _counted(pairs: Iterable[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
     return found
 
 
+def _alike(first: Sequence[JudgedVisit]) -> Effective:
+    """Hits and bear-nights over the design effect of nights; none where no night had bears at two campsites."""
+    hits, sizes = by_night(first)
+    return effective(hits, sizes) if max(sizes) > 1 else Effective(sum(hits), sum(sizes), 1.0)
+
+
+def _slices(found: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, Any]]:
+    """Recall of each part, and what it is surely below: all parts together are wrong once in twenty times."""
+    sure = 1.0 - (1.0 - CONFIDENCE) / max(len(found), 1)
+    return {
+        name: {"recall": hits / n, "n": n, "upper": clopper_pearson_upper(hits, n, sure)}
+        for name, (hits, n) in sorted(found.items())
+    }
+
+
 def _worst(found: Mapping[str, tuple[int, int]]) -> dict[str, Any] | None:
     """Of equal ones the one with more behind it."""
     if not found:
         return None
     site = min(found, key=lambda name: (found[name][0] / found[name][1], -found[name][1], name))
+    surely = min(part["upper"] for part in _slices(found).values())
     hits, n = found[site]
-    return {"campsite": site, "recall": hits / n, "n": n}
+    return {"campsite": site, "recall": hits / n, "n": n, "upper": surely}
 
 
 def _with_chance(least: float, chance: float) -> float:

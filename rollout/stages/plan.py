@@ -74,6 +74,14 @@ class RolloutPlan:
     digest: str = ""
     is_default: bool = False
     """True when nothing is configured and this is the default plan."""
+    terms: str = ""
+    """Digest of all that a change could loosen (:mod:`rollout.stages.plan_terms`)."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """What is under evidence beside the model, by name, each as a digest."""
+    cameras: tuple[tuple[str, str], ...] = ()
+    """Campsite and name of each camera that is switched on."""
+    overridden: tuple[str, ...] = ()
+    """Stages that ask for less than the floors, and why they may: every page says so."""
 
     @property
     def ack_within_s(self) -> float:
@@ -90,9 +98,10 @@ class RolloutPlan:
         """How often it is renewed."""
         return self.defaults.lease.renew.nominal_s
 
-    def evidence_rule(self, least_recall: float = 0.90) -> EvidenceRule:
+    def evidence_rule(self) -> EvidenceRule:
         """How its sightings and detections are matched and counted, the same for gates, breakers, reports and pages."""
-        return evidence_rule(self.defaults.evidence, least_recall)
+        spoken_against = {gate.r0 for stage in self.stages for gate in stage.gates if gate.r0 is not None}
+        return evidence_rule(self.defaults.evidence, tuple(sorted(spoken_against)))
 
     @property
     def extension(self) -> Extension:
@@ -135,10 +144,10 @@ class RolloutPlan:
         return stage.duration.min is not None or self.defaults.evidence.analysis == "anytime"
 
 
-def evidence_rule(evidence: Evidence, least_recall: float = 0.90) -> EvidenceRule:
-    """``defaults.evidence`` as the metrics use it; ``least_recall`` is the share that the e-value speaks against."""
+def evidence_rule(evidence: Evidence, also_against: tuple[float, ...] = ()) -> EvidenceRule:
+    """``defaults.evidence`` as the metrics use it; ``also_against``: what gates' e-values speak against."""
     match = MatchRule(evidence.match_before.nominal_s, evidence.match_after.nominal_s, evidence.same_camera)
-    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall)
+    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, also_against=also_against)
 
 
 def empty_plan() -> RolloutPlan:
@@ -154,6 +163,8 @@ def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     its ``serialization_alias``: the same plan has the same digest in every version.
     """
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
+    for stage in said["stages"]:
+        del stage["overridden"]  # a plan from before there were floors is the same plan; its terms hold it
     said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
     if section.metadata.name == DEFAULT_NAME:
         said["metadata"]["name"] = "road"  # what a plan without a name was called at first

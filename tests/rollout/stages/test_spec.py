@@ -22,14 +22,14 @@ gate_sets:
   health: &health
     - {metric: camera_uptime, op: ">=", value: 0.97}
     - {metric: open_breakers, op: "==", value: 0}
-scopes:
-  creek: {campsite: upper-pines, cameras: [upper-creek]}
+  alarms: [{metric: false_alarms_per_camera_day, bound: quasipoisson_upper, op: "<=", value: 0.5}]
+scopes: {creek: {campsite: upper-pines, cameras: [upper-creek]}}
 stages:
   - name: shadow
     scope: [upper-pines, lower-pines]
     mode: shadow
     duration: {min: 14d, max: 120d}
-    gates: [{metric: recall_blind, bound: cp_lower, op: ">=", value: 0.9, min_n: 29}]
+    gates: [{metric: recall_blind, bound: cp_lower, op: ">=", value: 0.9, min_n: 29}, alarms]
   - name: one-day
     scope: creek
     mode: assisted
