@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -13,22 +14,20 @@ from rollout.breakers.breaker_spec import BreakerSpec, DetectorSpec
 from rollout.breakers.collect import CollectContext
 from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.detector_steps import (
-    REFERENCE_DAYS,
     TEST_DAYS,
     DetectorState,
     camera_alarm_step,
     day_histograms,
-    drift_step,
     false_alarm_step,
     loop_step,
-    permutation_p,
     recall_step,
     unknown_step,
+    week_step,
 )
 from rollout.breakers.input_metrics import DAY_S
 from rollout.breakers.matched_visits import MatchOutcome, one_a_night, outcomes, settled, uncounted
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
-from rollout.breakers.trips import ACTION_OF, Tripping
+from rollout.breakers.trips import ACTION_OF, Action, Tripping
 
 REVIEWED_AFTER_S: Final = 6 * 3600.0
 """A day is counted this long after its end (UTC), so that its alerts have been reviewed."""
@@ -40,7 +39,7 @@ MAD_CAMERA_SHARE: Final = 20.0
 EFFORT_WINDOW_S: Final = 28 * DAY_S
 DRIFT_WORDS: Final = {
     "unknown": "evidence that unknown animals have become frequent",
-    "scores": "evidence that the scores have drifted",
+    "scores": "evidence that a week's scores differ from those of the first eight",
 }
 
 Found = Iterator[Tripping]
@@ -156,9 +155,14 @@ def _drift(name: str, spec: BreakerSpec, context: CollectContext, detector_state
         worst = max(ratios, key=lambda part: ratios[part])
         level = ratios[worst] * alarms[worst]
         detector_states.keep(name, unit, memory, level, str(memory.get("day", "")))
-        if ratios[worst] >= 1.0:
-            place = context.places.widen(unit, spec.scope)
-            yield _tripping(name, spec, place, memory[worst], level, alarms[worst], DRIFT_WORDS[worst])
+        place = context.places.widen(unit, spec.scope)
+        for part, ratio in ratios.items():
+            if ratio >= 1.0:
+                found = _tripping(
+                    name, spec, place, memory[part], ratio * alarms[part], alarms[part], DRIFT_WORDS[part]
+                )
+                # Scores drift with weather and season, too: people look at it, nothing ends by itself.
+                yield replace(found, action=Action.PAGE) if part == "scores" else found
 
 
 def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> DetectorState:
@@ -166,7 +170,7 @@ def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> De
     if not days:
         return memory
     unknown, scores = dict(memory.get("unknown", {})), dict(memory.get("scores", {}))
-    hours = _camera_hours(context, site, days[0] - TEST_DAYS - REFERENCE_DAYS)
+    hours = _camera_hours(context, site, days[0] - TEST_DAYS)
     for day in days:
         unknown = unknown_step(unknown, _unknown_share(hours, day), day * DAY_S)
         if day % TEST_DAYS == 0:
@@ -175,11 +179,8 @@ def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> De
 
 
 def _weekly(memory: DetectorState, hours: list[Any], day: int) -> DetectorState:
-    histograms = day_histograms(
-        [(_day(hour_at), histogram) for hour_at, _frames, _unknown, histogram in hours], day, TEST_DAYS + REFERENCE_DAYS
-    )
-    p_value = permutation_p(histograms, seed=day)
-    return memory if p_value is None else drift_step(memory, p_value, day * DAY_S)
+    rows = [(_day(hour_at), histogram) for hour_at, _frames, _unknown, histogram in hours]
+    return week_step(memory, day_histograms(rows, day, TEST_DAYS), day * DAY_S)
 
 
 def _camera_hours(context: CollectContext, site: str, since_day: int) -> list[Any]:

@@ -43,6 +43,7 @@ from rollout.breakers import (
     open_trips,
 )
 from rollout.control.analysis_schedule import AnalysisScheduler
+from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.control.service import confirm, execute, renew
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
@@ -62,6 +63,8 @@ SETTLE_S: Final = 30.0
 """After a start everything else is starting too. Until then no breaker is asked, and so nothing is renewed either."""
 SETTLE_IN_SHADOW_S: Final = 120.0
 """Where nothing is at stake, cameras and detectors may take their time."""
+SEALS_EVERY_S: Final = 300.0
+"""Sightings are held against the ledger this often."""
 LEAVES_AFTER_S: Final = 2.0
 """An analysis of the gates that still goes on at the end is waited for so long, then given up."""
 EFFECTS: Final[Mapping[Action, Effect]] = {
@@ -89,6 +92,8 @@ class Controller:
         """Redis is unreachable: said once, not at each tick."""
         self.brought_in: Config | None = None
         """The configuration whose places stand in the database."""
+        self._sealed_at = float("-inf")
+        """When sightings were last held against the ledger."""
         self._clocks: tuple[float, float] | None = None
         """The host's clock and the steady one, at the last tick."""
         self._clock_step: float | None = None
@@ -166,6 +171,8 @@ class Controller:
             in_force = self.watcher.config
             if self.brought_in is not in_force or not load(session).plan_digest:
                 sync_places(session, in_force, now)
+            if now - self._sealed_at >= SEALS_EVERY_S:
+                page_broken_sightings(session, self.watcher.plan, now)
             if self._clock_step is not None:
                 stepped = c.ClockStepped(by_s=self._clock_step, seen_by="controller")
                 self._obey(session, stepped, now)
@@ -176,6 +183,7 @@ class Controller:
                 events += renew(session, self.watcher.plan, now, "controller").events
         # Only what was committed has been brought in: a tick that failed does it again.
         self.brought_in, self._clock_step = in_force, None
+        self._sealed_at = now if now - self._sealed_at >= SEALS_EVERY_S else self._sealed_at
         if renewed:
             self.renewed_at = now
         seen = self.check_freshness(now)
