@@ -63,6 +63,7 @@ SETTLE_S: Final = 30.0
 """After a start everything else is starting too. Until then no breaker is asked, and so nothing is renewed either."""
 SETTLE_IN_SHADOW_S: Final = 120.0
 """Where nothing is at stake, cameras and detectors may take their time."""
+NAMELESS: Final = "a detector that names no model"
 SEALS_EVERY_S: Final = 300.0
 """Sightings are held against the ledger this often."""
 LEAVES_AFTER_S: Final = 2.0
@@ -269,10 +270,13 @@ class Controller:
 def running_model(snapshot: TelemetrySnapshot, now: float) -> str | None:
     """The model that the detectors run, as they report it; None when none has reported lately.
 
-    Several at once are named together: they are no model that any evidence is about.
+    Several at once are named together: they are no model that any evidence is about. One that does not say which model
+    it runs is another one than all others.
     """
-    models = {str(facts["model"]) for facts in snapshot.detectors(now, FRESH_BEAT_S) if facts.get("model")}
-    return " + ".join(sorted(models)) or None
+    said = [facts.get("model") for facts in snapshot.detectors(now, FRESH_BEAT_S)]
+    if not any(said):
+        return None
+    return " + ".join(sorted({str(model or NAMELESS) for model in said}))
 
 
 def tripped(trip: Trip, places: Places) -> c.BreakerTripped:
