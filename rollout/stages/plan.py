@@ -16,6 +16,7 @@ from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
 from rollout.stages.spec import (
     DEFAULT_NAME,
+    USUAL_R0,
     Approvals,
     Defaults,
     Evidence,
@@ -100,8 +101,8 @@ class RolloutPlan:
 
     def evidence_rule(self) -> EvidenceRule:
         """How its sightings and detections are matched and counted, the same for gates, breakers, reports and pages."""
-        spoken_against = {gate.r0 for stage in self.stages for gate in stage.gates if gate.r0 is not None}
-        return evidence_rule(self.defaults.evidence, tuple(sorted(spoken_against)))
+        named = {gate.r0 for stage in self.stages for gate in stage.gates if gate.r0 not in (None, USUAL_R0)}
+        return evidence_rule(self.defaults.evidence, also_against=tuple(sorted(r0 for r0 in named if r0 is not None)))
 
     @property
     def extension(self) -> Extension:
@@ -144,10 +145,14 @@ class RolloutPlan:
         return stage.duration.min is not None or self.defaults.evidence.analysis == "anytime"
 
 
-def evidence_rule(evidence: Evidence, also_against: tuple[float, ...] = ()) -> EvidenceRule:
-    """``defaults.evidence`` as the metrics use it; ``also_against``: what gates' e-values speak against."""
+def evidence_rule(
+    evidence: Evidence, least_recall: float = USUAL_R0, also_against: tuple[float, ...] = ()
+) -> EvidenceRule:
+    """``defaults.evidence`` as the metrics use it; ``least_recall`` is the share that the e-value speaks against, and
+    ``also_against`` are those that gates name beside it.
+    """
     match = MatchRule(evidence.match_before.nominal_s, evidence.match_after.nominal_s, evidence.same_camera)
-    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, also_against=also_against)
+    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall, also_against)
 
 
 def empty_plan() -> RolloutPlan:

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from core.config import Config, Costs
 from core.media import MediaStore
-from core.messages import CameraHealth
 from db.ledger import verify
 from db.models import (
     Alert,
@@ -28,65 +27,26 @@ from rollout.breakers import (
     EVERYTHING,
     Action,
     Breakers,
-    History,
     NoSuchTrip,
     Scope,
     TelemetrySnapshot,
-    Trip,
     Unit,
-    check,
     open_trips,
     reset,
 )  # fmt: skip
 from rollout.evidence.seals import digest_of_sighting
-from tests.support.breaker_site import healthy, inject, with_camera
-from tests.support.cast import add_user, open_encounter
-from tests.support.evidence_rows import add_bear
+from tests.support.breaker_site import Desk, healthy, inject, what, with_camera
+from tests.support.cast import open_encounter
 from tests.support.factories import T0
 
 SPECS = Breakers().specs()
 SIERRA, UPPER, CREEK = Unit(Scope.REGION, "sierra"), Unit(Scope.SITE, "upper-pines"), Unit(Scope.CAMERA, "upper-creek")
 
 
-class Desk:
-    """Checks the breakers as the controller does, every five seconds."""
-
-    def __init__(self, database: Database, config: Config) -> None:
-        self.database, self.config = database, config
-        self.history = History()
-        with database.write() as session:
-            add_user(session)
-            inject(session, config, T0 - 600)
-
-    specs = SPECS
-
-    def check(
-        self, at: float, snapshot: TelemetrySnapshot | None = None, lease_until: float | None = None
-    ) -> list[Trip]:
-        """One tick."""
-        with self.database.write() as session:
-            return check(
-                session, SPECS, self.config, snapshot or healthy(self.config, at), at,
-                lease_until=lease_until, history=self.history,
-            )  # fmt: skip
-
-    def watch(self, begin: float, seconds: float, snapshot: Callable[[float], TelemetrySnapshot]) -> list[Trip]:
-        """Ticks for a while; returns all that tripped."""
-        trips: list[Trip] = []
-        for step in range(int(seconds / 5) + 1):
-            trips += self.check(begin + 5 * step, snapshot(begin + 5 * step))
-        return trips
-
-
 @pytest.fixture
 def desk(sqlite_database: Database, config: Config) -> Desk:
     """Breakers over a healthy site."""
     return Desk(sqlite_database, config)
-
-
-def what(trips: Sequence[Trip]) -> list[tuple[str, Unit, Action]]:
-    """The trips without their numbers."""
-    return [(trip.breaker, trip.unit, trip.action) for trip in trips]
 
 
 def test_a_healthy_site_trips_nothing_for_an_hour(desk: Desk) -> None:
@@ -166,25 +126,12 @@ def _no_machine(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
     return replace(snapshot, heartbeats={"tracker:0": {"at": snapshot.at}})
 
 
-def _unknown_camera(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
-    return replace(
-        snapshot, cameras={name: status for name, status in snapshot.cameras.items() if name != "upper-creek"}
-    )
-
-
-def _dead_reader(snapshot: TelemetrySnapshot) -> TelemetrySnapshot:
-    stopped = replace(snapshot.cameras["upper-creek"], reported_at=T0)
-    return replace(snapshot, cameras={**snapshot.cameras, "upper-creek": stopped})
-
-
 @pytest.mark.parametrize(
     ("spoil", "missing"),
     [
         (_no_redis, "camera_silent_s of 3 cameras (65 s old)"),
         (_no_tracker, "false_alarms_1h_camera of 3 cameras"),
         (_no_machine, "cpu_load of region:sierra"),
-        (_unknown_camera, "camera_silent_s of camera:upper-creek"),
-        (_dead_reader, "camera_silent_s of camera:upper-creek"),
     ],
 )
 def test_an_input_that_nobody_updates_trips(
@@ -397,72 +344,3 @@ def test_many_cameras_at_once_trip_each_for_itself_and_once_for_their_campsite(d
     silent = replace(snapshot, cameras={name: replace(s, content_at=T0 - 121) for name, s in snapshot.cameras.items()})
     trips = desk.check(T0, silent)
     assert len(trips) == 120 + 1
-
-
-def _never_seen(desk: Desk, at: float, status: str | None = "starting") -> TelemetrySnapshot:
-    """A camera of which nothing was seen since its reader began; or, with None, that no reader tells of."""
-    well = healthy(desk.config, at)
-    cameras = dict(well.cameras)
-    if status is None:
-        del cameras["upper-creek"]
-    else:
-        cameras["upper-creek"] = replace(cameras["upper-creek"], content_at=None, health=CameraHealth.STARTING)
-    return replace(well, cameras=cameras)
-
-
-@pytest.mark.parametrize("status", ["starting", None], ids=["nothing shown yet", "no reader tells of it"])
-def test_one_dead_camera_is_one_blind_camera_and_no_region_without_data(desk: Desk, status: str | None) -> None:
-    trips = desk.watch(T0, 600, lambda at: _never_seen(desk, at, status))
-    assert ("camera_loss", CREEK, Action.HANDOVER) in what(trips)
-    assert {trip.breaker for trip in trips} == {"camera_loss"}
-    with desk.database.write() as session:
-        for trip in open_trips(session):
-            reset(session, trip.id, ["a", "b"], "the cable was chewed through", T0 + 700)
-    assert desk.check(T0 + 705) == [], "it is there again"
-
-
-def test_a_camera_that_has_only_just_begun_is_waited_for(desk: Desk) -> None:
-    assert desk.watch(T0, 110, lambda at: _never_seen(desk, at)) == []
-    assert desk.watch(T0 + 115, 60, lambda at: healthy(desk.config, at)) == []
-    assert desk.watch(T0 + 180, 110, lambda at: _never_seen(desk, at)) == [], "its silence begins anew"
-
-
-def test_a_region_of_whose_cameras_nobody_tells_has_no_data(desk: Desk) -> None:
-    trips = desk.watch(T0, 300, lambda at: replace(healthy(desk.config, at), cameras={}))
-    assert {(trip.breaker, trip.unit) for trip in trips} >= {("no_data", SIERRA)}
-
-
-def test_alerts_that_nobody_decides_are_a_burst_too_after_a_while(desk: Desk, tmp_path: Path) -> None:
-    """In an automatic night nobody rejects anything."""
-    for number in range(7):
-        open_encounter(desk.database, desk.config, MediaStore(tmp_path), "upper-creek", T0 + 60 * number)
-    assert "false_alarm_burst" not in {trip.breaker for trip in desk.check(T0 + 600)}, "a ranger may be on the way"
-    assert ("false_alarm_burst", CREEK, Action.LIMIT) in what(desk.check(T0 + 1400))
-
-
-def test_one_camera_that_alarms_all_day_loses_its_own_authority_and_nobody_elses(desk: Desk, tmp_path: Path) -> None:
-    """120 undecided alerts a day of one camera, two healthy ones beside it; the days are counted after their end."""
-    first = (int(T0 // 86400) + 1) * 86400
-    day = 86400.0
-    with desk.database.write() as session:
-        for number in range(8):
-            for camera in desk.config.cameras:
-                session.add(
-                    CameraHour(
-                        camera_id=camera, hour_at=first + number * day, frames={}, histogram=[0] * 20, unknown={},
-                        max_score=0.0, minutes=1, thumbnails=[],
-                    )
-                )  # fmt: skip
-            for _ in range(30):
-                add_bear(session, first + number * day + 3600, "upper-creek", AlertStatus.OPEN)
-    found: list[tuple[int, list[tuple[str, Unit, Action]]]] = []
-    for number in range(8):
-        at = first + (number + 1) * day + 7 * 3600
-        trips = [each for each in what(desk.check(at)) if each[0] == "false_alarm_rate" and each[1] == CREEK]
-        if trips:
-            found.append((number + 1, trips))
-    assert found, "never"
-    (days, trips), *later = found
-    assert days <= 7
-    assert trips == [("false_alarm_rate", CREEK, Action.HANDOVER)]
-    assert later == []

@@ -66,7 +66,8 @@ def _stages(**more: Any) -> list[dict[str, Any]]:
 
 
 def test_a_plan_below_the_floors_is_refused_or_says_why_and_is_the_same_plan_all_the_same() -> None:
-    for more in ({}, {"gates": []}, {"gates": [OPEN]}):
+    written: list[dict[str, Any]] = [{}, {"gates": []}, {"gates": [OPEN]}]
+    for more in written:
         with pytest.raises(ConfigError, match=r"has no gates|no gate bounds recall"):
             plan_from(settings(stages=_stages(**more)))
     plan = plan_from(settings(stages=_stages(gates=[OPEN], overridden="a demonstration without bears")))

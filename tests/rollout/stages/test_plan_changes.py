@@ -182,7 +182,11 @@ def test_each_e_value_speaks_against_the_recall_that_its_gate_names() -> None:
     assert assess_gate(STRICT, one_e_value).outcome is GateOutcome.INCONCLUSIVE
     plan: RolloutPlan = replace(Walk().plan, stages=())
     assert plan.evidence_rule().also_against == ()
-    assert Walk().plan.evidence_rule().also_against == (0.9,)
+    stages = [
+        {**stage, "gates": [*stage["gates"], STRICT.model_dump(exclude_none=True)]}
+        for stage in default_stages(settings())
+    ]
+    assert plan_from(settings(stages=stages)).evidence_rule().also_against == (0.95,)
 
 
 def test_the_worst_campsite_and_the_worst_slice_stand_beside_the_mean() -> None:
