@@ -7,7 +7,7 @@ The page, the API, the command line and the controller all come through :func:`e
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.ledger import lock, record
-from db.models import AnalysisReason, BreakerTrip, User
+from db.models import AnalysisReason, BreakerTrip, Mode, User
 from db.session import Database
 from rollout.alerting.alerts import page
 from rollout.authority.leases import altered, died_at, effective, expiries, granted_modes, write_leases
@@ -39,6 +39,8 @@ from rollout.stages.state import State
 
 log = logging.getLogger(__name__)
 
+Modes = tuple[tuple[str, str], ...]
+"""Campsite and mode, in order of the campsites."""
 TRIES: Final = 5
 """So often a transaction is repeated when somebody else was first."""
 _CHANGES_AUTHORITY: Final = (
@@ -137,20 +139,23 @@ def confirm(database: Database, plan: RolloutPlan, now: float) -> State | None:
         if died_at(state, expiries(session), now) is not None:
             return None
         changed = altered(session, state, now)
-        found = tuple(
-            (
-                site,
-                f"{mode}, but not as it was written"
-                if site in changed and (site, mode) in granted_modes(state)
-                else mode,
-            )
-            for site, mode in effective(session, state, now)
-        )
+        found = _as_found(effective(session, state, now), granted_modes(state), changed)
         after = execute(session, plan, c.ModeRead(expected=granted_modes(state), found=found), now).state
         if changed:
             # Whatever was decided about it: no row stays that the rollout has not written.
             write_leases(session, after, now, None, plan.defaults.freshness)
         return after
+
+
+def _as_found(effective_modes: Modes, granted: Modes, changed: Collection[str]) -> Modes:
+    """What was read back; a lease that was not written like that is a difference also where the same mode holds."""
+    modes = dict(effective_modes)
+    expected = dict(granted)
+    for campsite in changed:
+        mode = modes.get(campsite, Mode.SHADOW.value)
+        if mode == expected.get(campsite, Mode.SHADOW.value):
+            modes[campsite] = f"{mode}, but not as it was written"
+    return tuple(sorted(modes.items()))
 
 
 def promote(

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from db.models import Alert, Encounter, Sighting
+from review_ui.auth.access_scope import REVEAL_S
 from review_ui.live.exposure import CLEAN_S
 from rollout.evidence.sealed_sightings import intact_seal
 from tests.support.blindness_leaks import go_on_watch, log_sighting
@@ -75,8 +76,8 @@ def test_after_half_an_hour_of_watching_one_is_blind_again_but_not_to_the_animal
     page.clock.now += CLEAN_S + 60
     log_sighting(ranger, key="the same animal")
     assert not _last(page).blind
-    page.clock.now += CLEAN_S
-    log_sighting(ranger, key="half an hour after it went")
+    page.clock.now += REVEAL_S + CLEAN_S + 60
+    log_sighting(ranger, key="half an hour after its view closed")
     assert _last(page).blind
 
 
