@@ -106,6 +106,16 @@ def shown_before(session: Session, campsite: str, since: float) -> list[Shown]:
     ]
 
 
+def blind_from(session: Session, account: Account, now: float, rule: MatchRule) -> dict[str, float]:
+    """Campsites that somebody watches and is not blind to yet, each with when the clean interval is over.
+
+    It says nothing of what the model has seen since the watch began.
+    """
+    mine = current_blindings(session, now, rule, account.id).items()
+    waiting = {campsite: each.since for (_user, campsite), each in mine if now < each.since + CLEAN_S}
+    return {campsite: since + CLEAN_S for campsite, since in waiting.items() if shown_before(session, campsite, since)}
+
+
 def clean_from(session: Session, campsite: str, shown: Iterable[Shown], since: float) -> float:
     """From when on nothing that was shown helps any more: a clean interval after the last of it.
 

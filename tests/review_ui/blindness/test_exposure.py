@@ -33,6 +33,7 @@ def test_a_ranger_who_confirms_an_alert_and_then_starts_a_watch_is_not_blind(pag
     assert ranger.post(f"/api/v1/alerts/{confirmed}/decisions", json=decision).status_code in (200, 201)
     go_on_watch(ranger)
     page.clock.now += 7
+    assert "counts as blind from" in ranger.get("/").text
     address = log_sighting(ranger)
     sighting = _last(page)
     assert not sighting.blind
@@ -87,6 +88,7 @@ def test_at_another_campsite_a_watch_begins_blind_at_once(page: Stage) -> None:
     ranger = page.person("day-ranger")
     go_on_watch(ranger, "lower-pines")
     page.clock.now += 7
+    assert "counts as blind from" not in ranger.get("/").text
     log_sighting(ranger, "lower-pines")
     assert (_last(page).blind, _last(page).not_blind_why) == (True, None)
 
