@@ -13,7 +13,7 @@ from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSa
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger_tables import LedgerEntry
 from db.models.operating_point_tables import CameraLightDay, OperatingPointChange, VisitScore
-from db.models.place_tables import Camera, Campsite, Region
+from db.models.place_tables import Camera, CameraPlace, Campsite, Region
 from db.models.push_tables import PushKey, PushSubscription
 from db.models.review_tables import Review, Sighting, Verdict, Watch
 from db.models.rollout_tables import AnalysisReason, AnalysisRunRow, AuthorityLease, GateResultRow, Mode, RolloutEvent
@@ -41,6 +41,7 @@ __all__ = [
     "CameraFreshness",
     "CameraHour",
     "CameraLightDay",
+    "CameraPlace",
     "CamperMessage",
     "Campsite",
     "CanaryRun",

@@ -42,6 +42,8 @@ class PageChrome:
     """Watches that nobody has taken over yet."""
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
+    overridden: tuple[str, ...] = ()
+    """Stages of the rollout plan that ask for less than the floors, and why they may."""
 
     def about(self, campsite_id: str) -> PageChrome:
         """The same frame around a page that is about one campsite."""
@@ -109,6 +111,7 @@ def page_chrome(
         else 0,
         second_reviews=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
         handovers=_handovers(session, site, account, scope),
+        overridden=site.plan_watcher.current().overridden,
     )
 
 

@@ -49,9 +49,9 @@ from tests.support.rollout_plans import default_plan
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "simulation", "bearwatch")
 EVENTS = {
-    "road_read": "digest name author stage",
+    "road_read": "digest name author stage terms rules",
     "stage_started": "run stage name mode places deadline_at look_at timezone tzdata model approved_by veto_s "
-    "ranger_ack_s",
+    "ranger_ack_s cameras_at_start",
     "widen_held": "to why missing",
     "approvals_cleared": "epoch why",
     "approved": "step roles latch note",
@@ -116,7 +116,8 @@ BREAKERS = (
 )
 METRIC_NAMES = (
     "encounters_blind encounters_blind_cumulative recall_blind recall_blind_cumulative recall_blind_night "
-    "recall_dependence_or2 recall_minus_baseline recall_audit recall_audit_cumulative false_alarms_per_camera_day "
+    "recall_blind_worst_campsite recall_dependence_or2 recall_minus_baseline recall_audit recall_audit_cumulative "
+    "false_alarms_per_camera_day "
     "camper_warning_precision missed_sightings time_to_detect_p50_s time_to_detect_p90_s inference_latency_p99_s "
     "alert_end_to_end_p99_s delivery_latency_p99_s camera_uptime audit_done_over_due open_breakers canary_clip_recall "
     "manual_watch_drill_age_d watch_coverage appeals_upheld_open complaints_per_camera_day loop_e selected_label_share "
