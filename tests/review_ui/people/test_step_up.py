@@ -32,7 +32,8 @@ POWER: list[tuple[str, str, dict[str, Any]]] = [
 def ask(browser: TestClient, method: str, path: str, fields: dict[str, Any], password: str) -> int:
     """The status of a request with this password."""
     kind = "json" if path.startswith("/api/") else "data"
-    return browser.request(method, path, **{kind: {**fields, "password": password}}).status_code
+    sent: dict[str, Any] = {kind: {**fields, "password": password}}
+    return browser.request(method, path, **sent).status_code
 
 
 @pytest.mark.parametrize(("method", "path", "fields"), POWER, ids=lambda each: each if isinstance(each, str) else "")
