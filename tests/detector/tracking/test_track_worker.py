@@ -233,6 +233,7 @@ def test_a_camera_with_a_threshold_of_its_own_alerts_from_there_on(
         wait_for(lambda: count(sqlite_database, CameraLightDay) == 2)
     with sqlite_database.read() as session:
         (encounter,) = session.scalars(select(Encounter)).all()
-        assert (encounter.camera_id, encounter.threshold) == ("upper-creek", pytest.approx(0.35))
+        assert encounter.camera_id == "upper-creek"
+        assert encounter.threshold == pytest.approx(0.35)
         days = session.scalars(select(CameraLightDay).order_by(CameraLightDay.camera_id)).all()
         assert [(day.threshold, day.frames, day.minutes >= 1) for day in days] == [(0.5, 5, True), (0.5, 3, True)]
