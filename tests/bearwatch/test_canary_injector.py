@@ -212,7 +212,7 @@ def test_the_network_that_comes_along_sees_it_by_day_and_by_night() -> None:
         tracks = CanaryTracks(AlertRule.of(Detector()))
         for frame, seen in zip(frames, crops, strict=True):
             assert tracks.add(FrameScores(frame, tuple(seen), engine.name, frame.captured_at))
-        assert [news.opened for news in tracks._news] == [False, False, True]
+        assert [news.opened for news in tracks._news] == [False, True, False]
 
 
 def test_no_camera_can_be_named_like_a_planted_one(config: Config) -> None:
