@@ -54,7 +54,7 @@ def put(client: redis.Redis, data: bytes, **fields: str) -> None:
     job = Job.create(func="core.clock.now_s", connection=client)
     job.origin = DELIVERIES
     job.save()
-    client.hset(job.key, "data", zlib.compress(data))  # type: ignore[arg-type]  # bytes are taken
+    client.hset(job.key, "data", zlib.compress(data))
     for name, value in fields.items():
         client.hset(job.key, name, value)
     client.rpush(f"rq:queue:{DELIVERIES}", job.id)
