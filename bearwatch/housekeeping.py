@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from core.redis_client import connect
 from core.settings import settings
 from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
+from db.ledger_anchors import UnreadableAnchors, drop_anchor
 from db.retention import (
     evidence_keys,
     forget_clips,
@@ -153,6 +155,7 @@ def keep_house() -> int:
         removed = remove_old_pictures(database, MediaStore(current.media_dir), retention, now)
         forget_rows(database, retention, now)
         Archive(current.bearwatch_data / "reports").forget(date.fromisoformat(_day(now, retention.reports_days)))
+        anchor_ledger(database, current.ledger_anchors, now)
     finally:
         database.close()
     client = connect(current.redis)
@@ -161,6 +164,15 @@ def keep_house() -> int:
     finally:
         client.close()
     return removed
+
+
+def anchor_ledger(database: Database, file: Path, now: float) -> None:
+    """Write down what the newest entry of the ledger is; when that cannot be, it is said and tried in the next hour."""
+    try:
+        with database.read() as session:
+            drop_anchor(session, file, now)
+    except (OSError, UnreadableAnchors) as error:
+        log.error("the ledger was not anchored, nobody can see later what is cut off it: %s", error)
 
 
 def forget_rows(database: Database, retention: Retention, now: float) -> None:

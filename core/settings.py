@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         description="OpenID Connect: which word there is which role here, as `rangers=ranger,it=administrator`; "
         "who has none of them does not get in",
     )
+    bearwatch_ledger_anchors: Path | None = Field(
+        default=None,
+        description="file into which the newest entry of the ledger is written hourly; unset, `ledger.anchors` in the "
+        "data directory. Better a place that whoever can write to the database cannot reach",
+    )
     bearwatch_push_services: str = Field(
         default="https://fcm.googleapis.com https://*.push.services.mozilla.com https://*.notify.windows.com "
         "https://*.push.apple.com",
@@ -143,6 +148,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{self.bearwatch_data / 'bearwatch.sqlite3'}"
+
+    @property
+    def ledger_anchors(self) -> Path:
+        """The file of the ledger's anchors."""
+        return self.bearwatch_ledger_anchors or self.bearwatch_data / "ledger.anchors"
 
     @property
     def redis(self) -> str:

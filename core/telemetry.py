@@ -122,7 +122,8 @@ def counter(name: str, **labels: str) -> str:
     return f"{name}{{{inner}}}" if inner else name
 
 
-_COUNTER: Final = re.compile(rb'[a-z0-9_]{1,100}_total(\{[a-z_]+="[^"\\\n]{0,200}"(,[a-z_]+="[^"\\\n]{0,200}")*\})?')
+_VALUE: Final = rb'"(?:[^"\\\n]|\\["\\n]){0,200}"'
+_COUNTER: Final = re.compile(rb"[a-z0-9_]{1,100}_total(\{[a-z_]+=" + _VALUE + rb"(,[a-z_]+=" + _VALUE + rb")*\})?")
 """A counter's name as :func:`counter` makes it of words; anything else could forge lines of `/metrics`."""
 
 

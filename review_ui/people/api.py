@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
@@ -39,6 +39,9 @@ NO_SUCH_PERSON = "There is no such account."
 NO_SUCH_TOKEN = "You have no such token."
 Campsite = Annotated[str, Field(max_length=63)]
 Result = TypeVar("Result")
+PROVED: Final[dict[int | str, dict[str, Any]]] = {
+    429: {"description": "too many wrong passwords; wait a quarter of an hour"},
+}
 
 
 class MeOut(BaseModel):
@@ -179,7 +182,7 @@ def list_tokens(site: SiteDep, account: SignedIn, after: After = 0, limit: Limit
     return TokensOut(tokens=page, next_after=next_after([token.id for token in page], limit))
 
 
-@router.post("/tokens", summary="Make a token", status_code=201)
+@router.post("/tokens", summary="Make a token", status_code=201, responses=PROVED)
 def post_token(site: SiteDep, account: SignedIn, body: TokenIn) -> NewTokenOut:
     """It can do no more than you, and is shown this once."""
     if account.required_action is not None:
@@ -213,7 +216,7 @@ def list_people(site: SiteDep, account: Administrator, after: After = 0, limit: 
     return PeopleOut(people=[PersonOut.of(person) for person in page], next_after=following)
 
 
-@router.post("/people", summary="Add somebody", status_code=201)
+@router.post("/people", summary="Add somebody", status_code=201, responses=PROVED)
 def post_person(site: SiteDep, account: Administrator, body: PersonIn) -> PasswordOut:
     """The password opens the account once: with it they choose their own."""
 
@@ -224,7 +227,7 @@ def post_person(site: SiteDep, account: Administrator, body: PersonIn) -> Passwo
     return _do(site, account, body.password, act)
 
 
-@router.put("/people/{user_id}", summary="Give somebody another role, or other campsites")
+@router.put("/people/{user_id}", summary="Give somebody another role, or other campsites", responses=PROVED)
 def put_person(site: SiteDep, account: Administrator, user_id: int, body: PersonChange) -> PersonOut:
     """What is sent holds; nothing of what held before stays."""
 
@@ -235,7 +238,7 @@ def put_person(site: SiteDep, account: Administrator, user_id: int, body: Person
     return _do(site, account, body.password, act)
 
 
-@router.post("/people/{user_id}/password", summary="Make a new password for somebody")
+@router.post("/people/{user_id}/password", summary="Make a new password for somebody", responses=PROVED)
 def post_password(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> PasswordOut:
     """It opens the account once; whatever was open is ended."""
 
@@ -246,7 +249,9 @@ def post_password(site: SiteDep, account: Administrator, user_id: int, body: Pro
     return _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/revoke", summary="End somebody's sessions and tokens", status_code=204)
+@router.post(
+    "/people/{user_id}/revoke", summary="End somebody's sessions and tokens", status_code=204, responses=PROVED
+)
 def post_revoke(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """They may log in again."""
 
@@ -256,7 +261,9 @@ def post_revoke(site: SiteDep, account: Administrator, user_id: int, body: Proof
     _do(site, account, (body or Proof()).password, act)
 
 
-@router.delete("/people/{user_id}/second-factor", summary="Switch off somebody's second factor", status_code=204)
+@router.delete(
+    "/people/{user_id}/second-factor", summary="Switch off somebody's second factor", status_code=204, responses=PROVED
+)
 def delete_second_factor(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """For a lost telephone: the password alone opens the account until they set it up again."""
 
@@ -268,7 +275,7 @@ def delete_second_factor(site: SiteDep, account: Administrator, user_id: int, bo
     _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/deactivate", summary="End somebody's access", status_code=204)
+@router.post("/people/{user_id}/deactivate", summary="End somebody's access", status_code=204, responses=PROVED)
 def post_deactivate(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """Sessions, tokens and watches end; what they decided stays."""
 
@@ -278,7 +285,7 @@ def post_deactivate(site: SiteDep, account: Administrator, user_id: int, body: P
     _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/activate", summary="Give somebody access back")
+@router.post("/people/{user_id}/activate", summary="Give somebody access back", responses=PROVED)
 def post_activate(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> PasswordOut:
     """With a new password that opens the account once."""
 

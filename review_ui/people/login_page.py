@@ -233,6 +233,15 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
         response = _resume(request, site, signed_in, form)
     else:
         response = RedirectResponse(next_path, status_code=303)
+    response.set_cookie(
+        site.cookie,
+        signed_in.token,
+        max_age=int(SESSION_S),
+        path="/",
+        secure=site.settings.bearwatch_secure_cookies,
+        httponly=True,
+        samesite="lax",
+    )
     if not signed_in.half:
         response.set_cookie(
             cookie_name(signed_in.account.name),
@@ -243,15 +252,6 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
             httponly=True,
             samesite="lax",
         )
-    response.set_cookie(
-        site.cookie,
-        signed_in.token,
-        max_age=int(SESSION_S),
-        path="/",
-        secure=site.settings.bearwatch_secure_cookies,
-        httponly=True,
-        samesite="lax",
-    )
     return response
 
 

@@ -134,7 +134,9 @@ class House:
 
 @contextmanager
 def _house(database: Database, config: Config, redis_url: str, data: Path) -> Iterator[House]:
-    app = create_app(Settings(redis_url=redis_url, bearwatch_data=data), config, database)
+    app = create_app(
+        Settings(redis_url=redis_url, bearwatch_data=data, bearwatch_metrics_from="127.0.0.1"), config, database
+    )
     with ExitStack() as listening, closing(connect(redis_url)) as client, served(app) as url:
         yield House(url, database, config, MediaStore(data / "media"), client, listening)
 

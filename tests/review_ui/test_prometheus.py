@@ -130,7 +130,7 @@ def test_health_asks_the_database(page: Stage) -> None:
     assert (said["database"], said["redis"], said["cameras_blind"]) == (True, True, 3)
 
 
-def test_without_a_token_only_programs_on_this_machine_may_scrape(page: Stage) -> None:
+def test_without_a_token_only_programs_where_the_operator_said_may_scrape(page: Stage) -> None:
     assert _scraper(page).get("/metrics").status_code == 200
     assert _scraper(page, "::1").get("/metrics").status_code == 200
     assert _scraper(page, "203.0.113.9").get("/metrics").status_code == 403
