@@ -17,8 +17,8 @@ from rollout.stages.state import Grant, State, grants
 
 OVER: Final = 0.0
 """When a lease ended that was taken back: by no clock is it alive."""
-LONGEST_TTL_S: Final = 660.0
-"""A lease that lives longer than any plan allows, and a minute for clocks that differ, was not written here."""
+LONGEST_TTL_S: Final = 3660.0
+"""A lease that lives for more than an hour was not written here; a shorter one is written anew at the next renewal."""
 
 
 def write_leases(session: Session, state: State, now: float, ttl_s: float | None, freshness: FreshnessTimes) -> None:

@@ -68,7 +68,7 @@ def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[
         rules=scoring_rules(config, timezone),
         cameras=tuple(sorted((camera.campsite, name) for name, camera in config.enabled_cameras().items())),
         overridden=tuple(
-            f"{stage.name} ({'; '.join(below_floors(stage)) or 'nothing'}): {stage.overridden}"
+            f"{stage.name} ({len(below_floors(stage))} floors): {stage.overridden}"
             for stage in section.stages
             if stage.overridden
         ),

@@ -65,9 +65,9 @@ def test_a_region_of_whose_cameras_nobody_tells_has_no_data(desk: Desk) -> None:
 def test_alerts_that_nobody_decides_are_a_burst_too_after_a_while(desk: Desk, tmp_path: Path) -> None:
     """In an automatic night nobody rejects anything."""
     for number in range(7):
-        open_encounter(desk.database, desk.config, MediaStore(tmp_path), "upper-creek", T0 + 60 * number)
+        open_encounter(desk.database, desk.config, MediaStore(tmp_path), "upper-creek", T0 + 90 * number)
     assert "false_alarm_burst" not in {trip.breaker for trip in desk.check(T0 + 600)}, "a ranger may be on the way"
-    assert ("false_alarm_burst", CREEK, Action.LIMIT) in what(desk.check(T0 + 1400))
+    assert ("false_alarm_burst", CREEK, Action.LIMIT) in what(desk.check(T0 + 1500))
 
 
 def test_one_camera_that_alarms_all_day_loses_its_own_authority_and_nobody_elses(desk: Desk, tmp_path: Path) -> None:
