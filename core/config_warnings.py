@@ -3,7 +3,6 @@ can never be fulfilled. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,13 +71,6 @@ def _of_camera(name: str, camera: Camera, config: Config) -> Iterator[ConfigWarn
     problem = rate_problem(camera.fps, config.detector)
     if problem is not None:
         yield ConfigWarning(("cameras", name, "fps"), problem, (name,))
-    userinfo = re.match(r"[a-z]+://([^/?#]*)@", camera.url, re.IGNORECASE)
-    if userinfo and re.search(r"%[0-9A-Fa-f]{2}", userinfo.group(1)):
-        message = (
-            "a % in its name or password is read as the begin of a quoted sign; if it is meant as it is, write the "
-            "keys `username` and `password` beside the address"
-        )
-        yield ConfigWarning(("cameras", name, "url"), message, (name,))
 
 
 def _shared_addresses(config: Config) -> Iterator[ConfigWarning]:

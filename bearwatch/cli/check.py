@@ -24,6 +24,10 @@ from core.config_warnings import config_warnings, rate_problem
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
+QUOTED = (
+    "a % in ${{{}}} is read as the begin of a quoted sign (%40 for @); if it is part of the password itself, write the "
+    "keys `username` and `password` beside the address"
+)
 RECORD = "-record"
 """Behind a camera's name: its stream for evidence."""
 
@@ -56,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
         raise
     warnings = [document.problem(each.key, each.message) for each in config_warnings(config)]
+    warnings += [document.problem(key, QUOTED.format(name)) for key, name in document.substituted.quoted]
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
     warnings += _seen_warnings(document, cameras)
     outside = None if arguments.no_cameras else _call_outside(config)
