@@ -15,6 +15,7 @@ from typing import Final
 
 import redis
 
+from core.clock import now_s
 from core.config import Config
 from core.disk_reserve import DiskReserve
 from core.messages import CameraStatus
@@ -130,7 +131,11 @@ class CameraBoard:
             if not self._copy.away:
                 log.warning("Redis is unreachable, every camera counts as blind: %s", error)
             self._copy = _Copy({}, self.clock(), away=True)
-        self.notices.refresh(self.clock(), self._copy.statuses)
+        self._tell_notices()
+
+    def _tell_notices(self) -> None:
+        """The machine's own clock is what is watched there, whatever this page takes for now."""
+        self.notices.refresh(now_s(), self._copy.statuses, ask_redis=not self._copy.away)
 
     @property
     def redis_away(self) -> bool:

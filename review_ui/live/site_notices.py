@@ -56,21 +56,21 @@ class SiteNotices:
         self.disk = DiskState.OK
         self.current: tuple[SiteNotice, ...] = self._fixed
 
-    def refresh(self, wall: float, statuses: Mapping[str, CameraStatus]) -> None:
-        """Look again; ``statuses`` are what the cameras last reported."""
+    def refresh(self, wall: float, statuses: Mapping[str, CameraStatus], ask_redis: bool = True) -> None:
+        """Look again; ``statuses`` are what the cameras last reported. ``ask_redis``: for its time."""
         steady = time.monotonic()
         step = self._clock.check(wall, steady)
         if step is not None:
             self._step = (steady, step)
         self.disk = self._reserve.state() if self._reserve is not None else DiskState.OK
         disk = (SiteNotice("disk", self.disk.text),) if self.disk.text else ()
-        self.current = (*disk, *self._clock_notices(wall, steady), *self._fixed, *self._slow(statuses))
+        self.current = (*disk, *self._clock_notices(wall, steady, ask_redis), *self._fixed, *self._slow(statuses))
 
-    def _clock_notices(self, wall: float, steady: float) -> tuple[SiteNotice, ...]:
+    def _clock_notices(self, wall: float, steady: float, ask_redis: bool) -> tuple[SiteNotice, ...]:
         found = []
         if self._step is not None and steady - self._step[0] < SHOWN_FOR_S:
             found.append(SiteNotice("clock", f"{self._step[1].text}; times around that moment are not to be trusted"))
-        skew_s = self._skew_s(wall)
+        skew_s = self._skew_s(wall) if ask_redis else None
         if skew_s is not None and abs(skew_s) > SKEW_S:
             text = f"the clocks of this machine and of Redis are {abs(skew_s):,.0f} s apart: set them by the network"
             found.append(SiteNotice("clock", text))

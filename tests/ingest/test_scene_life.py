@@ -75,8 +75,8 @@ def scrolling(number: int) -> Luma:
 
 
 def regulated(number: int) -> Luma:
-    """A clock in a picture whose gain goes slowly up and down by a quarter."""
-    gain = 1 + 0.25 * np.sin(number / 40)
+    """A clock in a picture whose gain goes slowly up and down by a tenth."""
+    gain = 1 + 0.1 * np.sin(number / 40)
     return cast(Luma, np.clip(printed(SCENE, number) * gain, 0, 255).astype(np.uint8))
 
 
