@@ -18,6 +18,7 @@ from core.redaction import SHORTEST, in_clear, keep_secret, quoted_secret, redac
 
 KeyPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_QUOTED_SIGN = re.compile(r"%[0-9A-Fa-f]{2}")
 _SECRET_NAME = re.compile(r"(?i)pass|pwd|secret|token|key|^pw|_pw")
 
 
@@ -50,6 +51,8 @@ class Substituted:
 
     written: dict[str, str] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
+    quoted: list[tuple[KeyPath, str]] = field(default_factory=list)
+    """Names in a login whose value holds something like ``%41``, and where: it is read as a quoted sign."""
 
     def shown(self, value: object) -> str:
         """A value that somebody wrote, as it may be told to them: an address without what may be secret in it."""
@@ -209,6 +212,8 @@ class _Reader:
             given = self.environment[name]
             self.substituted.values[name] = given
             before_host = match.start() < host_at
+            if before_host and _QUOTED_SIGN.search(given):
+                self.substituted.quoted.append((path, name))
             if whole_secret or _is_secret(name, value[: match.start()], before_host):
                 keep_secret(given)
             return quoted_secret(given) if before_host else given

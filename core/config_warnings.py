@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.config import Camera, Config, Point
+from core.config import Camera, Config, Detector, Point
+from core.visit_evidence import can_fire, least_fps, window_at
 
 GRID = 64
 """A picture is looked at in so many columns and rows to see what its masks leave."""
@@ -32,6 +32,18 @@ def config_warnings(config: Config) -> list[ConfigWarning]:
     ]
 
 
+def rate_problem(fps: float, camera: Camera, detector: Detector) -> str | None:
+    """Why a camera that gives so many pictures a second can never raise an alert; None when it can."""
+    window_s = window_at(camera.fps, detector.window_s, detector.unknown_hits)
+    if fps <= 0 or can_fire(fps, window_s, detector.min_hits):
+        return None
+    return (
+        f"no bear could be told of: it gives {fps:.2g} pictures a second, and `detector.min_hits: {detector.min_hits}` "
+        f"needs {least_fps(window_s, detector.min_hits):.2g} at least; write the camera's real rate as `fps`, which "
+        "makes the rule wait longer, or ask for fewer hits"
+    )
+
+
 def watched_share(masks: list[list[Point]]) -> float:
     """The share of the picture, 0 to 1, that no mask covers."""
     if not masks:
@@ -46,13 +58,6 @@ def _of_camera(name: str, camera: Camera) -> Iterator[ConfigWarning]:
     if share < LEAST_WATCHED:
         message = f"its masks cover {1 - share:.0%} of the picture: no motion is ever looked at"
         yield ConfigWarning(("cameras", name, "masks"), message, (name,))
-    userinfo = re.match(r"[a-z]+://([^/?#]*)@", camera.url, re.IGNORECASE)
-    if userinfo and re.search(r"%[0-9A-Fa-f]{2}", userinfo.group(1)):
-        message = (
-            "a % in its name or password is read as the begin of a quoted sign; if it is meant as it is, write the "
-            "keys `username` and `password` beside the address"
-        )
-        yield ConfigWarning(("cameras", name, "url"), message, (name,))
 
 
 def _shared_addresses(config: Config) -> Iterator[ConfigWarning]:

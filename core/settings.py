@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     bearwatch_data: Path = Field(
         default=Path("var"), description="directory for the database, media, and run-time files"
     )
+    bearwatch_disk_reserve_mb: int = Field(
+        default=64,
+        ge=0,
+        description="space held back in the data directory (at most a tenth of its disk), given up for alerts when the "
+        "disk is full; 0: none",
+    )
     bearwatch_config: Path = Field(
         default=Path("bearwatch.yaml"), description="configuration file with regions, campsites and cameras"
     )

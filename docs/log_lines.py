@@ -32,8 +32,11 @@ SECTIONS: Final = {
     "A process ends and is started again": (
         *("supervisor.py", "reader crashed", "left behind", "batch failed", "bearwatch/processes.py", "a round failed"),
     ),
+    "The disk is full": ("core/disk_reserve.py",),
+    "The clock was set": ("stamped with the time that holds",),
+    "A line of the configuration can hardly be meant so": ("configuration, ", "worker.py: camera …: …"),
     "Redis is unreachable": ("Redis", "a status report", "left without", "releasing"),
-    "A camera is blind": ("ingest/", "camera_probe.py", "not configured here"),
+    "A camera is blind": ("ingest/", "camera_probe.py", "cli/replay.py", "staged_evaluation.py", "not configured here"),
     "Warnings are paused": ("rollout/control/controller.py: …", "the loss of"),
     "The database does not answer": ("the database", "the ledger", "track_worker.py: the round", "in … frames"),
     "The controller": ("watchdog", "rollout/control/", "review_ui/rollout/"),

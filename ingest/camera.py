@@ -37,10 +37,11 @@ PROVEN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CapturedFrame:
-    """A picture and the moment at which it arrived."""
+    """A picture and the moment at which it arrived: by the wall clock, and by a steady one that nobody sets."""
 
     picture: VideoPicture
     captured_at: float
+    came_at: float
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ class CameraReader:
                 raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
                 limiter.took(arrival.at)
-                yield self._captured(frames[-1], arrival.arrived_at, pixel_aspect(stream))
+                yield self._captured(frames[-1], arrival, pixel_aspect(stream))
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         try:
@@ -164,10 +165,10 @@ class CameraReader:
         self.facts.undecodable += len(frames) - len(good)
         return good
 
-    def _captured(self, frame: VideoFrame, arrived_at: float, aspect: float) -> CapturedFrame:
+    def _captured(self, frame: VideoFrame, arrival: Arrival, aspect: float) -> CapturedFrame:
         self.facts.width, self.facts.height = frame.width, frame.height
         picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height, aspect)
-        return CapturedFrame(picture, self._timestamper.stamp(arrived_at))
+        return CapturedFrame(picture, self._timestamper.stamp(arrival.arrived_at), arrival.came_at)
 
 
 class _Skipper:

@@ -33,7 +33,9 @@ class EmitDecision:
 
 
 class Sampler:
-    """Decides for one camera, picture by picture. Times are the pictures' own, in seconds, and only grow."""
+    """Decides for one camera, picture by picture. Times are seconds of a steady clock; where they run back all the same
+    everything is due anew: a keepalive that waits for an hour to come round again is a blind hour.
+    """
 
     def __init__(self, settings: Motion) -> None:
         self._keepalive_s = settings.keepalive_s
@@ -45,6 +47,7 @@ class Sampler:
         self._keepalives_left = 0
         self._next_keepalive_at = 0.0
         self._audit_at: float | None = None
+        self._decided_at: float | None = None
 
     def decide(self, motion: MotionResult, at: float) -> tuple[EmitDecision, ...]:
         """What to send of the picture taken at ``at``: nothing, one sending, or an audit thumbnail besides.
@@ -57,6 +60,9 @@ class Sampler:
         3. Otherwise a picture with boxes is sent as motion, and one without is not sent.
         4. Every ``audit_s`` a thumbnail is sent as well.
         """
+        if self._decided_at is not None and at < self._decided_at:
+            self._keepalive_at = self._audit_at = self._moving_since = self._moved_at = None
+        self._decided_at = at
         boxes = self._current_boxes(motion, at)
         if self._keepalive_due(motion, at):
             self._keepalive_at = at

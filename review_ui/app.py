@@ -21,6 +21,7 @@ from starlette.types import Scope
 from core.client_network import default_gateways, networks
 from core.clock import now_s
 from core.config import Config
+from core.disk_reserve import DiskReserve
 from core.media import MediaStore
 from core.rate_limit import RateLimiter
 from core.redis_client import connect
@@ -161,7 +162,8 @@ def _site(
     settings: Settings, config: Config, database: Database, client: redis.Redis, clock: Callable[[], float]
 ) -> Site:
     telemetry = Telemetry(client)
-    board = CameraBoard(config, telemetry, clock)
+    reserve = DiskReserve(settings.bearwatch_data, settings.bearwatch_disk_reserve_mb << 20)
+    board = CameraBoard(config, telemetry, clock, reserve)
     plan_watcher = PlanWatcher.over(settings.bearwatch_config, config)
     return Site(
         settings=settings,

@@ -21,13 +21,17 @@ from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config import Camera, Config
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
-from core.config_warnings import config_warnings
+from core.config_warnings import config_warnings, rate_problem
 from core.errors import OperatorError
 from core.redis_client import exposed_address
 from detector.tracking.tracker import AlertRule
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
+QUOTED = (
+    "a % in ${{{}}} is read as the begin of a quoted sign (%40 for @); if it is part of the password itself, write the "
+    "keys `username` and `password` beside the address"
+)
 RECORD = "-record"
 """Behind a camera's name: its stream for evidence."""
 
@@ -64,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     if in_clear:
         raise OperatorError(in_clear)
     warnings = [document.problem(each.key, each.message) for each in config_warnings(config)]
+    warnings += [document.problem(key, QUOTED.format(name)) for key, name in document.substituted.quoted]
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
     warnings += _seen_warnings(document, cameras)
     outside = None if arguments.no_cameras else _call_outside(config)
@@ -143,15 +148,9 @@ def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
 
 def _fast_enough(result: ProbeResult, config: Config) -> ProbeResult:
     """A camera that gives fewer pictures than any alert needs cannot be used."""
-    rule = AlertRule.of(config.detector).for_rate(config.cameras[result.camera].fps)
-    if not result.ok or not 0.0 < result.fps < rule.least_fps:
-        return result
-    return replace(
-        result,
-        ok=False,
-        error=f"it gives {result.fps:.3g} frames a second, and no bear ever alerts below {rule.least_fps:.3g}: write "
-        f"its real frame rate as `fps`, which makes the rule wait longer, or lower `detector.min_hits`",
-    )
+    camera = config.cameras[result.camera]
+    problem = rate_problem(min(result.fps, camera.fps), camera, config.detector) if result.ok else None
+    return result if problem is None else replace(result, ok=False, error=problem)
 
 
 def _check_alert_rule(document: Document, config: Config) -> None:

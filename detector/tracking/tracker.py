@@ -4,7 +4,7 @@ A :class:`Track` holds what is known of one camera. :func:`observe` takes the ne
 track with what has changed. The same frame twice changes nothing.
 
 A visit is a bear's, or that of an animal which the model does not know. A bear's is judged by all its frames together
-(:mod:`detector.tracking.visit_evidence`), an unknown animal's by how many frames agree. Which frames agree is said by
+(:mod:`core.visit_evidence`), an unknown animal's by how many frames agree. Which frames agree is said by
 the frames themselves: each carries the threshold for its light. A bear always comes first: it opens a visit where
 unknown frames would too, and takes over a visit that began as an unknown animal's.
 
@@ -13,23 +13,20 @@ A visit ends when the evidence for it has ended: one frame alone neither opens a
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile
 from typing import Final
 
 from core.config import Detector, Point
 from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
-from detector.tracking.visit_evidence import WEAKEST, Evidence, along, level_of, most_at, needed
+from core.visit_evidence import WEAKEST, Evidence, along, can_fire, least_fps, level_of, needed, window_at
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
 KEEP_EVERY_S = 0.5
 
 
-_FASTEST_FPS: Final = 30.0
 LEAST_SUPPORT: Final = 2
 """So many agreeing frames of an unknown animal within the window keep its visit open: one alone does not."""
 
@@ -62,26 +59,22 @@ class AlertRule:
 
     @property
     def needed(self) -> float:
-        """The evidence that opens a bear's encounter (:func:`detector.tracking.visit_evidence.needed`)."""
+        """The evidence that opens a bear's encounter (:func:`core.visit_evidence.needed`)."""
         return needed(self.min_hits)
 
     def for_rate(self, fps: float) -> AlertRule:
-        """The rule for a camera with so many frames a second: where they are rare, its window is longer.
-
-        An unknown animal's frames have to fit into it, and two frames of a bear.
-        """
-        least_s = max(2.0, float(self.unknown_hits)) / fps
-        return self if least_s <= self.window_s else replace(self, window_s=least_s)
+        """The rule for a camera with so many frames a second (:func:`core.visit_evidence.window_at`)."""
+        window_s = window_at(fps, self.window_s, self.unknown_hits)
+        return self if window_s == self.window_s else replace(self, window_s=window_s)
 
     def can_fire(self, fps: float) -> bool:
         """Whether a bear that is on the threshold in every frame ever opens an encounter at that frame rate."""
-        return most_at(1.0 / fps, self.window_s) >= self.needed
+        return can_fire(fps, self.window_s, self.min_hits)
 
     @property
     def least_fps(self) -> float:
         """The lowest frame rate at which this rule, as it stands, can fire, to a percent; infinity where none does."""
-        rates = (_FASTEST_FPS * 0.99**step for step in range(1200))
-        return min(takewhile(self.can_fire, rates), default=math.inf)
+        return least_fps(self.window_s, self.min_hits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +208,7 @@ def decide(history: Sequence[FrameScores], rule: AlertRule) -> EncounterDraft | 
 
 
 def bear_level(scores: FrameScores) -> float:
-    """What a frame says of a bear: see :func:`detector.tracking.visit_evidence.level_of`."""
+    """What a frame says of a bear: see :func:`core.visit_evidence.level_of`."""
     return level_of(scores.bear, scores.threshold) if scores.crops else WEAKEST
 
 

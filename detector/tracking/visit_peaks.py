@@ -1,7 +1,7 @@
 """How high a camera's threshold might have been for a visit to raise an alert all the same: the visit's peak. Pure.
 
 Each visit is followed at a ladder of thresholds at once, by the rule that opens encounters
-(:mod:`detector.tracking.visit_evidence`): its peak is the highest of them at which it would have opened one.
+(:mod:`core.visit_evidence`): its peak is the highest of them at which it would have opened one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import FrameScores, Reason
+from core.visit_evidence import STEP, STRONGEST, WEAKEST, independent, kept, log_odds
 from detector.tracking.tracker import AlertRule
-from detector.tracking.visit_evidence import STEP, STRONGEST, WEAKEST, independent, kept, log_odds
 
 _LOG_ODDS: Final = np.arange(-1.4, 3.7, 0.2)
 LADDER: Final = tuple(float(threshold) for threshold in 1.0 / (1.0 + np.exp(-_LOG_ODDS)))
@@ -89,7 +89,7 @@ class VisitPeaks:
 def _enough(followed: _Followed, scores: FrameScores, rule: AlertRule) -> NDArray[np.bool_]:
     """Whether the evidence is enough for an encounter after one more frame, at each threshold of the ladder.
 
-    As :func:`detector.tracking.visit_evidence.follow` has it, for all at once.
+    As :func:`core.visit_evidence.follow` has it, for all at once.
     """
     at = scores.frame.captured_at
     if followed.at > -math.inf:

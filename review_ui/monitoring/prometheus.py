@@ -55,9 +55,10 @@ METRICS: Final = {
 
 @router.get("/healthz")
 def healthz(site: SiteDep) -> Response:
-    """200 while the page can do its work: the database answers. Without Redis it still can, and says so."""
-    answers = database_answers(site)
-    facts = {"database": answers, "redis": not site.board.redis_away}
+    """200 while the page can do its work: the database answers. Without Redis or space it still does, and says so."""
+    answers, notices = database_answers(site), site.board.notices
+    clock = [each.text for each in notices.current if each.kind == "clock"]
+    facts = {"database": answers, "redis": not site.board.redis_away, "disk": notices.disk, "clock": clock}
     return JSONResponse(facts, status_code=200 if answers else 503)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from core.config import Config
-from core.config_warnings import config_warnings, watched_share
+from core.config import Camera, Config, Detector
+from core.config_warnings import config_warnings, rate_problem, watched_share
 
 WHOLE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 
@@ -47,3 +49,17 @@ def test_masks_that_leave_nothing_are_told() -> None:
     assert [key for key, _ in warnings(one={"url": "a", "masks": [left, right]})] == ["cameras.one.masks"]
     assert warnings(one={"url": "a", "masks": [left]}) == []
     assert watched_share([]) == 1.0
+
+
+def test_a_camera_that_gives_fewer_pictures_than_any_alert_needs_is_told_with_the_rate_it_needs() -> None:
+    def problem(gives: float, written: float = 5.0, **detector: Any) -> str | None:
+        return rate_problem(gives, Camera(campsite="c", url="a", fps=written), Detector.model_validate(detector))
+
+    assert problem(1.0) is None
+    said = problem(0.05)
+    assert said is not None
+    assert "it gives 0.05 pictures a second" in said
+    needed = float(said.partition("needs ")[2].partition(" at least")[0])
+    assert 0.05 < needed < 0.5
+    assert problem(0.05, written=0.05) is None  # its real rate makes the rule wait longer
+    assert problem(5.0, min_hits=30) is not None

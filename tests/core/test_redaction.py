@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import Camera
-from core.config_file import ConfigError, parse_config
+from core.config_file import ConfigError, parse_config, parse_document
 from core.redaction import RedactingFormatter, in_clear, keep_secret, quoted_secret, redacted, shown_address
 
 SITE = "regions: {r: {timezone: UTC}}\ncampsites: {a: {region: r}}\ncameras:\n  one: {campsite: a, url: %s}\n"
@@ -61,6 +61,15 @@ def test_signs_of_a_password_from_the_environment_do_not_end_the_address(passwor
     assert (parts.hostname, parts.port, parts.path) == ("10.9.8.7", 8554, "/sub")
     assert unquote(parts.password or "") == unquote(password)
     assert password not in redacted(f"cannot open {config.cameras['one'].stream_url}: {password!r}")
+
+
+def test_a_percent_sign_that_could_mean_two_things_is_noted_and_others_are_not() -> None:
+    text = SITE % '"rtsp://viewer:${SECRET}@10.9.8.7/sub"'
+    found = {
+        value: parse_document(text, "b.yaml", {"SECRET": value}).substituted.quoted for value in ("a%41b", "a[b%", "a")
+    }
+    path = ("cameras", "one", "url")
+    assert found == {"a%41b": [(path, "SECRET")], "a[b%": [], "a": []}
 
 
 def test_what_was_quoted_already_stays_as_it_is() -> None:

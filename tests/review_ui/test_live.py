@@ -193,7 +193,7 @@ def test_while_redis_is_away_alerts_come_and_every_camera_is_blind(
         house.alert(wake=False)
         ear.wait_for(_raised)
         assert "Redis is unreachable" in ben.get("/").text
-        assert ben.get("/healthz").json() == {"database": True, "redis": False}
+        assert ben.get("/healthz").json() == {"database": True, "redis": False, "disk": "ok", "clock": []}
         assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics").text
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "without-redis"}
         assert ben.post("/api/v1/alerts/1/decisions", json=body).status_code == 200

@@ -125,7 +125,7 @@ def test_frames_of_test_clips_count_for_no_camera_that_is_none() -> None:
 
 def test_health_asks_the_database(page: Stage) -> None:
     answer = page.stranger().get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"database": True, "redis": True})
+    assert (answer.status_code, answer.json()) == (200, {"database": True, "redis": True, "disk": "ok", "clock": []})
     said = page.person().get("/api/v1/health").json()
     assert (said["database"], said["redis"], said["cameras_blind"]) == (True, True, 3)
 

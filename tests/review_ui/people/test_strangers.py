@@ -50,7 +50,7 @@ def at(page: Stage, address: str, **headers: str) -> TestClient:
     return TestClient(page.app, client=(address, 50000), headers={**SAME_ORIGIN, **headers}, follow_redirects=False)
 
 
-def log_in(browser: httpx.Client, name: str = "day-ranger", password: str = PASSWORD) -> int:
+def log_in(browser: httpx.Client | TestClient, name: str = "day-ranger", password: str = PASSWORD) -> int:
     """The status of a login."""
     return browser.post("/login", data={"name": name, "password": password}).status_code
 

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final
 
 CORRELATION_S: Final = 2.0
@@ -34,6 +35,7 @@ MEMORY_S: Final = 20.0
 REFERENCE_S: Final = 0.2
 """Frames that far apart are what :attr:`detector.tracking.tracker.AlertRule.min_hits` counts: five a second."""
 _ROUNDING: Final = 1e-6
+_FASTEST_FPS: Final = 30.0
 _LEAST_ODDS: Final = 1e-6
 
 
@@ -98,6 +100,25 @@ def most_at(interval_s: float, window_s: float) -> float:
     """The evidence that a bear exactly on the threshold comes to, however long it stays, with a frame that often."""
     still = kept(interval_s, window_s)
     return 1.0 + still * independent(interval_s) / (1.0 - still)
+
+
+def window_at(fps: float, window_s: float, unknown_hits: int) -> float:
+    """The window (s) of a camera with so many frames a second: it is longer where frames are rare.
+
+    An unknown animal's frames have to fit into it, and two frames of a bear.
+    """
+    return max(window_s, max(2.0, float(unknown_hits)) / fps)
+
+
+def can_fire(fps: float, window_s: float, min_hits: int) -> bool:
+    """Whether a bear that is on the threshold in every frame ever opens an encounter at that frame rate."""
+    return most_at(1.0 / fps, window_s) >= needed(min_hits)
+
+
+def least_fps(window_s: float, min_hits: int) -> float:
+    """The lowest frame rate at which a rule can fire, to a percent; infinity where none does."""
+    rates = (_FASTEST_FPS * 0.99**step for step in range(1200))
+    return min(takewhile(lambda fps: can_fire(fps, window_s, min_hits), rates), default=math.inf)
 
 
 def log_odds(probability: float) -> float:

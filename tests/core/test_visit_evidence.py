@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from core.visit_evidence import STRONGEST, WEAKEST, along, independent, level_of, needed
 from detector.tracking.tracker import AlertRule, Opened, Track, bear_level, expire, observe
-from detector.tracking.visit_evidence import STRONGEST, WEAKEST, along, independent, level_of, needed
 from detector.tracking.visit_peaks import LADDER, VisitPeaks
 from tests.support.factories import T0, scored
 
