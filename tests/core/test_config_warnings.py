@@ -62,4 +62,5 @@ def test_a_camera_that_gives_fewer_pictures_than_any_alert_needs_is_told_with_th
     needed = float(said.partition("needs ")[2].partition(" at least")[0])
     assert 0.05 < needed < 0.5
     assert problem(0.05, written=0.05) is None  # its real rate makes the rule wait longer
-    assert problem(1.0, min_hits=60) is not None
+    assert problem(0.3) is None
+    assert problem(0.3, min_hits=60) is not None
