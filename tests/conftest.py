@@ -171,3 +171,12 @@ def full_disk() -> Iterator[Path]:
     yield directory
     subprocess.run(["umount", directory], check=True)
     directory.rmdir()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_report_lasts_for_a_whole_test() -> Iterator[None]:
+    """Nobody reports again in most tests of pages: a report from the future stays fresh, where the page would ask whose
+    clock is wrong (tests/review_ui/test_clocks_ahead.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("review_ui.live.camera_status.AHEAD_S", float("inf"))
+        yield

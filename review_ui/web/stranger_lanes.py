@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review_ui.auth.accounts import digest
+from review_ui.auth.lanes import PerLoop
 from review_ui.auth.tokens import bearer_of
 from review_ui.site import Site
 
@@ -33,7 +34,7 @@ class StrangerLane:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = PerLoop(lambda: asyncio.Semaphore(AT_ONCE))
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +48,7 @@ class StrangerLane:
         async with AsyncExitStack() as place:
             self._waiting += 1
             try:
-                await place.enter_async_context(self._places)
+                await place.enter_async_context(self._places.get())
             finally:
                 self._waiting -= 1
 

@@ -121,7 +121,7 @@ def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
     now = time.time()
     with sqlite_database.write() as session:
         grant(session, "upper-pines", Mode.AUTOMATIC, now - 10, now + 100)
-    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=15.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.95):
         _prove(redis_client, injector)
         assert injector.round(threading.Event()) == sorted(config.cameras)
@@ -143,7 +143,7 @@ def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
 def test_a_model_that_sees_nothing_has_missed_it(
     sqlite_database: Database, config: Config, redis_url: str, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
-    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
+    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=15.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.05):
         _prove(redis_client, injector)
         injector.round(threading.Event())
@@ -169,7 +169,7 @@ def test_where_campers_rely_on_it_a_test_clip_is_sent_every_quarter_of_an_hour(
 ) -> None:
     with sqlite_database.write() as session:
         inject(session, config, T0)
-        grant(session, "upper-pines", Mode.ASSISTED, T0, T0 + 7200)
+        grant(session, "upper-pines", Mode.ASSISTED, T0, T0 + 3500)
         assert due_cameras(session, config, T0 + 899, 900.0) == []
         assert due_cameras(session, config, T0 + 901, 900.0) == ["upper-creek", "upper-trail"]
         assert due_cameras(session, config, T0 + 901) == [], "the road says how often"

@@ -73,12 +73,12 @@ def test_check_does_not_call_good_what_can_hardly_be_meant_so(tmp_path: Path) ->
     file.write_text(
         "regions: {r: {timezone: UTC}}\ncampsites: {a: {region: r}, b: {region: r}}\ncameras:\n"
         "  one: {campsite: a, url: 'rtsp://192.0.2.10/sub'}\n  two: {campsite: b, url: 'rtsp://192.0.2.10/sub'}\n"
-        "  three: {campsite: b, url: 'rtsp://192.0.2.11/sub', fps: 0.5, masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}\n"
+        "  three: {campsite: b, url: 'rtsp://192.0.2.11/sub', masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}\n"
     )
     done = bearwatch("check", "--config", str(file), "--no-cameras")
     assert (done.returncode, ": good." in done.stdout) == (1, False)
     assert all(f"{file}:{line}: cameras.{key}: " in done.stderr for line, key in (
-        (4, "one.url"), (6, "three.masks"), (6, "three.fps")
+        (4, "one.url"), (6, "three.masks")
     ))  # fmt: skip
 
 

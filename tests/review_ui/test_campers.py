@@ -40,8 +40,9 @@ pytestmark = pytest.mark.usefixtures("readers")
 
 
 def _live(page: Stage, mode: Mode = Mode.ASSISTED) -> None:
+    now = page.clock.now
     with page.database.write() as session:
-        grant(session, "upper-pines", mode, T0 - 10, T0 + 1e6)
+        grant(session, "upper-pines", mode, T0 - 10 if now < T0 + 600 else now - 10, now + 3500)
 
 
 def _decide(page: Stage, alert: int, verdict: str, who: str = "day-ranger", version: int = 1) -> None:
@@ -105,6 +106,7 @@ def test_a_confirmed_bear_in_a_live_mode_is_a_warning_until_it_is_taken_back_or_
     _decide(page, alert, "undo", version=3)
     assert _state(page) == "BEAR WARNING"
     page.clock.now += WARNING_S
+    _live(page)  # the lease is renewed all the while
     page.app.state.site.board.refresh()
     assert _state(page) == "No bear warning now"
 

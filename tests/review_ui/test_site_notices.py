@@ -58,9 +58,9 @@ def test_a_full_disk_is_told(redis_client: redis.Redis, tmp_path: Path) -> None:
 def test_what_can_hardly_be_meant_so_is_told_with_its_cameras(redis_client: redis.Redis) -> None:
     config = site(one={"url": "rtsp://h/1"}, two={"url": "rtsp://h/1"}, slow={"url": "rtsp://h/3"})
     notices = SiteNotices(config, Telemetry(redis_client))
-    notices.refresh(time.time(), {"slow": status("slow", 0.5), "one": status("one", 15.0)})
+    notices.refresh(time.time(), {"slow": status("slow", 0.05), "one": status("one", 15.0)})
     assert [(each.kind, each.cameras) for each in notices.current] == [
         ("configuration", ("one", "two")),
         ("configuration", ("slow",)),
     ]
-    assert "at 0.5 pictures a second at most 2 come within" in notices.current[1].text
+    assert "it gives 0.05 pictures a second" in notices.current[1].text

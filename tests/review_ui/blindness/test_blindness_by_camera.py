@@ -21,7 +21,7 @@ def _live_for(page: Stage, *cameras: str) -> None:
     """A stage that reaches some cameras of the campsite only."""
     now = page.clock.now
     with page.database.write() as session:
-        grant(session, "upper-pines", Mode.ASSISTED, now - 10, now + 5000)
+        grant(session, "upper-pines", Mode.ASSISTED, now - 10, now + 3500)
         session.get_one(AuthorityLease, "upper-pines").only_cameras = list(cameras)
 
 

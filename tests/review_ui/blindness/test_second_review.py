@@ -25,7 +25,7 @@ def _decide(browser: TestClient, alert: int, verdict: str = "bear", version: int
 def _appealed(page: Stage, verdict: str = "bear") -> tuple[int, int]:
     """An alert that lena has decided, and the second review that was asked for."""
     with page.database.write() as session:
-        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 60, page.clock.now + 1e5)
+        grant(session, "upper-pines", Mode.ASSISTED, page.clock.now - 60, page.clock.now + 3500)
     alert = page.alert("upper-creek")
     assert _decide(page.person("lena"), alert, verdict) == 200
     with page.database.write() as session:

@@ -19,7 +19,7 @@ from tests.support.pages import Stage
 def page(readers: None, page: Stage) -> Stage:
     """Campers of Upper Pines rely on two cameras, which are watched and see."""
     with page.database.write() as session:
-        grant(session, "upper-pines", Mode.AUTOMATIC, T0 - 10, T0 + 1e6)
+        grant(session, "upper-pines", Mode.AUTOMATIC, T0 - 10, T0 + 3580)
         require_freshness(session, "upper-pines")
     watched(page, "upper-creek", 5.0)
     watched(page, "upper-trail", 5.0)

@@ -80,7 +80,7 @@ def test_what_is_written_down_is_never_made_older(live: Database) -> None:
 
 def test_each_gap_is_written_down_once_with_its_cause_and_its_end(live: Database) -> None:
     with live.write() as session:
-        seen(session, TRAIL, T0 + 100)
+        seen(session, TRAIL, T0 + 85)
     assert check_freshness(live, T0 + 30) == []
     assert check_freshness(live, T0 + 31, lambda: lambda camera: f"{camera}: chewed") == [
         "upper-creek is not watching: upper-creek: chewed"

@@ -182,7 +182,13 @@ def test_check_calls_the_service_and_says_whether_it_hears(
     monkeypatch.setattr("bearwatch.cli.check._probe_all", lambda *_: [])  # cameras are another test's
 
     def checked(**more: object) -> int:
-        usual = {"config": settings_file(tmp_path, service), "no_cameras": False, "timeout": 1.0, "json": False}
+        usual = {
+            "config": settings_file(tmp_path, service),
+            "no_cameras": False,
+            "timeout": 1.0,
+            "json": False,
+            "data": tmp_path,
+        }
         return check(Namespace(**{**usual, "snapshots": tmp_path, **more}))
 
     assert checked() == 0

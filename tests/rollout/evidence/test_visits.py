@@ -116,7 +116,7 @@ def test_another_campsite_is_no_match_nor_another_camera_than_the_one_named() ->
     assert match([_visit(T0, camera="creek")], lines)[0] is not None
     assert match([_visit(T0)], lines)[0] is not None
     assert match([_visit(T0, site="nowhere")], lines, whichever) == [None]
-    days_later = [_visit(T0 + 4 * 86400, camera="trail")]
+    days_later = [_visit(T0 + 4 * 86400 + 60, camera="trail")]
     assert chance_by_shifting(days_later, lines) == 0.0
     assert chance_by_shifting(days_later, lines, whichever) == pytest.approx(1 / 4), "one of the four days before it"
     assert chance_by_shifting([_visit(T0 + 3600)], lines) is None, "there is no other day to ask"
