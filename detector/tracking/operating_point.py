@@ -138,7 +138,7 @@ def decide(
         return OperatingPoint(limited(before, model_threshold), None, _too_new(watched.days, a_day))
     up, down = (_shrunk(wish, watched.days, model_threshold) for wish in (upwards or 0.0, wanted))
     step = STEP_A_DAY * min(max(elapsed_days, 0.0), 1.0)
-    if up > before:
+    if upwards and up > before:  # the model's own threshold alone, with which few days are mixed, raises none
         moved = _score(min(_log_odds(up), _log_odds(before) + step))
         threshold = max(min(before, ceiling(model_threshold)), limited(moved, model_threshold))
     elif down < before:
