@@ -29,10 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the bundle and for work in progress")
     parser.add_argument("--backbone", default=None, help="pretrained network: lite0, lite2, or a timm model (lite2)")
     parser.add_argument("--input-px", type=int, default=None, help="side of the pictures in use (224)")
-    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (192)")
-    parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (2)")
+    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (176)")
+    parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (1.15)")
     parser.add_argument("--batch", type=int, default=None, help="pictures in a step (32)")
-    parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (0.0002)")
+    parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (0.0003)")
     parser.add_argument(
         "--view",
         default=None,

@@ -1,11 +1,12 @@
 """From labelled pictures to a model bundle.
 
-1. The pretrained network says what it sees in every clean picture (the teacher, and the yardstick).
+1. The pretrained network says what it sees in every clean picture (the teacher, and the yardstick). Animals are cut out
+   of daylight pictures, to be put into night scenes (:mod:`detector.learn.cutouts`).
 2. Sources are dealt out into folds. One network is trained without each fold, and one with everything.
 3. Each fold's network, mixed in several shares with the pretrained weights, judges the sources it never saw. Those
    figures choose the mix, the temperature and the thresholds.
 4. With that mix the folds' networks judge more: unknown animals, still pictures in the bundle's view, pictures made
-   hard (:mod:`detector.learn.judge`).
+   hard, live crops (:mod:`detector.learn.judge`); and what the thresholds do on every source.
 5. The network trained on everything, mixed the same way, becomes the bundle, with its exported graph where the tools
    for it are installed. Its own figures on pictures it was trained on would flatter it and are not computed: the folds'
    figures are published.
@@ -16,7 +17,6 @@ Everything slow is kept in ``<out>/work`` and taken up again; ``work/plan.json``
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,11 +28,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
+from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.engine import Device
 from detector.engines.equivalence import EngineFile, EngineFileError
 from detector.engines.torch_engine import TorchEngine
-from detector.evaluate.manifest import SYNONYMS, LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
-from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, choose_thresholds, fit_temperature
+from detector.evaluate.manifest import LabelledPicture, snapshot_hash
+from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, fit_temperature, unknown_limits
+from detector.learn.cutouts import Cutouts, cutout_places, make_cutouts
 from detector.learn.datasheet import datasheet
 from detector.learn.fit import Run, fit
 from detector.learn.folds import assign_folds
@@ -46,7 +48,9 @@ from detector.learn.heldout import (
     known_pictures,
     table,
 )
+from detector.learn.intake import TrainingError, claim, contents_key, usable_pictures
 from detector.learn.judge import FoldPredictors
+from detector.learn.operating_point import JudgedPictures, operating_point
 from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.runs import Watcher, fit_all
 from detector.learn.student import Start, interpolate_weights, start, student_labels
@@ -58,16 +62,14 @@ from detector.models.model import Model, Provenance, Thresholds
 from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS, Reference
 from detector.models.view import View
 
+__all__ = ["Trained", "TrainingError", "TrainingSetup", "train"]
+
 log = logging.getLogger(__name__)
 
-BUNDLE, WORK, PLAN = "bundle", "work", "plan.json"
+BUNDLE, WORK = "bundle", "work"
 NAME = "campsite"
 CODE_VERSION = "0.1.0"
 _BEST_EVEN_IF_NOT_BETTER = 0.5
-
-
-class TrainingError(RuntimeError):
-    """The pictures or the folder cannot be used for this training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,9 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup:
         ValueError: the pictures come from fewer sources than there are folds.
     """
     labels = student_labels()
-    usable, left_out = _usable(pictures, labels)
-    key = _contents_key(usable)
-    _claim(out / WORK, key, recipe)
+    usable, left_out = usable_pictures(pictures, labels)
+    key = contents_key(usable)
+    claim(out / WORK, key, recipe)
     context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key)
     held_out, fold_states, state_of_all = _learn(usable, context)
     found = table(held_out, labels)
@@ -171,11 +173,12 @@ def _learn(
     recipe, setup = context.recipe, context.setup
     generic = context.say("teacher", "teacher", context.beginning.state, usable)
     fold = assign_folds(usable, recipe.folds)
-    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup))
+    cutouts = _cutouts(usable, context)
+    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup), cutouts)
     runs = [_without(everything, fold, number, context.work / f"fold-{number}") for number in range(recipe.folds)]
     everything = _as_long_as(runs, everything)
-    fit_all([*runs, everything], setup.jobs, setup.watch)
-    states = [fit(run) for run in runs]
+    fit_all([seeded for run in (*runs, everything) for seeded in _soup(run)], setup.jobs, setup.watch)
+    states = [_averaged(run) for run in runs]
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
         mixes[share] = np.zeros((len(usable), context.labels.outputs), dtype=np.float32)
@@ -185,7 +188,34 @@ def _learn(
             judged = [usable[place] for place in inside.tolist()]
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
             mixes[share][inside] = context.say(f"heldout-{number}-{share:g}", stage, state, judged)
-    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, fit(everything)
+    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, _averaged(everything)
+
+
+def _soup(run: Run) -> list[Run]:
+    """The same run with one seed after another."""
+    recipe, folder = run.recipe, run.folder
+    seeds = range(recipe.seed, recipe.seed + recipe.soup)
+    return [
+        replace(run, recipe=replace(recipe, seed=seed), folder=folder.with_name(f"{folder.name}-seed-{seed}"))
+        for seed in seeds
+    ]
+
+
+def _averaged(run: Run) -> dict[str, Tensor]:
+    """The state that the run's seeds have in common."""
+    found = fit(_soup(run)[0])
+    for number, seeded in enumerate(_soup(run)[1:], start=2):
+        found = interpolate_weights(found, fit(seeded), 1 / number)
+    return found
+
+
+def _cutouts(usable: Sequence[LabelledPicture], context: _TrainingContext) -> Cutouts | None:
+    recipe, setup = context.recipe, context.setup
+    if not (recipe.pasted_bears or recipe.pasted_others):
+        return None
+    engine = context.engine(ModelBundle.generic(DEFAULT_BACKBONE))
+    many = len(cutout_places(usable))
+    return make_cutouts(usable, context.work / "cutouts", engine, lambda more: setup.advance("cut-outs", more, many))
 
 
 def _model(
@@ -201,6 +231,7 @@ def _model(
         weights=weights,
         thresholds=thresholds,
         view=View.parse(recipe.view),
+        lift=recipe.lift,
     )
 
 
@@ -222,19 +253,25 @@ def _calibrated(
         DOUBT: doubts(logits, warm),
         NEIGHBOURS: fold_predictors.distances(logits),
     }
-    strangers = compare(ood_scores, pictures, known, bear, bear_thresholds(bear, pictures, LIVE_RATE))
+    crop_places, crops = fold_predictors.live_crops()
+    cropped = JudgedPictures([pictures[place] for place in crop_places], crops)
+    live = np.concatenate([bear, crops]), [*pictures, *cropped.pictures]
+    limits = bear_thresholds(*live, LIVE_RATE)
+    strangers = compare(ood_scores, pictures, known, bear, limits)
     way = better_way(strangers)
-    view = View.parse(context.recipe.view)
-    places, trained, generic = fold_predictors.stills(view)
+    places, trained, generic = fold_predictors.stills(View.parse(context.recipe.view))
     sample = [pictures[place] for place in places]
-    still_day, still_infrared = bear_thresholds(trained, sample, STILL_RATE)
-    thresholds = replace(
-        choose_thresholds(bear, ood_scores[way], pictures, known), still_day=still_day, still_infrared=still_infrared
-    )
+    still_limits = bear_thresholds(trained, sample, STILL_RATE)
+    thresholds = Thresholds(*limits, *unknown_limits(ood_scores[way], pictures, known), *still_limits)
     evaluation = {
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
         "held_out": found,
         "by_source": by_source(held_out, warm, share),
+        "at_thresholds": {
+            "still pictures": operating_point(JudgedPictures(sample, trained), still_limits, STILL_RATE),
+            "whole pictures, seen once": operating_point(JudgedPictures(pictures, bear), limits, LIVE_RATE),
+            "live crops": operating_point(cropped, limits, LIVE_RATE),
+        },
         "stills": by_slice(sample, {GENERIC_KEY: generic, f"{share:g}": trained}),
         "stills_whole": by_slice(sample, _seen_once(held_out, warm, share, places)),
         "made_hard": {
@@ -266,6 +303,12 @@ def _fold_predictors(
     context: _TrainingContext,
 ) -> FoldPredictors:
     states = [interpolate_weights(context.beginning.state, state, share) for state in fold_states]
+
+    def remember(name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What the pretrained network says depends on no mix."""
+        mix = "" if name.endswith(GENERIC_KEY) else f"-{share:g}-{labels.temperature:g}"
+        return context.remember(f"{name}{mix}", compute)
+
     return FoldPredictors(
         pictures=held_out.pictures,
         fold=held_out.fold,
@@ -273,7 +316,7 @@ def _fold_predictors(
         generic=context.bundle(_plain(context.beginning.state), GENERIC),
         withheld=held_out.withheld,
         engine_of=context.engine,
-        remember=lambda name, compute: context.remember(f"{name}-{share:g}-{labels.temperature:g}", compute),
+        remember=remember,
         advance=context.setup.advance,
     )
 
@@ -309,50 +352,6 @@ def _is_exported(bundle: ModelBundle, directory: Path) -> bool:
     except EngineFileError:
         return False
     return found.model == bundle.digest
-
-
-def _usable(pictures: Sequence[LabelledPicture], labels: LabelMap) -> tuple[list[LabelledPicture], list[str]]:
-    """The pictures that can be decoded, with the model's words for their labels; and why the others cannot."""
-    named = [replace(picture, label=SYNONYMS.get(picture.label, picture.label)) for picture in pictures]
-    strange = sorted({picture.label for picture in named} - set(labels.names))
-    if strange:
-        raise TrainingError(
-            f"unknown labels {', '.join(strange)}; known are {', '.join(labels.names)}, object, nothing"
-        )
-    usable, left_out = list[LabelledPicture](), list[str]()
-    for picture in named:
-        try:
-            read_picture(picture.path)
-        except UndecodablePicture as error:
-            left_out.append(str(error))
-        else:
-            usable.append(picture)
-    bears = sum(picture.label == "bear" for picture in usable)
-    if not 0 < bears < len(usable):
-        raise TrainingError(f"{bears} of {len(usable)} readable pictures are bears; training needs bears and others")
-    return usable, left_out
-
-
-def _contents_key(pictures: Sequence[LabelledPicture]) -> str:
-    """Of the pictures in their order, with labels and sources: everything that decides what is trained on."""
-    lines = [f"{picture.label} {picture.source} {picture.light} {_hash(picture.path)}" for picture in pictures]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _claim(work: Path, key: str, recipe: Recipe) -> None:
-    """Refuse a folder in which something else was trained."""
-    plan = json.loads(json.dumps({"pictures": key, "recipe": asdict(recipe)}))
-    path = work / PLAN
-    if path.is_file() and json.loads(path.read_text()) != plan:
-        raise TrainingError(
-            f"{work} holds a training with other pictures or another recipe; use another --out, or delete it"
-        )
-    work.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan, indent=1))
 
 
 def _without(everything: Run, fold: NDArray[np.int64], number: int, folder: Path) -> Run:
