@@ -258,7 +258,7 @@ def _prediction(evaluation: Mapping[str, Any], model: Model) -> str:
     lines = [
         f"- {name}: AUC {_range(f, 'auc')}, recall at 1 / 2 / 5% false positives {_range(f, 'recall at 1%')} / "
         f"{_range(f, 'recall at 2%')} / {_range(f, 'recall at 5%')}; **at the thresholds for still pictures recall "
-        f"{_range(f, STRANGE)}, false {_range(f, STRANGE_FALSE)}**"
+        f"{_range(f, TRANSFERRED)}, false {_range(f, TRANSFERRED_FALSE)}**"
         for name, f in at[_STILLS].items()
     ]
     said = "\n".join(lines) or "- nothing can be said: there are no held-out bears of camera traps."
@@ -289,11 +289,11 @@ them; it should do no worse.
 {_shortfall(at)}"""
 
 
-STRANGE, STRANGE_FALSE = "recall, threshold of other sources", "false, threshold of other sources"
+TRANSFERRED, TRANSFERRED_FALSE = "recall, threshold of other sources", "false, threshold of other sources"
 _TARGETS = {
     TRAPS: (("auc", 0.988), ("recall at 1%", 0.8), ("recall at 2%", 0.88)),
-    DAY: ((STRANGE, 0.85),),
-    NIGHT: (("auc", 0.975), ("recall at 2%", 0.75), ("recall at 5%", 0.88), (STRANGE, 0.72)),
+    DAY: ((TRANSFERRED, 0.85),),
+    NIGHT: (("auc", 0.975), ("recall at 2%", 0.75), ("recall at 5%", 0.88), (TRANSFERRED, 0.72)),
 }
 """What was wanted of still pictures when the built-in model was made."""
 
@@ -327,8 +327,8 @@ def _at_thresholds(at: Mapping[str, Any]) -> str:
             low, high = f["over sources"]["false"]
             lines.append(
                 f"| {seen} | {name} | {f['bears']}, {f['events']}, {f['sources of bears']} | {f['events found']} | "
-                f"**{f['recall']:.2f}** | {events} | {sources} | {f[STRANGE]:.2f} | {f['others']} | {f['false']:.1%} | "
-                f"{low:.1%}-{high:.1%} | {f[STRANGE_FALSE]:.1%} |"
+                f"**{f['recall']:.2f}** | {events} | {sources} | {f[TRANSFERRED]:.2f} | {f['others']} | "
+                f"{f['false']:.1%} | {low:.1%}-{high:.1%} | {f[TRANSFERRED_FALSE]:.1%} |"
             )
     return head + "\n".join(lines)
 

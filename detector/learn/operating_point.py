@@ -45,8 +45,8 @@ class JudgedPictures:
         """The truth (n,)."""
         return np.array([picture.label == "bear" for picture in self.pictures], dtype=bool)
 
-    def told(self, thresholds: tuple[float, float]) -> Flags:
-        """(n,) whether each is told as a bear, with thresholds by day and for infra-red."""
+    def flagged(self, thresholds: tuple[float, float]) -> Flags:
+        """(n,) whether each is called a bear, with thresholds by day and for infra-red."""
         infrared = np.array([is_infrared(picture) for picture in self.pictures], dtype=bool)
         return np.asarray(self.scores >= np.where(infrared, thresholds[1], thresholds[0]))
 
@@ -67,27 +67,27 @@ def operating_point(judged: JudgedPictures, thresholds: tuple[float, float], rat
 
     ``rate`` is the share of others for which the thresholds were fitted.
     """
-    transferred = told_by_strangers(judged, rate)
-    told = judged.told(thresholds)
+    transferred = flagged_by_other_sources(judged, rate)
+    flagged = judged.flagged(thresholds)
     found = {}
     for name, inside in trap_slices(judged.pictures).items():
         bears = judged.is_bear[inside]
         if 0 < bears.sum() < len(bears):
-            found[name] = _slice(judged.of(inside), told[inside], transferred[inside])
+            found[name] = _slice(judged.of(inside), flagged[inside], transferred[inside])
     return found
 
 
-def told_by_strangers(judged: JudgedPictures, rate: float) -> Flags:
-    """(n,) whether each picture is told as a bear by thresholds fitted on all the other sources."""
+def flagged_by_other_sources(judged: JudgedPictures, rate: float) -> Flags:
+    """(n,) whether each picture is called a bear by thresholds fitted on all the other sources."""
     groups = np.array(held_together(judged.pictures))
-    told = np.zeros(len(groups), dtype=bool)
+    flagged = np.zeros(len(groups), dtype=bool)
     for group in sorted(set(groups.tolist())):
         others, own = judged.of(groups != group), groups == group
-        told[own] = judged.of(own).told(bear_thresholds(others.scores, others.pictures, rate))
-    return told
+        flagged[own] = judged.of(own).flagged(bear_thresholds(others.scores, others.pictures, rate))
+    return flagged
 
 
-def _slice(judged: JudgedPictures, told: Flags, transferred: Flags) -> dict[str, Any]:
+def _slice(judged: JudgedPictures, flagged: Flags, transferred: Flags) -> dict[str, Any]:
     is_bear, scores = judged.is_bear, judged.scores
     events = np.array([f"{picture.group}: {picture.event}" for picture in judged.pictures])
     groups = np.array(held_together(judged.pictures))
@@ -96,14 +96,14 @@ def _slice(judged: JudgedPictures, told: Flags, transferred: Flags) -> dict[str,
         for rate in _RATES
     }
     measures: dict[str, Callable[[NDArray[np.int64]], float]] = {
-        "recall": lambda chosen: float(told[chosen][is_bear[chosen]].mean()),
-        "false": lambda chosen: float(told[chosen][~is_bear[chosen]].mean()),
+        "recall": lambda chosen: float(flagged[chosen][is_bear[chosen]].mean()),
+        "false": lambda chosen: float(flagged[chosen][~is_bear[chosen]].mean()),
         "recall, threshold of other sources": lambda chosen: float(transferred[chosen][is_bear[chosen]].mean()),
         "false, threshold of other sources": lambda chosen: float(transferred[chosen][~is_bear[chosen]].mean()),
         "auc": lambda chosen: auc(scores[chosen], is_bear[chosen]),
         **recalls,
     }
-    found_events = {event for event, yes in zip(events[is_bear], told[is_bear], strict=True) if yes}
+    found_events = {event for event, yes in zip(events[is_bear], flagged[is_bear], strict=True) if yes}
     everything = np.arange(len(is_bear))
     return {
         "bears": int(is_bear.sum()),
@@ -114,7 +114,7 @@ def _slice(judged: JudgedPictures, told: Flags, transferred: Flags) -> dict[str,
         **{name: round(measure(everything), 4) for name, measure in measures.items()},
         "over events": _intervals(measures, events, is_bear),
         "over sources": _intervals(measures, groups, is_bear),
-        "by source": _by_source(groups, is_bear, told, transferred),
+        "by source": _by_source(groups, is_bear, flagged, transferred),
     }
 
 
@@ -139,8 +139,10 @@ def _members(clusters: NDArray[np.str_], kind: Flags) -> list[NDArray[np.int64]]
     return [np.flatnonzero(kind & (clusters == name)) for name in sorted(set(clusters[kind].tolist()))]
 
 
-def _by_source(groups: NDArray[np.str_], is_bear: Flags, told: Flags, transferred: Flags) -> dict[str, dict[str, Any]]:
-    """Of each source with bears or enough others: how many, and what is told as a bear, by either threshold."""
+def _by_source(
+    groups: NDArray[np.str_], is_bear: Flags, flagged: Flags, transferred: Flags
+) -> dict[str, dict[str, Any]]:
+    """Of each source with bears or enough others: how many, and what is called a bear, by either threshold."""
     found = {}
     for group in sorted(set(groups.tolist())):
         bears, others = (groups == group) & is_bear, (groups == group) & ~is_bear
@@ -148,10 +150,10 @@ def _by_source(groups: NDArray[np.str_], is_bear: Flags, told: Flags, transferre
             continue
         found[group.removeprefix("group ")] = {
             "bears": int(bears.sum()),
-            "found": int(told[bears].sum()),
+            "found": int(flagged[bears].sum()),
             "found, threshold of other sources": int(transferred[bears].sum()),
             "others": int(others.sum()),
-            "false": int(told[others].sum()),
+            "false": int(flagged[others].sum()),
             "false, threshold of other sources": int(transferred[others].sum()),
         }
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from detector.evaluate.manifest import LabelledPicture
 from detector.learn.judge import live_box
-from detector.learn.operating_point import DAY, NIGHT, TRAPS, JudgedPictures, operating_point, told_by_strangers
+from detector.learn.operating_point import DAY, NIGHT, TRAPS, JudgedPictures, flagged_by_other_sources, operating_point
 
 
 def row(label: str, source: str, light: str = "day", event: str = "", number: int = 0) -> LabelledPicture:
@@ -40,9 +40,9 @@ def test_lights_events_and_sources_are_told_apart() -> None:
 
 def test_a_threshold_is_asked_on_sources_that_it_was_not_fitted_on() -> None:
     shown = judged()
-    told = told_by_strangers(shown, 0.02)
+    flagged = flagged_by_other_sources(shown, 0.02)
     boars = np.array([picture.source == "boars" and picture.label != "bear" for picture in shown.pictures])
-    assert told[boars].all(), "without the boars the threshold is that of the quiet source"
+    assert flagged[boars].all(), "without the boars the threshold is that of the quiet source"
     found = operating_point(shown, (0.49, 0.49), 0.02)[DAY]
     assert found["false, threshold of other sources"] == pytest.approx(0.5)
     assert found["false"] < 0.05
