@@ -115,12 +115,15 @@ def cut_out(image: NDArray[np.uint8]) -> Rgba | None:
     Deterministic: GrabCut's own chance is seeded.
     """
     scale = LONGEST_PX / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=min(scale, 1), fy=min(scale, 1), interpolation=cv2.INTER_AREA)
+    small = _resized(image, min(scale, 1))
     height, width = small.shape[:2]
     if min(height, width) < 48:
         return None
     mask = _outline(small)
-    alpha = None if mask is None else _whole_shape(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR))
+    if mask is None:
+        return None
+    larger = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    alpha = _whole_shape(larger)
     if alpha is None:
         return None
     top, bottom = np.flatnonzero(alpha.any(axis=1))[[0, -1]]
@@ -130,10 +133,15 @@ def cut_out(image: NDArray[np.uint8]) -> Rgba | None:
     return np.ascontiguousarray(both[top : bottom + 1, left : right + 1])
 
 
+def _resized(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    smaller = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, dtype=np.uint8)
+
+
 def _outline(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """What GrabCut takes for the foreground of (height, width, 3) BGR: 0 or 1, somewhat smaller than the picture."""
     scale = min(1, OUTLINE_PX / max(image.shape[:2]))
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = _resized(image, scale)
     height, width = small.shape[:2]
     mask = np.full((height, width), cv2.GC_PR_BGD, dtype=np.uint8)
     across, down = int(width * _MARGIN), int(height * _MARGIN)
@@ -141,7 +149,7 @@ def _outline(image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     mask[:2] = mask[:, :2] = mask[:, -2:] = cv2.GC_BGD
     cv2.setRNGSeed(1)
     try:
-        cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, mask, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # one colour only: nothing stands out
         return None
     return np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)

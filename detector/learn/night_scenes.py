@@ -74,10 +74,10 @@ def _placed(cutout: NDArray[np.uint8], size_px: int) -> tuple[Plane, Plane]:
     small = cv2.resize(np.ascontiguousarray(turned), (wide, high), interpolation=cv2.INTER_AREA)
     lean = cv2.getRotationMatrix2D((wide / 2, high / 2), between(-8, 8), 1.0)
     left, top = _corner(wide, high, size_px)
-    lean[:, 2] += left, top
+    lean[:, 2] += np.array([left, top])
     # The middle squeezes: fur and mask have to be moved by the same map.
     moved = cv2.warpAffine(small, lean, (size_px, size_px), flags=cv2.INTER_LINEAR)
-    fur = _reflectance(moved[:, :, :3])
+    fur = _reflectance(np.asarray(moved[:, :, :3], dtype=np.uint8))
     alpha = cv2.GaussianBlur(moved[:, :, 3].astype(np.float32) / 255, (0, 0), between(0.4, 1.2))
     return fur, np.asarray(alpha, dtype=np.float32)
 

@@ -50,7 +50,7 @@ class Recipe:
     smoothing: float = 0.05
     folds: int = 2
     soup: int = 2
-    mixes: tuple[float, ...] = (0.6, 0.85)
+    mixes: tuple[float, ...] = (0.75,)
     withheld: str = "raccoon"
     view: str = "blend@224+320"
     seed: int = 1
