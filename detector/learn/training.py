@@ -17,7 +17,6 @@ Everything slow is kept in ``<out>/work`` and taken up again; ``work/plan.json``
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,13 +29,14 @@ from torch import Tensor
 
 from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.engine import Device
-from detector.engines.equivalence import EngineFile, EngineFileError
 from detector.engines.torch_engine import TorchEngine
 from detector.evaluate.manifest import LabelledPicture, snapshot_hash
+from detector.learn.ancestor import Ancestor
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, fit_temperature, unknown_limits
 from detector.learn.cutouts import Cutouts, cutout_places, make_cutouts
 from detector.learn.datasheet import datasheet
-from detector.learn.fit import Run, fit
+from detector.learn.exported import export_if_possible
+from detector.learn.fit import Run
 from detector.learn.folds import assign_folds
 from detector.learn.heldout import (
     ALL,
@@ -52,7 +52,7 @@ from detector.learn.intake import TrainingError, claim, contents_key, usable_pic
 from detector.learn.judge import FoldPredictors
 from detector.learn.operating_point import JudgedPictures, operating_point
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.runs import Watcher, fit_all
+from detector.learn.runs import Watcher, averaged, fit_all, soup_of
 from detector.learn.student import Start, interpolate_weights, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
@@ -64,7 +64,6 @@ from detector.models.view import View
 
 __all__ = ["Trained", "TrainingError", "TrainingSetup", "train"]
 
-log = logging.getLogger(__name__)
 
 BUNDLE, WORK = "bundle", "work"
 NAME = "campsite"
@@ -95,8 +94,14 @@ class TrainingSetup:
     advance: Callable[[str, int, int], None] = lambda stage, more, total: None
 
 
-def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup: TrainingSetup) -> Trained:
-    """Train, measure, and write ``<out>/bundle``.
+def train(
+    pictures: Sequence[LabelledPicture],
+    out: Path,
+    recipe: Recipe,
+    setup: TrainingSetup,
+    earlier: ModelBundle | None = None,
+) -> Trained:
+    """Train, measure, and write ``<out>/bundle``. ``earlier`` is averaged with (:mod:`detector.learn.ancestor`).
 
     Raises:
         TrainingError: a label is unknown, there are no bears or only bears, or ``out`` holds another training.
@@ -107,7 +112,10 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup:
     usable, left_out = usable_pictures(pictures, labels)
     key = contents_key(usable)
     claim(out / WORK, key, recipe)
-    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key)
+    ancestor = None if earlier is None else Ancestor(earlier, recipe.ancestor_share)
+    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key, ancestor)
+    if ancestor is not None:
+        ancestor.check(context.beginning, _parent(context.beginning))
     held_out, fold_states, state_of_all = _learn(usable, context)
     found = table(held_out, labels)
     chosen = choose_mix(found)
@@ -115,17 +123,18 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup:
     share = float(chosen) if better else min(held_out.mixes, key=lambda each: abs(each - _BEST_EVEN_IF_NOT_BETTER))
     model, evaluation, way = _calibrated(held_out, fold_states, share, found, context)
     evaluation |= {"better_than_generic": better, "share_of_trained_weights": share}
-    state = interpolate_weights(context.beginning.state, state_of_all, share)
+    evaluation |= {"sources": sorted({picture.source for picture in usable})}
+    state = context.mixed(state_of_all, share)
     bundle = write_bundle(
         out / BUNDLE,
         model,
         {name: each.numpy() for name, each in _floats(state).items()},
-        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
+        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, _said_of(recipe, earlier)),
         datasheet(model, usable, recipe, evaluation, left_out),
         evaluation,
         _reference(state, usable, context) if way == NEIGHBOURS else None,
     )
-    _export(bundle, setup)
+    export_if_possible(bundle)
     return Trained(bundle, better, share, found, left_out)
 
 
@@ -139,6 +148,17 @@ class _TrainingContext:
     setup: TrainingSetup
     work: Path
     key: str
+    ancestor: Ancestor | None = None
+
+    def mixed(self, trained: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        """``share`` of trained weights, the rest pretrained; averaged with the earlier bundle, if there is one."""
+        state = interpolate_weights(self.beginning.state, trained, share)
+        return state if self.ancestor is None else self.ancestor.averaged(state)
+
+    @property
+    def tag(self) -> str:
+        """Of what depends on the earlier bundle, by weights or because other pictures are held out."""
+        return "" if self.ancestor is None else self.ancestor.tag
 
     def bundle(self, state: Any, labels: LabelMap | None = None) -> ModelBundle:
         """A network in the very form in which it is served, in memory."""
@@ -166,6 +186,10 @@ class _TrainingContext:
         return self.remember(name, compute)
 
 
+def _said_of(recipe: Recipe, earlier: ModelBundle | None) -> dict[str, Any]:
+    return asdict(recipe) | ({} if earlier is None else {"average_with": earlier.digest})
+
+
 def _learn(
     usable: Sequence[LabelledPicture], context: _TrainingContext
 ) -> tuple[HeldOut, list[dict[str, Tensor]], dict[str, Tensor]]:
@@ -177,36 +201,21 @@ def _learn(
     everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup), cutouts)
     runs = [_without(everything, fold, number, context.work / f"fold-{number}") for number in range(recipe.folds)]
     everything = _as_long_as(runs, everything)
-    fit_all([seeded for run in (*runs, everything) for seeded in _soup(run)], setup.jobs, setup.watch)
-    states = [_averaged(run) for run in runs]
+    fit_all([seeded for run in (*runs, everything) for seeded in soup_of(run)], setup.jobs, setup.watch)
+    states = [averaged(run) for run in runs]
+    ancestor = context.ancestor
+    judged_at_all = np.ones(len(usable), dtype=bool) if ancestor is None else ancestor.unseen(usable)
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
         mixes[share] = np.zeros((len(usable), context.labels.outputs), dtype=np.float32)
         for number, trained in enumerate(states):
-            inside = np.flatnonzero(fold == number)
-            state = interpolate_weights(context.beginning.state, trained, share)
+            inside = np.flatnonzero((fold == number) & judged_at_all)
+            state = context.mixed(trained, share)
             judged = [usable[place] for place in inside.tolist()]
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
-            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}", stage, state, judged)
-    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, _averaged(everything)
-
-
-def _soup(run: Run) -> list[Run]:
-    """The same run with one seed after another."""
-    recipe, folder = run.recipe, run.folder
-    seeds = range(recipe.seed, recipe.seed + recipe.soup)
-    return [
-        replace(run, recipe=replace(recipe, seed=seed), folder=folder.with_name(f"{folder.name}-seed-{seed}"))
-        for seed in seeds
-    ]
-
-
-def _averaged(run: Run) -> dict[str, Tensor]:
-    """The state that the run's seeds have in common."""
-    found = fit(_soup(run)[0])
-    for number, seeded in enumerate(_soup(run)[1:], start=2):
-        found = interpolate_weights(found, fit(seeded), 1 / number)
-    return found
+            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}{context.tag}", stage, state, judged)
+    held_out = HeldOut(usable, fold, generic, mixes, recipe.withheld).of(judged_at_all)
+    return held_out, states, averaged(everything)
 
 
 def _cutouts(usable: Sequence[LabelledPicture], context: _TrainingContext) -> Cutouts | None:
@@ -251,7 +260,7 @@ def _calibrated(
     ood_scores = {
         ENERGY: energies(logits),
         DOUBT: doubts(logits, warm),
-        NEIGHBOURS: fold_predictors.distances(logits),
+        NEIGHBOURS: np.zeros(len(bear), np.float32) if known.all() else fold_predictors.distances(logits),
     }
     crop_places, crops = fold_predictors.live_crops()
     cropped = JudgedPictures([pictures[place] for place in crop_places], crops)
@@ -267,6 +276,7 @@ def _calibrated(
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
         "held_out": found,
         "by_source": by_source(held_out, warm, share),
+        "averaged_with": "" if context.ancestor is None else context.ancestor.bundle.short_digest,
         "at_thresholds": {
             "still pictures": operating_point(JudgedPictures(sample, trained), still_limits, STILL_RATE),
             "whole pictures, seen once": operating_point(JudgedPictures(pictures, bear), limits, LIVE_RATE),
@@ -302,12 +312,12 @@ def _fold_predictors(
     labels: LabelMap,
     context: _TrainingContext,
 ) -> FoldPredictors:
-    states = [interpolate_weights(context.beginning.state, state, share) for state in fold_states]
+    states = [context.mixed(state, share) for state in fold_states]
 
     def remember(name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """What the pretrained network says depends on no mix."""
         mix = "" if name.endswith(GENERIC_KEY) else f"-{share:g}-{labels.temperature:g}"
-        return context.remember(f"{name}{mix}", compute)
+        return context.remember(f"{name}{mix}{context.tag}", compute)
 
     return FoldPredictors(
         pictures=held_out.pictures,
@@ -330,28 +340,6 @@ def _plain(state: Any) -> dict[str, Tensor]:
 def _reference(state: dict[str, Tensor], usable: Sequence[LabelledPicture], context: _TrainingContext) -> Reference:
     chosen = [usable[place] for place in reference_places(usable)]
     return Reference.of(context.say("reference-all", "reference", state, chosen))
-
-
-def _export(bundle: ModelBundle, setup: TrainingSetup) -> None:
-    """The graph for machines without torch; without the tools for it the bundle is whole all the same."""
-    assert bundle.directory is not None, "it was just written"
-    try:
-        from detector.engines.export import export_onnx
-    except ImportError as error:
-        log.warning("the bundle has no exported graph (%s); `bearwatch export --onnx` makes it", error)
-        return
-    if not _is_exported(bundle, bundle.directory):
-        export_onnx(bundle.directory)
-
-
-def _is_exported(bundle: ModelBundle, directory: Path) -> bool:
-    try:
-        found = EngineFile.read(directory)
-        for graph in found.graphs.values():
-            graph.read(directory)
-    except EngineFileError:
-        return False
-    return found.model == bundle.digest
 
 
 def _without(everything: Run, fold: NDArray[np.int64], number: int, folder: Path) -> Run:

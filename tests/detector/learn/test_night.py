@@ -149,7 +149,7 @@ def with_cutouts(tmp_path: Path) -> tuple[list[LabelledPicture], Cutouts]:
 
 def test_about_as_many_others_are_pasted_as_bears(with_cutouts: tuple[list[LabelledPicture], Cutouts]) -> None:
     rows, cutouts = with_cutouts
-    recipe = Recipe(train_px=64)
+    recipe = Recipe(train_px=64, pasted_bears=0.3, pasted_others=0.15)
     plan = SamplingPlan(rows, draw_weights(rows, recipe.bear_share), 4000, recipe, cutouts)
     is_bear = np.array([rows[number].label == "bear" for number in plan.order])
     assert plan.pasted[is_bear].mean() == pytest.approx(recipe.pasted_bears, abs=0.05)
@@ -162,7 +162,7 @@ def test_about_as_many_others_are_pasted_as_bears(with_cutouts: tuple[list[Label
 
 def test_nothing_is_pasted_where_it_would_tell_the_label(with_cutouts: tuple[list[LabelledPicture], Cutouts]) -> None:
     rows, cutouts = with_cutouts
-    recipe = Recipe(train_px=64)
+    recipe = Recipe(train_px=64, pasted_bears=0.3, pasted_others=0.15)
     for each in rows:
         if each.label == "dog":
             cutouts.path(each).unlink(missing_ok=True)
