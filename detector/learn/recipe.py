@@ -23,6 +23,8 @@ class Recipe:
     soups", 2022): the runs need not wait for each other, and the average is steadier than any of them.
     An earlier bundle that is averaged with gets ``ancestor_share`` (:mod:`detector.learn.ancestor`); without one it
     says nothing.
+    No threshold for live crops is below ``live_at_least``: what staged scenes and clips without a bear were seen to
+    need, of which no labelled pictures know.
     ``keep`` weighs what the pretrained network said of the clean picture against the labels. Pictures of camera traps
     (column ``kind``) are drawn ``camera_trap_weight`` times as often as others, and bears of camera traps at night make
     up ``night_share`` of the bears (see :func:`detector.learn.sampling.draw_weights`). Of the bears ``pasted_bears``
@@ -53,6 +55,7 @@ class Recipe:
     folds: int = 2
     soup: int = 1
     ancestor_share: float = 0.5
+    live_at_least: float = 0.0
     mixes: tuple[float, ...] = (0.3, 0.5, 0.7)
     withheld: str = "raccoon"
     view: str = "blend@224+320"
@@ -65,8 +68,8 @@ class Recipe:
             raise ValueError("camera_trap_weight must be above 0")
         if not all(0 <= share < 1 for share in (self.night_share, self.pasted_bears, self.pasted_others, self.lift)):
             raise ValueError("night_share, pasted_bears, pasted_others and lift must be from 0 to below 1")
-        if not 0 <= self.ancestor_share < 1:
-            raise ValueError("ancestor_share must be from 0 to below 1")
+        if not 0 <= self.ancestor_share < 1 or not 0 <= self.live_at_least < 1:
+            raise ValueError("ancestor_share and live_at_least must be from 0 to below 1")
         if self.frozen_stages < 0:
             raise ValueError("frozen_stages must be 0 or more")
         View.parse(self.view)
@@ -90,6 +93,7 @@ RECIPES = {
         lift=0.35,
         soup=2,
         mixes=(0.75,),
+        live_at_least=0.8,
     ),
 }
 """``night`` sees more bears at night and raises more false alarms by day than the built-in model does: measured in

@@ -265,7 +265,7 @@ def _calibrated(
     crop_places, crops = fold_predictors.live_crops()
     cropped = JudgedPictures([pictures[place] for place in crop_places], crops)
     live = np.concatenate([bear, crops]), [*pictures, *cropped.pictures]
-    limits = bear_thresholds(*live, LIVE_RATE)
+    limits = _at_least(bear_thresholds(*live, LIVE_RATE), context.recipe.live_at_least)
     strangers = compare(ood_scores, pictures, known, bear, limits)
     way = better_way(strangers)
     places, trained, generic = fold_predictors.stills(View.parse(context.recipe.view))
@@ -296,6 +296,11 @@ def _calibrated(
     model = _model(context.beginning, warm, context.recipe, thresholds, {"file": "", "sha256": ""})
     # Neighbours come in with the reference, when the bundle is written.
     return replace(model, unknown_by=ENERGY if way == NEIGHBOURS else way), evaluation, way
+
+
+def _at_least(limits: tuple[float, float], least: float) -> tuple[float, float]:
+    day, infrared = (max(limit, least) for limit in limits)
+    return day, infrared
 
 
 def _seen_once(held_out: HeldOut, labels: LabelMap, share: float, places: list[int]) -> dict[str, NDArray[np.float32]]:
