@@ -70,6 +70,7 @@ them) {LIVE_RATE:.1%} score higher than the first line, seen once, whole or as a
 visits: several frames have to agree - which guards against noise, not against a boar that stands there. What these
 thresholds do on a source that they were not fitted on is said below. Check them against what the cameras of a place
 really see.
+{_floor(recipe)}
 
 {_lift(model)}
 
@@ -86,6 +87,18 @@ def _earlier(evaluation: Mapping[str, Any], recipe: Recipe) -> str:
         f"{recipe.ancestor_share:.0%}. **All figures below are of sources\nof which that bundle has not seen a picture "
         "either**, each judged by a network of a fold, averaged in the same way: few pictures, but\nhonest ones. What "
         "that bundle was trained on is in its own datasheet, and among the training pictures below."
+    )
+
+
+def _floor(recipe: Recipe) -> str:
+    """Why live thresholds may be stricter than held-out pictures want them."""
+    if not recipe.live_at_least:
+        return ""
+    return (
+        f"No live threshold is below {recipe.live_at_least:g}: staged boars and people, and clips of fixed cameras "
+        "without a bear, were\nseen to need that, of which the labelled pictures know nothing. So fewer of these "
+        "exceed "
+        "it than said above, and more bears\nare missed by a single crop: see live crops below."
     )
 
 
