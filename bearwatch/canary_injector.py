@@ -18,7 +18,7 @@ from typing import Final
 import cv2
 import numpy as np
 import redis
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -32,12 +32,17 @@ from core.redis_client import RedisDown
 from core.streams import FrameStreams
 from db.models import AuthorityLease, CameraHour, CanaryRun, Mode
 from db.session import Database
+from detector.jpeg import UndecodableFrame, decode_jpeg
 from detector.models.infrared import is_infrared
+from detector.self_test import NOT_TESTED
 from rollout.authority.authority import effective_mode
+from rollout.breakers import collect_telemetry
 from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, CLIP_EVERY_S, JUDGED_AFTER_S
 
 log = logging.getLogger(__name__)
 
+FRESH_S: Final = 30.0
+"""A detector or tracker that has not reported for so long is not there."""
 AT_ONCE: Final = 8
 """Cameras planted together: some four hundred in a quarter of an hour. With more live ones each waits longer."""
 FRAMES: Final = 12
@@ -136,6 +141,18 @@ def judge(session: Session, now: float) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result counts rows
 
 
+def interrupted(session: Session, now: float) -> int:
+    """Forget the clips that an earlier process sent and did not see the end of; returns how many.
+
+    Whether their path worked nobody can say: the whole site may have been restarted under them.
+    """
+    done = session.execute(delete(CanaryRun).where(CanaryRun.seen.is_(None), CanaryRun.planted_at < now))
+    count = int(done.rowcount)  # type: ignore[attr-defined]  # a DELETE's result counts rows
+    if count:
+        log.warning("%d test clips were under way when this began, and are not counted", count)
+    return count
+
+
 class CanaryInjector:
     """Plants clips for as long as the process lives. Among several processes one works (a lease)."""
 
@@ -154,7 +171,30 @@ class CanaryInjector:
         self._database = database
         self._media = media
         self._streams = {shard: FrameStreams(client, shard) for shard in config.shards()}
+        self._client = client
+        self._began = False
+        self._proven: set[str] = set()
+        """Detectors that live and have proved themselves since they began."""
         self._lease = Lease(client, "canary", 4 * CLIP_CHECK_EVERY_S)
+
+    def proven_shards(self, now: float) -> set[int]:
+        """The shards whose path may be tried: a detector works there that has proved itself, and a tracker.
+
+        A clip that is sent while they are still starting would be missed by nobody's fault. One that has proved itself
+        once is tried for as long as it lives, also when it fails later. That nobody starts is noticed elsewhere, and a
+        path on which no clip was sent is no path that was seen to work.
+        """
+        beats = collect_telemetry(self._client, self._config, now).heartbeats
+        fresh = {name: facts for name, facts in beats.items() if now - float(facts.get("at", 0.0)) <= FRESH_S}
+        here = {name: facts for name, facts in fresh.items() if name.startswith("detector:")}
+        tests = {name: facts.get("self_test") or {} for name, facts in here.items()}
+        began = {name for name, test in tests.items() if test.get("why") == NOT_TESTED.why}
+        self._proven = {name for name, test in tests.items() if test.get("ok") or name in self._proven - began}
+        return {
+            shard
+            for shard in self._streams
+            if f"tracker:{shard}" in fresh and any(shard in here[name].get("shards", (shard,)) for name in self._proven)
+        }
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Without the servers it waits; that nothing is planted is noticed elsewhere."""
@@ -168,9 +208,14 @@ class CanaryInjector:
     def round(self, stop: threading.Event) -> list[str]:
         """Judge what is over and plant what is due; returns the cameras."""
         now, every_s = now_s(), self._live_every_s()
+        proven = self.proven_shards(now)
         with self._database.write() as session:
+            if not self._began:
+                interrupted(session, now)
+                self._began = True
             judge(session, now)
-            cameras = due_cameras(session, self._config, now, every_s)
+            due = due_cameras(session, self._config, now, every_s, limit=len(self._config.cameras))
+            cameras = [name for name in due if self._config.shard_of(name) in proven][:AT_ONCE]
             backgrounds = {name: self._background(session, name, now) for name in cameras}
         clips = [
             draw(name, backgrounds[name], self._config.cameras[name].width, self._config.cameras[name].height)
@@ -210,8 +255,11 @@ class CanaryInjector:
         jpeg = self._media.get(row.thumbnails[-1]) if row is not None and row.thumbnails else None
         if jpeg is None:
             return None
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return None if picture is None else np.asarray(picture, np.uint8)
+        try:
+            return decode_jpeg(jpeg)
+        except UndecodableFrame as error:
+            log.warning("camera %s: the clip is drawn over a painted place, its kept picture is %s", camera, error)
+            return None
 
 
 def _with_bear(ground: Picture, light: Light, step: int) -> tuple[Picture, Box]:

@@ -30,8 +30,8 @@ def as_html(evaluation: Mapping[str, Any]) -> str:
     parts = [
         "<h1>How well alerts find bears</h1>",
         f"<p>{len(evaluation['recordings'])} recordings, {seconds / 60:.0f} minutes, through the motion gate, the "
-        f"network {escape(evaluation['model'])} and the tracker ({rule['min_hits']} agreeing frames within "
-        f"{rule['window_s']:g} s, a visit ends after {rule['quiet_gap_s']:g} quiet seconds). Intervals are exact 95% "
+        f"network {escape(evaluation['model'])} and the tracker (evidence like {rule['min_hits']} agreeing frames in a "
+        f"row, a visit ends after {rule['quiet_gap_s']:g} quiet seconds). Intervals are exact 95% "
         "intervals; the bound on false alarms is one-sided and takes them as independent. Minutes of footage bound "
         "little: zero false alarms here do not mean few per day.</p>",
         _table(evaluation["systems"]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 
 from core.config import Camera
 from core.messages import Box, EncounterKind, Frame, FrameScores
@@ -23,9 +22,7 @@ from detector.tracking.tracker import (
     subject_box,
     zones_of,
 )
-from ingest.recorded import IMAGE_SUFFIXES
 
-VIDEO_SUFFIXES = frozenset((".mp4", ".mkv", ".avi", ".mov", ".m4v", ".webm", ".ts", ".mpg", ".mpeg", ".mjpg", ".mjpeg"))
 FRAMES_AT_ONCE = 32
 
 Progress = Callable[[float], None]
@@ -52,16 +49,6 @@ class RecordedEncounter:
     box: Box
     zones: tuple[str, ...]
     cover_jpeg: bytes
-
-
-def recordings(path: Path) -> list[Path]:
-    """What a path holds: the video itself, or each video and each folder of images below a folder, in order."""
-    if not path.is_dir():
-        return [path]
-    below = sorted(file for file in path.rglob("*") if file.is_file())
-    videos = [file for file in below if file.suffix.lower() in VIDEO_SUFFIXES]
-    folders = {file.parent for file in below if file.suffix.lower() in IMAGE_SUFFIXES}
-    return sorted([*videos, *folders])
 
 
 def replay(

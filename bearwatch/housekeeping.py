@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,17 @@ from core.redis_client import connect
 from core.settings import settings
 from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
-from db.retention import evidence_keys, forget_clips, forget_gaps, forget_logins, forget_pictures, forget_weather
+from db.ledger_anchors import UnreadableAnchors, drop_anchor
+from db.retention import (
+    evidence_keys,
+    forget_clips,
+    forget_gaps,
+    forget_logins,
+    forget_operating_points,
+    forget_pictures,
+    forget_visit_scores,
+    forget_weather,
+)
 from db.session import Database
 from rollout.alerting.alerts import escalate_unacknowledged
 from rollout.alerting.camper_messages import forget_campers
@@ -41,6 +52,8 @@ DRILLS_EVERY_S = 6 * 3600
 REPORTS_EVERY_S = 1800
 MINUTES_KEPT_S = 30 * 86400.0
 """How machines were is kept by the minute for so long, then by the hour."""
+VISIT_SCORES_KEPT_S = 60 * 86400
+"""Thresholds follow from the last thirty days."""
 SILENT_KEPT_S = 7 * 86400.0
 """A process that has said nothing for so long was not restarted under its name, and never will be."""
 AUDITS_EVERY_S = 3600
@@ -142,6 +155,7 @@ def keep_house() -> int:
         removed = remove_old_pictures(database, MediaStore(current.media_dir), retention, now)
         forget_rows(database, retention, now)
         Archive(current.bearwatch_data / "reports").forget(date.fromisoformat(_day(now, retention.reports_days)))
+        anchor_ledger(database, current.ledger_anchors, now)
     finally:
         database.close()
     client = connect(current.redis)
@@ -150,6 +164,15 @@ def keep_house() -> int:
     finally:
         client.close()
     return removed
+
+
+def anchor_ledger(database: Database, file: Path, now: float) -> None:
+    """Write down what the newest entry of the ledger is; when that cannot be, it is said and tried in the next hour."""
+    try:
+        with database.read() as session:
+            drop_anchor(session, file, now)
+    except (OSError, UnreadableAnchors) as error:
+        log.error("the ledger was not anchored, nobody can see later what is cut off it: %s", error)
 
 
 def forget_rows(database: Database, retention: Retention, now: float) -> None:
@@ -161,6 +184,8 @@ def forget_rows(database: Database, retention: Retention, now: float) -> None:
         forget_clips(session, now - retention.history_days * 86400)
         forget_gaps(session, now - retention.history_days * 86400)
         forget_weather(session, now - retention.history_days * 86400)
+        forget_operating_points(session, now - retention.history_days * 86400)
+        forget_visit_scores(session, now - VISIT_SCORES_KEPT_S)
     thinned = 1
     while thinned:
         with database.write() as session:

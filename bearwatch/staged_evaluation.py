@@ -11,6 +11,7 @@ the model makes, no alert ever, and the pretrained network.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,18 +19,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bearwatch.footage_replay import Progress, score
-from bearwatch.footage_replay import recordings as recordings_below
 from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
 from detector.evaluate.events import Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.tracking.tracker import AlertRule, Opened, Track, Upgraded, observe
-from ingest.recorded import gate_frames, recording_s
+from ingest.footage import Source, find_footage
+from ingest.recorded import ReadTally, gate_frames, recording_s
 from ingest.stream import StreamFailure
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record
 from simulation.cameras.scene import Disturbance, DisturbanceKind, Scene
+
+log = logging.getLogger(__name__)
 
 MODEL, MOTION, MATCHED, NEVER = "model", "every motion", "largest motions, as many as the model's alerts", "never"
 TRUTH_SUFFIX = ".truth.json"
@@ -51,6 +54,8 @@ class Recording:
     path: Path
     seconds: float
     visits: tuple[TrueVisit, ...]
+    source: Source | None = None
+    """What to read of ``path``; None for all there is."""
 
 
 def exam_scenes() -> tuple[Scene, ...]:
@@ -109,30 +114,27 @@ def read_footage(path: Path, fps: float) -> tuple[list[Recording], list[str]]:
     Raises:
         FootageError: none can be opened, or a truth file cannot be read.
     """
-    found, unreadable = list[Recording](), list[str]()
-    for each in recordings_below(path) if path.exists() else ():
-        try:
-            seconds = recording_s(each, fps)
-        except StreamFailure as failure:
-            unreadable.append(f"{each}: {failure}")
-        else:
-            found.append(_recording(each, seconds))
+    footage = find_footage(path)
+    found = [_recording(source.path, recording_s(source, fps), name, source) for name, source in footage.sources]
+    unreadable = [f"{each.file}: {each.why}" for each in (*footage.unreadable, *footage.skipped)]
+    unreadable = [line for line in unreadable if TRUTH_SUFFIX not in line]
     if not found:
         raise FootageError(f"{path} holds neither videos nor images that can be read")
     return found, unreadable
 
 
-def _recording(path: Path, seconds: float | None) -> Recording:
+def _recording(path: Path, seconds: float | None, name: str = "", source: Source | None = None) -> Recording:
+    name = name or path.stem
     truth = path.with_name(path.name + TRUTH_SUFFIX) if path.is_dir() else path.with_suffix(TRUTH_SUFFIX)
     if not truth.is_file():
-        return Recording(path.stem, path, seconds or 0.0, ())
+        return Recording(name, path, seconds or 0.0, (), source)
     try:
         said = json.loads(truth.read_text(encoding="utf-8"))
         visits = tuple(
             TrueVisit(str(v["kind"]), bool(v["is_bear"]), float(v["start_s"]), float(v["end_s"]))
             for v in said["visits"]
         )
-        return Recording(path.stem, path, float(seconds or said["seconds"]), visits)
+        return Recording(name, path, float(seconds or said["seconds"]), visits, source)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FootageError(f"{truth} is not the truth of a recording: {error!r}") from error
 
@@ -189,8 +191,14 @@ def evaluate_staged(
 
 def _scored(recording: Recording, engine: Engine, detector: Detector, progress: Progress) -> Iterator[FrameScores]:
     camera = Camera(campsite="evaluation", url="file")
-    frames = gate_frames(recording.path, recording.name, camera, Motion())
-    return score(frames, engine, progress, detector.threshold)
+    tally = ReadTally()
+    frames = gate_frames(recording.source or recording.path, recording.name, camera, Motion(), tally=tally)
+    try:
+        yield from score(frames, engine, progress, detector.threshold)
+    except StreamFailure as failure:
+        raise FootageError(f"{recording.path}: {failure}") from failure
+    for unread in tally.unread:
+        log.warning("%s: %s", unread.file, unread.why)
 
 
 def _moved(scores: FrameScores) -> FrameScores:

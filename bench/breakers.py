@@ -22,12 +22,12 @@ from db.session import Database
 from rollout.breakers import Breakers, History, check
 from rollout.breakers.detector_steps import (
     DetectorState,
-    drift_step,
     false_alarm_step,
-    permutation_p,
     recall_step,
     unknown_step,
+    week_step,
 )
+from rollout.evidence.stats.drift import REFERENCE_WEEKS
 from tests.support.breaker_site import healthy, inject
 from tests.support.factories import T0
 
@@ -99,7 +99,7 @@ def unknown(rng: np.random.Generator, share: float) -> Callable[[DetectorState, 
 
 
 def drift(rng: np.random.Generator, shift: float) -> Callable[[DetectorState, int], DetectorState]:
-    """Weeks compared with the four before; ``shift`` begins with the first of them and stays out of the reference."""
+    """Weeks held against the first eight; ``shift`` begins with the ninth."""
     bins = np.arange(20)[None, :]
 
     def days(number: int, moved: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -107,8 +107,10 @@ def drift(rng: np.random.Generator, shift: float) -> Callable[[DetectorState, in
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def week(memory: DetectorState, number: int) -> DetectorState:
-        p = permutation_p(np.vstack([days(28, 0.0), days(7, shift)]), permutations=999, seed=number)
-        return drift_step(memory, p or 1.0, number)
+        known = len(memory.get("reference", []))
+        while known < REFERENCE_WEEKS:
+            memory, known = week_step(memory, days(7, 0.0), number), known + 1
+        return week_step(memory, days(7, shift), number)
 
     return week
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from bench.tables import show
 from core.messages import EncounterKind
+from db.ledger import record
 from db.migrate import upgrade
 from db.models import (
     Alert,
@@ -35,7 +36,7 @@ from db.models import (
 from db.session import Database
 from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.audits import draw_day
-from rollout.evidence.seals import digest_of_sighting
+from rollout.evidence.seals import SEALED, digest_of_sighting
 
 START = 1_800_000_000.0 // 86400 * 86400
 MODEL = "bench-model"
@@ -75,6 +76,12 @@ def season(database: Database, encounters: int, seed: int = 0) -> float:
         for table, rows in tables:
             for first in range(0, len(rows), BATCH):
                 session.execute(insert(table), rows[first : first + BATCH])
+        for row in session.scalars(select(Sighting).order_by(Sighting.id)).all():
+            body = {"sighting": row.id, "seal": row.seal, "blind": row.blind, "animal": row.animal,
+                    "seen_at": row.seen_at}  # fmt: skip
+            subject = f"sighting:{row.id}"
+            record(session, at=row.sealed_at, kind=SEALED, subject=subject, actor="user:1", campsite=row.campsite_id,
+                   body=body)  # fmt: skip
     for day in range(DAYS):
         with database.write() as session:
             draw_day(session, time.strftime("%Y-%m-%d", time.gmtime(START + day * 86400)), end, rng_seed=day)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 DEFAULT_MODEL = "built-in"
@@ -42,10 +42,29 @@ TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 
 def _camera_url(url: str) -> str:
-    scheme = urlsplit(url).scheme
-    if scheme not in ("rtsp", "rtsps", "http", "https", "file", ""):
+    scheme, there, rest = url.partition("://")
+    if not there:
+        scheme = "" if "/" in url.partition(":")[0] else url.partition(":")[0] if ":" in url else ""
+    if scheme.lower() not in ("rtsp", "rtsps", "http", "https", "file", ""):
         raise ValueError(f"cannot open {scheme}:// addresses; write rtsp://, http(s):// (MJPEG) or a file's path")
+    if scheme and scheme.lower() != "file":
+        _check_authority(url, rest)
     return url
+
+
+def _check_authority(url: str, rest: str) -> None:
+    """An address that would be understood as another one than was meant: a sign of the password ended its host."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    hint = (
+        "a / ? # [ or ] in a name or password ends the address there: write them into the keys `username` and "
+        "`password` beside it, as they are"
+    )
+    try:
+        host, _ = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:
+        raise ValueError(f"host and port make no sense; {hint}") from None
+    if not host or ("@" not in authority and "@" in rest and not re.fullmatch(r"[^:]+(:[0-9]+)?", authority)):
+        raise ValueError(f"no host; {hint}" if not host else f"host and port make no sense; {hint}")
 
 
 CameraUrl = Annotated[str, Field(min_length=1), AfterValidator(_camera_url)]
@@ -85,6 +104,12 @@ class Camera(Strict):
         default=None,
         description="better stream of the same camera; `bearwatch check` opens it, nothing is recorded from it yet",
     )
+    username: str | None = Field(
+        default=None, min_length=1, description="who logs in to the camera, for both streams; as it is, without quoting"
+    )
+    password: SecretStr | None = Field(
+        default=None, description="their password, as `${NAME}`: any signs, without quoting"
+    )
     name: str | None = Field(default=None, description="shown to people; the key if unset")
     enabled: bool = Field(default=True, description="false: neither opened nor watched, and shown so")
     fps: float = Field(default=5.0, gt=0.0, le=30.0, description="frames analysed per second")
@@ -92,6 +117,25 @@ class Camera(Strict):
     height: int = Field(default=360, ge=90, le=2160, description="frames higher than this are scaled down, pixels")
     masks: list[Polygon] = Field(default_factory=list, description="areas whose motion is ignored")
     zones: dict[Name, Polygon] = Field(default_factory=dict, description="named areas, for the ranger to read")
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Camera:
+        if self.password is not None and self.username is None:
+            raise ValueError("a password without a `username`")
+        if self.username is not None and any(
+            "@" in url.partition("://")[2] for url in (self.url, self.record_url or "")
+        ):
+            raise ValueError("a name stands both in the address and in `username`; keep one")
+        return self
+
+    @property
+    def stream_url(self) -> str:
+        """The address to open: ``url`` with name and password before its host. Never to be shown."""
+        scheme, there, rest = self.url.partition("://")
+        if self.username is None or not there or scheme.lower() == "file":
+            return self.url
+        password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password is not None else ""
+        return f"{scheme}://{quote(self.username, safe='')}{password}@{rest}"
 
 
 class Motion(Strict):
@@ -128,10 +172,31 @@ class Detector(Strict):
         description="bear score from which a frame agrees, by day and by infra-red light; unset: the model's own, "
         "one for each light",
     )
-    min_hits: int = Field(default=3, ge=1, le=50, description="agreeing frames that open an encounter")
-    window_s: float = Field(default=3.0, gt=0.0, le=60.0, description="within so many seconds")
+    false_alarms_per_camera_day: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=100.0,
+        description="so many false alarms a day rangers accept of each camera: its thresholds follow from its own "
+        "visits; unset: 1 in shadow, 0.2 where campers are warned. It has no effect where `threshold` is set",
+    )
+    min_hits: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="an encounter needs as much evidence of a bear as so many agreeing frames in a row give, at five a "
+        "second. Frames that are nearly sure count too; never one frame alone, unless this is 1",
+    )
+    window_s: float = Field(
+        default=3.0,
+        gt=0.0,
+        le=60.0,
+        description="frames further apart do not belong together, seconds; longer on a camera with few frames",
+    )
     unknown_hits: int = Field(
-        default=4, ge=1, le=50, description="frames with an animal that the model does not know that open an encounter"
+        default=4,
+        ge=1,
+        le=50,
+        description="frames with an animal that the model does not know, within `window_s`, that open an encounter",
     )
     unknown_cooldown_s: float = Field(
         default=1800.0,
@@ -140,7 +205,12 @@ class Detector(Strict):
         description="one alert about unknown animals per camera this often; what comes meanwhile is written down, "
         "counted and shown beside it. A bear is never held back",
     )
-    quiet_gap_s: float = Field(default=60.0, ge=1.0, le=3600.0, description="silence that closes an encounter")
+    quiet_gap_s: float = Field(
+        default=60.0,
+        ge=1.0,
+        le=3600.0,
+        description="silence that closes an encounter; a single frame does not break it",
+    )
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
     max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")
     max_wait_ms: float = Field(default=0.0, ge=0.0, le=1000.0, description="longest wait for a fuller batch")
@@ -340,11 +410,3 @@ class UnknownPlaces(ValueError):
     def __init__(self, problems: list[PlaceProblem]) -> None:
         super().__init__("; ".join(f"{'.'.join(p.key)}: {p.message}" for p in problems))
         self.problems = problems
-
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def without_credentials(url: str) -> str:
-    """An address that may be shown and logged: ``rtsp://***@host/path``."""
-    return _CREDENTIALS.sub("***@", url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from core.config import PLAN_KEYS, Config, Rollout, UnknownPlaces
+from core.redaction import SHORTEST, in_clear, keep_secret, quoted_secret, redacted, shown_address
 
 KeyPath = tuple[str | int, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PASSWORD_IN_CLEAR = re.compile(r"://[^/@\s:]+:(?!\$\{)[^/@\s]+@")
+_QUOTED_SIGN = re.compile(r"%[0-9A-Fa-f]{2}")
+_SECRET_NAME = re.compile(r"(?i)pass|pwd|secret|token|key|^pw|_pw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,43 @@ class ConfigError(Exception):
         self.problems = problems
 
 
+@dataclass(slots=True)
+class Substituted:
+    """What came from the environment, so that no message repeats it: ``written`` is each text as it stands in the
+    file, ``values`` what each name was replaced with.
+    """
+
+    written: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    quoted: list[tuple[KeyPath, str]] = field(default_factory=list)
+    """Names in a login whose value holds something like ``%41``, and where: it is read as a quoted sign."""
+
+    def shown(self, value: object) -> str:
+        """A value that somebody wrote, as it may be told to them: an address without what may be secret in it."""
+        text = self.written.get(value, value) if isinstance(value, str) else value
+        return repr(shown_address(text) if isinstance(text, str) and "://" in text else text)
+
+    def restored(self, message: str) -> str:
+        """A message with ``${NAME}`` where the environment's value stood."""
+        for name, value in sorted(self.values.items(), key=lambda item: -len(item[1])):
+            if len(value) >= SHORTEST:
+                message = message.replace(value, f"${{{name}}}")
+        return redacted(message)
+
+
 class Document:
     """A YAML file, parsed once: plain values, and the line of every key for whoever finds something wrong with them."""
 
-    def __init__(self, file: str, environment: Mapping[str, str], tree: Any, lines: Mapping[KeyPath, int]) -> None:
+    def __init__(
+        self,
+        file: str,
+        environment: Mapping[str, str],
+        tree: Any,
+        lines: Mapping[KeyPath, int],
+        substituted: Substituted | None = None,
+    ) -> None:
         self.file = file
+        self.substituted = substituted or Substituted()
         self.environment = environment
         """What ``${NAME}`` was replaced from; another file that this one names is read with the same."""
         self.tree = tree
@@ -59,7 +93,7 @@ class Document:
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         """A mistake at a key."""
-        return Problem(self.file, self.line(path), dotted(path), message)
+        return Problem(self.file, self.line(path), dotted(path), self.substituted.restored(message))
 
     def moved(self, moves: Iterable[tuple[KeyPath, KeyPath]]) -> Document:
         """The same where what stood at the first path of each pair is found at the second one too."""
@@ -68,7 +102,7 @@ class Document:
             found[new] = self.line(old)
             depth = len(old)
             found |= {(*new, *path[depth:]): line for path, line in self._lines.items() if path[:depth] == old}
-        return Document(self.file, self.environment, self.tree, found)
+        return Document(self.file, self.environment, self.tree, found, self.substituted)
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -105,7 +139,7 @@ def parse_document(text: str, file: str, environment: Mapping[str, str]) -> Docu
     tree = reader.read(text)
     if reader.problems:
         raise ConfigError(reader.problems)
-    return Document(file, environment, tree, reader.lines)
+    return Document(file, environment, tree, reader.lines, reader.substituted)
 
 
 def config_from(document: Document) -> Config:
@@ -123,6 +157,7 @@ class _Reader:
         self.environment = environment
         self.lines: dict[KeyPath, int] = {(): 1}
         self.problems: list[Problem] = []
+        self.substituted = Substituted()
         self._file = file
 
     def read(self, text: str) -> Any:
@@ -139,7 +174,8 @@ class _Reader:
         return self._value(root, ())
 
     def note(self, path: KeyPath, message: str, line: int | None = None) -> None:
-        self.problems.append(Problem(self._file, line or self.lines[path], dotted(path), message))
+        said = self.substituted.restored(message)
+        self.problems.append(Problem(self._file, line or self.lines[path], dotted(path), said))
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -163,17 +199,47 @@ class _Reader:
         return found
 
     def _substitute(self, value: str, path: KeyPath) -> str:
-        if _PASSWORD_IN_CLEAR.search(value):
+        whole_secret = path[:1] == ("cameras",) and path[-1:] == ("password",)
+        if in_clear(value) or (whole_secret and not _VARIABLE.search(value)):
             self.note(path, "a password stands here in clear; write ${NAME} and set NAME in the environment")
+        host_at = _host_at(value)
 
         def replace(match: re.Match[str]) -> str:
             name = match.group(1)
             if name not in self.environment:
                 self.note(path, f"the environment has no {name}; set it, or write the value here")
                 return ""
-            return self.environment[name]
+            given = self.environment[name]
+            self.substituted.values[name] = given
+            before_host = match.start() < host_at
+            if before_host and _QUOTED_SIGN.search(given):
+                self.substituted.quoted.append((path, name))
+            if whole_secret or _is_secret(name, value[: match.start()], before_host):
+                keep_secret(given)
+            return quoted_secret(given) if before_host else given
 
-        return _VARIABLE.sub(replace, value)
+        replaced = _VARIABLE.sub(replace, value)
+        if replaced != value:
+            self.substituted.written[replaced] = value
+        return replaced
+
+
+def _host_at(written: str) -> int:
+    """Where the host of an address begins that has a name before it; 0 where there is none. Before it signs are quoted:
+    a password with a ``/`` works as it is.
+    """
+    scheme, there, rest = written.partition("://")
+    if not there:
+        return 0
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return len(scheme) + 3 + authority.rindex("@") + 1 if "@" in authority else 0
+
+
+def _is_secret(name: str, before: str, before_host: bool) -> bool:
+    """Whether what a name stands for is secret: by its name, or by where it stands in an address."""
+    if _SECRET_NAME.search(name) or before.endswith("="):
+        return True
+    return before_host and before.endswith(":")
 
 
 def dotted(path: KeyPath) -> str:
@@ -193,11 +259,11 @@ def explain(error: ValidationError, document: Document, model: type[BaseModel], 
             problems += [document.problem(each.key, each.message) for each in cause.problems]
             continue
         inner = tuple(part for part in detail["loc"] if part != "[key]")
-        problems.append(document.problem((*prefix, *inner), _expected(detail, model, inner)))
+        problems.append(document.problem((*prefix, *inner), _expected(detail, model, inner, document.substituted)))
     return sorted(problems, key=lambda problem: problem.line)
 
 
-def _expected(detail: Any, model: type[BaseModel], path: KeyPath) -> str:
+def _expected(detail: Any, model: type[BaseModel], path: KeyPath, substituted: Substituted) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         known = ", ".join(_known_keys(model, path[:-1]))
@@ -206,7 +272,7 @@ def _expected(detail: Any, model: type[BaseModel], path: KeyPath) -> str:
         return "missing; it must be set"
     message = str(detail["msg"]).removeprefix("Value error, ")
     given = detail.get("input")
-    shown = f", not {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    shown = f", not {substituted.shown(given)}" if isinstance(given, (str, int, float, bool)) else ""
     return f"{message[:1].lower()}{message[1:]}{shown}"
 
 
@@ -224,10 +290,10 @@ def _known_keys(root: type[BaseModel], path: KeyPath) -> list[str]:
 
 def _field(fields: Mapping[str, FieldInfo], key: str) -> FieldInfo | None:
     """The field that a key fills, also one that is written as it was called before."""
-    for name, field in fields.items():
-        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else ()
+    for name, known in fields.items():
+        choices = known.validation_alias.choices if isinstance(known.validation_alias, AliasChoices) else ()
         if key in (name, *choices):
-            return field
+            return known
     return None
 
 

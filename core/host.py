@@ -16,6 +16,7 @@ import psutil
 import redis
 
 from core.clock import now_s
+from core.disk_reserve import DiskReserve
 from core.gpus import number_in, read_gpus
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
@@ -78,11 +79,20 @@ def number_of(value: Any) -> float | None:
 class MachineReporter:
     """Reports this machine for as long as the process lives, on a thread of its own.
 
-    ``shards`` are those that this machine works for, empty for all. ``name`` unset is its host name.
+    ``shards`` are those that this machine works for, empty for all. ``name`` unset is its host name. ``reserve`` is
+    tended besides.
     """
 
-    def __init__(self, client: redis.Redis, disk: Path, shards: Sequence[int] = (), name: str | None = None) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        disk: Path,
+        shards: Sequence[int] = (),
+        name: str | None = None,
+        reserve: DiskReserve | None = None,
+    ) -> None:
         self._telemetry = Telemetry(client)
+        self._reserve = reserve
         self._disk = disk
         self._shards = list(shards)
         self._name = f"{PREFIX}{name or socket.gethostname()}"
@@ -117,6 +127,8 @@ class MachineReporter:
     def _run(self, stop: threading.Event) -> None:
         while True:
             try:
+                if self._reserve is not None:
+                    self._reserve.tend()
                 self.report()
             except (*RedisDown, redis.RedisError, OSError) as error:
                 log.warning("this machine could not be reported: %s", error)

@@ -67,6 +67,21 @@ class NamedJob(Job):
         """The function that it stands for. Raises :class:`UnknownJob`."""
         return function_of(self.func_name or "")
 
+    @property
+    def success_callback(self) -> None:
+        """Never anything: RQ would import whatever place in the code stands beside the job."""
+        return None
+
+    @property
+    def failure_callback(self) -> None:
+        """The same when it fails."""
+        return None
+
+    @property
+    def stopped_callback(self) -> None:
+        """The same when it is stopped."""
+        return None
+
 
 class JobFormat:
     """A job's name and arguments as JSON. Reads what was pickled before, if it holds nothing but plain values."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core.disk_reserve import PICTURES_LEAVE_BYTES, free_bytes
 from core.messages import content_digest
 
 _KEY = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]+/[0-9a-f]{32}\.jpg")
@@ -41,6 +41,8 @@ class MediaStore:
         if path.exists():
             return key
         try:
+            if self.free_bytes() < PICTURES_LEAVE_BYTES + len(jpeg):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, jpeg)
         except OSError as error:
@@ -87,8 +89,7 @@ class MediaStore:
 
     def free_bytes(self) -> int:
         """Space left on the disk."""
-        root = self.root if self.root.exists() else self.root.parent
-        return shutil.disk_usage(root).free
+        return free_bytes(self.root)
 
 
 def _write(path: Path, content: bytes) -> None:

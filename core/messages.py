@@ -15,9 +15,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-Box = tuple[float, float, float, float]
+from core import message_fields as read
+from core.message_fields import CANARY, Box, MalformedMessage
+
+__all__ = ["CANARY", "Box", "MalformedMessage"]
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
+
 WHOLE_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
 
 OLD_THRESHOLD = 0.3
@@ -32,6 +38,10 @@ class EncounterKind(StrEnum):
     """An animal that the model does not know: never silently "no bear", a ranger looks."""
 
 
+MAX_AHEAD_S = 5.0
+"""So far may the clock of the machine with the camera be ahead."""
+
+
 class Reason(StrEnum):
     """Why a frame was sent."""
 
@@ -43,17 +53,9 @@ class Reason(StrEnum):
     """The thumbnail of the minute, for contact sheets."""
 
 
-CANARY = "canary:"
-"""Begins the camera of a test clip's frames: no camera can be named so, and whoever does not know it drops them."""
-
-
 def canary_camera(camera: str) -> str | None:
     """On which camera's path a frame was planted; None for a frame that a camera has taken."""
     return camera.removeprefix(CANARY) if camera.startswith(CANARY) else None
-
-
-class MalformedMessage(ValueError):
-    """A stream entry that is not a message: it goes to the dead-letter stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,18 @@ class Frame:
         """Identity of the picture: the same key twice is the same picture delivered twice."""
         return f"{self.camera}:{self.captured_at:.6f}:{self.sequence}"
 
+    def refuse_future(self, now: float) -> None:
+        """Raise :class:`MalformedMessage` when it was captured more than :data:`MAX_AHEAD_S` after ``now``.
+
+        Believed, it would make every true picture of its camera look late.
+        """
+        ahead_s = self.captured_at - now
+        if ahead_s > MAX_AHEAD_S:
+            raise MalformedMessage(
+                f"camera {self.camera}: captured {ahead_s:.0f} s ahead of this machine's clock; set the clock of the "
+                "machine that reads this camera"
+            )
+
     def pack(self) -> dict[str, bytes]:
         """As the fields of a stream entry."""
         return {"h": _header(self), "j": self.jpeg}
@@ -86,11 +100,7 @@ class Frame:
     @classmethod
     def unpack(cls, fields: Mapping[bytes, bytes]) -> Self:
         """From the fields of a stream entry; raises :class:`MalformedMessage`."""
-        header, jpeg = _read(fields)
-        try:
-            return cls(**_frame_fields(header), jpeg=jpeg)
-        except (KeyError, TypeError, ValueError) as error:
-            raise MalformedMessage(f"not a frame: {error}") from error
+        return cls(**_frame_fields(_header_of(fields)), jpeg=read.picture(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +182,16 @@ class FrameScores:
     @classmethod
     def unpack(cls, fields: Mapping[bytes, bytes]) -> Self:
         """From the fields of a stream entry; raises :class:`MalformedMessage`."""
-        header, jpeg = _read(fields)
-        try:
-            return cls(
-                frame=Frame(**_frame_fields(header), jpeg=jpeg),
-                crops=tuple(_crops(header)),
-                model=str(header["model"]),
-                scored_at=float(header["scored_at"]),
-                infrared=bool(header.get("infrared", False)),
-                threshold=float(header.get("threshold", OLD_THRESHOLD)),
-                self_test_ok=bool(header.get("proven", True)),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise MalformedMessage(f"not a frame with scores: {error}") from error
+        header = _header_of(fields)
+        return cls(
+            frame=Frame(**_frame_fields(header), jpeg=read.picture(fields)),
+            crops=tuple(_crops(header)),
+            model=read.text(header, "model"),
+            scored_at=read.moment(header, "scored_at"),
+            infrared=read.flag(header, "infrared", False),
+            threshold=read.number({"threshold": OLD_THRESHOLD, **header}, "threshold", 0.0, 1.0),
+            self_test_ok=read.flag(header, "proven", True),
+        )
 
 
 class CameraHealth(StrEnum):
@@ -237,24 +244,21 @@ class CameraStatus:
     @classmethod
     def unpack(cls, raw: bytes) -> Self:
         """From JSON; raises :class:`MalformedMessage`."""
-        try:
-            fields = json.loads(raw)
-            return cls(
-                camera=fields["camera"],
-                health=CameraHealth(fields["sight"]),
-                detail=fields["detail"],
-                reported_at=fields["reported_at"],
-                content_at=fields["content_at"],
-                width=fields["width"],
-                height=fields["height"],
-                source_fps=fields["source_fps"],
-                analysed_fps=fields["analysed_fps"],
-                reconnects=fields["reconnects"],
-                sent=fields["sent"],
-                dropped=fields["dropped"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise MalformedMessage(f"not a camera status: {error}") from error
+        fields = read.header_of(raw)
+        return cls(
+            camera=read.camera(fields),
+            health=_one_of(CameraHealth, fields, "sight"),
+            detail=read.text(fields, "detail", most=_LONGEST_DETAIL),
+            reported_at=read.moment(fields, "reported_at"),
+            content_at=None if fields.get("content_at") is None else read.moment(fields, "content_at"),
+            width=read.whole(fields, "width", most=read.MAX_SIDE_PX),
+            height=read.whole(fields, "height", most=read.MAX_SIDE_PX),
+            source_fps=read.number(fields, "source_fps", 0.0),
+            analysed_fps=read.number(fields, "analysed_fps", 0.0),
+            reconnects=read.whole(fields, "reconnects"),
+            sent=_counts(fields, "sent"),
+            dropped=_counts(fields, "dropped"),
+        )
 
     def blind_reason(self, now: float, stale_after_s: float) -> str | None:
         """Why nobody may trust this camera now, or None when it sees. Blind is never "no bear".
@@ -292,37 +296,68 @@ def _header(frame: Frame, extra: Mapping[str, Any] | None = None) -> bytes:
     return json.dumps(header, separators=(",", ":")).encode()
 
 
-def _read(fields: Mapping[bytes, bytes]) -> tuple[dict[str, Any], bytes]:
-    try:
-        header = json.loads(fields[b"h"])
-        jpeg = fields[b"j"]
-    except (KeyError, ValueError) as error:
-        raise MalformedMessage(f"not a message: {error!r}") from error
-    if not isinstance(header, dict):
-        raise MalformedMessage("not a message: its header is not an object")
-    return header, jpeg
+def _header_of(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    header = fields.get(b"h")
+    if header is None:
+        raise MalformedMessage("not a message: it has no header")
+    return read.header_of(header)
 
 
 def _frame_fields(header: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "camera": str(header["camera"]),
-        "captured_at": float(header["captured_at"]),
-        "sequence": int(header["sequence"]),
-        "digest": str(header["digest"]),
-        "boxes": tuple(_box(box) for box in header["boxes"]),
-        "reason": Reason(header["reason"]),
-        "width": int(header["width"]),
-        "height": int(header["height"]),
+        "camera": read.camera(header),
+        "captured_at": read.moment(header, "captured_at"),
+        "sequence": read.whole(header, "sequence", -read.MAX_COUNT),
+        "digest": read.text(header, "digest"),
+        "boxes": tuple(read.box(box) for box in read.parts(header, "boxes")),
+        "reason": _one_of(Reason, header, "reason"),
+        "width": read.whole(header, "width", 1, read.MAX_SIDE_PX),
+        "height": read.whole(header, "height", 1, read.MAX_SIDE_PX),
     }
 
 
 def _crops(header: Mapping[str, Any]) -> Iterator[CropScore]:
-    crops = header["crops"]
-    unknown = header.get("unknown", [[False, 0.0]] * len(crops))
-    for (box, bear, label, probability), (is_unknown, score) in zip(crops, unknown, strict=True):
-        yield CropScore(_box(box), float(bear), str(label), float(probability), bool(is_unknown), float(score))
+    crops = read.parts(header, "crops")
+    unknown = read.parts({"unknown": [[False, 0.0]] * len(crops), **header}, "unknown")
+    if len(crops) != len(unknown):
+        raise MalformedMessage(f"{len(crops)} crops, and {len(unknown)} of them with a word on unknown animals")
+    for crop, strange in zip(crops, unknown, strict=True):
+        box, bear, label, probability = _parts_of(crop, 4)
+        is_unknown, score = _parts_of(strange, 2)
+        yield CropScore(
+            read.box(box),
+            read.number_in(bear, "a bear score", 0.0, _ONE),
+            read.text_in(label, "a label", read.MAX_LABEL),
+            read.number_in(probability, "a label's probability", 0.0, _ONE),
+            read.flag_in(is_unknown, "unknown"),
+            read.number_in(score, "an unknown animal's score"),
+        )
 
 
-def _box(values: Any) -> Box:
-    x0, y0, x1, y1 = (float(value) for value in values)
-    return (x0, y0, x1, y1)
+_ONE = 1.0 + 1e-6
+"""A probability after its rounding in single precision."""
+_LONGEST_DETAIL = 1000
+
+
+def _parts_of(value: Any, count: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) != count:
+        raise MalformedMessage(f"what is said of a crop has not {count} parts")
+    return value
+
+
+def _one_of(kinds: type[_Kind], fields: Mapping[str, Any], name: str) -> _Kind:
+    said = read.text(fields, name)
+    try:
+        return kinds(said)
+    except ValueError as error:
+        raise MalformedMessage(f"{name} is {said!r}; it is one of {', '.join(kinds)}") from error
+
+
+def _counts(fields: Mapping[str, Any], name: str) -> dict[str, int]:
+    counts = fields.get(name)
+    if not isinstance(counts, dict) or len(counts) > _MOST_REASONS:
+        raise MalformedMessage(f"{name} is no table of counts")
+    return {read.text_in(reason, name, read.MAX_LABEL): read.whole(counts, reason) for reason in counts}
+
+
+_MOST_REASONS = 64

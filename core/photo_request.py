@@ -1,13 +1,14 @@
 """One picture to whichever detector runs, and its answer back: how the page has a photo scored without a network.
 
 The picture waits under a key of its own that expires with the patience of whoever asked; a short list says which wait.
-So nothing is kept, nothing piles up, and no two machines need the same clock. Detectors take one between two batches.
+So nothing is kept, nothing piles up, and no two machines need the same clock.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ WAITING_KEY = "predict:waiting"
 MOST_WAITING = 4
 """Photos that wait at the same time: 80 MB at the most. Whoever comes then is asked to try again."""
 WAIT_S = 5.0
-_BLOCK_S = 2.0
+"""Within so many seconds somebody takes a photo, or nobody looks at it."""
+LOOKED_AT_WITHIN_S = 25.0
+"""And so long the one who has taken it may need: the first photo after a start waits until the model is read."""
+_BLOCK_S = 1.0
 """One blocking read; shorter than the client's reply timeout."""
 _KEEP_ANSWER_S = 30
 
@@ -118,7 +122,8 @@ class UnreadablePhoto(ValueError):
 
 
 def ask(client: redis.Redis, picture: bytes, wait_s: float = WAIT_S) -> PhotoAnswer:
-    """Have a picture looked at. Blocks for at most about ``wait_s`` seconds.
+    """Have a picture looked at. Blocks for about ``wait_s`` seconds if nobody takes it, :data:`LOOKED_AT_WITHIN_S` more
+    if somebody does.
 
     Raises:
         TooBusy, NoDetector: try again; UnreadablePhoto: do not. redis-py's errors when the server is away or full.
@@ -131,15 +136,20 @@ def ask(client: redis.Redis, picture: bytes, wait_s: float = WAIT_S) -> PhotoAns
     pipe.rpush(WAITING_KEY, photo.id)
     pipe.execute()
     try:
-        raw = _wait(client, _answer_key(photo.id), wait_s)
+        raw = _wait(client, photo, wait_s)
     finally:
         pipe = client.pipeline(transaction=True)
         pipe.lrem(WAITING_KEY, 0, photo.id)
         pipe.delete(_photo_key(photo.id))
         pipe.execute()
     if raw is None:
-        raise NoDetector(f"no detector has answered within {wait_s:.0f} s")
+        raise NoDetector("no detector has answered in time")
     return _read(raw)
+
+
+def wait_for_photo(client: redis.Redis, wait_s: float) -> bool:
+    """Whether a photo waits, now or within ``wait_s`` seconds."""
+    return client.blmove(WAITING_KEY, WAITING_KEY, int(wait_s), "LEFT", "LEFT") is not None
 
 
 def take(client: redis.Redis) -> Photo | None:
@@ -152,23 +162,35 @@ def take(client: redis.Redis) -> Photo | None:
     return None
 
 
-def answer(client: redis.Redis, photo: Photo, said: PhotoAnswer | UnreadablePhoto) -> None:
-    """Give the answer to whoever waits for it; it is forgotten soon when nobody does."""
-    raw = said.pack() if isinstance(said, PhotoAnswer) else json.dumps({"unreadable": str(said)}).encode()
+def packed(said: PhotoAnswer | UnreadablePhoto) -> bytes:
+    """An answer as it travels."""
+    return said.pack() if isinstance(said, PhotoAnswer) else json.dumps({"unreadable": str(said)}).encode()
+
+
+def answer(client: redis.Redis, photo: Photo, said: PhotoAnswer | UnreadablePhoto | bytes) -> None:
+    """Give the answer (or what :func:`packed` made of it) to whoever waits for it; it is forgotten soon when nobody
+    does."""
+    raw = said if isinstance(said, bytes) else packed(said)
     pipe = client.pipeline(transaction=True)
     pipe.rpush(_answer_key(photo.id), raw)
     pipe.expire(_answer_key(photo.id), _KEEP_ANSWER_S)
     pipe.execute()
 
 
-def _wait(client: redis.Redis, key: str, wait_s: float) -> bytes | None:
+def _wait(client: redis.Redis, photo: Photo, wait_s: float) -> bytes | None:
+    began = time.monotonic()
     left_s = wait_s
     while left_s > 0:
-        found = cast("tuple[bytes, bytes] | None", client.blpop([key], timeout=min(left_s, _BLOCK_S)))
+        found = cast("tuple[bytes, bytes] | None", client.blpop([_answer_key(photo.id)], timeout=min(left_s, _BLOCK_S)))
         if found is not None:
             return found[1]
-        left_s -= _BLOCK_S
+        taken = not client.exists(_photo_key(photo.id)) and photo.id.encode() not in _waiting(client)
+        left_s = began + wait_s + LOOKED_AT_WITHIN_S * taken - time.monotonic()
     return None
+
+
+def _waiting(client: redis.Redis) -> list[bytes]:
+    return cast("list[bytes]", client.lrange(WAITING_KEY, 0, -1))
 
 
 def _read(raw: bytes) -> PhotoAnswer:

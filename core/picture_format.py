@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.jpeg_header import MAX_SCANS, read_jpeg_header
+
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PIXELS = 25_000_000
 """As for a camera's frame: a few kilobytes can claim to be gigabytes of pixels."""
 SMALLEST_SIDE_PX = 16
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_WITHOUT_LENGTH = frozenset(range(0xD0, 0xDA)) | {0x01}
+_ANIMATED_WEBP = 0x02
 
 
 class BadPhoto(ValueError):
@@ -35,27 +36,42 @@ class PhotoKind:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What the head and the tail of a file say."""
+
+    kind: PhotoKind
+    whole: bool
+    scans: int = 1
+    animated: bool = False
+
+
 def inspect(data: bytes) -> PhotoKind:
     """Look at the head and the tail of a file.
 
     Raises:
-        BadPhoto: nothing, too many bytes or pixels, no JPEG, PNG or WebP, or a file that is cut off.
+        BadPhoto: nothing, too many bytes, pixels or scans, no JPEG, PNG or WebP, one that moves or is cut off.
     """
     if not data:
         raise BadPhoto("No picture came with the request.", 400)
     if len(data) > MAX_BYTES:
         raise too_large()
-    kind, whole = _kind(data)
-    if kind is None:
+    claims = _claims(data)
+    if claims is None:
         raise BadPhoto("This is no JPEG, PNG or WebP picture.", 415)
+    kind = claims.kind
     if kind.width * kind.height > MAX_PIXELS:
         raise BadPhoto(
             f"The picture has {kind.width} x {kind.height} pixels; at most {MAX_PIXELS // 1_000_000} million fit.", 413
         )
     if min(kind.width, kind.height) < SMALLEST_SIDE_PX:
         raise BadPhoto(f"The picture has {kind.width} x {kind.height} pixels; nothing can be seen in it.")
-    if not whole:
+    if not claims.whole:
         raise BadPhoto(f"The {kind.name} picture is cut off: its end is missing.")
+    if claims.scans > MAX_SCANS:
+        raise BadPhoto(f"The JPEG picture has {claims.scans} scans; at most {MAX_SCANS} are looked at.")
+    if claims.animated:
+        raise BadPhoto(f"The {kind.name} picture moves; hand in a single picture.")
     return kind
 
 
@@ -64,34 +80,22 @@ def too_large() -> BadPhoto:
     return BadPhoto(f"The file is too large; at most {MAX_BYTES // 1024 // 1024} MB fit.", 413)
 
 
-def _kind(data: bytes) -> tuple[PhotoKind | None, bool]:
-    """What it is, and whether its end is there."""
+def _claims(data: bytes) -> _Claims | None:
+    """What it says that it is; None for no picture that is looked at."""
     if data.startswith(b"\xff\xd8\xff"):
-        return _named("JPEG", _jpeg_size(data)), data.rfind(b"\xff\xd9") > 0
+        jpeg = read_jpeg_header(data)
+        return _Claims(PhotoKind("JPEG", jpeg.width, jpeg.height), jpeg.whole, jpeg.scans) if jpeg else None
     if data.startswith(_PNG) and data[12:16] == b"IHDR":
         size = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-        return _named("PNG", size), b"IEND" in data[-64:]
+        animated = b"acTL" in data[: data.find(b"IDAT") + 1]
+        return _Claims(PhotoKind("PNG", *size), b"IEND" in data[-64:], animated=animated) if 0 not in size else None
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _named("WebP", _webp_size(data)), len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    return None, False
-
-
-def _named(name: str, size: tuple[int, int] | None) -> PhotoKind | None:
-    return PhotoKind(name, *size) if size and 0 not in size else None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker in _WITHOUT_LENGTH:
-            at += 2
-        elif marker in _START_OF_FRAME:
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        found = _webp_size(data)
+        if found is None or 0 in found:
+            return None
+        animated = data[12:16] == b"VP8X" and bool(data[20] & _ANIMATED_WEBP)
+        whole = len(data) >= 8 + int.from_bytes(data[4:8], "little")
+        return _Claims(PhotoKind("WebP", *found), whole, animated=animated)
     return None
 
 

@@ -64,13 +64,22 @@ class RateLimiter:
     """Counts for all processes that ask the same Redis. ``clock`` says when something happens, in Unix seconds."""
 
     def __init__(self, client: redis.Redis, clock: Callable[[], float] = now_s) -> None:
-        self._shared = _Windows(MovingWindowRateLimiter(_OnOurClock(client, clock)), clock)
+        shared = _OnOurClock(client, clock)
+        self._shared = _Windows(
+            MovingWindowRateLimiter(shared), clock, lambda key: client.lpop(shared.prefixed_key(key))
+        )
         self._ask_again_at = float("-inf")
 
     @cached_property
     def _own(self) -> _Windows:
         """What counts while Redis is unreachable. Made when it is first needed: it has a thread of its own."""
-        return _Windows(MovingWindowRateLimiter(MemoryStorage()), time.time)
+        storage = MemoryStorage()
+
+        def take_newest(key: str) -> None:
+            if storage.events.get(key):
+                storage.events[key].pop(0)
+
+        return _Windows(MovingWindowRateLimiter(storage), time.time, take_newest)
 
     def check(self, *rates: RateLimit) -> None:
         """Raise :class:`RateExceeded` when one of the windows is full; counts nothing."""
@@ -87,6 +96,18 @@ class RateLimiter:
     def count(self, *rates: RateLimit) -> None:
         """Count one in each window that has room."""
         self._ask(lambda windows: windows.count(rates))
+
+    def take_back(self, *rates: RateLimit) -> None:
+        """Take the newest one out of each window: what :meth:`hit` counted beforehand was none, as it turned out."""
+        self._ask(lambda windows: windows.take_back(rates))
+
+    def is_full(self, rate: RateLimit) -> bool:
+        """Whether a window has no room; counts nothing."""
+        try:
+            self.check(rate)
+        except RateExceeded:
+            return True
+        return False
 
     def clear(self, *rates: RateLimit) -> None:
         """Empty these windows."""
@@ -108,6 +129,8 @@ class _Windows:
 
     limiter: MovingWindowRateLimiter
     clock: Callable[[], float]
+    take_newest: Callable[[str], object]
+    """Takes the newest entry out of the window under a key."""
 
     def check(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:
@@ -123,6 +146,10 @@ class _Windows:
     def count(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:
             self.limiter.hit(rate.item, rate.key)
+
+    def take_back(self, rates: tuple[RateLimit, ...]) -> None:
+        for rate in rates:
+            self.take_newest(rate.item.key_for(rate.key))
 
     def clear(self, rates: tuple[RateLimit, ...]) -> None:
         for rate in rates:

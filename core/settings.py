@@ -6,8 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.client_network import networks
 
 
 class Settings(BaseSettings):
@@ -22,12 +24,23 @@ class Settings(BaseSettings):
         default=None,
         description="Redis or Valkey server; unset, `bearwatch up` starts an embedded one",
     )
+    bearwatch_redis_in_clear: bool = Field(
+        default=False,
+        description="set where `REDIS_URL` names another host in clear, and the network to it is private all the way: "
+        "inside one machine's containers, or through a tunnel",
+    )
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy address, postgresql+psycopg://…; unset, SQLite in the data directory",
     )
     bearwatch_data: Path = Field(
         default=Path("var"), description="directory for the database, media, and run-time files"
+    )
+    bearwatch_disk_reserve_mb: int = Field(
+        default=64,
+        ge=0,
+        description="space held back in the data directory (at most a tenth of its disk), given up for alerts when the "
+        "disk is full; 0: none",
     )
     bearwatch_config: Path = Field(
         default=Path("bearwatch.yaml"), description="configuration file with regions, campsites and cameras"
@@ -63,7 +76,17 @@ class Settings(BaseSettings):
     )
     bearwatch_metrics_token: SecretStr | None = Field(
         default=None,
-        description="what a scraper of `/metrics` shows as `Authorization: Bearer …`; unset, only this machine may",
+        description="what a scraper of `/metrics` shows as `Authorization: Bearer …`",
+    )
+    bearwatch_metrics_from: str = Field(
+        default="",
+        description="from where `/metrics` may be read without that token: addresses and networks, as "
+        "`127.0.0.1 10.0.3.0/24`; unset, from nowhere",
+    )
+    bearwatch_trusted_proxies: str = Field(
+        default="127.0.0.1 ::1",
+        description="proxies that are believed when they say who asks (`X-Forwarded-For`): addresses and networks; "
+        "a request that any other has forwarded is refused",
     )
     bearwatch_public_url: str | None = Field(
         default=None, description="address under which people reach the page, `https://…`; unset, as they ask for it"
@@ -83,6 +106,11 @@ class Settings(BaseSettings):
         description="OpenID Connect: which word there is which role here, as `rangers=ranger,it=administrator`; "
         "who has none of them does not get in",
     )
+    bearwatch_ledger_anchors: Path | None = Field(
+        default=None,
+        description="file into which the newest entry of the ledger is written hourly; unset, `ledger.anchors` in the "
+        "data directory. Better a place that whoever can write to the database cannot reach",
+    )
     bearwatch_push_services: str = Field(
         default="https://fcm.googleapis.com https://*.push.services.mozilla.com https://*.notify.windows.com "
         "https://*.push.apple.com",
@@ -100,6 +128,12 @@ class Settings(BaseSettings):
         "changes with each new one, and the old ones would be missed as silent machines",
     )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
+
+    @field_validator("bearwatch_metrics_from", "bearwatch_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        networks(text)
+        return text
 
     @property
     def second_factor_roles(self) -> frozenset[str]:
@@ -120,6 +154,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's SQLAlchemy address."""
         return self.database_url or f"sqlite:///{self.bearwatch_data / 'bearwatch.sqlite3'}"
+
+    @property
+    def ledger_anchors(self) -> Path:
+        """The file of the ledger's anchors."""
+        return self.bearwatch_ledger_anchors or self.bearwatch_data / "ledger.anchors"
 
     @property
     def redis(self) -> str:

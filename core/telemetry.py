@@ -6,11 +6,13 @@ Nothing here is needed for a decision that must survive: it is what the pages, t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import redis
 
+from core.message_fields import header_of, moment, text_in
 from core.messages import CameraStatus, MalformedMessage
 
 CAMERAS_KEY = "cameras"
@@ -33,7 +35,8 @@ COUNTERS: Final = {
     "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
     "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
     "bearwatch_outside_pings_total": "calls to the service elsewhere, by what was said and the result",
-    "bearwatch_photos_total": "photos scored that somebody handed in",
+    "bearwatch_photos_total": "photos looked at that somebody handed in",
+    "bearwatch_photos_ended_total": "of these, photos that ended the process that looked at them",
 }
 """What processes count in Redis, and what it means. A camera's label is ``camera_name``."""
 
@@ -73,21 +76,25 @@ class Telemetry:
         pipe.execute()
 
     def counters(self) -> dict[str, int]:
-        """All counters."""
-        return {name.decode(): int(value) for name, value in cast(Any, self.client.hgetall(COUNTERS_KEY)).items()}
+        """All counters; what is no counter of :data:`COUNTERS` is passed over."""
+        rows = cast(Any, self.client.hgetall(COUNTERS_KEY)).items()
+        return {name.decode(): int(value) for name, value in rows if _COUNTER.fullmatch(name) and value.isdigit()}
 
     def beat(self, process: str, at: float, facts: Mapping[str, Any]) -> None:
         """Say that a process lives, with a few facts (model, load, latency)."""
         self.client.hset(HEARTBEATS_KEY, process, json.dumps({"at": at, **facts}))
 
     def heartbeats(self) -> dict[str, dict[str, Any]]:
-        """The last heartbeat of each process, by name."""
+        """The last heartbeat of each process, by name. One that cannot be read is none."""
         rows = cast(Any, self.client.hgetall(HEARTBEATS_KEY))
-        return {name.decode(): json.loads(value) for name, value in rows.items()}
+        beats = ((name, _heartbeat(name, value)) for name, value in rows.items())
+        return {name.decode(): facts for name, facts in beats if facts is not None}
 
     def forget_silent(self, before: float) -> int:
         """Drop the heartbeats of processes that last said something before ``before``; returns how many."""
-        silent = [name for name, facts in self.heartbeats().items() if float(facts.get("at", 0.0)) < before]
+        rows = cast(Any, self.client.hgetall(HEARTBEATS_KEY))
+        beats = {name: _heartbeat(name, value) for name, value in rows.items()}
+        silent = [name for name, facts in beats.items() if facts is None or facts["at"] < before]
         if silent:
             self.client.hdel(HEARTBEATS_KEY, *silent)
         return len(silent)
@@ -99,8 +106,10 @@ class Telemetry:
     def probe(self, camera: str) -> dict[str, Any] | None:
         """What the last test of a camera has shown; None when there was none lately."""
         raw = cast(Any, self.client.get(f"{PROBE_PREFIX}{camera}"))
-        found = json.loads(raw) if raw else None
-        return found if isinstance(found, dict) else None
+        try:
+            return header_of(raw) if raw else None
+        except MalformedMessage:
+            return None  # as good as no test
 
     def publish_wake_up(self) -> None:
         """Wake whoever shows live pages: the database has something new."""
@@ -111,6 +120,21 @@ def counter(name: str, **labels: str) -> str:
     """A counter's name with its labels, as Prometheus prints it."""
     inner = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
     return f"{name}{{{inner}}}" if inner else name
+
+
+_VALUE: Final = rb'"(?:[^"\\\n]|\\["\\n]){0,200}"'
+_COUNTER: Final = re.compile(rb"[a-z0-9_]{1,100}_total(\{[a-z_]+=" + _VALUE + rb"(,[a-z_]+=" + _VALUE + rb")*\})?")
+"""A counter's name as :func:`counter` makes it of words; anything else could forge lines of `/metrics`."""
+
+
+def _heartbeat(name: bytes, raw: bytes) -> dict[str, Any] | None:
+    """What a process said; None for what is no heartbeat."""
+    try:
+        text_in(name.decode(), "a process's name")
+        facts = header_of(raw)
+        return {**facts, "at": moment(facts, "at")}
+    except ValueError:
+        return None
 
 
 def _escaped(value: str) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from db.models import (
     AuditAnswer,
     AuditSheet,
     BearSeen,
+    CameraLightDay,
     CanaryRun,
     Encounter,
     EncounterFrame,
     FreshnessGap,
     LoginSession,
+    OperatingPointChange,
+    VisitScore,
     Weather,
 )
 
@@ -65,6 +68,22 @@ def forget_clips(session: Session, before: float) -> None:
 def forget_gaps(session: Session, before: float) -> None:
     """Remove freshness gaps that were over ``before``: the ledger keeps that they were."""
     session.execute(delete(FreshnessGap).where(FreshnessGap.over_at < before))
+
+
+def forget_visit_scores(session: Session, before: float) -> None:
+    """Remove visits that were over ``before``, and the days of cameras then: no threshold follows from them now."""
+    session.execute(delete(VisitScore).where(VisitScore.last_at < before))
+    session.execute(delete(CameraLightDay).where(CameraLightDay.day_at < before))
+
+
+def forget_operating_points(session: Session, before: float) -> None:
+    """Remove old decisions about thresholds; the newest of each camera stays, and the ledger keeps the moves."""
+    newest = select(func.max(OperatingPointChange.id)).group_by(
+        OperatingPointChange.camera_id, OperatingPointChange.infrared
+    )
+    session.execute(
+        delete(OperatingPointChange).where(OperatingPointChange.at < before, OperatingPointChange.id.not_in(newest))
+    )
 
 
 def forget_weather(session: Session, before: float) -> None:

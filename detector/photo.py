@@ -29,7 +29,7 @@ PRETRAINED_VIEW = View("best")
 
 
 class PhotoDesk:
-    """Predicts photos with the detector's own engine; further picture sizes get theirs when the first photo comes."""
+    """Predicts photos with an engine; further picture sizes get theirs when the first photo comes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -44,6 +44,10 @@ class PhotoDesk:
         """
         image = decode_photo(data)
         return self._answer(image, self._ready().predict(image))
+
+    def warm_up(self) -> None:
+        """Build what the first photo needs."""
+        self._ready().predict(np.zeros((64, 64, 3), np.uint8))
 
     def _ready(self) -> Predictor:
         if self._predictor is None:
@@ -60,7 +64,7 @@ class PhotoDesk:
         if bundle.input_px == self.engine.input_px:
             return self.engine
         device: Device = "cuda" if self.engine.device == "cuda" else "cpu"
-        return engine_for(bundle, device, self.engine.threads, "torch")
+        return engine_for(bundle, device, self.engine.threads, measure=False)
 
     def _answer(self, image: NDArray[np.uint8], said: BundlePrediction) -> PhotoAnswer:
         height, width = image.shape[:2]

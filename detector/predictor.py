@@ -75,6 +75,11 @@ class Predictor:
         self.bundle = bundle
         self._stills = Stills(bundle, view or bundle.model.view, engine_of)
 
+    @property
+    def view(self) -> View:
+        """How pictures are scored."""
+        return self._stills.view
+
     def predict(self, image: NDArray[np.uint8]) -> BundlePrediction:
         """What the model says of one still picture (height, width, 3), uint8 BGR."""
         return self.predict_batch([image])[0]

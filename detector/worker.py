@@ -6,8 +6,9 @@
 4. Publish the scores and acknowledge the frames in one step.
 5. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
 
-Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Between two batches at most
-one photo is scored that somebody handed in on the page, and not more than one a second.
+Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Photos that somebody hands in
+on the page are looked at in a process of their own (:mod:`detector.photo_service`): no picture from outside, and no
+engine that has to be built for one, keeps this loop from the cameras.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from numpy.typing import NDArray
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
-from core.photo_request import Photo, PhotoAnswer, UnreadablePhoto, answer, take
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
@@ -37,7 +37,7 @@ from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_
 from detector.engines.engine import Engine
 from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
-from detector.photo import PhotoDesk
+from detector.photo_service import PhotoService
 from detector.self_test import SelfTest
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ READ_COUNT = 64
 DRAIN_AT_MOST = 512
 BLOCK_MS = 500
 PAUSE_AFTER_ERROR_S = 1.0
-PHOTO_EVERY_S = 1.0
 
 Token = tuple[StreamEntry, Frame]
 
@@ -65,8 +64,7 @@ class DetectorWorker:
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.client = client
         self.telemetry = Telemetry(client)
-        self.photos = PhotoDesk(engine)
-        self.photo_at = 0.0
+        self.photos = PhotoService(engine.bundle, client)
         self.self_test = SelfTest(engine, detector.threshold)
         self.shard_streams = [FrameStreams(client, shard) for shard in shards]
         self._start_over()
@@ -76,6 +74,12 @@ class DetectorWorker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. An error ends one round, never the watch."""
+        photos = self.photos.start(stop)
+        self._watch(stop)
+        self.photos.end()
+        photos.join()
+
+    def _watch(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 self._round()
@@ -100,8 +104,6 @@ class DetectorWorker:
             self._housekeep()
         fresh = sum(self._work(streams) for streams in self.shard_streams)
         late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
-        if time.monotonic() >= self.photo_at:
-            self._work_photo()
         if not fresh and not late:
             self._wait()
 
@@ -130,24 +132,6 @@ class DetectorWorker:
         entries = streams.read(streams.late, DETECTORS, self.consumer, self.detector.max_batch, None)
         self._score(streams, [token for token in map(self._unpack, entries) if token])
         return bool(entries)
-
-    def _work_photo(self) -> None:
-        """Predict one photo that somebody handed in, if one waits."""
-        photo = take(self.client)
-        if photo is None:
-            return
-        answer(self.client, photo, self._predict_photo(photo))
-        self.counts["bearwatch_photos_total"] += 1
-        self.photo_at = time.monotonic() + PHOTO_EVERY_S
-
-    def _predict_photo(self, photo: Photo) -> PhotoAnswer | UnreadablePhoto:
-        try:
-            return self.photos.predict(photo.picture)
-        except UnreadablePhoto as error:
-            return error
-        except Exception:  # whatever is wrong with somebody's photo, the cameras' frames go on
-            log.exception("a photo of %d bytes could not be scored", len(photo.picture))
-            return UnreadablePhoto("The detector could not look at this picture; its log says why.")
 
     def _wait(self) -> None:
         """Sleep until a fresh frame comes; with several shards, look at each in turn."""
@@ -186,7 +170,9 @@ class DetectorWorker:
 
     def _unpack(self, entry: StreamEntry) -> Token | None:
         try:
-            return entry, Frame.unpack(entry.fields)
+            frame = Frame.unpack(entry.fields)
+            frame.refuse_future(now_s())
+            return entry, frame
         except MalformedMessage as error:
             self._bury(entry, str(error))
             return None

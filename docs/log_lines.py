@@ -22,22 +22,28 @@ BEGIN: Final = "<!-- lines: written by make reference -->"
 END: Final = "<!-- lines: until here -->"
 
 SECTIONS: Final = {
-    "The dead-letter stream grows": ("dead letter", "dead-letter"),
+    "The dead-letter stream grows": ("dead letter", "dead-letter", "cannot be tracked", "cannot be any more"),
     "Another Redis, or none, counts attempts": ("core/rate_limit.py",),
     "The page's second factors": ("second factors",),
     "A login elsewhere fails": ("auth/oidc",),
     "The service elsewhere": ("heartbeat_loop.py", "cli/outside.py"),
     "The configuration is refused": ("configuration cannot be used", "cannot be used:\n"),
-    "A process ends and is started again": ("supervisor.py", "reader crashed", "left behind", "batch failed"),
+    "Somebody knocks": ("auth: ", "web/proxy_trust.py"),
+    "A process ends and is started again": (
+        *("supervisor.py", "reader crashed", "left behind", "batch failed", "bearwatch/processes.py", "a round failed"),
+    ),
+    "The disk is full": ("core/disk_reserve.py",),
+    "The clock was set": ("stamped with the time that holds",),
+    "A line of the configuration can hardly be meant so": ("configuration, ", "worker.py: camera …: …"),
     "Redis is unreachable": ("Redis", "a status report", "left without", "releasing"),
-    "A camera is blind": ("ingest/", "camera_probe.py", "not configured here"),
+    "A camera is blind": ("ingest/", "camera_probe.py", "cli/replay.py", "staged_evaluation.py", "not configured here"),
     "Warnings are paused": ("rollout/control/controller.py: …", "the loss of"),
     "The database does not answer": ("the database", "the ledger", "track_worker.py: the round", "in … frames"),
     "The controller": ("watchdog", "rollout/control/", "review_ui/rollout/"),
     "A message was not delivered": ("rollout/alerting/", "review_ui/push/"),
     "The model or the machine that runs it": (
         *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/detector.py", "core/gpus.py"),
-        *("a photo", "review_ui/models/"),
+        *("a photo", "photos", "review_ui/models/"),
     ),
     "A picture was not kept, a frame not read": ("detector/",),
     "Audits, clips and reports": ("housekeeping.py", "canary", "host", "periodic_tasks.py"),

@@ -19,12 +19,13 @@ from ingest.stream import StreamFailure, explain, is_file
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One packet. ``at`` is when it was handed over, ``arrived_at`` when its data came in (wall clock); ``waited_s``
-    of the ``step_s`` seconds since the packet before were spent waiting for it.
+    """One packet. ``at`` is when it was handed over, ``came_at`` when its data came in (steady clock), ``arrived_at``
+    the same by the wall clock; ``waited_s`` of the ``step_s`` seconds since the one before were spent waiting for it.
     """
 
     packet: Packet[VideoStream]
     at: float
+    came_at: float
     arrived_at: float
     waited_s: float
     step_s: float
@@ -63,8 +64,8 @@ def arrivals(
             playback.wait_for(packet)
         at = time.monotonic()
         waited_s = at - asked_at
-        arrived_at = now_s() - (waited_s if held_back else 0.0)
-        yield Arrival(packet, at, arrived_at, waited_s, at - last_at)
+        held_s = waited_s if held_back else 0.0
+        yield Arrival(packet, at, at - held_s, now_s() - held_s, waited_s, at - last_at)
         last_at = at
         if held_back and waited_s >= read_timeout_s:
             raise StreamFailure(silence)  # that was the last picture, handed over because the wait had timed out

@@ -19,13 +19,15 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from core.config import Camera, without_credentials
+from core.config import Camera
+from core.redaction import shown_address
 from ingest.arrivals import Arrival, arrivals
 from ingest.backoff import Backoff
 from ingest.lag import Lag
 from ingest.pace import FrameRateLimiter, RateMeter, Timestamper
 from ingest.stream import StreamFailure, is_file, open_stream, prepare
-from ingest.video import VideoPicture
+from ingest.stream_tracks import main_track
+from ingest.video import VideoPicture, pixel_aspect
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +37,11 @@ PROVEN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class CapturedFrame:
-    """A picture and the moment at which it arrived."""
+    """A picture and the moment at which it arrived: by the wall clock, and by a steady one that nobody sets."""
 
     picture: VideoPicture
     captured_at: float
+    came_at: float
 
 
 @dataclass(slots=True)
@@ -103,15 +106,15 @@ class CameraReader:
         self.facts.reconnects += 1
         self._lost(failure)
         level = logging.DEBUG if failure == self._told else logging.WARNING
-        address = without_credentials(self._camera.url)
+        address = shown_address(self._camera.url)
         log.log(level, "camera %s: %s (%s); it is tried again for ever", self.name, failure, address)
         self._told = failure
         self._stop.wait(wait_s)
 
     def _connection(self) -> Iterator[CapturedFrame]:
-        container = open_stream(self._camera.url, self._read_timeout_s)
+        container = open_stream(self._camera.stream_url, self._read_timeout_s)
         try:
-            stream = container.streams.video[0]
+            stream = main_track(container)
             prepare(stream)
             self.facts.codec = stream.codec_context.name
             level = logging.DEBUG if self._told == "" else logging.INFO
@@ -150,7 +153,7 @@ class CameraReader:
                 raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
                 limiter.took(arrival.at)
-                yield self._captured(frames[-1], arrival.arrived_at)
+                yield self._captured(frames[-1], arrival, pixel_aspect(stream))
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         try:
@@ -162,10 +165,10 @@ class CameraReader:
         self.facts.undecodable += len(frames) - len(good)
         return good
 
-    def _captured(self, frame: VideoFrame, arrived_at: float) -> CapturedFrame:
+    def _captured(self, frame: VideoFrame, arrival: Arrival, aspect: float) -> CapturedFrame:
         self.facts.width, self.facts.height = frame.width, frame.height
-        picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height)
-        return CapturedFrame(picture, self._timestamper.stamp(arrived_at))
+        picture = VideoPicture(frame, self._scaler, self._camera.width, self._camera.height, aspect)
+        return CapturedFrame(picture, self._timestamper.stamp(arrival.arrived_at), arrival.came_at)
 
 
 class _Skipper:

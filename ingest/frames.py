@@ -25,8 +25,9 @@ class FrameMaker:
         self._source_size: tuple[int, ...] = ()
         self._sequence = 0
 
-    def frames_of(self, picture: Picture, captured_at: float) -> list[Frame]:
-        """The frames to send of one picture; usually none or one.
+    def frames_of(self, picture: Picture, captured_at: float, steady_at: float | None = None) -> list[Frame]:
+        """The frames to send of one picture; usually none or one. ``steady_at`` is when it came by a clock that nobody
+        sets (``captured_at`` where there is none): by it the gate and the sampler measure how much time has passed.
 
         1. Another size of the source is another view: the gate forgets what it knew.
         2. The gate says what moved, the sampler what is worth sending.
@@ -36,8 +37,9 @@ class FrameMaker:
         if self._source_size and source_size != self._source_size:
             self.gate.forget()
         self._source_size = source_size
-        motion = self.gate.feed(picture.small, captured_at)
-        decisions = self._sampler.decide(motion, captured_at)
+        at = captured_at if steady_at is None else steady_at
+        motion = self.gate.feed(picture.small, at)
+        decisions = self._sampler.decide(motion, at)
         if not decisions:
             return []
         bgr = picture.bgr()

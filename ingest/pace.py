@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from core.clock import CLOCK_STEP_S
+
 STEP_S = 1e-4
 """Smallest step between two captures of one camera."""
 RATE_WINDOW_S = 5.0
@@ -28,14 +30,17 @@ class FrameRateLimiter:
 
 
 class Timestamper:
-    """Capture times from the wall clock, strictly increasing even when the clock is set back."""
+    """Capture times from the wall clock. They only grow while the clock is nudged; when it is set back, what comes
+    after is stamped with the time that holds now: an hour of stamps from the future would make a dead camera seen.
+    """
 
     def __init__(self) -> None:
         self._last = 0.0
 
     def stamp(self, arrived_at: float) -> float:
         """The capture time of a picture that arrived then."""
-        self._last = max(arrived_at, self._last + STEP_S)
+        set_back = self._last - arrived_at > CLOCK_STEP_S
+        self._last = arrived_at if set_back else max(arrived_at, self._last + STEP_S)
         return self._last
 
 

@@ -13,12 +13,15 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from core.config import Camera
+from ingest.liveness import LEAST_CONTRAST, content_of
 from ingest.picture import encode
 from ingest.stream import StreamFailure, explain, is_file, open_stream, prepare
-from ingest.video import VideoPicture
+from ingest.stream_tracks import main_track
+from ingest.video import VideoPicture, pixel_aspect
 
 MEASURE_S = 2.0
-"""The frame rate of a live stream is counted over so long."""
+"""The frame rate of a live stream is counted over so long, and until so many pictures have come."""
+MEASURE_PICTURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,14 @@ class ProbeResult:
     fps: float
     snapshot_jpeg: bytes | None
     error: str
+    dark: bool = False
+    """Its first picture shows nothing: black, or of one colour."""
 
 
 def probe(camera_name: str, camera: Camera, timeout_s: float = 10.0) -> ProbeResult:
     """Open a camera, look at it for a moment, and close it. Takes at most about twice ``timeout_s``; never raises."""
     try:
-        container = open_stream(camera.url, timeout_s, timeout_s)
+        container = open_stream(camera.stream_url, timeout_s, timeout_s)
         try:
             return _measure(camera_name, camera, container, timeout_s)
         finally:
@@ -48,7 +53,7 @@ def probe(camera_name: str, camera: Camera, timeout_s: float = 10.0) -> ProbeRes
 
 
 def _measure(camera_name: str, camera: Camera, container: InputContainer, timeout_s: float) -> ProbeResult:
-    stream = container.streams.video[0]
+    stream = main_track(container)
     prepare(stream)
     recording = is_file(camera.url)
     frame, fps = _first_frame(container, timeout_s, 0.0 if recording else MEASURE_S)
@@ -59,9 +64,10 @@ def _measure(camera_name: str, camera: Camera, container: InputContainer, timeou
         return ProbeResult(
             camera_name, False, codec, 0, 0, fps, None, f"opened, but no picture within {timeout_s:.0f} s"
         )
-    picture = VideoPicture(frame, VideoReformatter(), camera.width, camera.height)
+    picture = VideoPicture(frame, VideoReformatter(), camera.width, camera.height, pixel_aspect(stream))
     snapshot = encode(picture.bgr()).data
-    return ProbeResult(camera_name, True, codec, frame.width, frame.height, round(fps, 1), snapshot, "")
+    dark = content_of(picture).contrast < LEAST_CONTRAST
+    return ProbeResult(camera_name, True, codec, frame.width, frame.height, round(fps, 2), snapshot, "", dark)
 
 
 def _first_frame(container: InputContainer, timeout_s: float, measure_s: float) -> tuple[VideoFrame | None, float]:
@@ -70,18 +76,22 @@ def _first_frame(container: InputContainer, timeout_s: float, measure_s: float) 
     found: VideoFrame | None = None
     arrivals: list[float] = []
     try:
-        for packet in container.demux(container.streams.video[0]):
+        for packet in container.demux(main_track(container)):
             now = time.monotonic()
             arrivals.append(now)
             if found is None:
                 found = _decode(packet)
             elapsed_s = now - started_at
-            if elapsed_s > timeout_s or (found is not None and elapsed_s >= measure_s):
+            if elapsed_s > timeout_s or _measured(found, arrivals, elapsed_s, measure_s):
                 break
     except (av.error.FFmpegError, OSError) as error:
         if found is None:
             raise StreamFailure(explain(error, f"opened, but no data for {timeout_s:.0f} s")) from error
     return found, _rate(arrivals)
+
+
+def _measured(found: VideoFrame | None, arrivals: list[float], elapsed_s: float, measure_s: float) -> bool:
+    return found is not None and elapsed_s >= measure_s and (measure_s == 0.0 or len(arrivals) >= MEASURE_PICTURES)
 
 
 def _decode(packet: Packet[VideoStream]) -> VideoFrame | None:

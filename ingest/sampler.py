@@ -12,6 +12,8 @@ HANG_OVER_S = 1.0
 """A subject that halts is still there: so long after the last motion its last boxes are sent on."""
 KEEPALIVE_FRAMES = 3
 """A keepalive is so many pictures in a row: one encounter needs several agreeing frames, from a sitting bear too."""
+KEEPALIVE_APART_S = 0.15
+"""And so far apart at least: on a camera with thirty pictures a second three in a row say no more than one."""
 UNDISTURBED_S = 2.0
 """No keepalive in the first seconds of a visit: its motion boxes come first."""
 BUSY_FACTOR = 3.0
@@ -31,7 +33,9 @@ class EmitDecision:
 
 
 class Sampler:
-    """Decides for one camera, picture by picture. Times are the pictures' own, in seconds, and only grow."""
+    """Decides for one camera, picture by picture. Times are seconds of a steady clock; where they run back all the same
+    everything is due anew: a keepalive that waits for an hour to come round again is a blind hour.
+    """
 
     def __init__(self, settings: Motion) -> None:
         self._keepalive_s = settings.keepalive_s
@@ -41,25 +45,33 @@ class Sampler:
         self._moved_at: float | None = None
         self._keepalive_at: float | None = None
         self._keepalives_left = 0
+        self._next_keepalive_at = 0.0
         self._audit_at: float | None = None
+        self._decided_at: float | None = None
 
     def decide(self, motion: MotionResult, at: float) -> tuple[EmitDecision, ...]:
         """What to send of the picture taken at ``at``: nothing, one sending, or an audit thumbnail besides.
 
         1. Boxes are those of this picture, or the last ones while the hang-over lasts.
         2. Every ``keepalive_s`` (three times that while something moves), from the very first picture on and at once
-           after a change of the whole picture, ``KEEPALIVE_FRAMES`` pictures are keepalives: they are looked at
-           everywhere, and at the boxes if there are any. So a bear that sits is found even while branches move.
+           after a change of the whole picture, ``KEEPALIVE_FRAMES`` pictures are keepalives, ``KEEPALIVE_APART_S``
+           apart: they are looked at everywhere, and at the boxes if there are any. So a bear that sits is found even
+           while branches move.
         3. Otherwise a picture with boxes is sent as motion, and one without is not sent.
         4. Every ``audit_s`` a thumbnail is sent as well.
         """
+        if self._decided_at is not None and at < self._decided_at:
+            self._keepalive_at = self._audit_at = self._moving_since = self._moved_at = None
+        self._decided_at = at
         boxes = self._current_boxes(motion, at)
         if self._keepalive_due(motion, at):
             self._keepalive_at = at
             self._keepalives_left = KEEPALIVE_FRAMES
+            self._next_keepalive_at = at
         decisions = []
-        if self._keepalives_left:
+        if self._keepalives_left and at >= self._next_keepalive_at:
             self._keepalives_left -= 1
+            self._next_keepalive_at = at + KEEPALIVE_APART_S
             decisions.append(EmitDecision(Reason.KEEPALIVE, boxes))
         elif boxes:
             decisions.append(EmitDecision(Reason.MOTION, boxes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import av
@@ -9,10 +10,15 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from core.config import without_credentials
+from core.redaction import shown_address
+from ingest.ffmpeg_limits import MAX_PIXELS, limits, refusal
+from ingest.stream_tracks import footage_tracks
 
 OPEN_TIMEOUT_S = 8.0
 """Cameras need up to four seconds to answer everything that opening asks."""
+
+FILE_OPTIONS = {"ignore_editlist": "1"}
+"""What an edit list hides (a trimmed start) was seen by the camera."""
 
 
 class StreamFailure(Exception):
@@ -28,12 +34,28 @@ def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TI
     """Open an address for reading, every wait bounded. Raises :class:`StreamFailure`."""
     timeouts = None if is_file(url) else (open_timeout_s, read_timeout_s)
     try:
-        container = av.open(_path(url), mode="r", options=_options(url, read_timeout_s), timeout=timeouts)
+        options = limits(url) | _options(url, read_timeout_s)
+        container = av.open(_path(url), mode="r", options=options, timeout=timeouts)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise StreamFailure(explain(error, f"no answer within {open_timeout_s:.0f} s")) from error
-    if not container.streams.video:
+        why = refusal(url, error) or explain(error, f"no answer within {open_timeout_s:.0f} s")
+        raise StreamFailure(why) from error
+    if not footage_tracks(container):
         container.close()
-        raise StreamFailure(f"{without_credentials(url)} carries no video")
+        raise StreamFailure(f"{shown_address(url)} carries no video that can be decoded")
+    return container
+
+
+def open_recording(file: Path) -> InputContainer:
+    """Open a video file, and nothing that it may point to. Raises :class:`StreamFailure`."""
+    try:
+        container = av.open(f"file:{file}", mode="r", options=limits("file:") | FILE_OPTIONS)
+    except av.error.InvalidDataError as error:
+        raise StreamFailure("no video that can be read: cut off before its index, damaged, or unknown") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise StreamFailure(explain(error, "no answer")) from error
+    if not footage_tracks(container):
+        container.close()
+        raise StreamFailure("carries no video that can be decoded")
     return container
 
 
@@ -42,7 +64,7 @@ def prepare(stream: VideoStream, threads: int = 1) -> None:
     context = stream.codec_context
     context.thread_count = threads
     context.thread_type = "NONE" if threads == 1 else "AUTO"
-    context.options = {"skip_loop_filter": "all"}
+    context.options = {"skip_loop_filter": "all", "max_pixels": str(MAX_PIXELS)}
 
 
 def explain(error: BaseException, when_interrupted: str) -> str:
@@ -88,4 +110,4 @@ def _options(url: str, read_timeout_s: float) -> dict[str, str]:
         return {"rtsp_transport": "tcp", "timeout": microseconds, "analyzeduration": "0", "probesize": "32"}
     if scheme in ("http", "https"):
         return {"timeout": microseconds, "rw_timeout": microseconds}
-    return {}
+    return FILE_OPTIONS

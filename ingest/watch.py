@@ -6,13 +6,13 @@ import logging
 import time
 from threading import Event, Lock, Thread
 
-from core.clock import now_s
 from core.config import Config
 from core.messages import CameraStatus
-from ingest.camera import CameraReader
+from ingest.camera import CameraReader, CapturedFrame
 from ingest.frames import FrameMaker
 from ingest.liveness import REMEMBERED, Liveness, content_of
 from ingest.pace import RateMeter
+from ingest.scene_life import SceneLife
 from ingest.spool import Spool
 from ingest.stream import is_file
 from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, FrameCounters
@@ -41,10 +41,11 @@ class CameraWatch:
         self._lock = Lock()
         self._liveness = Liveness(
             config.blind_after_s,
-            now_s(),
+            time.monotonic(),
             # A file that plays in a loop shows every picture again; only one that stands still is frozen.
             remembered=1 if is_file(camera.url) else REMEMBERED,
         )
+        self._scene = None if is_file(camera.url) else SceneLife()
         self._analysed = RateMeter()
         self._reader = CameraReader(name, camera, read_timeout_s(config.blind_after_s), stop, self._lost)
         self._maker = FrameMaker(name, camera, config.motion)
@@ -52,18 +53,18 @@ class CameraWatch:
         self.thread = Thread(target=self._run, name=f"camera {name}", daemon=True)
 
     def status(self, now: float) -> CameraStatus:
-        """What to report of the camera now."""
+        """What to report of the camera now (wall clock)."""
+        steady = time.monotonic()
         with self._lock:
-            verdict = self._liveness.verdict(now)
+            verdict = self._liveness.verdict(steady)
         sent, dropped = self._counters.of(self.name)
         facts = self._reader.facts
-        steady = time.monotonic()
         return CameraStatus(
             camera=self.name,
             health=verdict.health,
             detail=verdict.detail,
             reported_at=now,
-            content_at=verdict.content_at,
+            content_at=None if verdict.content_at is None else now - (steady - verdict.content_at),
             width=facts.width,
             height=facts.height,
             source_fps=round(facts.arrivals.per_second(steady), 2),
@@ -94,13 +95,17 @@ class CameraWatch:
         for captured in self._reader.captured_frames():
             content = content_of(captured.picture)
             with self._lock:
-                is_new = self._liveness.saw(content, captured.captured_at)
+                is_new = self._liveness.saw(content, captured.came_at, self._alive_at(captured))
             self._analysed.tick(time.monotonic())
             if is_new:
-                for frame in self._maker.frames_of(captured.picture, captured.captured_at):
+                for frame in self._maker.frames_of(captured.picture, captured.captured_at, captured.came_at):
                     for lost in self._spool.put(frame):
                         self._counters.dropped(lost.camera, SPOOL_FULL)
             self._count_reader_drops()
+
+    def _alive_at(self, captured: CapturedFrame) -> float | None:
+        """When the scene last lived. A file that plays round and round has no sensor whose life could be told."""
+        return None if self._scene is None else self._scene.look(captured.picture.small, captured.came_at)
 
     def _lost(self, failure: str) -> None:
         with self._lock:

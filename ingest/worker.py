@@ -8,9 +8,10 @@ from threading import Event, Thread
 
 import redis
 
-from core.clock import now_s
+from core.clock import ClockWatch, now_s
 from core.config import Config
-from core.messages import CameraHealth
+from core.config_warnings import config_warnings, rate_problem
+from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -49,6 +50,9 @@ class Ingest:
         self._cameras_done = Event()
         self._sender = FrameSender(self._client, config.shard_of, self.spool, self._counters, self._cameras_done)
         self._reporting = False
+        self._clock = ClockWatch()
+        self._stepped: dict[str, float] = {}
+        self._told_rates: set[str] = set()
 
     def run(self) -> None:
         """Start all threads, wait for ``stop``, and see them end.
@@ -61,6 +65,8 @@ class Ingest:
             Thread(target=self._report_for_ever, name="status reporter", daemon=True),
         ]
         log.info("watching %d cameras", len(cameras))
+        for warning in config_warnings(self._config):
+            log.warning("configuration, %s: %s", ".".join(warning.key), warning.message)
         for thread in (*cameras, *others):
             thread.start()
         self._stop.wait()
@@ -99,16 +105,36 @@ class Ingest:
             for name, camera in self._config.cameras.items():
                 if not camera.enabled:
                     self._telemetry.forget_camera(name)
+        step = self._clock.check(now, time.monotonic())
+        if step is not None:
+            log.error("%s; pictures are stamped with the time that holds now", step.text)
+            self._stepped = {"clock_stepped_at": step.at, "clock_step_s": round(step.by_s, 1)}
         statuses = [watch.status(now) for watch in self._watches]
+        self._tell_rates(statuses)
         self._telemetry.report_cameras(statuses)
         unreported = self._counters.unreported()
         self._telemetry.count(counter_names(unreported))
         self._counters.mark_reported(unreported)
         frames, size = self.spool.load()
         live = sum(status.health is CameraHealth.LIVE for status in statuses)
-        facts = {"cameras": len(statuses), "live": live, "spooled_frames": frames, "spooled_bytes": size}
+        facts = {
+            "cameras": len(statuses),
+            "live": live,
+            "spooled_frames": frames,
+            "spooled_bytes": size,
+            **self._stepped,
+        }
         self._telemetry.beat("ingest", now, facts)
         self._reporting = True
+
+    def _tell_rates(self, statuses: list[CameraStatus]) -> None:
+        """Once of each camera whose pictures come too rarely for any alert."""
+        for status in statuses:
+            camera = self._config.cameras[status.camera]
+            problem = rate_problem(min(status.source_fps, camera.fps), camera, self._config.detector)
+            if status.health is CameraHealth.LIVE and problem is not None and status.camera not in self._told_rates:
+                self._told_rates.add(status.camera)
+                log.warning("camera %s: %s", status.camera, problem)
 
 
 def _join(threads: list[Thread], deadline: float) -> None:

@@ -18,8 +18,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from core.client_network import default_gateways, networks
 from core.clock import now_s
 from core.config import Config
+from core.disk_reserve import DiskReserve
 from core.media import MediaStore
 from core.rate_limit import RateLimiter
 from core.redis_client import connect
@@ -39,7 +41,9 @@ from review_ui.rendering.style_sheets import bundle
 from review_ui.site import Site
 from review_ui.watch.periodic_tasks import keep_going
 from review_ui.web.errors import install_error_pages
-from review_ui.web.request_guards import MAX_BODY_BYTES, RefuseCrossSite, SecurityHeaders
+from review_ui.web.proxy_trust import ProxyTrust
+from review_ui.web.request_guards import MAX_BODY_BYTES, BodyDeadline, RefuseCrossSite, SecurityHeaders
+from review_ui.web.stranger_lanes import StrangerLane
 from rollout.stages.plan_watcher import PlanWatcher
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -117,9 +121,12 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
+            Middleware(ProxyTrust, trusted=networks(settings.bearwatch_trusted_proxies), gateways=default_gateways()),
             Middleware(SecurityHeaders, secure=settings.bearwatch_secure_cookies),
             Middleware(RefuseCrossSite),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
+            Middleware(StrangerLane),
+            Middleware(BodyDeadline),
             Middleware(PictureBodies),
             Middleware(ConcurrencyLimit),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
@@ -155,7 +162,8 @@ def _site(
     settings: Settings, config: Config, database: Database, client: redis.Redis, clock: Callable[[], float]
 ) -> Site:
     telemetry = Telemetry(client)
-    board = CameraBoard(config, telemetry, clock)
+    reserve = DiskReserve(settings.bearwatch_data, settings.bearwatch_disk_reserve_mb << 20)
+    board = CameraBoard(config, telemetry, clock, reserve)
     plan_watcher = PlanWatcher.over(settings.bearwatch_config, config)
     return Site(
         settings=settings,

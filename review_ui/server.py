@@ -25,6 +25,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=STOP_WITHIN_S,
                 server_header=False,
+                proxy_headers=False,  # review_ui.web.proxy_trust decides whom to believe
             )
         )
         self.hub: LiveHub = app.state.site.hub

@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
 from review_ui.auth.accounts import Account, Client, RequiredAction, account_of
+from review_ui.auth.lanes import Lane
 from review_ui.auth.last_seen import LastSeenTracker
 from review_ui.auth.oidc import OpenId
 from review_ui.auth.rights import Right
@@ -52,6 +53,10 @@ class Site:
     limiter: RateLimiter
     last_seen: LastSeenTracker = field(default_factory=LastSeenTracker)
     latencies: Latencies = field(default_factory=Latencies)
+    strangers_lane: Lane = field(default_factory=lambda: Lane(at_once=1, most_waiting=15))
+    """Logins from browsers that nobody is known on."""
+    devices_lane: Lane = field(default_factory=lambda: Lane(at_once=2, most_waiting=30))
+    """Logins of people on browsers of theirs: a flood of guesses does not keep them out."""
 
     @property
     def match_rule(self) -> MatchRule:
@@ -99,10 +104,15 @@ class BadToken(Exception):
     """A program's token that is none, has expired, or was revoked."""
 
 
+SHARED_ADDRESS: Final = "bearwatch.shared_address"
+"""Set in the scope of a request whose address stands for everybody (:mod:`review_ui.web.proxy_trust`)."""
+
+
 def client_of(request: Request) -> Client:
     """Where a request comes from."""
     address = request.client.host if request.client else "unknown"
-    return Client(address, "".join(c for c in request.headers.get("user-agent", "") if c.isprintable())[:120])
+    browser = "".join(c for c in request.headers.get("user-agent", "") if c.isprintable())[:120]
+    return Client(address, browser, shared=bool(request.scope.get(SHARED_ADDRESS)))
 
 
 def site_of(request: Request) -> Site:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
+from bearwatch.processes import exit_status
 from bearwatch.terminal import CLOSED_EARLY, reader_has_left
 from core.config_file import ConfigError
 from core.errors import OperatorError
-
-DISTRIBUTION = "bearwatch-camp"
-"""What this program is called where packages are installed: the plain name belongs to another project there."""
+from core.version import VERSION
 
 COMMANDS = {
     "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
@@ -40,6 +38,7 @@ COMMANDS = {
     "ledger": "verify the record of everything that happened",
     "weather": "bring weather observations in from a file, for the nights' timelines",
     "user": "add people and set passwords",
+    "sort": "a folder of photographs from trail cameras: which of them show a bear",
     "evaluate": "measure a model on labelled pictures",
     "train": "train a model on labelled pictures",
     "export": "export a model for machines without torch",
@@ -65,7 +64,7 @@ def _run(words: list[str]) -> int:
         _overview().print_help()
         return 0 if words else 2
     if words[0] in ("-V", "--version"):
-        print(f"bearwatch {_version()}")
+        print(f"bearwatch {VERSION}")
         return 0
     name = words[0]
     if name not in COMMANDS:
@@ -74,20 +73,13 @@ def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"bearwatch {name}", description=module.__doc__)
     module.add_arguments(parser)
     try:
-        return int(module.run(parser.parse_args(words[1:])))
+        return int(module.run(parser.parse_args(words[1:]))) or exit_status()
     except ConfigError as error:
         print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
         return 2
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "from a checkout that is not installed"
 
 
 def _overview() -> argparse.ArgumentParser:

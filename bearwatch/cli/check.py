@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,23 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bearwatch.output import Output
-from bearwatch.site_options import add_site_options
+from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
-from core.config import Camera, Config, without_credentials
+from core.config import Camera, Config
 from core.config_file import ConfigError, Document, KeyPath, Problem, config_from, read_document
+from core.config_warnings import config_warnings, rate_problem
+from core.errors import OperatorError
+from core.redis_client import exposed_address
+from detector.tracking.tracker import AlertRule
 from ingest.probe import ProbeResult, probe
 
 AT_ONCE = 8
+QUOTED = (
+    "a % in ${{{}}} is read as the begin of a quoted sign (%40 for @); if it is part of the password itself, write the "
+    "keys `username` and `password` beside the address"
+)
+RECORD = "-record"
+"""Behind a camera's name: its stream for evidence."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,24 +51,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not, 2 when the file is not."""
+    """Exit status 0 when all is well, 1 when a camera or the service elsewhere is not or a line of the file can hardly
+    be meant so, 2 when the file cannot be used."""
     try:
         document = read_document(arguments.config)
         config = config_from(document)
+        _check_alert_rule(document, config)
         _check_plan(document, config)
     except ConfigError as error:
         if arguments.json:
-            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "cameras": [],
-                              "outside": None}))  # fmt: skip
+            print(json.dumps({"ok": False, "problems": [_problem(p) for p in error.problems], "warnings": [],
+                              "cameras": [], "outside": None}))  # fmt: skip
             return 2
         raise
+    in_clear = exposed_address(site_settings(arguments))
+    if in_clear:
+        raise OperatorError(in_clear)
+    warnings = [document.problem(each.key, each.message) for each in config_warnings(config)]
+    warnings += [document.problem(key, QUOTED.format(name)) for key, name in document.substituted.quoted]
     cameras = [] if arguments.no_cameras else _probe_all(config, arguments)
+    warnings += _seen_warnings(document, cameras)
     outside = None if arguments.no_cameras else _call_outside(config)
-    ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"])
+    ok = all(row["ok"] for row in cameras) and (outside is None or outside["ok"]) and not warnings
     if arguments.json:
-        print(json.dumps({"ok": ok, "problems": [], "cameras": cameras, "outside": outside}))
+        print(
+            json.dumps(
+                {
+                    "ok": ok,
+                    "problems": [],
+                    "warnings": [_problem(each) for each in warnings],
+                    "cameras": cameras,
+                    "outside": outside,
+                }
+            )
+        )
     else:
-        _print(arguments.config, config, cameras)
+        _print(arguments.config, config, cameras, warnings)
         _print_outside(outside)
     return 0 if ok else 1
 
@@ -72,9 +101,10 @@ def _probe_all(config: Config, arguments: argparse.Namespace) -> list[dict[str, 
         def probe_one(item: tuple[str, Camera]) -> ProbeResult:
             result = probe(item[0], item[1], arguments.timeout)
             progress.advance(task)
-            return result
+            return result if item[0] not in config.cameras else _fast_enough(result, config)
 
-        return [_camera(result, snapshots) for result in pool.map(probe_one, streams.items())]
+        found = pool.map(probe_one, streams.items())
+        return [_camera(result, snapshots) for result in found]
 
 
 def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
@@ -82,7 +112,19 @@ def _streams(config: Config) -> Iterator[tuple[str, Camera]]:
     for name, camera in config.enabled_cameras().items():
         yield name, camera
         if camera.record_url:
-            yield f"{name}-record", camera.model_copy(update={"url": camera.record_url})
+            yield f"{name}{RECORD}", camera.model_copy(update={"url": camera.record_url})
+
+
+def _seen_warnings(document: Document, cameras: list[dict[str, Any]]) -> list[Problem]:
+    """What opening the cameras has shown to be of no use."""
+    seen = [(row["camera"], row["warning"]) for row in cameras if row["warning"]]
+    return [document.problem(("cameras", name), message) for name, message in seen]
+
+
+def _warning(result: ProbeResult) -> str | None:
+    if result.ok and result.dark and not result.camera.endswith(RECORD):
+        return "its picture is black or of one colour: is something before the lens, or is it night without a lamp?"
+    return None
 
 
 def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
@@ -100,7 +142,31 @@ def _camera(result: ProbeResult, snapshots: Path) -> dict[str, Any]:
         "fps": result.fps,
         "snapshot": str(snapshot) if snapshot else None,
         "error": result.error or None,
+        "warning": _warning(result),
     }
+
+
+def _fast_enough(result: ProbeResult, config: Config) -> ProbeResult:
+    """A camera that gives fewer pictures than any alert needs cannot be used."""
+    camera = config.cameras[result.camera]
+    problem = rate_problem(min(result.fps, camera.fps), camera, config.detector) if result.ok else None
+    return result if problem is None else replace(result, ok=False, error=problem)
+
+
+def _check_alert_rule(document: Document, config: Config) -> None:
+    """An alert has to be possible at every camera's frame rate."""
+    rule = AlertRule.of(config.detector)
+    problems = [
+        document.problem(
+            ("cameras", name, "fps"),
+            f"with {camera.fps:g} frames a second and `detector.min_hits: {rule.min_hits}` no bear ever alerts; "
+            "analyse more frames, or ask for fewer hits",
+        )
+        for name, camera in config.enabled_cameras().items()
+        if not rule.for_rate(camera.fps).can_fire(camera.fps)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _check_plan(document: Document, config: Config) -> None:
@@ -129,7 +195,7 @@ def _check_addresses(document: Document, config: Config) -> None:
         for index, target in enumerate(targets):
             wrong = address_problem(target)
             if wrong:
-                problems.append(document.problem((*key, index), f"{without_credentials(target)}: {wrong}"))
+                problems.append(document.problem((*key, index), f"{target.partition('://')[0]}://…: {wrong}"))
     if problems:
         raise ConfigError(problems)
 
@@ -160,8 +226,15 @@ def _problem(problem: Problem) -> dict[str, Any]:
     return {"file": problem.file, "line": problem.line, "key": problem.key, "message": problem.message}
 
 
-def _print(file: Path, config: Config, cameras: list[dict[str, Any]]) -> None:
-    print(f"{file}: good. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+def _print(file: Path, config: Config, cameras: list[dict[str, Any]], warnings: list[Problem]) -> None:
+    verdict = f"can be used, but {len(warnings)} of its lines can hardly be meant so" if warnings else "good"
+    print(f"{file}: {verdict}. {len(config.campsites)} campsites, {len(config.cameras)} cameras.")
+    for warning in warnings:
+        print(warning, file=sys.stderr)
+    for name, camera in config.enabled_cameras().items():
+        window_s = AlertRule.of(config.detector).for_rate(camera.fps).window_s
+        if window_s > config.detector.window_s:
+            print(f"{name}: at {camera.fps:g} frames a second, frames up to {window_s:.3g} s apart belong together.")
     if not cameras:
         return
     table = Table("camera", "codec", "size", "frames/s", "snapshot or problem")

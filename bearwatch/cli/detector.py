@@ -9,6 +9,7 @@ import cv2
 
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
+from core.disk_reserve import DiskReserve
 from core.host import MachineReporter
 from core.redis_client import connect
 from core.settings import settings
@@ -41,8 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
         log.error("the model %s cannot be used: %s", detector.backbone, error)
         return 2
     worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())
+    worker.photos.prepare()
     client = connect(process.settings.redis)
     own = process.settings
-    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
+    reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
+    reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
+    reporter.start(process.stop)
     worker.run(process.stop)
     return 0

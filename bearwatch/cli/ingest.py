@@ -6,6 +6,7 @@ import argparse
 
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
+from core.disk_reserve import DiskReserve
 from core.host import MachineReporter
 from core.redis_client import connect
 from ingest.worker import run as run_ingest
@@ -21,6 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     process = begin("ingest", arguments)
     client = connect(process.settings.redis)
     own = process.settings
-    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
+    reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
+    reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
+    reporter.start(process.stop)
     run_ingest(process.config, process.settings, process.stop)
     return 0

@@ -29,6 +29,7 @@ from bearwatch.site_options import add_site_options
 from bearwatch.watchdog_thread import keep_watch
 from core.clock import now_s
 from core.config_file import ConfigError
+from core.disk_reserve import DiskReserve
 from core.host import MachineReporter
 from core.jobs import (
     DELIVERIES,
@@ -90,7 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     client = connect(process.settings.redis)
     own = process.settings
-    MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine).start(process.stop)
+    reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
+    reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
+    reporter.start(process.stop)
     threads = [
         threading.Thread(target=_keep_time, args=(process,), daemon=True),
         threading.Thread(target=_deliver, args=(process, recipients), daemon=True),

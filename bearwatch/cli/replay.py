@@ -1,29 +1,38 @@
 """Run recorded footage through the very gate, detector and tracker of the live system, and print the encounters.
 
 VIDEO_OR_FOLDER is a video file, a folder of images (the successive frames of one camera, in the order of their names),
-or a folder that holds several of either."""
+or a folder that holds several of either. A file's content says what it is. Every file is accounted for: seen,
+unreadable (in whole or in part, which ends the command with status 1), or skipped because it is no footage."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bearwatch.footage_replay import RecordedEncounter, recordings, replay
+from bearwatch.footage_replay import RecordedEncounter, replay
 from core.config import Camera, Detector, Motion
 from core.config_file import load_config
 from core.logs import configure_logging
 from core.messages import EncounterKind
 from core.settings import settings
+
+if TYPE_CHECKING:
+    from ingest.footage import Source, Unread
+    from ingest.recorded import ReadTally
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,19 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.footage.exists():
         print(f"{arguments.footage} is not there", file=sys.stderr)
         return 1
-    sources = recordings(arguments.footage)
-    if not sources:
-        print(f"{arguments.footage} holds neither videos nor images", file=sys.stderr)
-        return 1
-    found, unreadable = _replay_all(sources, arguments, camera, detector, motion)
-    rows = [_row(encounter, arguments.covers) for encounter in found]
-    bears = [row for row in rows if row["kind"] == EncounterKind.BEAR]
-    unknown = [row for row in rows if row["kind"] != EncounterKind.BEAR]
+    result = _replay_all(arguments, camera, detector, motion)
+    bears = [row for row in result.encounters if row["kind"] == EncounterKind.BEAR]
+    unknown = [row for row in result.encounters if row["kind"] != EncounterKind.BEAR]
     if arguments.json:
-        print(json.dumps({"encounters": bears, "unknown_animals": unknown, "unreadable": unreadable}))
+        print(json.dumps({"encounters": bears, "unknown_animals": unknown, **result.files()}))
     else:
-        _print_table(bears, unknown)
-    return 1 if unreadable else 0
+        _print_table(bears, unknown, result)
+    if not result.seen:
+        print(f"{arguments.footage} holds neither videos nor images that can be read", file=sys.stderr)
+    return 1 if result.unreadable or not result.seen else 0
 
 
 def _settings(arguments: argparse.Namespace) -> tuple[Camera, Detector, Motion]:
@@ -91,27 +97,69 @@ def _settings(arguments: argparse.Namespace) -> tuple[Camera, Detector, Motion]:
     return camera, detector, config.motion if config else Motion()
 
 
-def _replay_all(
-    sources: list[Path], arguments: argparse.Namespace, camera: Camera, detector: Detector, motion: Motion
-) -> tuple[list[RecordedEncounter], list[dict[str, str]]]:
+@dataclass(slots=True)
+class _Result:
+    """What was found, and what became of every file. ``encounters`` and ``seen`` are rows of the JSON document."""
+
+    encounters: list[dict[str, Any]] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    unreadable: list[Unread] = field(default_factory=list)
+    skipped: list[Unread] = field(default_factory=list)
+
+    def files(self) -> dict[str, Any]:
+        """Every file: seen, unreadable (in whole or in part) and skipped."""
+        rows = {"unreadable": self.unreadable, "skipped": self.skipped}
+        return {
+            "seen": self.seen,
+            **{key: [{"file": str(u.file), "why": u.why} for u in of] for key, of in rows.items()},
+        }
+
+
+def _replay_all(arguments: argparse.Namespace, camera: Camera, detector: Detector, motion: Motion) -> _Result:
     from detector.engines.choose import choose_engine
     from detector.tracking.tracker import AlertRule
-    from ingest.recorded import gate_frames, recording_s
+    from ingest.footage import Unread, find_footage
+    from ingest.recorded import ReadTally, gate_frames, recording_s
     from ingest.stream import StreamFailure
 
+    footage = find_footage(arguments.footage)
+    result = _Result(unreadable=footage.unreadable, skipped=footage.skipped)
+    for each in (*footage.unreadable, *footage.skipped):
+        print(f"{each.file}: {each.why}", file=sys.stderr)
+    if not footage.sources:
+        return result
     engine = choose_engine(arguments.device, detector.backbone, runtime=detector.engine)
-    rule = AlertRule.of(detector)
-    found, unreadable = list[RecordedEncounter](), list[dict[str, str]]()
-    for source in sources:
-        name = arguments.camera or source.stem
+    rule = AlertRule.of(detector).for_rate(camera.fps)
+    for name, source in footage.sources:
+        tally, found, crash = ReadTally(), list[RecordedEncounter](), list[Unread]()
         try:
             with _bar(name, recording_s(source, camera.fps)) as progress:
-                frames = gate_frames(source, name, camera, motion)
-                found += replay(frames, engine, rule, camera, progress, detector.threshold)
+                frames = gate_frames(source, arguments.camera or name, camera, motion, tally=tally)
+                found = replay(frames, engine, rule, camera, progress, detector.threshold)
         except StreamFailure as failure:
-            print(f"{source}: {failure}", file=sys.stderr)
-            unreadable.append({"file": str(source), "why": str(failure)})
-    return found, unreadable
+            if not tally.unread:
+                crash = [Unread(source.path, str(failure))]
+        except Exception as error:
+            # The edge of one recording: whatever it holds, the others are read.
+            log.exception("%s: reading it failed", source.path)
+            crash = [Unread(source.path, f"reading it failed: {type(error).__name__}")]
+        for unread in (*tally.unread, *crash):
+            print(f"{unread.file}: {unread.why}", file=sys.stderr)
+        result.unreadable += [*tally.unread, *crash]
+        if tally.pictures and not crash:
+            result.seen.append(_seen(name, source, tally))
+        result.encounters += [_row(encounter, name, source.path, arguments.covers) for encounter in found]
+    return result
+
+
+def _seen(name: str, source: Source, tally: ReadTally) -> dict[str, Any]:
+    return {
+        "file": str(source.path),
+        "recording": name,
+        "pictures": tally.pictures,
+        "broken": tally.broken,
+        "seconds": round(tally.reached_s, 3),
+    }
 
 
 @contextmanager
@@ -125,13 +173,14 @@ def _bar(name: str, total_s: float | None) -> Iterator[Any]:
             progress.update(task, completed=total_s)
 
 
-def _row(encounter: RecordedEncounter, covers: Path) -> dict[str, Any]:
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", encounter.camera)
+def _row(encounter: RecordedEncounter, recording: str, file: Path, covers: Path) -> dict[str, Any]:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", recording)
     cover = covers / f"{name}-{encounter.start_s:.1f}s.jpg"
     covers.mkdir(parents=True, exist_ok=True)
     cover.write_bytes(encounter.cover_jpeg)
     return {
         "camera": encounter.camera,
+        "file": str(file),
         "kind": encounter.kind,
         "start_s": round(encounter.start_s, 3),
         "end_s": round(encounter.end_s, 3),
@@ -146,8 +195,8 @@ def _row(encounter: RecordedEncounter, covers: Path) -> dict[str, Any]:
     }
 
 
-def _print_table(bears: list[dict[str, Any]], unknown: list[dict[str, Any]]) -> None:
-    if not bears:
+def _print_table(bears: list[dict[str, Any]], unknown: list[dict[str, Any]], result: _Result) -> None:
+    if not bears and result.seen:
         print("No encounter was found. That is what the model says; it does not prove that there was no bear.")
     for row in [*bears, *unknown]:
         zones = f"  in {', '.join(row['zones'])}" if row["zones"] else ""
@@ -156,6 +205,10 @@ def _print_table(bears: list[dict[str, Any]], unknown: list[dict[str, Any]]) -> 
             f"{row['camera']}: {_what(row)} from {row['start_s']:.1f} s to {row['end_s']:.1f} s, "
             f"peak {row['peak_score']:.2f} of {row['threshold']:.2f} {light}{zones}  {row['cover']}"
         )
+    print(
+        f"Recordings read: {len(result.seen)}. Not read, in whole or in part: {len(result.unreadable)}. "
+        f"Skipped, no footage: {len(result.skipped)}."
+    )
 
 
 def _what(row: dict[str, Any]) -> str:

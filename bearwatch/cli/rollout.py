@@ -1,5 +1,5 @@
 """Walk the rollout from shadow to everywhere: look at it, approve, promote, extend, demote, stop, take over the watch,
-close breakers. Approvals need the person's password or API token: BEARWATCH_PASSWORD or BEARWATCH_TOKEN, or typed.
+close breakers. Approvals need the person's password: BEARWATCH_PASSWORD, or typed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from db.migrate import upgrade
 from db.models import User
 from db.session import Database
 from review_ui.auth.access_scope import access_scope
-from review_ui.auth.accounts import TooManyLogins, account_for, remember_failure, throttle
+from review_ui.auth.accounts import Client, TooManyLogins, account_for, begin_try, forget_failures
 from review_ui.auth.passwords import Busy, fits
-from review_ui.auth.tokens import token_account
 from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
@@ -266,21 +265,14 @@ def _user(call: Call, session: Session) -> User:
 
 
 def _prove(call: Call, user: User) -> None:
-    token = os.environ.get("BEARWATCH_TOKEN")
-    if token:
-        with call.database.read() as session:
-            account = token_account(session, token, call.now)
-        if account is None or account.id != user.id:
-            raise NotYou(f"BEARWATCH_TOKEN is no token of {user.name}")
-        return
     if user.totp_confirmed_at is not None:
-        raise NotYou(f"{user.name} logs in with a second factor; approve on the page, or with an API token")
-    limiter = RateLimiter(connect(settings().redis))
-    throttle(limiter, user.name, "command line")
+        raise NotYou(f"{user.name} logs in with a second factor; approve on the page")
+    limiter, here = RateLimiter(connect(settings().redis)), Client(device="command line")
+    begin_try(limiter, user.name, here)
     password = os.environ.get("BEARWATCH_PASSWORD") or getpass.getpass(f"Password of {user.name}: ")
     if user.must_change_password or not fits(user.password_hash, password):
-        remember_failure(limiter, user.name, "command line")
         raise NotYou(f"this is not the password of {user.name}, or it must be changed on the page first")
+    forget_failures(limiter, user.name, here)
 
 
 def _actor(call: Call) -> str | None:

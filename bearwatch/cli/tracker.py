@@ -32,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
         TrackWorker(process.config, database, connect(process.settings.redis), media, shard)
         for shard in process.config.shards()
     ]
-    threads = [threading.Thread(target=worker.run, args=(process.stop,)) for worker in workers]
+    threads = [
+        threading.Thread(target=worker.run, args=(process.stop,), name=f"tracker of shard {worker.streams.shard}")
+        for worker in workers
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -12,8 +12,10 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from bearwatch.local_site import FirstAccount, embedded_redis, prepare_database, supervisor
+from bearwatch.processes import keep_private
 from bearwatch.site_options import add_site_options, site_settings
 from core.logs import configure_logging
+from core.redis_client import exposed_address
 from core.settings import Settings, settings
 from review_ui.auth.accounts import WeakPassword
 from rollout.stages.spec_file import load_configured
@@ -41,8 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
     """Run everything of one machine until it is told to stop. ``staged``: nothing in it is real."""
+    keep_private(chosen)
     configure_logging("bearwatch", chosen.bearwatch_log)
     config, _plan = load_configured(config_file)  # a mistake is said now, not by a process that dies again and again
+    in_clear = exposed_address(chosen)
+    if in_clear:
+        print(in_clear, file=sys.stderr)
+        return 1
     host, port = chosen.bearwatch_ui_host, chosen.bearwatch_ui_port
     if _listens(host, port):
         print(f"Something listens on {host}:{port} already; stop it, or choose another with --port.", file=sys.stderr)

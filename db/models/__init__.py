@@ -12,7 +12,8 @@ from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger_tables import LedgerEntry
-from db.models.place_tables import Camera, Campsite, Region
+from db.models.operating_point_tables import CameraLightDay, OperatingPointChange, VisitScore
+from db.models.place_tables import Camera, CameraPlace, Campsite, Region
 from db.models.push_tables import PushKey, PushSubscription
 from db.models.review_tables import Review, Sighting, Verdict, Watch
 from db.models.rollout_tables import AnalysisReason, AnalysisRunRow, AuthorityLease, GateResultRow, Mode, RolloutEvent
@@ -39,6 +40,8 @@ __all__ = [
     "CameraCount",
     "CameraFreshness",
     "CameraHour",
+    "CameraLightDay",
+    "CameraPlace",
     "CamperMessage",
     "Campsite",
     "CanaryRun",
@@ -61,6 +64,7 @@ __all__ = [
     "MessageKind",
     "Mode",
     "NightExperiment",
+    "OperatingPointChange",
     "OutsideIdentity",
     "PushKey",
     "PushSubscription",
@@ -77,6 +81,7 @@ __all__ = [
     "User",
     "UserCampsite",
     "Verdict",
+    "VisitScore",
     "Watch",
     "WatchDrill",
     "Weather",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.base import Base
@@ -42,3 +42,16 @@ class Camera(Base):
     configured: Mapped[bool]
 
     campsite: Mapped[Campsite] = relationship()
+
+
+class CameraPlace(Base):
+    """Where a camera stood, from when on: a camera that is moved leaves its history where that happened."""
+
+    __tablename__ = "camera_places"
+    __table_args__ = (Index(None, "camera_id", "since"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))
+    campsite_id: Mapped[str] = mapped_column(ForeignKey("campsites.id"))
+    since: Mapped[float]
+    """UTC seconds; 0 for where it stood when this was first written down."""

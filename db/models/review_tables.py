@@ -67,7 +67,13 @@ class Sighting(Base):
     sealed_at: Mapped[float]
     seal: Mapped[str] = mapped_column(String(64))
     blind: Mapped[bool]
-    """True when the model's output for the campsite was hidden from the observer all along."""
+    """True when the model's output for the campsite was hidden from the observer all along, and nothing of it could
+    have been shown to them before.
+    """
+    not_blind_why: Mapped[str | None] = mapped_column(Text)
+    """Why it is not blind, in a sentence; None for a blind one, and for those from before it was said."""
+    seal_version: Mapped[int] = mapped_column(default=1)
+    """What the seal covers: 1 what was entered; 2 also whether it was blind, in which watch, and why not."""
     idempotency_key: Mapped[str] = mapped_column(String(64), unique=True)
 
     campsite: Mapped[Campsite] = relationship()

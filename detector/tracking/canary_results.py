@@ -6,7 +6,7 @@ anything else looks at them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,8 +35,10 @@ class CanaryNews:
 class CanaryTracks:
     """The tracks of the test clips, one for each camera."""
 
-    def __init__(self, rule: AlertRule) -> None:
+    def __init__(self, rule: AlertRule, rules: Mapping[str, AlertRule] | None = None) -> None:
+        """``rules`` are those of cameras with a frame rate of their own; ``rule`` holds for all others."""
         self.rule = rule
+        self.rules = rules or {}
         self._tracks: dict[str, Track] = {}
         self._news: list[CanaryNews] = []
 
@@ -45,7 +47,9 @@ class CanaryTracks:
         camera = canary_camera(scores.frame.camera)
         if camera is None:
             return False
-        self._tracks[camera], changes = observe(self._tracks.get(camera, Track()), scores, self.rule)
+        self._tracks[camera], changes = observe(
+            self._tracks.get(camera, Track()), scores, self.rules.get(camera, self.rule)
+        )
         opened = any(isinstance(change, Opened) and change.draft.kind is EncounterKind.BEAR for change in changes)
         self._news.append(CanaryNews(camera, scores.frame.captured_at, scores.bear, scores.model, opened))
         return True

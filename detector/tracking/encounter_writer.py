@@ -204,7 +204,7 @@ class EncounterWriter:
     def _extend(self, session: Session, camera: str, change: Extended) -> None:
         at = change.hit.frame.captured_at
         known = self._known(session, camera, at, at)
-        if known is not None and change.hit.shows(EncounterKind(known.kind)):
+        if known is not None and (known.kind == change.kind or change.hit.shows(EncounterKind(known.kind))):
             self._add_hit(session, known, change.hit, keep=change.keep)
 
     def _close(self, session: Session, camera: str, change: Closed) -> None:

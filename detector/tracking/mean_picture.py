@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.jpeg import UndecodableFrame, check_jpeg
+
 WIDTH, HEIGHT = 64, 36
 DAYS: Final = 3
 MEMORY: Final = DAYS * 24 * 60 // 2
@@ -48,7 +50,11 @@ class Scenes:
 
 def small(jpeg: bytes) -> Small | None:
     """A picture as grey levels around its own mean, so that clouds and exposure matter little; None for no picture."""
-    image = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2) if jpeg else None
+    try:
+        check_jpeg(jpeg)
+        image = cv2.imdecode(np.frombuffer(jpeg, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+    except (UndecodableFrame, cv2.error):
+        return None
     if image is None:
         return None
     grey = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)

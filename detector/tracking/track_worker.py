@@ -12,10 +12,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from core.clock import now_s
 from core.config import Config
@@ -29,6 +38,7 @@ from db.ledger import lock
 from db.models import Encounter
 from db.session import Database
 from detector.tracking.camera_hours import CameraHours
+from detector.tracking.camera_thresholds import CameraThresholds
 from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.mean_picture import Scenes
@@ -46,6 +56,9 @@ FLUSH_EVERY_S = 2.0
 PAUSE_AFTER_ERROR_S = 1.0
 CONSUMER = "tracker"
 
+ServersAway = (*RedisDown, OperationalError, InterfaceError, InternalError, ProgrammingError, PoolTimeout, OSError)
+"""What no frame is to blame for: the database or Redis is away or not migrated yet, or the disk is full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -53,6 +66,8 @@ class Read:
 
     entry: StreamEntry
     scores: FrameScores
+    model_threshold: float
+    """The model's own; ``scores`` has the camera's."""
 
 
 class TrackWorker:
@@ -63,11 +78,13 @@ class TrackWorker:
         self.database = database
         self.media = media
         self.rule = AlertRule.of(config.detector)
+        self.rules = {name: self.rule.for_rate(camera.fps) for name, camera in config.cameras.items()}
         self.encounter_writer = EncounterWriter(config, media, self.rule)
         self.streams = FrameStreams(client, shard)
         self.telemetry = Telemetry(client)
         self.lease = Lease(client, f"tracker:{shard}", LEASE_S)
         self.scenes = Scenes()
+        self.suspicious = False
         self._start_over()
 
     def run(self, stop: threading.Event) -> None:
@@ -82,22 +99,32 @@ class TrackWorker:
                 self._lose_freshness()
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
-            except (SQLAlchemyError, OSError) as error:
+            except ServersAway as error:
                 # Nothing of this round was acknowledged: start over from what is durable, and read it again.
                 log.error("the round could not be written, trying again: %s", error)
                 self._start_over()
                 stop.wait(PAUSE_AFTER_ERROR_S)
+            except Exception:
+                # The loop's edge: one of its frames is poison. Which one is found out when they are read again.
+                log.exception("a round failed; its frames are tried again one by one")
+                self._start_over()
+                self.suspicious = True
+                stop.wait(PAUSE_AFTER_ERROR_S)
         self._leave()
 
     def _start_over(self) -> None:
-        self.tracks = Tracks()
-        self.canaries = CanaryTracks(self.rule)
-        self.hours = CameraHours()
-        self.watermarks = Watermarks(self.config.motion.keepalive_s)
-        self.unacknowledged: list[str] = []
-        self.flushed_at = time.monotonic()
+        self._forget()
         self.renew_at = 0.0
         self.active = False
+
+    def _forget(self) -> None:
+        self.tracks = Tracks()
+        self.canaries = CanaryTracks(self.rule, self.rules)
+        self.hours = CameraHours()
+        self.watermarks = Watermarks(self.config.motion.keepalive_s)
+        self.thresholds = CameraThresholds(self.config, self._rule)
+        self.unacknowledged: list[str] = []
+        self.flushed_at = time.monotonic()
 
     def _round(self) -> None:
         if time.monotonic() >= self.renew_at and not self._hold_leadership():
@@ -124,23 +151,56 @@ class TrackWorker:
         3. What the predecessor had read but not finished is processed first.
         """
         self.streams.ensure_group(self.streams.scores, TRACKER)
-        with self.database.read() as session:
-            self.watermarks.remember(session, self.config.cameras)
-            for camera, visit in self.encounter_writer.open_visits(session).items():
-                self.tracks.by_key[(camera, False)] = Track(visit=visit)
-        acked = self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4)
-        for read in self._readable(acked):
-            self._recall(read.scores)
+        self._remember()
         pending = self.streams.pending(self.streams.scores, TRACKER, CONSUMER)
         self.active = True
         log.info("tracking %s, %d frames were pending", self.streams.scores, len(pending))
-        self._process(pending)
+        if self.suspicious:
+            self._sift(pending)
+            self.suspicious = False
+        else:
+            self._process(pending)
+
+    def _remember(self) -> None:
+        with self.database.read() as session:
+            self.watermarks.remember(session, self.config.cameras)
+            self.thresholds.remember(session)
+            for camera, visit in self.encounter_writer.open_visits(session).items():
+                self.tracks.by_key[(camera, False)] = Track(visit=visit)
+        for entry in self.streams.acked(self.streams.scores, TRACKER, CONSUMER, READ_COUNT * 4):
+            try:
+                for read in self._readable([entry]):
+                    self._recall(read.scores)
+            except ServersAway:
+                raise
+            except Exception as error:  # it was finished once: whatever is wrong with it now, the watch goes on
+                log.exception("%s %s was tracked before and cannot be any more", entry.stream, entry.id)
+                self._bury(entry, f"{type(error).__name__}: {error}")
+
+    def _rule(self, camera: str) -> AlertRule:
+        """The rule at a camera's frame rate."""
+        return self.rules.get(camera, self.rule)
 
     def _recall(self, scores: FrameScores) -> None:
-        key = self.tracks.key_for(scores, self.rule)
+        rule = self._rule(scores.frame.camera)
+        key = self.tracks.key_for(scores, rule)
         track = self.tracks.by_key.get(key, Track())
-        seen, _changes = observe(track, scores, self.rule)
-        self.tracks.by_key[key] = Track(seen.history, track.visit)
+        seen, _changes = observe(track, scores, rule)
+        self.tracks.by_key[key] = replace(seen, visit=track.visit)
+
+    def _sift(self, entries: list[StreamEntry]) -> None:
+        """Process entries one by one, each to its end, and bury those that cannot be."""
+        for entry in entries:
+            try:
+                self._process([entry])
+                self._flush()
+            except ServersAway:
+                raise
+            except Exception as error:
+                log.exception("%s %s cannot be tracked", entry.stream, entry.id)
+                self._bury(entry, f"{type(error).__name__}: {error}")
+                self._forget()  # whatever it has half done
+                self._remember()
 
     def _process(self, entries: list[StreamEntry]) -> None:
         reads = list(self._readable(entries))
@@ -152,6 +212,7 @@ class TrackWorker:
         for read in reads:
             self.hours.add(read.scores, self._thumbnail(read.scores), self._scene_gap(read.scores))
             self.watermarks.add(read.scores, now_s())
+            self.thresholds.add(read.scores, read.model_threshold)
         self.unacknowledged += [read.entry.id for read in reads]
         if self.canaries.pending():
             with self.database.write() as session:
@@ -167,8 +228,9 @@ class TrackWorker:
         trial = self.tracks.trial()
         changes = []
         for read in reads:
-            key = trial.key_for(read.scores, self.rule)
-            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, self.rule)
+            rule = self._rule(read.scores.frame.camera)
+            key = trial.key_for(read.scores, rule)
+            trial.by_key[key], found = observe(trial.by_key.get(key, Track()), read.scores, rule)
             if found:
                 changes.append((key, found))
         for key, track in list(trial.by_key.items()):
@@ -205,11 +267,26 @@ class TrackWorker:
             with self.database.write() as session:
                 self.hours.write(session)
                 self.watermarks.write(session)
+                self.thresholds.write(session, now_s())
             self.hours.clear()
             self.watermarks.clear()
+            self.thresholds.clear()
             self.streams.acknowledge(self.streams.scores, TRACKER, self.unacknowledged)
             self.unacknowledged = []
         self.flushed_at = time.monotonic()
+        if self.thresholds.review_due(now_s()):
+            self._review_thresholds()
+
+    def _review_thresholds(self) -> None:
+        with self.database.write() as session:
+            decided = self.thresholds.review(session, now_s())
+            moved = [
+                (point.camera_id, "infra-red" if point.infrared else "day", point.before, point.threshold, point.reason)
+                for point in decided
+                if point.threshold != point.before or point.constant
+            ]
+        for each in moved:
+            log.info("camera %s, %s: its threshold was %.3f and is %.3f, %s", *each)
 
     def _lose_freshness(self) -> None:
         """Frames cannot arrive: say so at once, rather than pause warnings when the last of them grows too old."""
@@ -225,10 +302,12 @@ class TrackWorker:
     def _readable(self, entries: list[StreamEntry]) -> Iterator[Read]:
         for entry in entries:
             try:
-                scores = FrameScores.unpack(entry.fields)
+                unpacked = FrameScores.unpack(entry.fields)
+                unpacked.frame.refuse_future(now_s())
             except MalformedMessage as error:
                 self._bury(entry, str(error))
                 continue
+            scores = self.thresholds.applied(unpacked)
             if self.canaries.add(scores):
                 self.unacknowledged.append(entry.id)
                 continue
@@ -236,7 +315,7 @@ class TrackWorker:
                 log.warning("frames of camera %s arrive, which is not configured here", scores.frame.camera)
                 self.streams.acknowledge(self.streams.scores, TRACKER, [entry.id])
                 continue
-            yield Read(entry, scores)
+            yield Read(entry, scores, unpacked.threshold)
 
     def _thumbnail(self, scores: FrameScores) -> str | None:
         if scores.frame.reason is not Reason.AUDIT:

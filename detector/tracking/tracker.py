@@ -3,27 +3,41 @@
 A :class:`Track` holds what is known of one camera. :func:`observe` takes the next scored frame and returns the new
 track with what has changed. The same frame twice changes nothing.
 
-A visit is a bear's, or that of an animal which the model does not know. Which frames agree is said by the frames
-themselves: each carries the threshold that its model has for its light. A bear always comes first: it opens a visit
-where unknown frames would too, and takes over a visit that began as an unknown animal's.
+A visit is a bear's, or that of an animal which the model does not know. A bear's is judged by all its frames together
+(:mod:`core.visit_evidence`), an unknown animal's by how many frames agree. Which frames agree is said by
+the frames themselves: each carries the threshold for its light. A bear always comes first: it opens a visit where
+unknown frames would too, and takes over a visit that began as an unknown animal's.
+
+A visit ends when the evidence for it has ended: one frame alone neither opens a visit nor keeps one open.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from core.config import Detector, Point
 from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
+from core.visit_evidence import WEAKEST, Evidence, along, can_fire, least_fps, level_of, needed, window_at
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
 KEEP_EVERY_S = 0.5
 
 
+LEAST_SUPPORT: Final = 2
+"""So many agreeing frames of an unknown animal within the window keep its visit open: one alone does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """When frames are enough for an encounter, and when it ends. Unknown animals need ``unknown_hits`` of them."""
+    """When frames are enough for an encounter, and when it ends. Unknown animals need ``unknown_hits`` of them.
+
+    A bear needs as much evidence as ``min_hits`` frames on the threshold make at five a second. Frames further apart
+    than ``window_s`` seconds do not belong together.
+    """
 
     min_hits: int
     unknown_hits: int
@@ -43,10 +57,33 @@ class AlertRule:
         """How far back a track has to remember."""
         return max(self.window_s, self.context_s)
 
+    @property
+    def needed(self) -> float:
+        """The evidence that opens a bear's encounter (:func:`core.visit_evidence.needed`)."""
+        return needed(self.min_hits)
+
+    def for_rate(self, fps: float) -> AlertRule:
+        """The rule for a camera with so many frames a second (:func:`core.visit_evidence.window_at`)."""
+        window_s = window_at(fps, self.window_s, self.unknown_hits)
+        return self if window_s == self.window_s else replace(self, window_s=window_s)
+
+    def can_fire(self, fps: float) -> bool:
+        """Whether a bear that is on the threshold in every frame ever opens an encounter at that frame rate."""
+        return can_fire(fps, self.window_s, self.min_hits)
+
+    @property
+    def least_fps(self) -> float:
+        """The lowest frame rate at which this rule, as it stands, can fire, to a percent; infinity where none does."""
+        return least_fps(self.window_s, self.min_hits)
+
 
 @dataclass(frozen=True, slots=True)
 class EncounterDraft:
-    """What an encounter is when it begins: the agreeing frames, and the seconds before them."""
+    """What an encounter is when it begins: the agreeing frames, and the seconds before them.
+
+    Where a bear's agreeing frames are fewer than the rule's ``min_hits``, and the visit is one all the same by what all
+    frames say together, ``hits`` are all that speak for a bear.
+    """
 
     hits: tuple[FrameScores, ...]
     context: tuple[FrameScores, ...]
@@ -71,10 +108,15 @@ class TrackedVisit:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What is known of one camera: its recent frames in capture order, and the open encounter if there is one."""
+    """What is known of one camera: its recent frames in capture order, and the open encounter if there is one.
+
+    ``trail`` is the evidence for a bear after each frame of the history, ``before`` that of the frames that have left.
+    """
 
     history: tuple[FrameScores, ...] = ()
     visit: TrackedVisit | None = None
+    trail: tuple[Evidence, ...] = ()
+    before: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,28 +161,29 @@ def observe(track: Track, scores: FrameScores, rule: AlertRule) -> tuple[Track, 
     1. A frame that is already in the history changes nothing, nor does an audit frame: it is the thumbnail of a
        picture that counts already.
     2. A frame long after the last agreeing one first closes the open encounter.
-    3. The history takes it in, in capture order, and forgets what is older than the rule's memory.
-    4. Without an open encounter, :func:`decide` may open one, for a bear or for an unknown animal.
-    5. With an open one of an unknown animal, enough frames of a bear make it a bear's.
-    6. Otherwise an agreeing frame extends it. What an unknown animal does while a bear is in view is no news.
+    3. The history takes it in, in capture order; what is older than the rule's memory stays as evidence only.
+    4. Without an open encounter, the evidence may open one for a bear, or agreeing frames one for an unknown animal.
+    5. With an open one of an unknown animal, enough evidence of a bear makes it a bear's.
+    6. Otherwise frames extend it, as long as there are enough of them (:func:`_supported`). What an unknown animal does
+       while a bear is in view is no news.
     """
     seen_before = any(known.frame.key == scores.frame.key for known in track.history)
     if seen_before or scores.frame.reason is Reason.AUDIT:
         return track, []
     track, changes = expire(track, scores.frame.captured_at, rule)
-    track = replace(track, history=_remember(track.history, scores, rule.memory_s))
+    track = _remember(track, scores, rule)
     visit = track.visit
     if visit is None:
-        draft = decide(track.history, rule)
+        draft = _bear_draft(track, rule) or _unknown_draft(track.history, rule)
         return (track, changes) if draft is None else (replace(track, visit=_begin(draft)), [*changes, Opened(draft)])
     if visit.kind is EncounterKind.UNKNOWN_ANIMAL:
-        bear = _draft(track.history, rule, EncounterKind.BEAR)
+        bear = _bear_draft(track, rule)
         if bear is not None:
             return replace(track, visit=_take_over(visit, bear)), [*changes, Upgraded(bear)]
-    if scores.shows(visit.kind):
-        visit, extended = _extend(visit, scores)
-        return replace(track, visit=visit), [*changes, extended]
-    return track, changes
+    for hit in _supported(track, visit, scores, rule):
+        visit, extended = _extend(visit, hit)
+        changes = [*changes, extended]
+    return replace(track, visit=visit), changes
 
 
 def expire(track: Track, now: float, rule: AlertRule) -> tuple[Track, list[Change]]:
@@ -153,15 +196,20 @@ def expire(track: Track, now: float, rule: AlertRule) -> tuple[Track, list[Chang
 
 
 def decide(history: Sequence[FrameScores], rule: AlertRule) -> EncounterDraft | None:
-    """Open an encounter when enough recent frames of one camera agree.
+    """Open an encounter when the recent frames of one camera, in capture order, are enough.
 
-    1. Look at the last ``rule.window_s`` seconds before the newest frame.
-    2. ``rule.min_hits`` frames in there that show a bear open a bear's encounter.
-    3. Otherwise ``rule.unknown_hits`` frames that show no bear, and an animal that the model does not know, open one of
-       an unknown animal.
-    4. Whatever else the history holds becomes the context.
+    1. Evidence of a bear that reaches ``rule.needed`` opens a bear's encounter.
+    2. Otherwise ``rule.unknown_hits`` frames within ``rule.window_s`` that show no bear, and an animal that the model
+       does not know, open one of an unknown animal.
+    3. Whatever else the history holds becomes the context.
     """
-    return _draft(history, rule, EncounterKind.BEAR) or _draft(history, rule, EncounterKind.UNKNOWN_ANIMAL)
+    trail = along([(scores.frame.captured_at, bear_level(scores)) for scores in history], rule.window_s)
+    return _bear_draft(Track(tuple(history), None, tuple(trail)), rule) or _unknown_draft(history, rule)
+
+
+def bear_level(scores: FrameScores) -> float:
+    """What a frame says of a bear: see :func:`core.visit_evidence.level_of`."""
+    return level_of(scores.bear, scores.threshold) if scores.crops else WEAKEST
 
 
 def strength(scores: FrameScores, kind: EncounterKind) -> float:
@@ -217,18 +265,66 @@ class Tracks:
         return (camera, scores.frame.captured_at < newest - rule.memory_s)
 
 
-def _draft(history: Sequence[FrameScores], rule: AlertRule, kind: EncounterKind) -> EncounterDraft | None:
-    if not history:
+def _bear_draft(track: Track, rule: AlertRule) -> EncounterDraft | None:
+    """The encounter of a bear, if the evidence is enough at some frame of the last ``window_s``."""
+    reached = _reached(track, rule)
+    if reached is None:
         return None
-    since = history[-1].frame.captured_at - rule.window_s
-    is_bear = kind is EncounterKind.BEAR
-    hits = tuple(s for s in history if s.frame.captured_at >= since and (s.is_bear if is_bear else s.unknown))
-    if len(hits) < (rule.min_hits if is_bear else rule.unknown_hits):
+    recent = _within(track.history, rule)
+    agreeing = tuple(scores for scores in recent if scores.is_bear)
+    speaking = tuple(scores for scores in recent if bear_level(scores) > 0.0)
+    hits = agreeing if len(agreeing) >= rule.min_hits else speaking
+    return EncounterDraft(hits, _context(track.history, hits, rule), EncounterKind.BEAR)
+
+
+def _unknown_draft(history: Sequence[FrameScores], rule: AlertRule) -> EncounterDraft | None:
+    hits = tuple(scores for scores in _within(history, rule) if scores.unknown)
+    if len(hits) < rule.unknown_hits:
         return None
+    return EncounterDraft(hits, _context(history, hits, rule), EncounterKind.UNKNOWN_ANIMAL)
+
+
+def _reached(track: Track, rule: AlertRule) -> float | None:
+    """When the evidence for a bear was last enough, within the window before the newest frame; None: it was not."""
+    for found in reversed(track.trail):
+        if found.at < track.trail[-1].at - rule.window_s:
+            return None
+        if found.level > 0.0 and found.total >= rule.needed:
+            return found.at
+    return None
+
+
+def _supported(track: Track, visit: TrackedVisit, scores: FrameScores, rule: AlertRule) -> list[FrameScores]:
+    """The frames that extend a visit now that this one has come: none while it is alone.
+
+    1. A frame from before the visit's last one belongs to it, if it speaks for it.
+    2. A later one does once it is not alone: when the evidence for a bear is enough once more, or for an unknown animal
+       when :data:`LEAST_SUPPORT` frames agree within the window. Then those that waited for this count too.
+    """
+    is_bear = visit.kind is EncounterKind.BEAR
+    speaking = [each for each in _within(track.history, rule) if _speaks(each, visit.kind)]
+    if scores.frame.captured_at <= visit.last_at:
+        return [each for each in speaking if each is scores]
+    if is_bear:
+        until = _reached(track, rule)
+    else:
+        until = speaking[-1].frame.captured_at if len(speaking) >= LEAST_SUPPORT else None
+    return [] if until is None else [each for each in speaking if visit.last_at < each.frame.captured_at <= until]
+
+
+def _speaks(scores: FrameScores, kind: EncounterKind) -> bool:
+    return bear_level(scores) > 0.0 if kind is EncounterKind.BEAR else scores.shows(kind)
+
+
+def _within(history: Sequence[FrameScores], rule: AlertRule) -> list[FrameScores]:
+    since = history[-1].frame.captured_at - rule.window_s if history else 0.0
+    return [scores for scores in history if scores.frame.captured_at >= since]
+
+
+def _context(history: Sequence[FrameScores], hits: Sequence[FrameScores], rule: AlertRule) -> tuple[FrameScores, ...]:
     agreeing = {scores.frame.key for scores in hits}
-    first = hits[0].frame.captured_at
-    context = tuple(s for s in history if s.frame.key not in agreeing and s.frame.captured_at >= first - rule.context_s)
-    return EncounterDraft(hits, context, kind)
+    since = hits[0].frame.captured_at - rule.context_s
+    return tuple(s for s in history if s.frame.key not in agreeing and s.frame.captured_at >= since)
 
 
 def _begin(draft: EncounterDraft) -> TrackedVisit:
@@ -258,10 +354,17 @@ def _extend(visit: TrackedVisit, hit: FrameScores) -> tuple[TrackedVisit, Extend
     return longer, Extended(hit, keep, is_peak, visit.kind)
 
 
-def _remember(history: tuple[FrameScores, ...], scores: FrameScores, memory_s: float) -> tuple[FrameScores, ...]:
-    merged = sorted((*history, scores), key=lambda s: (s.frame.captured_at, s.frame.sequence))
-    oldest = merged[-1].frame.captured_at - memory_s
-    return tuple(s for s in merged if s.frame.captured_at >= oldest)
+def _remember(track: Track, scores: FrameScores, rule: AlertRule) -> Track:
+    """Take a frame into the history, at its place: one that comes out of order counts as if it had not."""
+    order = (scores.frame.captured_at, scores.frame.sequence)
+    place = bisect_right(track.history, order, key=lambda s: (s.frame.captured_at, s.frame.sequence))
+    history = (*track.history[:place], scores, *track.history[place:])
+    since = track.trail[place - 1] if place else track.before
+    levels = [(each.frame.captured_at, bear_level(each)) for each in history[place:]]
+    trail = (*track.trail[:place], *along(levels, rule.window_s, since))
+    oldest = history[-1].frame.captured_at - rule.memory_s
+    gone = bisect_left(trail, oldest, key=lambda found: found.at)
+    return replace(track, history=history[gone:], trail=trail[gone:], before=trail[gone - 1] if gone else track.before)
 
 
 def _centre(box: Box) -> Point:

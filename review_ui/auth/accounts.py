@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from core.client_network import network_of
 from core.clock import now_s
 from core.rate_limit import RateExceeded, RateLimit, RateLimiter
 from db.ledger import record
@@ -44,8 +45,12 @@ MAX_FAILURES_PAIR: Final = 5
 """One name from one address: a forgotten password."""
 MAX_FAILURES_ADDRESS: Final = 40
 """Any names from one address: somebody who tries names."""
-MAX_FAILURES_NAME: Final = 100
-"""One name from anywhere: somebody with many addresses. High, so that nobody can easily lock a ranger out."""
+MAX_FAILURES_NAME: Final = 20
+"""One name from anywhere: somebody with many addresses. From then on each try of it takes :data:`SLOWED_S` longer; it
+is never refused for that, or strangers could lock a ranger out."""
+SLOWED_S: Final = 4.0
+DEVICE_S: Final = 180 * 86400.0
+"""So long a browser that somebody has logged in on is known. It opens nothing: it has tries of its own."""
 
 
 class RequiredAction(StrEnum):
@@ -86,6 +91,10 @@ class Client:
 
     address: str = "unknown"
     browser: str = ""
+    shared: bool = False
+    """Whether the address stands for everybody, so that nothing can be counted by it."""
+    device: str = ""
+    """Which browser it is, if the account that is asked for has logged in on it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,33 +172,39 @@ def sign_in(
 ) -> SignedIn:
     """Check a login and open a session.
 
-    1. Too many failures of this name from this address, of this address, or of this name: :class:`TooManyLogins`,
-       without checking the password.
+    1. The try is counted before it is looked at, so that a burst gets no more than the limits allow: too many of this
+       name from here, or of any names from this address, and :class:`TooManyLogins` is raised.
     2. An unknown name costs as much time as a known one.
-    3. A failure is remembered; a success forgets those of the same name from the same address.
+    3. A success takes the try back, and forgets those of the same name from here.
     4. Whoever has a second factor gets half a session: it opens only the question for the code, and forgets nothing.
     """
     if not name.isprintable():
         raise WrongLogin
-    throttle(limiter, name, client.address)
+    begin_try(limiter, name, client)
     with database.read() as session:
         known = select(User).where(User.name == name, User.active.is_(True)).options(selectinload(User.campsites))
         user = session.scalar(known)
     try:
-        right = fits(user.password_hash if user else None, password)
+        right = fits(user.password_hash if user else None, password, strangers=not client.device)
     except Busy:
+        take_back_try(limiter, name, client)
         raise TooManyLogins(WAIT_S) from None
     if user is None or not right:
-        remember_failure(limiter, name, client.address)
         raise WrongLogin
+    take_back_try(limiter, name, client)
     half = user.totp_confirmed_at is not None
     if not half:
-        forget_failures(limiter, name, client.address)
+        forget_failures(limiter, name, client)
     with database.write() as session:
         newer = rehashed(user.password_hash, password)
         if newer:
             session.execute(update(User).where(User.id == user.id).values(password_hash=newer))
         return open_session(session, user, now, client, half=half, required=required)
+
+
+def slowed_s(limiter: RateLimiter, name: str, client: Client) -> float:
+    """How much longer a try of this name takes now: many have failed lately, from wherever, and this browser is new."""
+    return SLOWED_S if not client.device and limiter.is_full(_of_name(name)) else 0.0
 
 
 def open_session(
@@ -281,31 +296,48 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def remember_failure(limiter: RateLimiter, name: str, address: str) -> None:
-    """Count a failed login."""
-    limiter.count(*_failures(name, address))
+def begin_try(limiter: RateLimiter, name: str, client: Client) -> None:
+    """Count a try of a password or code as a failure, before it is looked at; :func:`take_back_try` when it was none.
 
-
-def forget_failures(limiter: RateLimiter, name: str, address: str) -> None:
-    """Forget the failures of a name from an address: they have got in."""
-    limiter.clear(_failures(name, address)[0])
-
-
-def throttle(limiter: RateLimiter, name: str, address: str) -> None:
-    """Raise :class:`TooManyLogins` when a name, an address or the pair has failed too often lately."""
+    Raises :class:`TooManyLogins` when too many have failed lately.
+    """
     try:
-        limiter.check(*_failures(name, address))
+        limiter.hit(*tries(name, client))
     except RateExceeded as exceeded:
         raise TooManyLogins(exceeded.wait_s) from exceeded
+    if not client.device:
+        limiter.count(_of_name(name))
 
 
-def _failures(name: str, address: str) -> tuple[RateLimit, RateLimit, RateLimit]:
-    """What a failed login counts towards; that of the pair comes first."""
-    return (
-        RateLimit(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "pair", name, address)),
-        RateLimit(MAX_FAILURES_ADDRESS, WINDOW_S, ("login failures", "address", address)),
-        RateLimit(MAX_FAILURES_NAME, WINDOW_S, ("login failures", "name", name)),
-    )
+def take_back_try(limiter: RateLimiter, name: str, client: Client) -> None:
+    """The try that was counted last was no failure."""
+    limiter.take_back(*tries(name, client), *([] if client.device else [_of_name(name)]))
+
+
+def forget_failures(limiter: RateLimiter, name: str, client: Client) -> None:
+    """Forget the failures of a name from here: they have got in."""
+    limiter.clear(*(rate for rate in tries(name, client) if "address" not in rate.whose))
+
+
+def tries(name: str, client: Client) -> list[RateLimit]:
+    """What a try counts towards, and what may refuse it.
+
+    A browser on which this account has logged in before has tries of its own, whatever others do. Where the address
+    stands for everybody, nothing is counted by it.
+    """
+    if client.device:
+        return [RateLimit(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "device", name, client.device))]
+    if client.shared:
+        return []
+    network = network_of(client.address)
+    return [
+        RateLimit(MAX_FAILURES_PAIR, WINDOW_S, ("login failures", "pair", name, network)),
+        RateLimit(MAX_FAILURES_ADDRESS, WINDOW_S, ("login failures", "address", network)),
+    ]
+
+
+def _of_name(name: str) -> RateLimit:
+    return RateLimit(MAX_FAILURES_NAME, WINDOW_S, ("login failures", "name", name))
 
 
 def _valid(now: float) -> tuple[ColumnElement[bool], ...]:

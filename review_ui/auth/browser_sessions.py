@@ -12,6 +12,7 @@ from db.ledger import record
 from db.models import LoginSession, User
 from review_ui.auth.accounts import Account, RequiredAction, WrongLogin
 from review_ui.auth.passwords import WeakPassword, fits, hash_password
+from review_ui.auth.tokens import revoke_tokens
 
 HANDLE_LENGTH: Final = 16
 """Hexadecimal digits of a session's hash: enough to name one of somebody's sessions, useless for anything else."""
@@ -87,7 +88,7 @@ def change_password(session: Session, account: Account, old: str, new: str, now:
     1. The old one must fit, unless this is the first choice after somebody else has made the password: then it was
        given a moment ago, to log in, and nothing else can be done with the session.
     2. The new one is good enough, and another one.
-    3. All other sessions of the person end.
+    3. All other sessions of the person end, and all their tokens: whoever knew the old password may have made them.
     """
     user = session.get_one(User, account.id)
     if account.required_action is not RequiredAction.PASSWORD and not fits(user.password_hash, old):
@@ -97,8 +98,10 @@ def change_password(session: Session, account: Account, old: str, new: str, now:
     user.password_hash = hash_password(new, user.name)
     user.must_change_password = False
     ended = end_sessions(session, user.id, now, keep=account.session)
+    tokens = revoke_tokens(session, user.id, now)
     actor = f"user:{user.id}"
-    record(session, at=now, kind="user.password", subject=actor, actor=actor, body={"sessions_ended": ended})
+    body = {"sessions_ended": ended, "tokens_ended": tokens}
+    record(session, at=now, kind="user.password", subject=actor, actor=actor, body=body)
 
 
 def browser_name(agent: str) -> str:

@@ -19,17 +19,29 @@ _SESSIONS: Final = (
 _TOKENS: Final = update(ApiToken).where(ApiToken.token_hash == bindparam("used")).values(last_used_at=bindparam("at"))
 
 
+MOST_KNOWN: Final = 10_000
+
+
 class LastSeenTracker:
     """Who was here since the last :meth:`write_down`, by the hash of the session or token."""
 
     def __init__(self) -> None:
         self._seen: dict[str, float] = {}
+        self._known: dict[str, None] = {}
         self._lock = threading.Lock()
 
     def saw(self, session_hash: str, now: float) -> None:
         """A session or token was used. May be called from any thread."""
         with self._lock:
             self._seen[session_hash] = now
+            self._known.pop(session_hash, None)
+            self._known[session_hash] = None
+            if len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+
+    def knows(self, session_hash: str) -> bool:
+        """Whether a session or token has been used since this process began. It may have ended meanwhile."""
+        return session_hash in self._known
 
     def pending(self) -> bool:
         """Whether there is anything to write down."""

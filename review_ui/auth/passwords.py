@@ -35,7 +35,8 @@ _ALPHABET: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 _LEET: Final = str.maketrans("431057", "aeiost")
 
 _hasher: Final = PasswordHasher()
-_at_once = threading.BoundedSemaphore(2)
+_staff = threading.BoundedSemaphore(2)
+_strangers = threading.BoundedSemaphore(1)
 WAIT_S: Final = 4.0
 
 
@@ -86,16 +87,16 @@ def new_password() -> str:
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
-def fits(hashed: str | None, password: str) -> bool:
+def fits(hashed: str | None, password: str, *, strangers: bool = False) -> bool:
     """Whether a password fits a hash; None stands for an account that does not exist and costs the same time.
 
-    Raises :class:`Busy`.
+    ``strangers``: whoever asks may be anybody, and waits behind others who may be. Raises :class:`Busy`.
     """
     if len(password) > LONGEST_PASSWORD:
         return False
     nobody = _nobody()
     usable = hashed if hashed and hashed != UNUSABLE else nobody
-    with _one_of_two():
+    with _place(_strangers if strangers else _staff):
         try:
             return _hasher.verify(usable, password)
         except (VerificationError, InvalidHashError):
@@ -108,14 +109,14 @@ def rehashed(hashed: str, password: str) -> str | None:
 
 
 @contextmanager
-def _one_of_two() -> Iterator[None]:
+def _place(places: threading.BoundedSemaphore) -> Iterator[None]:
     """argon2 takes 64 MiB a time: a flood of logins must neither fill the memory nor stop the page's other work."""
-    if not _at_once.acquire(timeout=WAIT_S):
+    if not places.acquire(timeout=WAIT_S):
         raise Busy
     try:
         yield
     finally:
-        _at_once.release()
+        places.release()
 
 
 @cache

@@ -23,8 +23,8 @@ PREFIX: Final = "bw_"
 """So that people and scanners recognise a token that has strayed."""
 LONGEST_S: Final = 366 * 86400.0
 MOST_TOKENS: Final = 50
-GRANTABLE: Final = tuple(right for right in Right if right is not Right.PEOPLE)
-"""A program never makes people: a stolen token must not become an account."""
+GRANTABLE: Final = tuple(right for right in Right if right not in (Right.PEOPLE, Right.APPROVE_PROMOTION))
+"""A program never makes people: a stolen token must not become an account. Nor does it agree to anything: people do."""
 
 
 class BadScope(ValueError):
@@ -83,7 +83,7 @@ def limited(owner: Account, token: ApiToken) -> Account:
     campsites = own
     if token.campsites:
         campsites = frozenset(token.campsites) if own is None else own & frozenset(token.campsites)
-    rights = frozenset(right for right in Right if right in token.rights)
+    rights = frozenset(right for right in GRANTABLE if right in token.rights)
     return replace(owner, campsites=campsites, limited_to=rights)
 
 
@@ -94,13 +94,15 @@ def make_token(
     """Make a token. Raises :class:`BadScope`.
 
     1. It gets a name, at least one right, and an end within a year.
-    2. Its rights and campsites are its owner's or fewer; the right over people is never among them.
+    2. Its rights and campsites are its owner's or fewer, and of :data:`GRANTABLE`.
     """
     name = name.strip()
     if not 1 <= len(name) <= 80 or not name.isprintable():
         raise BadScope("Give the token a name of at most 80 characters, so that you know it again.")
     if not rights:
         raise BadScope("Choose what the token may do.")
+    if Right.APPROVE_PROMOTION in rights:
+        raise BadScope("A token cannot approve: people do, logged in on the page.")
     if not all(right in GRANTABLE and owner.may(right) for right in rights):
         raise BadScope("A token cannot do more than you may do yourself.")
     known = set(session.scalars(select(Campsite.id)))

@@ -27,8 +27,7 @@ from review_ui.auth.accounts import (
     digest,
     forget_failures,
     open_session,
-    remember_failure,
-    throttle,
+    tries,
 )
 from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
 
@@ -131,25 +130,22 @@ def half_session(session: Session, token: str | None, now: float) -> User | None
     )
 
 
-def check_rate(limiter: RateLimiter, user: User, client: Client) -> None:
-    """Raise :class:`TooManyLogins` when this person's codes were wrong too often lately."""
-    throttle(limiter, _failures_name(user), client.address)
+def begin_try(limiter: RateLimiter, user: User, client: Client) -> None:
+    """Count a code as a wrong one before it is looked at; :func:`forget_wrong_codes` when it was right.
+
+    Raises :class:`TooManyLogins` when this person's codes were wrong too often lately.
+    """
     try:
-        limiter.check(_wrong_codes(user))
+        limiter.hit(_wrong_codes(user), *tries(_failures_name(user), client))
     except RateExceeded as exceeded:
         raise TooManyLogins(exceeded.wait_s) from exceeded
 
 
-def remember_wrong_code(limiter: RateLimiter, user: User, client: Client) -> None:
-    """Count a wrong code."""
-    remember_failure(limiter, _failures_name(user), client.address)
-    limiter.count(_wrong_codes(user))
-
-
 def forget_wrong_codes(limiter: RateLimiter, user: User, client: Client) -> None:
-    """Forget the wrong passwords and codes of this person from this address: they have got in."""
+    """The code was right: take its try back, and forget the wrong passwords and codes of this person from here."""
+    limiter.take_back(_wrong_codes(user), *tries(_failures_name(user), client))
     for name in (user.name, _failures_name(user)):
-        forget_failures(limiter, name, client.address)
+        forget_failures(limiter, name, client)
 
 
 def finish(session: Session, box: SecretBox, token: str, user: User, code: str, client: Client, now: float) -> SignedIn:

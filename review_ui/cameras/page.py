@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from core.charts.strip import strip
-from core.config import without_credentials
 from core.jobs import HOUSEKEEPING, PROBE_CAMERA, enqueue
 from core.messages import CameraStatus
+from core.redaction import shown_address
 from review_ui.auth.accounts import Account
 from review_ui.cameras.areas import LONGEST, Areas, Typed, as_yaml, points, read
+from review_ui.cameras.operating_points import OperatingPointOut, operating_points
 from review_ui.cameras.view import marks, newest_picture, share, uptime
 from review_ui.live.camera_status import CameraView
 from review_ui.site import Operator, Site, SiteDep, Viewer
@@ -53,6 +54,9 @@ class CameraFileOut(BaseModel):
     reconnects: int | None
     hours: list[HourOut] = Field(description="the last 24, oldest first")
     test: dict[str, Any] | None = Field(description="what the last test has shown; null when there was none lately")
+    operating_points: list[OperatingPointOut] = Field(
+        description="its own threshold in each light, and why; empty before the first decision, and while one is blind"
+    )
 
 
 class AreasOut(BaseModel):
@@ -114,6 +118,8 @@ def get_camera(site: SiteDep, account: Viewer, camera: str) -> CameraFileOut:
     view, status = _view(site, account, camera), _status(site, camera)
     with site.database.read() as session:
         hours = uptime(session, [camera], site.clock())[camera]
+        hidden = page_chrome(session, site, account, site.clock()).scope.hides_camera(view.id, view.campsite_id)
+        points = [] if hidden else operating_points(session, camera)
     return CameraFileOut(
         id=view.id,
         name=view.name,
@@ -128,6 +134,7 @@ def get_camera(site: SiteDep, account: Viewer, camera: str) -> CameraFileOut:
         reconnects=status.reconnects if status else None,
         hours=[HourOut(at=hour.at, scored=hour.scored, of=hour.of) for hour in hours],
         test=_test(site, camera),
+        operating_points=points,
     )
 
 
@@ -196,10 +203,12 @@ def _page(
             "chrome": around.about(view.campsite_id),
             "camera": view,
             "status": _status(site, view.id),
-            "address": without_credentials(configured.url),
+            "address": shown_address(configured.url),
             "configured": configured,
             "picture": None if hidden else newest_picture(session, site.media, view.id),
             "hidden": hidden,
+            "points": [] if hidden else operating_points(session, view.id),
+            "fixed_threshold": site.config.detector.threshold,
             "timezone": site.config.region_of(view.id).timezone,
             "typed": typed,
             "tried": tried,

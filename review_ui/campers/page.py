@@ -20,7 +20,7 @@ from db.models import MessageKind
 from review_ui.campers.phrases import LANGUAGES, language
 from review_ui.campers.view import Camp, Service, camp
 from review_ui.rendering.problems import problem
-from review_ui.site import Site, SiteDep
+from review_ui.site import Site, SiteDep, client_of
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from rollout.alerting.camper_messages import LONGEST_TEXT, CamperNote, NothingToAppeal, TooMany, receive
 
@@ -182,8 +182,8 @@ def _camp(site: Site, campsite: str) -> Camp | None:
 
 
 def _receive(site: Site, request: Request, campsite: str, kind: MessageKind, text: str, key: str) -> None:
-    address = request.client.host if request.client else "unknown"
-    message = CamperNote(campsite, kind, text, address, key)
+    client = client_of(request)
+    message = CamperNote(campsite, kind, text, client.address, key, client.shared)
     for last in (False, True):
         try:
             receive(site.database, site.limiter, message, site.clock())

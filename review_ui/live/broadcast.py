@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar, TypeVarTuple
+from zlib import crc32
 
 import anyio
 import anyio.to_thread
@@ -31,6 +32,7 @@ from review_ui.auth.tokens import still_here
 from review_ui.live.camera_status import CameraBoard, CameraView, ModeView
 from review_ui.live.modes import modes_now
 from review_ui.live.page_events import Happening, entries, happenings, on_the_wire
+from review_ui.live.site_notices import SiteNotice
 from rollout.authority.freshness import stale_cameras
 from rollout.evidence.matching import MatchRule
 
@@ -285,7 +287,8 @@ class LiveHub:
         with self.database.read() as session:
             stale = stale_cameras(session, now)
             modes = modes_now(session, self.board, now, stale)
-        return _CamerasNews(now, self.board.redis_away, tuple(self.board.cameras(now, stale)), tuple(modes))
+        cameras, notices = tuple(self.board.cameras(now, stale)), self.board.notices.current
+        return _CamerasNews(now, self.board.redis_away, cameras, tuple(modes), notices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +297,7 @@ class _CamerasNews:
     redis_away: bool
     cameras: tuple[CameraView, ...]
     modes: tuple[ModeView, ...]
+    notices: tuple[SiteNotice, ...]
 
 
 def _cameras_for(account: Account, news: _CamerasNews) -> bytes:
@@ -304,13 +308,15 @@ def _cameras_for(account: Account, news: _CamerasNews) -> bytes:
         for view in news.cameras
         if account.covers(view.campsite_id)
     ]
-    data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes)}
+    notices = [each for each in news.notices if set(each.cameras) <= {camera["id"] for camera in cameras}]
+    data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes, notices)}
     return on_the_wire("cameras", {**data, "modes": {m.campsite_id: m.mode for m in modes}})
 
 
-def shape(modes: list[ModeView]) -> str:
+def shape(modes: list[ModeView], notices: Sequence[SiteNotice] = ()) -> str:
     """What a page's banner shows, in short: when it changes, the page fetches a new banner."""
-    return ";".join(_shape(mode) for mode in modes)
+    marks = "".join(sorted(f"{each.kind[0]}{crc32(each.text.encode()):x}" for each in notices))
+    return ";".join([*(_shape(mode) for mode in modes), *([marks] if marks else [])])
 
 
 def _shape(view: ModeView) -> str:

@@ -15,10 +15,13 @@ from typing import Final
 
 import redis
 
+from core.clock import now_s
 from core.config import Config
+from core.disk_reserve import DiskReserve
 from core.messages import CameraStatus
 from core.telemetry import Telemetry
 from db.models import Mode
+from review_ui.live.site_notices import SiteNotices
 from review_ui.rendering.wording import MODE_MEANINGS, MODE_NAMES, age
 from rollout.authority.freshness import StaleCamera
 
@@ -27,6 +30,9 @@ log = logging.getLogger(__name__)
 NOTHING_STALE: Final[Mapping[str, StaleCamera]] = {}
 COPY_GOOD_S: Final = 6.0
 """An older copy means that this process has stopped reading."""
+
+AHEAD_S: Final = 5.0
+"""A report from further in the future was made before a clock was set."""
 
 
 class Seeing(StrEnum):
@@ -104,8 +110,15 @@ class _Copy:
 class CameraBoard:
     """The copy of all camera statuses, and what it means."""
 
-    def __init__(self, config: Config, telemetry: Telemetry, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        telemetry: Telemetry,
+        clock: Callable[[], float],
+        reserve: DiskReserve | None = None,
+    ) -> None:
         self.config = config
+        self.notices = SiteNotices(config, telemetry, reserve)
         self.telemetry = telemetry
         self.clock = clock
         self._copy = _Copy({}, float("-inf"), away=False)
@@ -118,6 +131,11 @@ class CameraBoard:
             if not self._copy.away:
                 log.warning("Redis is unreachable, every camera counts as blind: %s", error)
             self._copy = _Copy({}, self.clock(), away=True)
+        self._tell_notices()
+
+    def _tell_notices(self) -> None:
+        """The machine's own clock is what is watched there, whatever this page takes for now."""
+        self.notices.refresh(now_s(), self._copy.statuses, ask_redis=not self._copy.away)
 
     @property
     def redis_away(self) -> bool:
@@ -171,6 +189,8 @@ class CameraBoard:
             return "this page has stopped reading camera statuses"
         if status is None:
             return "no reader has reported it yet"
+        if max(status.reported_at, status.content_at or 0.0) - now > AHEAD_S:
+            return "its reader's clock is ahead of this one: nobody can tell how old its pictures are"
         return status.blind_reason(now, self.config.blind_after_s)
 
 

@@ -29,7 +29,7 @@ from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
 from core.rate_limit import RateExceeded, RateLimit
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import label_words
-from review_ui.site import Site, SiteDep, Viewer
+from review_ui.site import BadToken, Site, SiteDep, Viewer, site_of, visitor
 from review_ui.web.page_chrome import page_chrome
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,10 @@ FIELDS: Final = ("photo", "file", "image")
 _BEATS_FOR_S: Final = 10.0
 _threads: Final = anyio.CapacityLimiter(4)
 """Its own: photos that wait for a detector must not keep alerts from being served."""
+
+
+_lookups: Final = anyio.CapacityLimiter(2)
+"""For the question who it is, before a large body is read."""
 
 
 class PredictionOut(BaseModel):
@@ -83,15 +87,26 @@ class PredictionOut(BaseModel):
 
 
 class PictureBodies:
-    """Lets the routes that take a picture have bodies as large as one; inside the limit that holds for all others."""
+    """Lets the routes that take a picture have bodies as large as one, from those who are logged in; inside the limit
+    that holds for all others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.larger = RequestBodyLimitMiddleware(app, MAX_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.larger if scope["type"] == "http" and scope["path"] in PATHS else self.app
-        await app(scope, receive, send)
+        large = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in PATHS
+        if large and await anyio.to_thread.run_sync(_is_known, Request(scope), limiter=_lookups):
+            await self.larger(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _is_known(request: Request) -> bool:
+    try:
+        return visitor(request, site_of(request)) is not None
+    except BadToken:
+        return False
 
 
 @router.get("/try")
@@ -203,9 +218,9 @@ def _nobody(site: Site) -> str:
         for name, facts in beats.items()
     )
     if lives:
-        return f"A detector runs, but has not answered within {WAIT_S:.0f} s: the cameras come first. Try again soon."
+        return "A detector runs, but has not answered in time: the cameras come first. Try again soon."
     return (
-        f"No detector has answered within {WAIT_S:.0f} s, and none says that it runs. Start one (bearwatch up, or "
+        f"No detector has taken it within {WAIT_S:.0f} s, and none says that it runs. Start one (bearwatch up, or "
         "bearwatch detector): without it no camera is watched by the model either."
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -18,6 +17,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from core.client_network import is_in, networks
 from core.messages import EncounterKind
 from core.telemetry import COUNTERS
 from db.models import Alert, AlertStatus, Delivery, DeliveryStatus
@@ -31,7 +31,9 @@ from rollout.breakers import open_trips
 
 router = APIRouter()
 
-REFUSED: Final = "Show the token that BEARWATCH_METRICS_TOKEN names, or scrape from this machine.\n"
+REFUSED: Final = (
+    "Show the token that BEARWATCH_METRICS_TOKEN names, or scrape from an address that BEARWATCH_METRICS_FROM names.\n"
+)
 
 METRICS: Final = {
     "bearwatch_redis_up": "Whether Redis answers.",
@@ -53,9 +55,10 @@ METRICS: Final = {
 
 @router.get("/healthz")
 def healthz(site: SiteDep) -> Response:
-    """200 while the page can do its work: the database answers. Without Redis it still can, and says so."""
-    answers = database_answers(site)
-    facts = {"database": answers, "redis": not site.board.redis_away}
+    """200 while the page can do its work: the database answers. Without Redis or space it still does, and says so."""
+    answers, notices = database_answers(site), site.board.notices
+    clock = [each.text for each in notices.current if each.kind == "clock"]
+    facts = {"database": answers, "redis": not site.board.redis_away, "disk": notices.disk, "clock": clock}
     return JSONResponse(facts, status_code=200 if answers else 503)
 
 
@@ -172,21 +175,13 @@ def _may_scrape(request: Request, site: Site) -> bool:
     """Whether somebody may read the metrics.
 
     1. With a token configured: whoever shows it, from wherever.
-    2. Without one: programs on this machine. What came through a proxy, or carries a ranger's cookie, is not one of
-       them: the count of open alerts would unblind a watcher.
+    2. From where the operator has said, unless with a ranger's cookie: the count of open alerts would unblind a
+       watcher.
     """
     token = site.settings.bearwatch_metrics_token
     if token is not None:
         shown = bearer_of(request.headers.get("authorization")) or ""
         return hmac.compare_digest(shown.encode(), token.get_secret_value().encode())
-    through = "forwarded" in request.headers or "x-forwarded-for" in request.headers
-    return (
-        _is_local(request.client.host if request.client else "") and not through and site.cookie not in request.cookies
-    )
-
-
-def _is_local(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    address = request.client.host if request.client else ""
+    known = networks(site.settings.bearwatch_metrics_from)
+    return is_in(address, known) and site.cookie not in request.cookies

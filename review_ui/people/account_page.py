@@ -11,26 +11,26 @@ from sqlalchemy.orm import Session
 
 from db.models import User
 from review_ui.auth import totp
-from review_ui.auth.accounts import Account, TooManyLogins, WrongLogin, forget_failures, remember_failure, throttle
+from review_ui.auth.accounts import Account, Client, TooManyLogins, WrongLogin, begin_try, forget_failures
 from review_ui.auth.browser_sessions import change_password, end_session, end_sessions, sessions_of
-from review_ui.auth.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, UNUSABLE, Busy, WeakPassword, fits
+from review_ui.auth.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, UNUSABLE, Busy, WeakPassword
 from review_ui.auth.rights import RIGHT_WORDS, ROLE_WORDS, Right
 from review_ui.auth.secretbox import LostKey
 from review_ui.auth.tokens import GRANTABLE, BadScope, make_token, own_tokens, revoke_token
-from review_ui.site import SignedIn, Site, SiteDep, client_of
+from review_ui.site import SignedIn, Site, SiteDep
 from review_ui.web.page_chrome import page_chrome
+from review_ui.web.step_up import TRY_LATER, NotProved, prove
 
 router = APIRouter()
 
 DONE: Final = {
-    "password": "Your password is changed. All your other browsers are signed out.",
+    "password": "Your password is changed. Your other browsers are signed out, your tokens open nothing any more.",
     "session": "That browser is signed out.",
     "sessions": "All your other browsers are signed out.",
     "second-factor": "The second factor is off.",
     "token": "That token opens nothing any more.",
 }
 WRONG_PASSWORD: Final = "That is not your password."
-TRY_LATER: Final = "Too many wrong tries. Wait a quarter of an hour."
 
 Password = Annotated[str, Form(max_length=LONGEST_PASSWORD)]
 
@@ -53,8 +53,8 @@ def new_password(
         change_password(session, account, old, new, site.clock())
 
     try:
-        _guarded(request, site, account, change)
-    except _Refused as refused:
+        _with_old_password(site, account, change)
+    except NotProved as refused:
         return _page(request, site, account, errors={"old": str(refused)}, status=refused.status)
     except WeakPassword as weak:
         return _page(request, site, account, errors={"new": f"{str(weak).capitalize()}."}, status=422)
@@ -78,11 +78,14 @@ def end_others(site: SiteDep, account: SignedIn) -> Response:
 
 
 @router.post("/account/second-factor")
-def begin_second_factor(request: Request, site: SiteDep, account: SignedIn) -> Response:
+def begin_second_factor(request: Request, site: SiteDep, account: SignedIn, password: Password = "") -> Response:
     """Show a new secret, to be confirmed with a code."""
     try:
+        prove(site, account, password)
         with site.database.write() as session:
             secret = totp.begin(session, site.secrets, account)
+    except NotProved as refused:
+        return _page(request, site, account, errors={"factor": str(refused)}, status=refused.status)
     except totp.WrongCode:
         return _back("")
     return _page(request, site, account, secret=secret)
@@ -110,16 +113,12 @@ def confirm_second_factor(
 @router.post("/account/second-factor/codes")
 def new_recovery_codes(request: Request, site: SiteDep, account: SignedIn, password: Password = "") -> Response:
     """New recovery codes, shown this once; the old ones open nothing any more."""
-    codes: list[str] = []
-
-    def renew(session: Session) -> None:
-        _check_password(session, account, password)
-        codes.extend(totp.renew_recovery_codes(session, account, site.clock()))
-
     try:
-        _guarded(request, site, account, renew)
-    except _Refused as refused:
+        prove(site, account, password)
+    except NotProved as refused:
         return _page(request, site, account, errors={"factor": str(refused)}, status=refused.status)
+    with site.database.write() as session:
+        codes = totp.renew_recovery_codes(session, account, site.clock())
     return _page(request, site, account, recovery_codes=codes)
 
 
@@ -127,14 +126,12 @@ def new_recovery_codes(request: Request, site: SiteDep, account: SignedIn, passw
 def remove_second_factor(request: Request, site: SiteDep, account: SignedIn, password: Password = "") -> Response:
     """Switch the second factor off."""
 
-    def remove(session: Session) -> None:
-        _check_password(session, account, password)
-        totp.remove(session, account.id, f"user:{account.id}", site.clock())
-
     try:
-        _guarded(request, site, account, remove)
-    except _Refused as refused:
+        prove(site, account, password)
+    except NotProved as refused:
         return _page(request, site, account, errors={"factor": str(refused)}, status=refused.status)
+    with site.database.write() as session:
+        totp.remove(session, account.id, f"user:{account.id}", site.clock())
     return _back("second-factor")
 
 
@@ -147,15 +144,19 @@ def new_token(
     right: Annotated[list[Right], Form(max_length=len(Right))] = [],  # noqa: B006  # FastAPI copies it
     campsite: Annotated[list[str], Form(max_length=1000)] = [],  # noqa: B006
     days: Annotated[int, Form(ge=1, le=366)] = 90,
+    password: Password = "",
 ) -> Response:
     """Make a token; it is shown this once."""
     if account.required_action is not None:
         raise HTTPException(403)
     try:
+        prove(site, account, password)
         with site.database.write() as session:
             made = make_token(session, account, name, right, campsite, days, site.clock())
     except BadScope as bad:
         return _page(request, site, account, errors={"token": str(bad)}, status=422)
+    except NotProved as refused:
+        return _page(request, site, account, errors={"token": str(refused)}, status=refused.status)
     return _page(request, site, account, token=made.secret)
 
 
@@ -167,32 +168,18 @@ def end_token(site: SiteDep, account: SignedIn, token_id: int) -> Response:
     return _back("token" if ended else "")
 
 
-class _Refused(Exception):
-    """A password that does not fit, or too many of them."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def _guarded(request: Request, site: Site, account: Account, change: Callable[[Session], None]) -> None:
-    """Make a change that asks for the password; wrong ones count as failed logins. Raises :class:`_Refused`."""
-    address = client_of(request).address
+def _with_old_password(site: Site, account: Account, change: Callable[[Session], None]) -> None:
+    """Change the password; a wrong old one counts, before it is looked at. Raises :class:`NotProved`."""
+    client = Client(device=account.session)
     try:
-        throttle(site.limiter, account.name, address)
+        begin_try(site.limiter, account.name, client)
         with site.database.write() as session:
             change(session)
-        forget_failures(site.limiter, account.name, address)
+        forget_failures(site.limiter, account.name, client)
     except (TooManyLogins, Busy) as busy:
-        raise _Refused(TRY_LATER, 429) from busy
+        raise NotProved(TRY_LATER, 429) from busy
     except WrongLogin as wrong:
-        remember_failure(site.limiter, account.name, address)
-        raise _Refused(WRONG_PASSWORD, 422) from wrong
-
-
-def _check_password(session: Session, account: Account, password: str) -> None:
-    if not fits(session.get_one(User, account.id).password_hash, password):
-        raise WrongLogin
+        raise NotProved(WRONG_PASSWORD, 422) from wrong
 
 
 def _back(done: str) -> Response:

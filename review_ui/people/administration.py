@@ -18,6 +18,7 @@ from review_ui.auth.tokens import revoke_tokens
 from review_ui.live.watches import end_watches
 
 LONGEST_NAME: Final = 80
+OWN_FACTOR: Final = "Your own second factor is switched off on the page /account."
 
 
 class AdministrationRefused(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
@@ -13,9 +13,11 @@ from db.models import ApiToken, Role
 from review_ui.auth import totp
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
+from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import BadScope, make_token, own_tokens, revoke_token
 from review_ui.people.administration import (
+    OWN_FACTOR,
     Admin,
     AdministrationRefused,
     StaffMember,
@@ -29,6 +31,7 @@ from review_ui.people.administration import (
 )
 from review_ui.rendering.cursors import After, Limit, NextAfter, StrictBody, next_after
 from review_ui.site import Administrator, SignedIn, Site, SiteDep, Viewer
+from review_ui.web.step_up import NotProved, prove
 
 router = APIRouter(prefix="/api/v1")
 
@@ -36,6 +39,9 @@ NO_SUCH_PERSON = "There is no such account."
 NO_SUCH_TOKEN = "You have no such token."
 Campsite = Annotated[str, Field(max_length=63)]
 Result = TypeVar("Result")
+PROVED: Final[dict[int | str, dict[str, Any]]] = {
+    429: {"description": "too many wrong passwords; wait a quarter of an hour"},
+}
 
 
 class MeOut(BaseModel):
@@ -49,7 +55,13 @@ class MeOut(BaseModel):
     blind_to: list[str] = Field(description="those of them whose alerts are hidden while you are on watch")
 
 
-class TokenIn(StrictBody):
+class Proof(StrictBody):
+    """The password of whoever asks, once more; none for those who log in elsewhere and have done so lately."""
+
+    password: str = Field(default="", max_length=LONGEST_PASSWORD, description="your own, once more")
+
+
+class TokenIn(Proof):
     """A key for a program."""
 
     name: str = Field(min_length=1, max_length=80)
@@ -97,7 +109,7 @@ class TokensOut(BaseModel):
     next_after: NextAfter
 
 
-class PersonIn(StrictBody):
+class PersonIn(Proof):
     """Somebody new."""
 
     name: str = Field(min_length=1, max_length=80)
@@ -105,7 +117,7 @@ class PersonIn(StrictBody):
     campsites: list[Campsite] = Field(default=[], max_length=1000, description="empty: all")
 
 
-class PersonChange(StrictBody):
+class PersonChange(Proof):
     """What is to hold from now on."""
 
     role: Role
@@ -170,11 +182,12 @@ def list_tokens(site: SiteDep, account: SignedIn, after: After = 0, limit: Limit
     return TokensOut(tokens=page, next_after=next_after([token.id for token in page], limit))
 
 
-@router.post("/tokens", summary="Make a token", status_code=201)
+@router.post("/tokens", summary="Make a token", status_code=201, responses=PROVED)
 def post_token(site: SiteDep, account: SignedIn, body: TokenIn) -> NewTokenOut:
     """It can do no more than you, and is shown this once."""
     if account.required_action is not None:
         raise HTTPException(403, "First do what the page /account asks for.")
+    _prove(site, account, body.password)
     try:
         with site.database.write() as session:
             made = make_token(session, account, body.name, body.rights, body.campsites, body.days, site.clock())
@@ -203,7 +216,7 @@ def list_people(site: SiteDep, account: Administrator, after: After = 0, limit: 
     return PeopleOut(people=[PersonOut.of(person) for person in page], next_after=following)
 
 
-@router.post("/people", summary="Add somebody", status_code=201)
+@router.post("/people", summary="Add somebody", status_code=201, responses=PROVED)
 def post_person(site: SiteDep, account: Administrator, body: PersonIn) -> PasswordOut:
     """The password opens the account once: with it they choose their own."""
 
@@ -211,10 +224,10 @@ def post_person(site: SiteDep, account: Administrator, body: PersonIn) -> Passwo
         user, password = add_person(session, _admin(account), body.name, body.role, body.campsites, site.clock())
         return PasswordOut(id=user.id, password=password)
 
-    return _do(site, act)
+    return _do(site, account, body.password, act)
 
 
-@router.put("/people/{user_id}", summary="Give somebody another role, or other campsites")
+@router.put("/people/{user_id}", summary="Give somebody another role, or other campsites", responses=PROVED)
 def put_person(site: SiteDep, account: Administrator, user_id: int, body: PersonChange) -> PersonOut:
     """What is sent holds; nothing of what held before stays."""
 
@@ -222,54 +235,69 @@ def put_person(site: SiteDep, account: Administrator, user_id: int, body: Person
         change_person(session, _admin(account), _known(session, user_id, site), body.role, body.campsites, site.clock())
         return PersonOut.of(people(session, site.clock(), only=user_id)[0])
 
-    return _do(site, act)
+    return _do(site, account, body.password, act)
 
 
-@router.post("/people/{user_id}/password", summary="Make a new password for somebody")
-def post_password(site: SiteDep, account: Administrator, user_id: int) -> PasswordOut:
+@router.post("/people/{user_id}/password", summary="Make a new password for somebody", responses=PROVED)
+def post_password(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> PasswordOut:
     """It opens the account once; whatever was open is ended."""
 
     def act(session: Session) -> PasswordOut:
         known = _known(session, user_id, site)
         return PasswordOut(id=known, password=reset_password(session, _admin(account), known, site.clock()))
 
-    return _do(site, act)
+    return _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/revoke", summary="End somebody's sessions and tokens", status_code=204)
-def post_revoke(site: SiteDep, account: Administrator, user_id: int) -> None:
+@router.post(
+    "/people/{user_id}/revoke", summary="End somebody's sessions and tokens", status_code=204, responses=PROVED
+)
+def post_revoke(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """They may log in again."""
-    _do(site, lambda session: revoke_access(session, _admin(account), _known(session, user_id, site), site.clock()))
+
+    def act(session: Session) -> None:
+        revoke_access(session, _admin(account), _known(session, user_id, site), site.clock())
+
+    _do(site, account, (body or Proof()).password, act)
 
 
-@router.delete("/people/{user_id}/second-factor", summary="Switch off somebody's second factor", status_code=204)
-def delete_second_factor(site: SiteDep, account: Administrator, user_id: int) -> None:
+@router.delete(
+    "/people/{user_id}/second-factor", summary="Switch off somebody's second factor", status_code=204, responses=PROVED
+)
+def delete_second_factor(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """For a lost telephone: the password alone opens the account until they set it up again."""
 
     def act(session: Session) -> None:
+        if user_id == account.id:
+            raise AdministrationRefused(OWN_FACTOR)
         totp.remove(session, _known(session, user_id, site), _admin(account).actor, site.clock())
 
-    _do(site, act)
+    _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/deactivate", summary="End somebody's access", status_code=204)
-def post_deactivate(site: SiteDep, account: Administrator, user_id: int) -> None:
+@router.post("/people/{user_id}/deactivate", summary="End somebody's access", status_code=204, responses=PROVED)
+def post_deactivate(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> None:
     """Sessions, tokens and watches end; what they decided stays."""
-    _do(site, lambda session: deactivate(session, _admin(account), _known(session, user_id, site), site.clock()))
+
+    def act(session: Session) -> None:
+        deactivate(session, _admin(account), _known(session, user_id, site), site.clock())
+
+    _do(site, account, (body or Proof()).password, act)
 
 
-@router.post("/people/{user_id}/activate", summary="Give somebody access back")
-def post_activate(site: SiteDep, account: Administrator, user_id: int) -> PasswordOut:
+@router.post("/people/{user_id}/activate", summary="Give somebody access back", responses=PROVED)
+def post_activate(site: SiteDep, account: Administrator, user_id: int, body: Proof | None = None) -> PasswordOut:
     """With a new password that opens the account once."""
 
     def act(session: Session) -> PasswordOut:
         known = _known(session, user_id, site)
         return PasswordOut(id=known, password=activate(session, _admin(account), known, site.clock()))
 
-    return _do(site, act)
+    return _do(site, account, (body or Proof()).password, act)
 
 
-def _do(site: Site, act: Callable[[Session], Result]) -> Result:
+def _do(site: Site, account: Account, password: str, act: Callable[[Session], Result]) -> Result:
+    _prove(site, account, password)
     try:
         with site.database.write() as session:
             done = act(session)
@@ -277,6 +305,14 @@ def _do(site: Site, act: Callable[[Session], Result]) -> Result:
         raise HTTPException(422, str(refused)) from None
     site.wake_pages()
     return done
+
+
+def _prove(site: Site, account: Account, password: str) -> None:
+    try:
+        prove(site, account, password)
+    except NotProved as not_proved:
+        detail: object = {"password": str(not_proved)} if not_proved.status == 422 else str(not_proved)
+        raise HTTPException(not_proved.status, detail) from None
 
 
 def _known(session: Session, user_id: int, site: Site) -> int:

@@ -5,25 +5,34 @@ A login is a name and a password, or an OpenID provider's word; whoever has a se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from review_ui.auth import totp
 from review_ui.auth.accounts import (
+    DEVICE_S,
     LONGEST_PASSWORD,
     SESSION_S,
     Account,
+    Client,
     SignedIn,
     TooManyLogins,
     WrongLogin,
     open_session,
     sign_in,
     sign_out,
+    slowed_s,
 )
+from review_ui.auth.known_devices import cookie_name, known_device, new_device
+from review_ui.auth.lanes import LaneFull
 from review_ui.auth.oidc import Begun, OpenIdError, account_of_identity
 from review_ui.auth.secretbox import LostKey
 from review_ui.rendering.pages import THEME_COOKIE, THEMES
@@ -34,12 +43,14 @@ from review_ui.web.form_drafts import KeptForm, local_path, unpack
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import SightingForm
 
+log = logging.getLogger(__name__)
 router = APIRouter()
 
 OPENID_COOKIE: Final = "bearwatch-openid"
 OPENID_WITHIN_S: Final = 600
 WRONG = "Name and password do not fit together."
 WRONG_CODE = "That code does not fit, or was used before. Wait for the next one."
+BUSY = "Too many people log in at once. Try again in a few seconds."
 TOO_LATE = "That took too long. Sign in again."
 STILL_HERE = "You are signed in again. Nothing was lost: look it over, then send it."
 
@@ -53,7 +64,7 @@ def login_page(request: Request, site: SiteDep, account: VisitorDep, next: str =
 
 
 @router.post("/login")
-def login(
+async def login(
     request: Request,
     site: SiteDep,
     name: Annotated[str, Form(max_length=80)] = "",
@@ -62,19 +73,35 @@ def login(
     kept: Annotated[str, Form(max_length=60_000)] = "",
 ) -> Response:
     """Log in. What had been typed when a session ended comes back, to be sent by the person, not by us."""
+    name = name.strip()
+    client = replace(client_of(request), device=known_device(site.secrets, name, request.cookies))
+    lane = site.devices_lane if client.device else site.strangers_lane
+    try:
+        late_s = await lane.run(partial(slowed_s, site.limiter, name, client))
+        return await lane.run(partial(_login, request, site, name, password, client, next, kept), late_s)
+    except LaneFull:
+        context = {"next": local_path(next), "kept": unpack(kept), "name": name, "error": BUSY}
+        return await run_in_threadpool(_login_form, request, site, context, 503, {"Retry-After": "5"})
+
+
+def _login(
+    request: Request, site: Site, name: str, password: str, client: Client, next_path: str, kept: str
+) -> Response:
     form = unpack(kept)
+    context = {"next": local_path(next_path), "kept": form, "name": name}
     required = site.settings.second_factor_roles
     try:
-        signed_in = sign_in(
-            site.database, site.limiter, name.strip(), password, client_of(request), site.clock(), required
-        )
+        signed_in = sign_in(site.database, site.limiter, name, password, client, site.clock(), required)
     except WrongLogin:
-        context = {"next": local_path(next), "kept": form, "name": name, "error": WRONG}
-        return _login_form(request, site, context, status=401)
+        log.warning("auth: login failed for %r from %s: wrong name or password", name, client.address)
+        return _login_form(request, site, {**context, "error": WRONG}, status=401)
     except TooManyLogins as refused:
-        context = {"next": local_path(next), "kept": form, "name": name, "error": _wait(refused)}
-        return _login_form(request, site, context, status=429, headers=_retry_after(refused))
-    return let_in(request, site, signed_in, local_path(next), form)
+        log.warning("auth: login refused for %r from %s: too many tries", name, client.address)
+        answer = {**context, "error": _wait(refused)}
+        return _login_form(request, site, answer, status=429, headers=_retry_after(refused))
+    if not signed_in.half:
+        log.info("auth: login of %r from %s", name, client.address)
+    return let_in(request, site, signed_in, local_path(next_path), form)
 
 
 @router.get("/login/code")
@@ -103,19 +130,20 @@ def check_code(
         if user is None:
             return _login_form(request, site, {**context, "name": "", "error": TOO_LATE}, status=401)
     try:
-        totp.check_rate(site.limiter, user, client)
+        totp.begin_try(site.limiter, user, client)
         with site.database.write() as session:
             signed_in = totp.finish(session, site.secrets, token, user, code, client, now)
     except TooManyLogins as refused:
+        log.warning("auth: code refused for %r from %s: too many tries", user.name, client.address)
         answer = {**context, "error": _wait(refused)}
         return _code_form(request, site, answer, status=429, headers=_retry_after(refused))
     except totp.WrongCode:
-        totp.remember_wrong_code(site.limiter, user, client)
+        log.warning("auth: code failed for %r from %s", user.name, client.address)
         return _code_form(request, site, {**context, "error": WRONG_CODE}, status=401)
     except LostKey as lost:
-        totp.remember_wrong_code(site.limiter, user, client)
         return _code_form(request, site, {**context, "error": str(lost)}, status=503)
     totp.forget_wrong_codes(site.limiter, user, client)
+    log.info("auth: login of %r from %s with a second factor", user.name, client.address)
     return let_in(request, site, signed_in, local_path(next), unpack(kept))
 
 
@@ -214,6 +242,16 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
         httponly=True,
         samesite="lax",
     )
+    if not signed_in.half:
+        response.set_cookie(
+            cookie_name(signed_in.account.name),
+            new_device(site.secrets, signed_in.account.name),
+            max_age=int(DEVICE_S),
+            path="/login",
+            secure=site.settings.bearwatch_secure_cookies,
+            httponly=True,
+            samesite="lax",
+        )
     return response
 
 

@@ -9,13 +9,15 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from db.models import Role
+from db.models import Role, User
 from review_ui.auth import totp
 from review_ui.auth.accounts import Account
 from review_ui.auth.browser_sessions import sessions_of
+from review_ui.auth.passwords import LONGEST_PASSWORD, UNUSABLE
 from review_ui.auth.rights import RIGHT_WORDS, RIGHTS, ROLE_WORDS, Right
 from review_ui.auth.tokens import own_tokens
 from review_ui.people.administration import (
+    OWN_FACTOR,
     Admin,
     AdministrationRefused,
     activate,
@@ -28,6 +30,7 @@ from review_ui.people.administration import (
 )
 from review_ui.site import Administrator, Site, SiteDep
 from review_ui.web.page_chrome import page_chrome
+from review_ui.web.step_up import NotProved, prove
 
 router = APIRouter()
 
@@ -38,6 +41,8 @@ DONE: Final = {
     "second-factor": "Their second factor is off: the password alone opens the account until they set it up again.",
 }
 Campsites = Annotated[list[str], Form(max_length=1000)]
+Password = Annotated[str, Form(max_length=LONGEST_PASSWORD)]
+"""The administrator's own, once more: whoever has their cookie makes nobody an administrator."""
 
 
 @router.get("/people")
@@ -54,15 +59,19 @@ def add(
     name: Annotated[str, Form(max_length=200)] = "",
     role: Annotated[Role, Form()] = Role.RANGER,
     campsite: Campsites = [],  # noqa: B006  # FastAPI copies it
+    password: Password = "",
 ) -> Response:
     """Add somebody; the password that opens the account once is shown once."""
+    typed = {"name": name, "role": role, "campsites": campsite}
     try:
+        prove(site, account, password)
         with site.database.write() as session:
-            user, password = add_person(session, _admin(account), name, role, campsite, site.clock())
+            user, made = add_person(session, _admin(account), name, role, campsite, site.clock())
     except AdministrationRefused as refused:
-        typed = {"name": name, "role": role, "campsites": campsite}
         return _list(request, site, account, error=str(refused), typed=typed, status=422)
-    return _person(request, site, account, user.id, password=password)
+    except NotProved as refused:
+        return _list(request, site, account, error=str(refused), typed=typed, status=refused.status)
+    return _person(request, site, account, user.id, password=made)
 
 
 @router.get("/people/{user_id:int}")
@@ -79,57 +88,68 @@ def change(
     user_id: int,
     role: Annotated[Role, Form()],
     campsite: Campsites = [],  # noqa: B006
+    password: Password = "",
 ) -> Response:
     """Give somebody another role, or other campsites."""
 
     def act(session: Session) -> None:
         change_person(session, _admin(account), user_id, role, campsite, site.clock())
 
-    return _do(request, site, account, user_id, act, "changed")
+    return _do(request, site, account, user_id, password, act, "changed")
 
 
 @router.post("/people/{user_id:int}/deactivate")
-def end_access(request: Request, site: SiteDep, account: Administrator, user_id: int) -> Response:
+def end_access(
+    request: Request, site: SiteDep, account: Administrator, user_id: int, password: Password = ""
+) -> Response:
     """End somebody's access."""
 
     def act(session: Session) -> None:
         deactivate(session, _admin(account), user_id, site.clock())
 
-    return _do(request, site, account, user_id, act, "deactivated")
+    return _do(request, site, account, user_id, password, act, "deactivated")
 
 
 @router.post("/people/{user_id:int}/revoke")
-def revoke(request: Request, site: SiteDep, account: Administrator, user_id: int) -> Response:
+def revoke(request: Request, site: SiteDep, account: Administrator, user_id: int, password: Password = "") -> Response:
     """Sign somebody out everywhere."""
 
     def act(session: Session) -> None:
         revoke_access(session, _admin(account), user_id, site.clock())
 
-    return _do(request, site, account, user_id, act, "revoked")
+    return _do(request, site, account, user_id, password, act, "revoked")
 
 
 @router.post("/people/{user_id:int}/second-factor")
-def remove_second_factor(request: Request, site: SiteDep, account: Administrator, user_id: int) -> Response:
+def remove_second_factor(
+    request: Request, site: SiteDep, account: Administrator, user_id: int, password: Password = ""
+) -> Response:
     """Switch off the second factor of somebody whose telephone is lost."""
 
     def act(session: Session) -> None:
         if not 0 < user_id < 2**31 or not people(session, site.clock(), only=user_id):
             raise AdministrationRefused("There is no such account.")
+        if user_id == account.id:
+            raise AdministrationRefused(OWN_FACTOR)
         totp.remove(session, user_id, _admin(account).actor, site.clock())
 
-    return _do(request, site, account, user_id, act, "second-factor")
+    return _do(request, site, account, user_id, password, act, "second-factor")
 
 
 @router.post("/people/{user_id:int}/activate")
-def give_access_back(request: Request, site: SiteDep, account: Administrator, user_id: int) -> Response:
+def give_access_back(
+    request: Request, site: SiteDep, account: Administrator, user_id: int, password: Password = ""
+) -> Response:
     """Give access back, with a new password."""
-    return _with_password(request, site, account, user_id, activate)
+    return _with_password(request, site, account, user_id, password, activate)
 
 
 @router.post("/people/{user_id:int}/password")
-def new_password(request: Request, site: SiteDep, account: Administrator, user_id: int) -> Response:
+def new_password(
+    request: Request, site: SiteDep, account: Administrator, user_id: int, password: Password = ""
+) -> Response:
     """Make a new password that opens the account once."""
-    return _with_password(request, site, account, user_id, reset_password)
+    return _with_password(request, site, account, user_id, password, reset_password)
 
 
 def _with_password(
@@ -137,24 +157,37 @@ def _with_password(
     site: Site,
     account: Account,
     user_id: int,
+    own_password: str,
     act: Callable[[Session, Admin, int, float], str],
 ) -> Response:
     try:
+        prove(site, account, own_password)
         with site.database.write() as session:
             password = act(session, _admin(account), user_id, site.clock())
     except AdministrationRefused as refused:
         return _person(request, site, account, user_id, error=str(refused), status=422)
+    except NotProved as refused:
+        return _person(request, site, account, user_id, error=str(refused), status=refused.status)
     return _person(request, site, account, user_id, password=password)
 
 
 def _do(
-    request: Request, site: Site, account: Account, user_id: int, act: Callable[[Session], None], done: str
+    request: Request,
+    site: Site,
+    account: Account,
+    user_id: int,
+    own_password: str,
+    act: Callable[[Session], None],
+    done: str,
 ) -> Response:
     try:
+        prove(site, account, own_password)
         with site.database.write() as session:
             act(session)
     except AdministrationRefused as refused:
         return _person(request, site, account, user_id, error=str(refused), status=422)
+    except NotProved as refused:
+        return _person(request, site, account, user_id, error=str(refused), status=refused.status)
     site.wake_pages()
     return RedirectResponse(f"/people/{user_id}?done={done}", status_code=303)
 
@@ -175,7 +208,7 @@ def _list(
     now = site.clock()
     with site.database.read() as session:
         context = {
-            **_words(site),
+            **_words(site, account),
             "chrome": page_chrome(session, site, account, now),
             "people": people(session, now),
             "error": error,
@@ -201,7 +234,7 @@ def _person(
         if not found:
             raise HTTPException(404, "There is no such account.")
         context = {
-            **_words(site),
+            **_words(site, account),
             "chrome": page_chrome(session, site, account, now),
             "person": found[0],
             "sessions": sessions_of(session, user_id, now),
@@ -213,8 +246,11 @@ def _person(
     return site.pages.render(request, "person.html", context, status=status)
 
 
-def _words(site: Site) -> dict[str, Any]:
+def _words(site: Site, account: Account) -> dict[str, Any]:
+    with site.database.read() as session:
+        own = session.get_one(User, account.id).password_hash
     return {
+        "prove_required": own != UNUSABLE,
         "roles": ROLE_WORDS,
         "rights_of": {role: [RIGHT_WORDS[right] for right in Right if right in RIGHTS[role]] for role in Role},
         "right_words": RIGHT_WORDS,

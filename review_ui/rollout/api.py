@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Literal, Self
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from review_ui.auth.access_scope import access_scope
@@ -16,7 +16,7 @@ from review_ui.rollout import commanding as give
 from review_ui.rollout.analysis_requests import run_analysis_now, run_first_analysis
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import EventOut, events_out
-from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
+from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
 from review_ui.web.viewer_scope import configured_site, reader_of
@@ -176,28 +176,28 @@ def post_watch(site: SiteDep, account: Watcher, body: TakeOverIn) -> OutcomeOut:
 
 
 @router.post("/approvals", summary="Agree to a promotion, or to more time", responses=PROVED)
-def post_approval(request: Request, site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
+def post_approval(site: SiteDep, account: Approver, body: ApproveIn) -> OutcomeOut:
     """Two people with distinct roles must; neither may be the author of the step."""
     if body.step == "reset":
         raise HTTPException(422, {"step": "Breakers are closed with POST /api/v1/rollout/breakers/reset."})
-    _prove(request, site, account, body)
+    _prove(site, account, body)
     note = storable(body.note)
     return _answer(lambda: give.approve(site, account, Step(body.step), note, body.epoch, body.idempotency_key))
 
 
 @router.post("/promote", summary="Go on to the next stage, if nothing is in the way", responses=PROVED)
-def post_promote(request: Request, site: SiteDep, account: Operator, body: PromoteIn) -> OutcomeOut:
+def post_promote(site: SiteDep, account: Operator, body: PromoteIn) -> OutcomeOut:
     """Being held is an answer, not an error: `done` is false then."""
-    _prove(request, site, account, body)
+    _prove(site, account, body, programs=True)
     return _shown(
         site, account, _answer(lambda: give.promote(site, account, body.epoch, body.idempotency_key, body.rerun_stage))
     )
 
 
 @router.post("/extend", summary="Give the running stage more time", responses=PROVED)
-def post_extend(request: Request, site: SiteDep, account: Operator, body: ExtendIn) -> OutcomeOut:
+def post_extend(site: SiteDep, account: Operator, body: ExtendIn) -> OutcomeOut:
     """Two people must have approved it before."""
-    _prove(request, site, account, body)
+    _prove(site, account, body, programs=True)
     try:
         longer = Duration.parse(body.longer)
     except ValueError as wrong:
@@ -212,9 +212,9 @@ def post_demote(site: SiteDep, account: Stopper, body: DemoteIn) -> OutcomeOut:
 
 
 @router.post("/breakers/reset", summary="Agree to close a breaker, with a written cause", responses=PROVED)
-def post_reset(request: Request, site: SiteDep, account: Approver, body: ResetIn) -> OutcomeOut:
+def post_reset(site: SiteDep, account: Approver, body: ResetIn) -> OutcomeOut:
     """With the last agreement that is needed, it closes."""
-    _prove(request, site, account, body)
+    _prove(site, account, body)
     cause = storable(body.cause)
     return _answer(lambda: give.close_breaker(site, account, body.breaker, cause, body.epoch, body.idempotency_key))
 
@@ -236,9 +236,9 @@ def _shown(site: Site, account: Account, outcome: OutcomeOut) -> OutcomeOut:
     return outcome
 
 
-def _prove(request: Request, site: Site, account: Account, body: Proved) -> None:
+def _prove(site: Site, account: Account, body: Proved, *, programs: bool = False) -> None:
     try:
-        prove(site, account, body.password, client_of(request).address)
+        prove(site, account, body.password, programs=programs)
     except NotProved as not_proved:
         detail: object = {"password": str(not_proved)} if not_proved.status == 422 else str(not_proved)
         raise HTTPException(not_proved.status, detail) from None

@@ -22,7 +22,7 @@ from review_ui.rollout.analysis_requests import run_analysis_now, run_first_anal
 from review_ui.rollout.commanding import LONGEST_WORDS
 from review_ui.rollout.history_view import events_out
 from review_ui.rollout.view import WHY_HIDDEN, gate_cards, moment, trail_of
-from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher, client_of
+from review_ui.site import Approver, Operator, Site, SiteDep, Stopper, Viewer, Watcher
 from review_ui.web.page_chrome import PageChrome, page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
@@ -156,7 +156,7 @@ def approve(
 ) -> Response:
     """Agree to going on, or to more time."""
     try:
-        prove(site, account, password, client_of(request).address)
+        prove(site, account, password)
         give.approve(site, account, step, storable(note), epoch, idempotency_key or None)
     except NotProved as not_proved:
         return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed={"note": note})
@@ -177,7 +177,7 @@ def promote(
 ) -> Response:
     """Go on, if nothing is in the way."""
     try:
-        prove(site, account, password, client_of(request).address)
+        prove(site, account, password)
         outcome = give.promote(site, account, epoch, idempotency_key or None, rerun_stage)
     except NotProved as not_proved:
         return _page(request, site, account, problem=str(not_proved), status=not_proved.status)
@@ -198,7 +198,7 @@ def extend(
 ) -> Response:
     """Give the running stage more time."""
     try:
-        prove(site, account, password, client_of(request).address)
+        prove(site, account, password)
         give.extend(site, account, Duration.parse(longer), epoch, idempotency_key or None)
     except NotProved as not_proved:
         return _page(request, site, account, problem=str(not_proved), status=not_proved.status)
@@ -238,7 +238,7 @@ def reset(
     """Agree to close a breaker, with a written cause."""
     typed = {"breaker": breaker, "cause": cause}
     try:
-        prove(site, account, password, client_of(request).address)
+        prove(site, account, password)
         outcome = give.close_breaker(site, account, breaker, storable(cause), epoch, idempotency_key or None)
     except NotProved as not_proved:
         return _page(request, site, account, problem=str(not_proved), status=not_proved.status, typed=typed)

@@ -59,6 +59,7 @@ class SightingRowOut(BaseModel):
     sealed_at: float
     seal: str
     blind: bool = Field(description="whether the model's view was hidden from the observer all along")
+    not_blind_why: str | None = Field(description="why it is not blind, in a sentence; null for a blind one")
 
     @classmethod
     def row(cls, sighting: Sighting) -> SightingRowOut:
@@ -74,6 +75,7 @@ class SightingRowOut(BaseModel):
             sealed_at=sighting.sealed_at,
             seal=sighting.seal,
             blind=sighting.blind,
+            not_blind_why=sighting.not_blind_why,
         )
 
 

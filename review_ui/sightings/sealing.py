@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -11,12 +12,14 @@ from sqlalchemy.orm import Session, joinedload
 from core.messages import EncounterKind
 from db.ledger import record
 from db.models import Alert, Camera, Campsite, Encounter, Sighting
-from review_ui.auth.access_scope import AccessScope, current_blindings
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
+from review_ui.live.exposure import why_not_blind
 from review_ui.live.watches import open_watches
 from review_ui.web.sighting_form import Entered
 from rollout.evidence.matching import MatchRule
-from rollout.evidence.seals import digest_of_sighting
+from rollout.evidence.sealed_sightings import intact_seal
+from rollout.evidence.seals import BLINDNESS_TOO, blindness_of, digest_of_sighting
 
 
 class KeyTaken(Exception):
@@ -34,8 +37,8 @@ class Match:
     lead_s: float
 
 
-def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
-    """SHA-256 over the canonical JSON of everything entered, by whom and when."""
+def seal_of(entered: Entered, user_id: int, sealed_at: float, blindness: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 over the canonical JSON of everything entered, by whom and when, and of its blindness."""
     said = {
         "campsite": entered.campsite,
         "camera": entered.camera,
@@ -44,15 +47,12 @@ def seal_of(entered: Entered, user_id: int, sealed_at: float) -> str:
         "note": entered.note,
         "seen_at": entered.seen_at,
     }
-    return digest_of_sighting(said, user_id, sealed_at)
+    return digest_of_sighting(said, user_id, sealed_at, blindness)
 
 
 def intact(sighting: Sighting) -> bool:
     """Whether a sighting still says what was sealed."""
-    entered = Entered(
-        sighting.campsite_id, sighting.camera_id, sighting.animal, sighting.number, sighting.note, sighting.seen_at
-    )
-    return seal_of(entered, sighting.user_id, sighting.sealed_at) == sighting.seal
+    return intact_seal(sighting)
 
 
 def log_sighting(
@@ -61,28 +61,31 @@ def log_sighting(
     """Seal a sighting. The same idempotency key again returns the one already sealed; somebody else's key raises
     :class:`KeyTaken`.
 
-    It counts as blind when the model's view of the campsite was hidden from the observer all the time from the
-    moment they saw the animal until now; where some cameras advise, that of the camera which they name.
+    Whether it counts as blind is asked of :func:`review_ui.live.exposure.why_not_blind`; the answer is written on it,
+    and lies under its seal.
     """
     known = session.scalar(select(Sighting).where(Sighting.idempotency_key == key))
     if known is not None and known.user_id != account.id:
         raise KeyTaken
     if known is not None:
         return known
-    blinding = current_blindings(session, now, rule, account.id).get((account.id, entered.campsite))
     watch = next((w for w in open_watches(session, account.id, now) if w.campsite_id == entered.campsite), None)
+    why_not = why_not_blind(session, account, entered.campsite, entered.camera, entered.seen_at, now, rule)
+    watch_id = watch.id if watch else None
     sighting = Sighting(
         campsite_id=entered.campsite,
         camera_id=entered.camera,
         user_id=account.id,
-        watch_id=watch.id if watch else None,
+        watch_id=watch_id,
         animal=entered.animal,
         number=entered.number,
         note=entered.note,
         seen_at=entered.seen_at,
         sealed_at=now,
-        seal=seal_of(entered, account.id, now),
-        blind=blinding is not None and blinding.all_along_since(entered.seen_at, entered.camera),
+        seal=seal_of(entered, account.id, now, blindness_of(why_not is None, watch_id, why_not)),
+        seal_version=BLINDNESS_TOO,
+        blind=why_not is None,
+        not_blind_why=why_not,
         idempotency_key=key,
     )
     session.add(sighting)
@@ -94,7 +97,13 @@ def log_sighting(
         subject=f"sighting:{sighting.id}",
         actor=f"user:{account.id}",
         campsite=sighting.campsite_id,
-        body={"sighting": sighting.id, "seal": sighting.seal, "blind": sighting.blind},
+        body={
+            "sighting": sighting.id,
+            "seal": sighting.seal,
+            "blind": sighting.blind,
+            "animal": sighting.animal,
+            "seen_at": sighting.seen_at,
+        },
     )
     return sighting
 

@@ -24,7 +24,12 @@ self.addEventListener("message", (event) => {
   if (event.data === "forget") event.waitUntil(forget());
 });
 
-const forget = () => Promise.all([caches.delete(PAGES), caches.delete(PICTURES)]);
+// An answer that was asked for before something was forgotten must not be kept after it.
+let forgotten = 0;
+const forget = () => {
+  forgotten += 1;
+  return Promise.all([caches.delete(PAGES), caches.delete(PICTURES)]);
+};
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
@@ -32,13 +37,24 @@ self.addEventListener("fetch", (event) => {
   if (origin !== location.origin) return;
   if (FORGETS.test(pathname)) event.waitUntil(forget());
   if (request.method !== "GET") {
-    if (request.mode === "navigate") event.respondWith(fetch(request).catch(notKept));
+    if (request.mode === "navigate") event.respondWith(sent(request, FORGETS.test(pathname)));
   } else if (pathname.startsWith("/static/")) event.respondWith(fromShell(request));
   else if (pathname.startsWith("/media/")) event.respondWith(picture(event));
   else if (KEPT.test(pathname) && !search && (request.mode === "navigate" || request.headers.has("X-Keep"))) {
     event.respondWith(page(event, pathname));
   } else if (request.mode === "navigate") event.respondWith(fetch(request).catch(notKept));
 });
+
+/** What is seen while the server has not decided yet belongs to before: it is forgotten with the answer once more. */
+async function sent(request, forgets) {
+  try {
+    return await fetch(request);
+  } catch {
+    return notKept();
+  } finally {
+    if (forgets) await forget();
+  }
+}
 
 async function fromShell(request) {
   return (await caches.match(request)) ?? fetch(request);
@@ -50,9 +66,10 @@ async function notKept() {
 
 /** The page from the server; without it, as it was kept. */
 async function page(event, pathname) {
+  const before = forgotten;
   const fresh = fetch(event.request).then(async (answer) => {
     if (answer.status >= 500) throw new Error("the server is away");
-    event.waitUntil(keep(pathname, answer.clone()));
+    event.waitUntil(keep(pathname, answer.clone(), before));
     return answer;
   });
   const late = new Promise((done) => setTimeout(done, PATIENCE_MS));
@@ -64,7 +81,7 @@ async function page(event, pathname) {
   }
 }
 
-async function keep(pathname, answer) {
+async function keep(pathname, answer, before) {
   const cache = await caches.open(PAGES);
   if (answer.type === "opaqueredirect" || answer.redirected || !answer.ok) {
     await cache.delete(pathname); // signed out, hidden, or gone: what was kept must not come back
@@ -74,9 +91,12 @@ async function keep(pathname, answer) {
   for (const name of ["Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"]) {
     if (answer.headers.has(name)) headers[name] = answer.headers.get(name);
   }
+  const html = await answer.text();
+  if (before !== forgotten) return;
   await cache.delete(pathname);
-  await cache.put(pathname, new Response(await answer.text(), { headers }));
+  await cache.put(pathname, new Response(html, { headers }));
   await trim(cache, MOST_PAGES);
+  if (before !== forgotten) await forget(); // while it was written
 }
 
 /** The kept page, with the moment of its keeping written into it. */
@@ -88,17 +108,26 @@ async function kept(pathname) {
 }
 
 async function picture(event) {
+  const before = forgotten;
   const cache = await caches.open(PICTURES);
   try {
     const answer = await fetch(event.request);
     if (answer.ok) {
-      const copy = answer.clone();
-      event.waitUntil(cache.put(event.request.url, copy).then(() => trim(cache, MOST_PICTURES)));
+      event.waitUntil(keepPicture(event.request.url, answer.clone(), before));
     } else if (answer.status < 500) event.waitUntil(cache.delete(event.request.url));
     return answer;
   } catch {
     return (await cache.match(event.request.url)) ?? Response.error();
   }
+}
+
+async function keepPicture(url, answer, before) {
+  const content = await answer.blob();
+  if (before !== forgotten) return;
+  const cache = await caches.open(PICTURES);
+  await cache.put(url, new Response(content, { headers: answer.headers }));
+  await trim(cache, MOST_PICTURES);
+  if (before !== forgotten) await forget(); // while it was written
 }
 
 async function trim(cache, most) {

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
+from review_ui.live.exposure import blind_from
 from review_ui.live.watches import UnknownCampsite, end_watch, open_watches, start_watch, still_watching
 from review_ui.site import Site, SiteDep, Viewer, Watcher
 from review_ui.web.alert_cards import queue
@@ -97,6 +98,7 @@ def _context(session: Session, site: Site, account: Account) -> dict[str, Any]:
         "cameras": [each for each in site.board.cameras(now, stale) if account.covers(each.campsite_id)],
         "watches": watches,
         "hidden": around.scope.blind,
+        "blind_from": blind_from(session, account, now, site.match_rule),
         "unseen": _unseen(site, around.scope),
         "asks_before_s": site.settings.watch_asks_before_s,
         "free_campsites": [

@@ -14,6 +14,7 @@ from review_ui.auth.rights import Right
 from review_ui.live.broadcast import shape
 from review_ui.live.camera_status import CameraView, ModeView
 from review_ui.live.modes import modes_now
+from review_ui.live.site_notices import SiteNotice, notices_for
 from review_ui.site import Site
 from review_ui.web.alert_cards import count_open
 from review_ui.web.viewer_scope import reader_of
@@ -40,8 +41,12 @@ class PageChrome:
     """Second reviews of decisions that this viewer may take."""
     handovers: tuple[HandoverView, ...] = ()
     """Watches that nobody has taken over yet."""
+    notices: tuple[SiteNotice, ...] = ()
+    """What everybody has to know of the site itself."""
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
+    overridden: tuple[str, ...] = ()
+    """Stages of the rollout plan that ask for less than the floors, and why they may."""
 
     def about(self, campsite_id: str) -> PageChrome:
         """The same frame around a page that is about one campsite."""
@@ -97,9 +102,11 @@ def page_chrome(
     seq = head_seq(session)
     scope = access_scope(session, account, now, site.match_rule)
     modes = [mode for mode in modes_now(session, site.board, now, stale) if account.covers(mode.campsite_id)]
+    notices = notices_for(site.config, account, site.board.notices.current)
     return PageChrome(
         modes=tuple(modes),
-        shape=shape(modes),
+        shape=shape(modes, notices),
+        notices=notices,
         waiting=count_open(session, scope),
         seq=seq,
         scope=scope,
@@ -109,6 +116,7 @@ def page_chrome(
         else 0,
         second_reviews=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
         handovers=_handovers(session, site, account, scope),
+        overridden=site.plan_watcher.current().overridden,
     )
 
 

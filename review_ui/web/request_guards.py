@@ -9,13 +9,18 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 64 * 1024
 """The longest form is a sighting with a long note; pictures are never uploaded here."""
+
+BODY_WITHIN_S: Final = 180.0
+"""A photo of 20 MB over a link of one megabit a second."""
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -67,6 +72,33 @@ class RefuseCrossSite:
             return
         refusal = PlainTextResponse(f"Refused: {why}. Open Bearwatch itself and try again.\n", status_code=403)
         await refusal(scope, receive, send)
+
+
+class BodyDeadline:
+    """Ends requests whose body does not arrive: who stops half-way holds no connection and no memory."""
+
+    def __init__(self, app: ASGIApp, within_s: float = BODY_WITHIN_S) -> None:
+        self.app = app
+        self.within_s = within_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        deadline, complete = anyio.current_time() + self.within_s, False
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            if complete:
+                return await receive()
+            with anyio.move_on_after(deadline - anyio.current_time()):
+                message = await receive()
+                complete = message["type"] != "http.request" or not message.get("more_body", False)
+                return message
+            complete = True
+            raise HTTPException(408, "The request did not arrive in time.", {"Connection": "close"})
+
+        await self.app(scope, receive_in_time, send)
 
 
 class SecurityHeaders:

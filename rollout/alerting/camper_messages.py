@@ -7,7 +7,6 @@ after ``retention.camper_days``. What stays is that there was a report, a compla
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session, joinedload
 
+from core.client_network import network_of
 from core.rate_limit import RateExceeded, RateLimit, RateLimiter
 from db.ledger import record
 from db.models import CamperMessage, MessageKind, SenderKey
@@ -34,13 +34,15 @@ KEYS_KEPT_S: Final = 2 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class CamperNote:
-    """What a camper sends. ``sender`` is their network address; it is not kept."""
+    """What a camper sends. ``sender`` is their network address; it is not kept. ``shared``: it stands for everybody,
+    and nothing is limited by it."""
 
     campsite_id: str
     kind: MessageKind
     text: str
     sender: str
     idempotency_key: str
+    shared: bool = False
 
 
 class TooMany(Exception):
@@ -68,7 +70,7 @@ def receive(database: Database, limiter: RateLimiter, message: CamperNote, now: 
         if known is not None:
             return known
         sender = _sender(session, message.sender, now)
-    rates = _rates(message.campsite_id, sender)
+    rates = _rates(message.campsite_id, None if message.shared else sender)
     _within(limiter.check, rates)
     if message.kind is MessageKind.APPEAL:
         with database.read() as session:
@@ -181,10 +183,15 @@ def _warned_about(session: Session, campsite_id: str, now: float) -> int:
     return warning.alert_id
 
 
-def _rates(campsite_id: str, sender: str) -> list[RateLimit]:
+def _rates(campsite_id: str, sender: str | None) -> list[RateLimit]:
     """What a message counts towards."""
+    own = [
+        RateLimit(amount, window_s, ("camper messages", campsite_id, sender))
+        for window_s, amount in PER_SENDER
+        if sender is not None
+    ]
     return [
-        *(RateLimit(amount, window_s, ("camper messages", campsite_id, sender)) for window_s, amount in PER_SENDER),
+        *own,
         *(RateLimit(amount, window_s, ("camper messages", campsite_id)) for window_s, amount in PER_CAMPSITE),
     ]
 
@@ -203,17 +210,7 @@ def _sender(session: Session, address: str, now: float) -> str:
         key = SenderKey(day=_day(now), key=secrets.token_hex(32))
         session.add(key)
         session.flush()
-    return hashlib.blake2b(_network(address).encode(), key=bytes.fromhex(key.key), digest_size=16).hexdigest()
-
-
-def _network(address: str) -> str:
-    try:
-        found = ipaddress.ip_address(address.split("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
-    return str(found)
+    return hashlib.blake2b(network_of(address).encode(), key=bytes.fromhex(key.key), digest_size=16).hexdigest()
 
 
 def _day(at: float) -> str:

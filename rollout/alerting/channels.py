@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import apprise
 
-from core.config import without_credentials
+from core.redaction import redacted
 from rollout.alerting.mqtt import LINES, NotDelivered, host_and_prefix
 from rollout.base.http import DIRECT
 
@@ -103,7 +103,7 @@ def _apprise(message: Message) -> None:
     said = "; ".join(str(entry.message).strip() for entry in result.logs()) or "the service did not accept the message"
     status = _STATUS_IN_LOG.search(said)
     permanent = status is not None and is_permanent(int(status.group(1)))
-    raise NotDelivered(without_credentials(said), permanent=permanent)
+    raise NotDelivered(redacted(said), permanent=permanent)
 
 
 def _webhook(message: Message, now: float) -> None:

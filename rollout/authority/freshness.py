@@ -22,6 +22,8 @@ from db.session import Database
 
 CHECK_EVERY_S: Final = 1.0
 """The controller checks this often."""
+CLOCKS_DIFFER_S: Final = 60.0
+"""Clocks of two machines may differ by so much."""
 NEVER: Final = float("-inf")
 Why = Callable[[str], str]
 """What is known of the cause, by camera."""
@@ -57,8 +59,11 @@ class Watermark:
 
 
 def is_fresh(captured_at: float | None, steady_since: float | None, now: float, within_s: float, back_s: float) -> bool:
-    """Whether a camera is fresh: its last handled picture is young enough, and they have come for long enough."""
-    if captured_at is None or steady_since is None:
+    """Whether a camera is fresh: its last handled picture is young enough, and they have come for long enough.
+
+    One from the future is none: whoever asks has a clock that is slow, and cannot tell whether authority has ended.
+    """
+    if captured_at is None or steady_since is None or captured_at > now + CLOCKS_DIFFER_S:
         return False
     return now - captured_at <= within_s and now - steady_since >= back_s
 

@@ -5,6 +5,7 @@ else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,14 +15,20 @@ from rollout.authority.authority import granted
 from rollout.stages.spec import FreshnessTimes
 from rollout.stages.state import Grant, State, grants
 
+OVER: Final = 0.0
+"""When a lease ended that was taken back: by no clock is it alive."""
+LONGEST_TTL_S: Final = 3660.0
+"""A lease that lives for more than an hour was not written here; a shorter one is written anew at the next renewal."""
+
 
 def write_leases(session: Session, state: State, now: float, ttl_s: float | None, freshness: FreshnessTimes) -> None:
     """Make the rows say what the state grants.
 
     1. Live, with ``ttl_s``: alive until then, or until the stage's deadline if that comes first.
     2. Live, without: as long as it was alive anyway. A change gives no time.
-    3. Handed over: dead now; its mode stays, so that rangers go on being advised.
-    4. Neither: dead now, and shadow.
+    3. Handed over: dead by every clock, also by one that is slow or was set back; its mode stays, so that rangers go on
+       being advised.
+    4. Neither: dead by every clock, and shadow.
 
     ``freshness`` is what authority depends on beside time.
     """
@@ -37,13 +44,15 @@ def write_leases(session: Session, state: State, now: float, ttl_s: float | None
     for campsite, lease in rows.items():
         if campsite not in wanted and lease.mode != Mode.SHADOW:
             # Whoever watches with their own eyes is blind from here on.
-            lease.mode, lease.granted_at, lease.expires_at = Mode.SHADOW, now, now
+            lease.mode, lease.granted_at, lease.expires_at = Mode.SHADOW, now, OVER
+        elif campsite not in wanted:
+            lease.expires_at = OVER
     session.flush()
 
 
 def _write(lease: AuthorityLease, grant: Grant, state: State, now: float, ttl_s: float | None) -> None:
     if grant.mode is Mode.SHADOW:
-        lease.expires_at = min(lease.expires_at, now)
+        lease.expires_at = OVER
         if lease.mode == Mode.SHADOW:
             lease.mode = Mode.ASSISTED
         return
@@ -75,6 +84,34 @@ def died_at(state: State, expires: Mapping[str, float], now: float) -> float | N
     live = [campsite for campsite, grant in grants(state).items() if grant.mode is not Mode.SHADOW]
     gone = [at for at in (expires.get(campsite, state.started_at or now) for campsite in live) if at <= now]
     return min(gone) if gone else None
+
+
+def altered(session: Session, state: State, now: float) -> tuple[str, ...]:
+    """The campsites whose lease says something that the state would not have written, whatever of it holds now."""
+    wanted = grants(state)
+    found = []
+    for lease in session.scalars(select(AuthorityLease).execution_options(populate_existing=True)):
+        grant = wanted.get(lease.campsite_id)
+        if grant is None:
+            same = lease.mode == Mode.SHADOW
+        elif grant.mode is Mode.SHADOW:
+            same = lease.expires_at <= now
+        else:
+            same = _as_granted(lease, grant, state, now)
+        if not same:
+            found.append(lease.campsite_id)
+    return tuple(sorted(found))
+
+
+def _as_granted(lease: AuthorityLease, grant: Grant, state: State, now: float) -> bool:
+    only = None if grant.only is None else list(grant.only)
+    deadline = state.deadline_at if state.deadline_at is not None else now
+    return (
+        (lease.mode, lease.only_cameras, lease.without_cameras, lease.reviewed_cameras)
+        == (grant.mode, only, list(grant.without), list(grant.reviewed))
+        and lease.expires_at <= min(now + LONGEST_TTL_S, deadline)
+        and (lease.run, lease.veto_s, lease.ranger_ack_s) == (state.run, state.veto_s, state.ranger_ack_s)
+    )
 
 
 def effective(session: Session, state: State, now: float) -> tuple[tuple[str, str], ...]:

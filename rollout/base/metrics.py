@@ -77,6 +77,7 @@ METRICS: dict[str, MetricKind] = {
         "the same over all stages with this model", "share", ("cp_lower", "anytime_lower", "eprocess")
     ),
     "recall_blind_night": MetricKind("recall on blind sightings by night", "share", ("cp_lower", "anytime_lower")),
+    "recall_blind_worst_campsite": MetricKind("recall on blind sightings at the campsite where it is lowest", "share"),
     "recall_dependence_or2": MetricKind(
         "recall if the odds that the model misses a bear double when the ranger misses it", "share"
     ),

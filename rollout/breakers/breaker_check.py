@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from rollout.base.metrics import readable
 from rollout.breakers.breaker_spec import BreakerSpec, Then
-from rollout.breakers.collect import CollectContext, collect
+from rollout.breakers.collect import CollectContext, collect, since_first_asked
 from rollout.breakers.conditions import Clause, Condition, Finding, evaluate
 from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.input_metrics import DAY_S
@@ -44,8 +44,8 @@ def check(
     context = CollectContext(
         session, config, specs, places, snapshot, last_resets(session, now - 2 * DAY_S), lease_until, now, rule
     )
-    inputs = collect(context, input_metrics_of(specs))
     detector_states = DetectorStates(session, now)
+    inputs = _since_start(collect(context, input_metrics_of(specs)), detector_states)
     kept = history if history is not None else History()
     kept.note(inputs)
     found: list[Tripping] = []
@@ -59,6 +59,13 @@ def check(
     detector_states.touch("no_data", EVERYTHING)
     session.flush()
     return latch(session, found, now)
+
+
+def _since_start(inputs: Inputs, detector_states: DetectorStates) -> Inputs:
+    before = detector_states.of("camera_loss", EVERYTHING).get("nothing_since", {})
+    known, since = since_first_asked(inputs, before)
+    detector_states.keep("camera_loss", EVERYTHING, {"nothing_since": since} if since else {}, float(len(since)))
+    return known
 
 
 def input_metrics_of(specs: Mapping[str, BreakerSpec]) -> set[str]:

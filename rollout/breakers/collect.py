@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.config import Config
 from core.host import PREFIX
+from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, BreakerState, CameraHour, CanaryRun, DeliveryAttempt, Encounter
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.input_metrics import DAY_S, HOUR_S
-from rollout.breakers.matched_visits import outcomes, sightings_since
+from rollout.breakers.matched_visits import DECIDED_WITHIN_S, outcomes, sightings_since
 from rollout.breakers.samples import Inputs, Key, Sample
 from rollout.breakers.tariff import spend
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
@@ -33,6 +34,8 @@ CANARY_WINDOW_S: Final = 6 * HOUR_S
 FORGET_MACHINE_S: Final = DAY_S
 """A machine that has not reported for a day is gone; the breaker that it tripped is still open."""
 
+UNDECIDED_AFTER_S: Final = 900.0
+"""An alert that nobody has decided for so long counts as a false one, until somebody does."""
 FRESH_DETECTOR_S: Final = 30.0
 """A detector that has not reported for so long works for nobody."""
 
@@ -88,7 +91,9 @@ def _missed(context: CollectContext) -> dict[Key, Sample]:
     found = outcomes(context.session, sightings, context.rule)
     name, missed = "missed_confirmed_sightings_24h", Counter[str]()
     for outcome in found:
-        old_enough = context.now - outcome.start >= context.rule.match.after_s  # until then an alert may still come
+        # Until then an alert may still come, or be confirmed.
+        judged_at = max(outcome.start + context.rule.match.after_s, outcome.open_until(DECIDED_WITHIN_S))
+        old_enough = context.now >= judged_at
         floor = max(context.now - DAY_S, context.floor(name, Unit(Scope.SITE, outcome.campsite)))
         if outcome.missed and old_enough and outcome.end > floor:
             missed[outcome.campsite] += 1
@@ -99,10 +104,16 @@ def _missed(context: CollectContext) -> dict[Key, Sample]:
 
 
 def _false_alarms(context: CollectContext) -> dict[Key, Sample]:
+    """What nobody has confirmed: rejected, or undecided for a while. By night nobody may be there to reject any."""
     name, counts = "false_alarms_1h_camera", Counter[str]()
+    undecided = and_(
+        Alert.kind == EncounterKind.BEAR,
+        Alert.status.in_((AlertStatus.OPEN, AlertStatus.UNSURE)),
+        Alert.captured_at <= context.now - UNDECIDED_AFTER_S,
+    )
     rows = context.session.execute(
         select(Alert.camera_id, Alert.captured_at).where(
-            Alert.captured_at > context.now - HOUR_S, Alert.status == AlertStatus.REJECTED
+            Alert.captured_at > context.now - HOUR_S, or_(Alert.status == AlertStatus.REJECTED, undecided)
         )
     ).all()
     for camera, at in rows:
@@ -148,15 +159,36 @@ def _queues(context: CollectContext) -> dict[Key, Sample]:
 
 
 def _cameras(context: CollectContext) -> dict[Key, Sample]:
-    """A camera that has shown nothing since its reader began is one that nobody has heard of."""
+    """One dead camera is one blind camera, whatever it is that does not tell of it: its neighbours' readers show that
+    somebody reads. Nobody has heard of a camera only where nobody has heard of any camera of its region.
+
+    A camera of which nothing was seen yet has no value; the check knows since when (:func:`since_first_asked`).
+    """
+    heard: dict[str, float] = {}
+    for name, status in context.snapshot.cameras.items():
+        if name in context.places.site_of:
+            region = context.region_of(name)
+            heard[region] = max(heard.get(region, status.reported_at), status.reported_at)
     found: dict[Key, Sample] = {}
     for unit in context.places.units(Scope.CAMERA):
-        status = context.snapshot.cameras.get(unit.id)
-        if status is None or status.content_at is None:
-            found["camera_silent_s", unit] = Sample(None, None)
-        else:
-            found["camera_silent_s", unit] = Sample(context.now - status.content_at, status.reported_at)
+        seen = context.snapshot.cameras.get(unit.id)
+        silent = None if seen is None or seen.content_at is None else context.now - seen.content_at
+        found["camera_silent_s", unit] = Sample(silent, heard.get(context.region_of(unit.id)))
     return found
+
+
+def since_first_asked(inputs: Inputs, before: Mapping[str, float]) -> tuple[Inputs, dict[str, float]]:
+    """The same, with cameras of which nothing was seen yet silent since they were first asked about; and since when.
+
+    ``before``: what this has answered at the check before.
+    """
+    waiting = {
+        key: before.get(key[1].id, inputs.at)
+        for key, sample in inputs.samples.items()
+        if key[0] == "camera_silent_s" and sample.value is None and sample.at is not None
+    }
+    silent = {key: Sample(inputs.at - since, inputs.samples[key].at) for key, since in waiting.items()}
+    return Inputs(inputs.at, {**inputs.samples, **silent}), {key[1].id: since for key, since in waiting.items()}
 
 
 def _live_cameras(context: CollectContext) -> dict[Key, Sample]:

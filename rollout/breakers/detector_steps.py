@@ -20,15 +20,18 @@ from rollout.evidence.stats.change_detectors import (
     expected_shares,
     loop_eprocess_step,
 )
-from rollout.evidence.stats.drift import score_shift
+from rollout.evidence.stats.drift import REFERENCE_WEEKS, week_p
 
 DetectorState = dict[str, Any]
 UNKNOWN_SHARE: Final = 0.02
 """A day's share of frames with an unknown animal that is still good."""
+CAMERA_MEAN, CAMERA_CAP = 2.0, 24.0
+"""False alarms a day of one camera that are still good, and what more than that counts as."""
+CAMERA_BETS: Final = (1.0, 3.0, 6.0, 11.0)
 SERIES_POINTS: Final = 60
 TEST_DAYS: Final = 7
-REFERENCE_DAYS: Final = 28
-PERMUTATIONS: Final = 4999
+LEAST_DAYS: Final = 4
+"""A week with fewer days on which anything was scored says nothing."""
 LOOP_YEAR_S: Final = 365 * 86400.0
 
 Histograms = npt.NDArray[np.float64]
@@ -46,14 +49,33 @@ def false_alarm_step(memory: DetectorState, counts: Sequence[int], at: float, sp
     return _bet(memory, [float(count) for count in counts], at, spec.number("mean0"), spec.number("cap"))
 
 
+def camera_alarm_step(memory: DetectorState, count: int, at: float) -> DetectorState:
+    """One day of one camera: its false alarms against a mean that a camera may have for a while."""
+    before = BettingMixture(CAMERA_MEAN, CAMERA_CAP, CAMERA_BETS, tuple(memory.get("levels", ())))
+    after = before.step([float(count)])
+    return _at({**memory, "levels": list(after.levels)}, at, after.level)
+
+
 def unknown_step(memory: DetectorState, share: float | None, at: float) -> DetectorState:
     """One day of a campsite: the share of its frames with an animal that the model does not know."""
     return _bet(memory, [] if share is None else [share], at, UNKNOWN_SHARE, 1.0)
 
 
 def drift_step(memory: DetectorState, p_value: float, at: float) -> DetectorState:
-    """One week of a campsite, compared with the four before: a small p-value becomes evidence, ``1 / (2 sqrt p)``."""
+    """One week of a campsite, held against the reference: a small p-value becomes evidence, ``1 / (2 sqrt p)``."""
     return _at(memory, at, ecusum_step(memory.get("level", 1.0), 0.5 / p_value**0.5))
+
+
+def week_step(memory: DetectorState, days: Histograms, at: float) -> DetectorState:
+    """One week of a campsite. The first eight are the reference, which stays; every later one is held against them."""
+    if len(days) < LEAST_DAYS:
+        return memory
+    bins = days.shape[1]
+    score = float(days.mean(axis=0) @ ((np.arange(bins) + 0.5) / bins))
+    reference = list(memory.get("reference", []))
+    if len(reference) < REFERENCE_WEEKS:
+        return {**memory, "reference": [*reference, score]}
+    return drift_step(memory, week_p(reference, score), at)
 
 
 def loop_step(
@@ -76,23 +98,10 @@ def loop_step(
 
 
 def restarted(memory: DetectorState) -> DetectorState:
-    """The memory after a reset: the evidence is gone, what was counted stays counted."""
-    kept = {key: value for key, value in memory.items() if key not in ("level", "levels", "since", "series")}
+    """The memory after a reset: the evidence is gone, and what it was held against; what was counted stays counted."""
+    gone = ("level", "levels", "since", "series", "reference")
+    kept = {key: value for key, value in memory.items() if key not in gone}
     return {key: restarted(value) if isinstance(value, dict) else value for key, value in kept.items()}
-
-
-def permutation_p(
-    days: Histograms, tested: int = TEST_DAYS, permutations: int = PERMUTATIONS, seed: int = 0
-) -> float | None:
-    """How likely the last ``tested`` days would differ so much from those before if days were interchangeable.
-
-    ``days`` is (days, bins), oldest first, each row a day's share of frames by score. Whole days are permuted, never
-    frames: neighbouring frames are nearly the same frame. The statistic is the largest gap between the two cumulated
-    mean histograms. None with fewer than twice as many days before as tested.
-    """
-    if len(days) < 3 * tested:
-        return None
-    return score_shift(days[:-tested], days[-tested:], permutations, seed).p_value
 
 
 def day_histograms(rows: Iterable[tuple[int, Sequence[int]]], last_day: int, days: int) -> Histograms:

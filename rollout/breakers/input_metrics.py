@@ -30,7 +30,10 @@ INPUT_METRICS: dict[str, InputMetric] = {
         "database, tracker",
     ),
     "false_alarms_1h_camera": InputMetric(
-        "alerts of the last hour that a ranger rejected", Scope.CAMERA, REPORTED_EVERY_S, "database, tracker"
+        "alerts of the last hour that a ranger rejected, or nobody has decided for 15 minutes",
+        Scope.CAMERA,
+        REPORTED_EVERY_S,
+        "database, tracker",
     ),
     "alert_end_to_end_p99_s": InputMetric(
         "from capture to the ranger's queue, 99th percentile of the last hour's alerts and test clips",

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from core.messages import Reason
+from core.messages import EncounterKind, Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
 from rollout.breakers.breaker_spec import BreakerSpec, DetectorSpec
 from rollout.breakers.collect import CollectContext
 from rollout.breakers.detector_state import DetectorStates
 from rollout.breakers.detector_steps import (
-    REFERENCE_DAYS,
     TEST_DAYS,
     DetectorState,
+    camera_alarm_step,
     day_histograms,
-    drift_step,
     false_alarm_step,
     loop_step,
-    permutation_p,
     recall_step,
     unknown_step,
+    week_step,
 )
 from rollout.breakers.input_metrics import DAY_S
-from rollout.breakers.matched_visits import MatchOutcome, outcomes, settled, uncounted
+from rollout.breakers.matched_visits import MatchOutcome, one_a_night, outcomes, settled, uncounted
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
-from rollout.breakers.trips import ACTION_OF, Tripping
+from rollout.breakers.trips import ACTION_OF, Action, Tripping
 
 REVIEWED_AFTER_S: Final = 6 * 3600.0
 """A day is counted this long after its end (UTC), so that its alerts have been reviewed."""
 MOST_DAYS: Final = 30
 """Days that are caught up with after the controller was away."""
+MAD_CAMERA: Final = "evidence that this one camera gives too many false alarms"
+MAD_CAMERA_SHARE: Final = 20.0
+"""All cameras' own detectors together spend a twentieth of what the one over all of them does."""
 EFFORT_WINDOW_S: Final = 28 * DAY_S
 DRIFT_WORDS: Final = {
     "unknown": "evidence that unknown animals have become frequent",
-    "scores": "evidence that the scores have drifted",
+    "scores": "evidence that a week's scores differ from those of the first eight",
 }
 
 Found = Iterator[Tripping]
@@ -68,16 +71,18 @@ def _loop(name: str, spec: BreakerSpec, context: CollectContext, detector_states
 
 
 def _new_outcomes(context: CollectContext, memory: DetectorState) -> list[MatchOutcome]:
-    """Blind visits that have not been counted and are over. The memory takes note, in place, of what is held back."""
+    """Blind visits that have not been counted and are over, one of each bear-night. The memory takes note, in place, of
+    what is held back."""
     upto, held = int(memory.get("upto", 0)), list(memory.get("held", []))
     rows = uncounted(context.session, upto, held)
     if not rows:
         return []
-    judged = settled(outcomes(context.session, rows, context.rule), context.now, context.rule)
+    found = outcomes(context.session, rows, context.rule)
+    judged = settled(found, context.now, context.rule, REVIEWED_AFTER_S)
     done = {outcome.campsite for outcome in judged}
     left: list[Sighting] = [row for row in rows if row.campsite_id not in done]
     memory.update(upto=max(upto, *(row.id for row in rows)), held=[row.id for row in left])
-    return judged
+    return one_a_night(context.session, judged)
 
 
 def _effort(context: CollectContext, before: float) -> dict[str, int]:
@@ -93,7 +98,8 @@ def _effort(context: CollectContext, before: float) -> dict[str, int]:
 
 
 def _false_alarms(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
-    memory = detector_states.of(name, EVERYTHING)
+    """What nobody has confirmed counts: at night nobody may be there to reject anything."""
+    memory, by_camera = detector_states.of(name, EVERYTHING), list[tuple[int, Mapping[str, int], Collection[str]]]()
     for day in _due_days(memory, context.now):
         scoring = set(
             context.session.scalars(
@@ -107,15 +113,37 @@ def _false_alarms(name: str, spec: BreakerSpec, context: CollectContext, detecto
             .where(
                 Alert.captured_at >= day * DAY_S,
                 Alert.captured_at < (day + 1) * DAY_S,
-                Alert.status == AlertStatus.REJECTED,
+                Alert.status != AlertStatus.CONFIRMED,
+                Alert.kind == EncounterKind.BEAR,
             )
             .group_by(Alert.camera_id)
         ).all()
         counts = {camera: int(count) for camera, count in rows}
         memory = false_alarm_step(memory, [counts.get(c, 0) for c in sorted(scoring | set(counts))], day * DAY_S, spec)
         memory = {**memory, "day": day}
+        by_camera.append((day, counts, scoring))
     what = "evidence that there are too many false alarms"
     yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("c"), what)
+    yield from _one_camera(name, spec, context, detector_states, by_camera)
+
+
+def _one_camera(
+    name: str,
+    spec: BreakerSpec,
+    context: CollectContext,
+    detector_states: DetectorStates,
+    days: Sequence[tuple[int, Mapping[str, int], Collection[str]]],
+) -> Found:
+    """Each camera by itself: one that alarms all day is lost in the mean of many. A trip is that camera's alone."""
+    cameras = context.places.units(Scope.CAMERA)
+    alarm = MAD_CAMERA_SHARE * spec.number("c") * max(len(cameras), 1)
+    for unit in cameras:
+        memory = detector_states.of(name, unit)
+        for day, counts, scoring in days:
+            if day > int(memory.get("day", -1)) and (unit.id in scoring or unit.id in counts):
+                memory = {**camera_alarm_step(memory, counts.get(unit.id, 0), day * DAY_S), "day": day}
+        if memory:
+            yield from _judge(name, spec, unit, memory, detector_states, alarm, MAD_CAMERA)
 
 
 def _drift(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
@@ -127,9 +155,14 @@ def _drift(name: str, spec: BreakerSpec, context: CollectContext, detector_state
         worst = max(ratios, key=lambda part: ratios[part])
         level = ratios[worst] * alarms[worst]
         detector_states.keep(name, unit, memory, level, str(memory.get("day", "")))
-        if ratios[worst] >= 1.0:
-            place = context.places.widen(unit, spec.scope)
-            yield _tripping(name, spec, place, memory[worst], level, alarms[worst], DRIFT_WORDS[worst])
+        place = context.places.widen(unit, spec.scope)
+        for part, ratio in ratios.items():
+            if ratio >= 1.0:
+                found = _tripping(
+                    name, spec, place, memory[part], ratio * alarms[part], alarms[part], DRIFT_WORDS[part]
+                )
+                # Scores drift with weather and season, too: people look at it, nothing ends by itself.
+                yield replace(found, action=Action.PAGE) if part == "scores" else found
 
 
 def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> DetectorState:
@@ -137,7 +170,7 @@ def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> De
     if not days:
         return memory
     unknown, scores = dict(memory.get("unknown", {})), dict(memory.get("scores", {}))
-    hours = _camera_hours(context, site, days[0] - TEST_DAYS - REFERENCE_DAYS)
+    hours = _camera_hours(context, site, days[0] - TEST_DAYS)
     for day in days:
         unknown = unknown_step(unknown, _unknown_share(hours, day), day * DAY_S)
         if day % TEST_DAYS == 0:
@@ -146,11 +179,8 @@ def _drift_days(memory: DetectorState, site: str, context: CollectContext) -> De
 
 
 def _weekly(memory: DetectorState, hours: list[Any], day: int) -> DetectorState:
-    histograms = day_histograms(
-        [(_day(hour_at), histogram) for hour_at, _frames, _unknown, histogram in hours], day, TEST_DAYS + REFERENCE_DAYS
-    )
-    p_value = permutation_p(histograms, seed=day)
-    return memory if p_value is None else drift_step(memory, p_value, day * DAY_S)
+    rows = [(_day(hour_at), histogram) for hour_at, _frames, _unknown, histogram in hours]
+    return week_step(memory, day_histograms(rows, day, TEST_DAYS), day * DAY_S)
 
 
 def _camera_hours(context: CollectContext, site: str, since_day: int) -> list[Any]:

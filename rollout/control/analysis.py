@@ -118,13 +118,12 @@ def by_evidence(
     known = list(session.scalars(select(Campsite.id)))
     if state.model is None or not set(sites) <= set(known):
         return {}
-    r0 = next((gate.r0 for gate in stage.gates if gate.r0 is not None), None)
     scope = AssessmentScope(
         campsites=sites,
         since=since,
         until=now,
         model=state.model,
-        rule=plan.evidence_rule(0.9 if r0 is None else r0),
+        rule=plan.evidence_rule(),
         model_spans=model_spans(session, state.model, known, now),
         handovers=handovers(session, now),
     )

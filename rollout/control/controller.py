@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
+from core.config import Config
 from core.lease import Lease
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
@@ -42,9 +43,11 @@ from rollout.breakers import (
     open_trips,
 )
 from rollout.control.analysis_schedule import AnalysisScheduler
+from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.control.service import confirm, execute, renew
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
+from rollout.stages.decide import CLOCK_STEP_S
 from rollout.stages.event_store import load
 from rollout.stages.events import Event, kind_of
 from rollout.stages.plan_watcher import PlanWatcher
@@ -60,6 +63,9 @@ SETTLE_S: Final = 30.0
 """After a start everything else is starting too. Until then no breaker is asked, and so nothing is renewed either."""
 SETTLE_IN_SHADOW_S: Final = 120.0
 """Where nothing is at stake, cameras and detectors may take their time."""
+NAMELESS: Final = "a detector that names no model"
+SEALS_EVERY_S: Final = 300.0
+"""Sightings are held against the ledger this often."""
 LEAVES_AFTER_S: Final = 2.0
 """An analysis of the gates that still goes on at the end is waited for so long, then given up."""
 EFFECTS: Final[Mapping[Action, Effect]] = {
@@ -85,6 +91,14 @@ class Controller:
         self.began_at: float | None = None
         self.alone = False
         """Redis is unreachable: said once, not at each tick."""
+        self.brought_in: Config | None = None
+        """The configuration whose places stand in the database."""
+        self._sealed_at = float("-inf")
+        """When sightings were last held against the ledger."""
+        self._clocks: tuple[float, float] | None = None
+        """The host's clock and the steady one, at the last tick."""
+        self._clock_step: float | None = None
+        """By how much the clock was set, until that is written down."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
@@ -93,6 +107,7 @@ class Controller:
             try:
                 working = self._is_leader()
                 if working:
+                    self.compare_clocks(now_s(), time.monotonic())
                     self.tick(now_s())
                     self.scheduler.ask(self.watcher.plan, now_s())
             except SQLAlchemyError as error:
@@ -105,6 +120,16 @@ class Controller:
         except RedisDown as error:
             log.warning("stopped without releasing leadership: %s", error)
         self.scheduler.wait(LEAVES_AFTER_S)
+
+    def compare_clocks(self, now: float, steady: float) -> None:
+        """Notice a host's clock that was set: it has moved otherwise than the steady one. Less than a minute is left
+        alone: services that keep time do that.
+        """
+        before, self._clocks = self._clocks, (now, steady)
+        step = 0.0 if before is None else (now - before[0]) - (steady - before[1])
+        if abs(step) > CLOCK_STEP_S:
+            self._clock_step = step
+            log.error("this machine's clock was set by %.0f s; authority ends, and evidence waits for people", step)
 
     def check_freshness(self, now: float) -> list[str]:
         """Write down which cameras have gone stale or are fresh again: between ticks too, since it costs so little."""
@@ -138,19 +163,28 @@ class Controller:
         6. Freshness, on which authority depends.
         7. What holds is read back.
         """
-        changed = self.watcher.refresh()
+        self.watcher.refresh()
         with self.database.read() as session:
             load(session)  # a long history is read before anybody has to wait for this transaction
         snapshot = collect_telemetry(self.client, self.watcher.config, now)
         with self.database.write() as session:
             lock(session)
-            if changed or not load(session).plan_digest:
-                sync_places(session, self.watcher.config)
+            in_force = self.watcher.config
+            if self.brought_in is not in_force or not load(session).plan_digest:
+                sync_places(session, in_force, now)
+            if now - self._sealed_at >= SEALS_EVERY_S:
+                page_broken_sightings(session, self.watcher.plan, now)
+            if self._clock_step is not None:
+                stepped = c.ClockStepped(by_s=self._clock_step, seen_by="controller")
+                self._obey(session, stepped, now)
             events = self._follow(session, snapshot, now)
             events += self._watch_breakers(session, snapshot, now)
             renewed = self._may_renew(session, snapshot, now)
             if renewed:
                 events += renew(session, self.watcher.plan, now, "controller").events
+        # Only what was committed has been brought in: a tick that failed does it again.
+        self.brought_in, self._clock_step = in_force, None
+        self._sealed_at = now if now - self._sealed_at >= SEALS_EVERY_S else self._sealed_at
         if renewed:
             self.renewed_at = now
         seen = self.check_freshness(now)
@@ -236,10 +270,13 @@ class Controller:
 def running_model(snapshot: TelemetrySnapshot, now: float) -> str | None:
     """The model that the detectors run, as they report it; None when none has reported lately.
 
-    Several at once are named together: they are no model that any evidence is about.
+    Several at once are named together: they are no model that any evidence is about. One that does not say which model
+    it runs is another one than all others.
     """
-    models = {str(facts["model"]) for facts in snapshot.detectors(now, FRESH_BEAT_S) if facts.get("model")}
-    return " + ".join(sorted(models)) or None
+    said = [facts.get("model") for facts in snapshot.detectors(now, FRESH_BEAT_S)]
+    if not any(said):
+        return None
+    return " + ".join(sorted({str(model or NAMELESS) for model in said}))
 
 
 def tripped(trip: Trip, places: Places) -> c.BreakerTripped:

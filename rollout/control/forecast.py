@@ -13,7 +13,7 @@ from rollout.base.scopes import campsites_of
 from rollout.control.analysis import STAGE, AnalysisRun
 from rollout.evidence.stats.proportions import needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import anytime_upper, poisson_upper
-from rollout.stages.gates import GateOutcome, GateResult, compared_bound
+from rollout.stages.gates import GateOutcome, GateResult, answers, compared_bound
 from rollout.stages.plan import RolloutPlan, Stage, place_lines, shown
 from rollout.stages.spec import Gate
 from rollout.stages.state import State
@@ -88,9 +88,11 @@ def _stage(
     cameras: Mapping[str, int],
     often: bool,
 ) -> StageForecast:
-    results = {result.gate: result for result in found or ()}
     here = sum(cameras.get(site, 0) for site in campsites_of(stage.places))
-    demands = tuple(demand(gate, results.get(str(gate)), rates, stage, here, often) for gate in stage.gates)
+    demands = tuple(
+        demand(gate, result, rates, stage, here, often)
+        for gate, result in zip(stage.gates, answers(stage.gates, found or ()), strict=True)
+    )
     chosen = stage.duration.min or stage.duration.longest
     shortest = chosen.nominal_s / 86400
     known = [each.days for each in demands]

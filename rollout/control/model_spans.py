@@ -19,7 +19,8 @@ def model_spans(session: Session, model: str, campsites: Iterable[str], now: flo
 
     From the event that names it to the event that names another one. Before the first event nobody knew which model
     ran, so that this time is nobody's. A model that has never raised anything was in use all the same: what people
-    saw then is what it missed. Several models at once are named together, and are none of them.
+    saw then is what it missed. Several models at once are named together, and are none of them. A model that was
+    replaced by itself looks by other rules from then on: what was before is not its evidence any more.
     """
     rows = session.execute(
         select(RolloutEvent.kind, RolloutEvent.body)
@@ -29,6 +30,8 @@ def model_spans(session: Session, model: str, campsites: Iterable[str], now: flo
     changes = [event for event in (from_json(kind, body) for kind, body in rows) if isinstance(event, ModelReplaced)]
     if not changes:
         return None
+    anew = [event.at for event in changes if event.digest == model == event.before]
+    changes = [event for event in changes if not anew or event.at >= anew[-1]]
     ends = [*(event.at for event in changes[1:]), inf]
     spans = union(Interval(event.at, end) for event, end in zip(changes, ends, strict=True) if event.digest == model)
     return dict.fromkeys(campsites, spans)

@@ -7,8 +7,8 @@ The page, the API, the command line and the controller all come through :func:`e
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select
@@ -16,20 +16,21 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.ledger import lock, record
-from db.models import AnalysisReason, BreakerTrip, User
+from db.models import AnalysisReason, BreakerTrip, Mode, User
 from db.session import Database
 from rollout.alerting.alerts import page
-from rollout.authority.leases import died_at, effective, expiries, granted_modes, write_leases
+from rollout.authority.leases import altered, died_at, effective, expiries, granted_modes, write_leases
 from rollout.base.durations import Duration
-from rollout.breakers import reset
+from rollout.breakers import open_trips, reset
 from rollout.control.analysis import AnalysisRun, Measure, run_analysis
 from rollout.control.analysis_store import store
 from rollout.control.page_rules import pages
+from rollout.control.verification import unrecorded
 from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.account_checks import as_accounts_stand
 from rollout.stages.commands import Command, Person
-from rollout.stages.decide import decide
+from rollout.stages.decide import RECORD, decide
 from rollout.stages.event_store import append, load
 from rollout.stages.events import Event, kind_of, to_body
 from rollout.stages.plan import RolloutPlan
@@ -38,6 +39,8 @@ from rollout.stages.state import State
 
 log = logging.getLogger(__name__)
 
+Modes = tuple[tuple[str, str], ...]
+"""Campsite and mode, in order of the campsites."""
 TRIES: Final = 5
 """So often a transaction is repeated when somebody else was first."""
 _CHANGES_AUTHORITY: Final = (
@@ -84,6 +87,8 @@ def execute(
     """
     lock(session)
     state = load(session)
+    if isinstance(command, c.Promote):
+        command = replace(command, open_trips=tuple(latch_id(t.breaker, str(t.unit)) for t in open_trips(session)))
     events = decide(plan, as_accounts_stand(session, state), command, now)
     if not events:
         return CommandOutcome(state, ())
@@ -125,15 +130,32 @@ def confirm(database: Database, plan: RolloutPlan, now: float) -> State | None:
     """
     with database.read() as session:
         state = load(session)
-        if not state.unconfirmed and effective(session, state, now) == granted_modes(state):
+        as_written = effective(session, state, now) == granted_modes(state) and not altered(session, state, now)
+        if not state.unconfirmed and as_written:
             return None
     with database.write() as session:
         lock(session)
         state = load(session)
         if died_at(state, expiries(session), now) is not None:
             return None
-        command = c.ModeRead(expected=granted_modes(state), found=effective(session, state, now))
-        return execute(session, plan, command, now).state
+        changed = altered(session, state, now)
+        found = _as_found(effective(session, state, now), granted_modes(state), changed)
+        after = execute(session, plan, c.ModeRead(expected=granted_modes(state), found=found), now).state
+        if changed:
+            # Whatever was decided about it: no row stays that the rollout has not written.
+            write_leases(session, after, now, None, plan.defaults.freshness)
+        return after
+
+
+def _as_found(effective_modes: Modes, granted: Modes, changed: Collection[str]) -> Modes:
+    """What was read back; a lease that was not written like that is a difference also where the same mode holds."""
+    modes = dict(effective_modes)
+    expected = dict(granted)
+    for campsite in changed:
+        mode = modes.get(campsite, Mode.SHADOW.value)
+        if mode == expected.get(campsite, Mode.SHADOW.value):
+            modes[campsite] = f"{mode}, but not as it was written"
+    return tuple(sorted(modes.items()))
 
 
 def promote(
@@ -206,6 +228,9 @@ def renew(session: Session, plan: RolloutPlan, now: float, seen_by: str) -> Comm
     """
     lock(session)
     state = load(session)
+    forged = unrecorded(session)
+    if forged is not None and state.latch(RECORD) is None:
+        return execute(session, plan, c.Untrusted(forged), now)
     dead = died_at(state, expiries(session), now)
     if dead is not None:
         return execute(session, plan, c.LeaseLost(seen_by=seen_by, expired_at=dead), now)

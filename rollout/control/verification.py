@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +16,9 @@ from rollout.stages.event_store import load
 from rollout.stages.events import KINDS, from_json
 from rollout.stages.evolve import evolve
 from rollout.stages.state import State
+
+NEWEST: Final = 25
+"""So many events are held against the ledger at each renewal: far more than happen between two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,23 @@ def verify_rollout(session: Session, now: float) -> RolloutVerification:
         if found != granted:
             problems.append(f"what holds is {dict(found) or 'nothing'}, granted is {dict(granted) or 'nothing'}")
     return RolloutVerification(count, chain.head, state.phase.value, tuple(problems))
+
+
+def unrecorded(session: Session, newest: int = NEWEST) -> str | None:
+    """What is wrong with the newest events: one stands in the ledger with other words, or not at all. None: nothing.
+
+    The controller asks at each renewal, so that power which somebody wrote into the database by hand ends with it.
+    """
+    rows = session.scalars(select(RolloutEvent).order_by(RolloutEvent.seq.desc()).limit(newest)).all()
+    subjects = [f"rollout:{row.seq}" for row in rows]
+    entries = session.execute(
+        select(LedgerEntry.subject, LedgerEntry.kind, LedgerEntry.body).where(LedgerEntry.subject.in_(subjects))
+    )
+    recorded = {
+        int(subject.partition(":")[2]): (kind, body) for subject, kind, body in entries if kind.startswith("rollout.")
+    }
+    problems = [problem for row in rows for problem in _event(row, row.seq, recorded)]
+    return problems[-1] if problems else None
 
 
 def _recorded(session: Session) -> dict[int, tuple[str, str]]:

@@ -43,10 +43,10 @@ from rollout.evidence.recall import (
     counts,
     dependence,
     missed,
-    recall,
+    recall_beyond_chance,
     times_to_detect,
-    with_chance,
     with_other_gaps,
+    worst_campsite,
 )
 from rollout.evidence.stats.intervals import Interval, difference, holds, intersection, total
 from rollout.evidence.stats.recapture import Overlap, ThirdList
@@ -74,8 +74,8 @@ def assess(session: Session, scope: AssessmentScope) -> dict[str, Measured]:
     Metrics named ``…_cumulative`` are over all campsites and all time of this model; the others over the campsites and
     the time given. What there is not enough data for has no value, and says what is missing.
 
-    A sighting counts for recall if its seal is intact, it was made blind, during a watch, while the model looked and
-    there was no handover, and long enough ago that an alert could have come.
+    A sighting counts for recall if it was made blind, during a watch, while the model looked and there was no handover,
+    and long enough ago that an alert could have come. One that is no longer what was sealed is a miss, whenever it was.
 
     Raises ValueError for a campsite that is not configured, naming those that are.
     """
@@ -127,22 +127,24 @@ class Case:
         yield from operations(self.session, self.campsites, self.since, self.now, self.hours)
 
     def _recall(self) -> Iterator[Measured]:
-        scoped, lines, rule = self.scoped, self.lines, self.rule
+        scoped, others, rule = self.scoped, self.others, self.rule
         yield counts("encounters_blind", scoped, self._effort_s(self.campsites, self.since))
         yield counts("encounters_blind_cumulative", self.blind, self._effort_s(self.effort, 0.0))
-        yield with_other_gaps(with_chance(recall("recall_blind", scoped, rule), scoped, lines, rule), self._gaps())
-        yield with_chance(recall("recall_blind_cumulative", self.blind, rule), self.blind, lines, rule)
-        yield recall("recall_blind_night", [each for each in scoped if each.dark], rule)
+        yield with_other_gaps(recall_beyond_chance("recall_blind", scoped, others, rule), self._gaps())
+        yield recall_beyond_chance("recall_blind_cumulative", self.blind, others, rule)
+        yield recall_beyond_chance("recall_blind_night", [each for each in scoped if each.dark], others, rule)
+        yield worst_campsite("recall_blind_worst_campsite", scoped, self.campsites)
         yield dependence("recall_dependence_or2", self._overlaps(), rule, self._third())
         yield self._baseline()
         yield missed("missed_sightings", self.anybody, self._watched_s())
         yield from times_to_detect(scoped, rule)
 
     def _alarms(self) -> Iterator[Measured]:
-        seen_too = {each.detection.id for each in self.anybody if each.detection is not None}
         index = NightIndex(self.observed.timezones)
         exposure = camera_nights(self.hours, index)
-        yield false_alarms("false_alarms_per_camera_day", self.raised, seen_too, exposure, index, self.rule)
+        yield false_alarms(
+            "false_alarms_per_camera_day", self.raised, exposure, index, self.rule, self.observed.cameras
+        )
         yield warning_precision(
             self.session, "camper_warning_precision", self.campsites, self.since, self.now, self.rule
         )
@@ -164,13 +166,22 @@ class Case:
 
     @cached_property
     def lines(self) -> Mapping[str, Timeline]:
-        """What the model raised and nobody rejected, by campsite."""
-        return timelines(self._kept())
+        """What the model raised and a person confirmed, by campsite. What nobody has decided has seen nothing."""
+        return timelines(r.detection for r in self.observed.raised if r.confirmed)
+
+    @cached_property
+    def others(self) -> Mapping[str, Timeline]:
+        """Those of them that saw nothing that people saw: what could match a sighting by chance alone."""
+        sighted = self._judged(self.observed.sightings, self.rule)
+        seen = {each.detection.id for each in (*sighted, *self.blind) if each.detection is not None}
+        return timelines(r.detection for r in self.observed.raised if r.confirmed and r.detection.id not in seen)
 
     @cached_property
     def blind_sightings(self) -> list[SightedVisit]:
         """All sightings of all time that count for the recall of this model."""
-        return [s for s in during(self.observed.sightings, self.effort) if s.blind and self._settled(s)]
+        lost = [s for s in self.observed.sightings if s.lost and holds(self.spans.get(s.campsite, ()), s.seen_at)]
+        kept = [s for s in during(self.observed.sightings, self.effort) if not s.lost]
+        return [s for s in (*kept, *lost) if s.blind and self._settled(s)]
 
     @cached_property
     def blind(self) -> list[JudgedVisit]:
@@ -246,9 +257,6 @@ class Case:
     def _settled(self, sighting: SightedVisit) -> bool:
         """Whether an alert that counts for it would have come by now."""
         return sighting.seen_at + self.rule.match.after_s <= self.now
-
-    def _kept(self) -> list[Detection]:
-        return [r.detection for r in self.observed.raised if not r.rejected]
 
     def _gaps(self) -> dict[float, list[JudgedVisit]]:
         """The visits in scope, had they been told apart by another gap."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Camera, CameraHour, Review, Verdict
+from db.places import campsite_at
 from rollout.evidence.calibration import Calibration, calibration, known_hours
 from rollout.evidence.camera_days import NightIndex, camera_nights, seen_hours
 from rollout.evidence.loader import timezones_of
@@ -142,16 +143,17 @@ def _frames(
     session: Session, campsites: Sequence[str], start: float, end: float, index: NightIndex
 ) -> tuple[dict[_Key, NDArray[np.float64]], dict[_Key, float]]:
     """Of each camera-night: frames by score, and the share of them with an animal that the model does not know."""
+    stood = campsite_at(CameraHour.camera_id, CameraHour.hour_at)
     rows = session.execute(
         select(
-            Camera.campsite_id,
+            stood,
             CameraHour.camera_id,
             CameraHour.hour_at,
             CameraHour.histogram,
             CameraHour.unknown["frames"].as_integer(),
         )
         .join(Camera, Camera.id == CameraHour.camera_id)
-        .where(Camera.campsite_id.in_(campsites), CameraHour.hour_at >= start, CameraHour.hour_at < end)
+        .where(stood.in_(campsites), CameraHour.hour_at >= start, CameraHour.hour_at < end)
     )
     grouped: dict[_Key, list[list[int]]] = defaultdict(list)
     strangers: Counter[_Key] = Counter()

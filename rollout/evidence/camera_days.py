@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import Reason
 from db.models import Camera, CameraHour
+from db.places import campsite_at
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.stats.visits import Visit
 
@@ -35,20 +36,19 @@ class SeenHour:
 
 
 def seen_hours(session: Session, campsites: Collection[str], since: float, now: float) -> list[SeenHour]:
-    """The camera-hours of these campsites from the hour that holds ``since`` on."""
+    """The camera-hours of these campsites from the hour that holds ``since`` on, each where its camera stood then."""
+    stood = campsite_at(CameraHour.camera_id, CameraHour.hour_at)
     rows = session.execute(
         select(
             CameraHour.camera_id,
-            Camera.campsite_id,
+            stood,
             CameraHour.hour_at,
             CameraHour.minutes,
             CameraHour.frames[Reason.MOTION.value].as_integer(),
             CameraHour.scene_gap,
         )
         .join(Camera, Camera.id == CameraHour.camera_id)
-        .where(
-            Camera.campsite_id.in_(campsites), CameraHour.hour_at >= since // HOUR_S * HOUR_S, CameraHour.hour_at <= now
-        )
+        .where(stood.in_(campsites), CameraHour.hour_at >= since // HOUR_S * HOUR_S, CameraHour.hour_at <= now)
     )
     return [
         SeenHour(camera, campsite, at, bits.bit_count(), motion or 0, gap)

@@ -24,6 +24,8 @@ class EvidenceRule:
     confidence: float = CONFIDENCE
     least_recall: float = 0.90
     """The recall that the e-value speaks against."""
+    also_against: tuple[float, ...] = ()
+    """Further ones, each with an e-value of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class SightedVisit:
     camera: str | None
     seen_at: float
     blind: bool
+    lost: bool = False
+    """It is no longer what was sealed: a miss, whatever the model raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,13 @@ class JudgedVisit:
     """Campsite and night: the independent unit."""
     dark: bool
     detection: Detection | None
+    lost: bool = False
+    """One of its sightings is no longer what was sealed."""
+
+    @property
+    def entry(self) -> tuple[bool, int]:
+        """Orders the visits of a night: what was lost before anything else, then as they were entered."""
+        return (not self.lost, min(each.id for each in self.visit.seen))
 
     @property
     def hit(self) -> bool:
@@ -72,23 +83,33 @@ def during(sightings: Iterable[SightedVisit], time: Intervals) -> list[SightedVi
 def judge(
     sightings: Iterable[SightedVisit], lines: Mapping[str, Timeline], timezones: Mapping[str, str], rule: EvidenceRule
 ) -> list[JudgedVisit]:
-    """Merge sightings into visits, and match each with at most one detection; in order of time."""
-    visits = visits_of((SeenVisit(s.id, s.campsite, s.camera, s.seen_at, s.seen_at) for s in sightings), rule.gap_s)
+    """Merge sightings into visits, and match each with at most one detection; in order of time.
+
+    A visit with a sighting that is no longer what was sealed is a miss.
+    """
+    listed = list(sightings)
+    lost = {each.id for each in listed if each.lost}
+    visits = visits_of((SeenVisit(s.id, s.campsite, s.camera, s.seen_at, s.seen_at) for s in listed), rule.gap_s)
     judged = [
-        JudgedVisit(
-            visit,
-            f"{visit.campsite}/{night_of(visit.start, timezones[visit.campsite])}",
-            is_dark(visit.start, timezones[visit.campsite]),
-            detection,
-        )
+        _judged(visit, detection, timezones[visit.campsite], any(seen.id in lost for seen in visit.seen))
         for visit, detection in zip(visits, match(visits, lines, rule.match), strict=True)
     ]
     return sorted(judged, key=lambda each: (each.visit.start, each.visit.campsite))
 
 
+def _judged(visit: Visit, detection: Detection | None, timezone: str, lost: bool) -> JudgedVisit:
+    night = f"{visit.campsite}/{night_of(visit.start, timezone)}"
+    return JudgedVisit(visit, night, is_dark(visit.start, timezone), None if lost else detection, lost)
+
+
 def nights(judged: Iterable[JudgedVisit]) -> list[JudgedVisit]:
-    """The first visit of each bear-night: independent units, in order of time."""
-    return first_of_each((each.night, each) for each in judged)
+    """One visit of each bear-night: independent units, in order of time.
+
+    It is the one that was entered first, not the one that was seen first: otherwise whoever enters an earlier one
+    afterwards would choose. Where one was lost, that one.
+    """
+    chosen = first_of_each((each.night, each) for each in sorted(judged, key=lambda each: each.entry))
+    return sorted(chosen, key=lambda each: (each.visit.start, each.visit.campsite))
 
 
 def clusters(judged: Iterable[JudgedVisit]) -> tuple[list[int], list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import func, select
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, Audience, Camera, Delivery, DeliveryKind, DeliveryStatus, Encounter
+from db.places import campsite_at
 from rollout.base.metrics import Measured
 from rollout.evidence.camera_days import NightIndex
 from rollout.evidence.comparison import EvidenceRule
@@ -21,39 +22,36 @@ from rollout.evidence.stats.rates import rate_of
 _ONE_MINUTE_DAYS: Final = 1.0 / 1440.0
 
 
-def is_false(raised: Raised, seen_by_people: Collection[int]) -> bool:
-    """Whether an alert counts as false.
+def is_false(raised: Raised) -> bool:
+    """Whether an alert counts as false: unless somebody has confirmed it.
 
-    1. Confirmed: no. Rejected: yes.
-    2. Undecided, but a person saw that bear too: no.
-    3. Undecided otherwise: yes, until somebody decides. What is missing never speaks for the model.
+    Undecided ones count until somebody decides, also where a person saw a bear at that time: what is missing never
+    speaks for the model.
     """
-    if raised.status is AlertStatus.CONFIRMED:
-        return False
-    return raised.rejected or raised.detection.id not in seen_by_people
+    return not raised.confirmed
 
 
 def false_alarms(
     metric: str,
     raised: Sequence[Raised],
-    seen_by_people: Collection[int],
     exposure: Mapping[tuple[str, int], float],
     index: NightIndex,
     rule: EvidenceRule,
+    sites: Mapping[str, str],
 ) -> Measured:
     """False alarms for each camera-day, with bounds for single ones and for clumps.
 
     ``exposure`` says how long each camera was seen in each night, in days. An alert in a night without any is counted
-    over one minute: it must not vanish.
+    over one minute: it must not vanish. ``sites``: the campsite of each camera.
     """
-    false = [each for each in raised if is_false(each, seen_by_people)]
+    false = [each for each in raised if is_false(each)]
     counts = Counter(
         (each.detection.camera, index.of(each.detection.campsite, each.detection.alert_at)) for each in false
     )
     days = {**dict.fromkeys(counts, _ONE_MINUTE_DAYS), **{key: part for key, part in exposure.items() if part > 0}}
     if not days:
         return Measured(metric, None, unit="camera-days", why="no camera has been seen in this time")
-    rate = rate_of([counts[key] for key in days], list(days.values()), rule.confidence)
+    rate = rate_of([counts[key] for key in days], list(days.values()), rule.confidence, clumps(list(days), sites))
     rejected = sum(each.rejected for each in false)
     return Measured(
         metric,
@@ -69,6 +67,15 @@ def false_alarms(
             "dispersion": rate.dispersion,
         },
     )
+
+
+def clumps(camera_nights: Sequence[tuple[str, int]], sites: Mapping[str, str]) -> list[list[Hashable]]:
+    """What false alarms may share beside camera and night: the campsite's night, everybody's, the camera's week."""
+    return [
+        [(sites.get(camera, camera), night) for camera, night in camera_nights],
+        [night for _, night in camera_nights],
+        [(camera, night // 7) for camera, night in camera_nights],
+    ]
 
 
 def warning_precision(
@@ -105,7 +112,7 @@ def unknown_share(
         select(Encounter.kind, func.count(Encounter.id))
         .join(Camera, Camera.id == Encounter.camera_id)
         .where(
-            Camera.campsite_id.in_(campsites),
+            campsite_at(Encounter.camera_id, Encounter.first_at).in_(campsites),
             Encounter.model == model,
             Encounter.first_at >= since,
             Encounter.first_at <= now,

@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region, Sighting
+from db.models import Alert, AlertStatus, Camera, Campsite, Encounter, Mode, Region
+from db.places import campsite_at
 from rollout.evidence.comparison import Intervals, SightedVisit
 from rollout.evidence.matching import Detection
-from rollout.evidence.seals import digest_of_sighting
+from rollout.evidence.sealed_sightings import BrokenSighting, read_sightings
 from rollout.evidence.stats.intervals import ALWAYS, Interval, union
 from rollout.evidence.watched_time import watches
 
@@ -36,6 +37,11 @@ class Raised:
         """Whether a person has said that it is no bear."""
         return self.status is AlertStatus.REJECTED
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether a person has said that it is a bear. What nobody has decided has seen nothing."""
+        return self.status is AlertStatus.CONFIRMED
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -46,8 +52,8 @@ class Observed:
     cameras: Mapping[str, str]
     """The campsite of each camera."""
     sightings: Sequence[SightedVisit]
-    broken_seals: int
-    """Sightings that no longer say what was sealed, and are left out."""
+    """Those that are no longer what was sealed are among them, as misses."""
+    broken: Sequence[BrokenSighting]
     raised: Sequence[Raised]
     watches: Intervals
 
@@ -56,8 +62,9 @@ def observe(session: Session, model: str, now: float) -> Observed:
     """Read what people and ``model`` have seen until ``now``."""
     timezones = timezones_of(session)
     cameras = dict(session.execute(select(Camera.id, Camera.campsite_id)).all())
-    sightings, broken = _sightings(session, now)
-    return Observed(timezones, cameras, sightings, broken, _raised(session, model, now, cameras), watches(session, now))
+    sealed = read_sightings(session, now)
+    known = [each for each in sealed.all if each.campsite in timezones]
+    return Observed(timezones, cameras, known, sealed.broken, _raised(session, model, now), watches(session, now))
 
 
 def timezones_of(session: Session) -> dict[str, str]:
@@ -66,40 +73,13 @@ def timezones_of(session: Session) -> dict[str, str]:
     return dict(rows.all())
 
 
-def _sightings(session: Session, now: float) -> tuple[list[SightedVisit], int]:
-    rows = session.execute(
-        select(
-            Sighting.id,
-            Sighting.campsite_id,
-            Sighting.camera_id,
-            Sighting.animal,
-            Sighting.number,
-            Sighting.note,
-            Sighting.seen_at,
-            Sighting.user_id,
-            Sighting.sealed_at,
-            Sighting.seal,
-            Sighting.blind,
-        )
-        .where(Sighting.animal == BEAR, Sighting.sealed_at <= now)
-        .order_by(Sighting.seen_at, Sighting.id)
-    ).all()
-    kept = []
-    for key, campsite, camera, animal, number, note, seen_at, user, sealed_at, seal, blind in rows:
-        entered = {
-            "campsite": campsite, "camera": camera, "animal": animal, "number": number, "note": note,
-            "seen_at": seen_at,
-        }  # fmt: skip
-        if digest_of_sighting(entered, user, sealed_at) == seal:
-            kept.append(SightedVisit(key, campsite, camera, seen_at, blind))
-    return kept, len(rows) - len(kept)
-
-
-def _raised(session: Session, model: str, now: float, cameras: Mapping[str, str]) -> list[Raised]:
+def _raised(session: Session, model: str, now: float) -> list[Raised]:
+    """What the model raised, each at the campsite where its camera stood then."""
     rows = session.execute(
         select(
             Encounter.id,
             Encounter.camera_id,
+            Alert.campsite_id,
             Encounter.first_at,
             Encounter.last_at,
             Encounter.late,
@@ -113,12 +93,12 @@ def _raised(session: Session, model: str, now: float, cameras: Mapping[str, str]
     )
     return [
         Raised(
-            Detection(key, cameras[camera], camera, first_at, created_at, last_at),
+            Detection(key, campsite, camera, first_at, created_at, last_at),
             late,
             AlertStatus(status),
             mode == Mode.SHADOW,
         )
-        for key, camera, first_at, last_at, late, created_at, status, mode in rows
+        for key, camera, campsite, first_at, last_at, late, created_at, status, mode in rows
     ]
 
 
@@ -129,14 +109,18 @@ def model_time(session: Session, model: str, campsites: Iterable[str]) -> Interv
     2. Before the first encounter, that one's model looked.
     3. At a campsite without any encounter, whatever looked elsewhere looked there too; without any at all, ``model``.
     """
-    previous = func.lag(Encounter.model).over(
-        partition_by=Camera.campsite_id, order_by=(Encounter.decided_at, Encounter.id)
-    )
-    each = (
-        select(Camera.campsite_id, Encounter.decided_at, Encounter.model, previous.label("before"), Encounter.id)
+    stood = (
+        select(
+            campsite_at(Encounter.camera_id, Encounter.decided_at).label("campsite_id"),
+            Encounter.decided_at,
+            Encounter.model,
+            Encounter.id,
+        )
         .join(Camera, Camera.id == Encounter.camera_id)
         .subquery()
     )
+    previous = func.lag(stood.c.model).over(partition_by=stood.c.campsite_id, order_by=(stood.c.decided_at, stood.c.id))
+    each = select(stood, previous.label("before")).subquery()
     changes = session.execute(
         select(each.c.campsite_id, each.c.decided_at, each.c.model)
         .where((each.c.before.is_(None)) | (each.c.before != each.c.model))

@@ -13,9 +13,10 @@ import numpy as np
 from rollout.evidence.stats.distributions import assign
 from rollout.evidence.stats.visits import Visit
 
-SHIFTS_S: Final = tuple(sign * 60.0 * minutes for minutes in (60, 90, 120, 180, 240) for sign in (-1, 1))
-_IMPOSSIBLE: Final = 1e9
 DAY_S: Final = 86400.0
+SHIFTS_S: Final = tuple(sign * DAY_S * days for days in (1, 2, 3, 4, 5) for sign in (-1, 1))
+"""Whole days: bears and what sets off false alarms share the dusk, so that other hours would tell too little."""
+_IMPOSSIBLE: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +145,30 @@ def _settle(
 def chance_by_shifting(
     visits: Sequence[Visit], by_campsite: Mapping[str, Timeline], rule: MatchRule = MatchRule()
 ) -> float | None:
-    """The share of matches there would be if the visits had been at other times: one to four hours earlier or later.
+    """The share of matches there would be had the visits been at the same hour one to five days earlier or later.
 
-    It takes clumps and long encounters as they are. None without visits.
+    It takes clumps, long encounters and the time of day as they are. Only days from the first visit or detection to the
+    last one are asked: outside of them nobody looked. None without visits, and where there are no such days.
     """
     if not visits:
         return None
+    known = [v.start for v in visits] + [d.alert_at for line in by_campsite.values() for d in line.detections]
+    first, last = min(known), max(known)
     starts: dict[tuple[str, frozenset[str] | None], list[float]] = defaultdict(list)
     for visit in visits:
         starts[visit.campsite, visit.cameras if rule.same_camera else None].append(visit.start)
     empty = Timeline(())
-    matched = 0.0
+    matched, counted = 0.0, 0
     for (campsite, cameras), moments in starts.items():
         line = by_campsite.get(campsite, empty)
         if cameras is not None:
             line = Timeline(each for each in line.detections if each.camera in cameras)
         shifted = np.add.outer(np.array(SHIFTS_S), np.array(moments)).ravel()
-        matched += line.share_overlapping(shifted.tolist(), rule.before_s, rule.after_s) * len(moments)
-    return matched / len(visits)
+        asked = shifted[(shifted >= first) & (shifted <= last)]
+        if len(asked):
+            matched += line.share_overlapping(asked.tolist(), rule.before_s, rule.after_s) * len(moments)
+            counted += len(moments)
+    return matched / counted if counted else None
 
 
 def corrected(raw: float, chance: float) -> float:

@@ -23,6 +23,7 @@ from db.models import (
     Encounter,
     MessageKind,
 )
+from db.places import campsite_at
 from rollout.base.metrics import Measured
 from rollout.evidence.camera_days import SeenHour
 
@@ -83,7 +84,7 @@ def _planted(session: Session, campsites: Collection[str], since: float, now: fl
         select(CanaryRun.latency_s)
         .join(Camera, Camera.id == CanaryRun.camera_id)
         .where(
-            Camera.campsite_id.in_(campsites),
+            campsite_at(CanaryRun.camera_id, CanaryRun.planted_at).in_(campsites),
             CanaryRun.latency_s.is_not(None),
             CanaryRun.planted_at >= since,
             CanaryRun.planted_at <= now,
@@ -173,7 +174,11 @@ def complaints_per_camera_day(session: Session, campsites: Collection[str], sinc
     hours = (
         select(CameraHour.minutes)
         .join(Camera, Camera.id == CameraHour.camera_id)
-        .where(Camera.campsite_id.in_(campsites), CameraHour.hour_at >= since, CameraHour.hour_at < until)
+        .where(
+            campsite_at(CameraHour.camera_id, CameraHour.hour_at).in_(campsites),
+            CameraHour.hour_at >= since,
+            CameraHour.hour_at < until,
+        )
     )
     days = sum(minutes.bit_count() for minutes in session.scalars(hours)) / _MINUTES_PER_DAY
     detail = {"complaints": complaints}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,16 @@ from rollout.base.metrics import Measured
 from rollout.evidence.comparison import EvidenceRule, JudgedVisit, clusters, nights
 from rollout.evidence.matching import Timeline, chance_by_shifting, corrected
 from rollout.evidence.stats.paired import paired_difference
-from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower, effective, needed_n, recall_evalue
+from rollout.evidence.stats.proportions import (
+    CONFIDENCE,
+    Effective,
+    anytime_lower,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    effective,
+    needed_n,
+    recall_evalue,
+)
 from rollout.evidence.stats.recapture import (
     LEAST_THIRD,
     Overlap,
@@ -32,16 +41,20 @@ def counts(metric: str, judged: Sequence[JudgedVisit], watched_s: float) -> Meas
     return Measured(metric, float(n), n=n, unit="bear-nights", detail=detail)
 
 
-def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule) -> Measured:
-    """Recall over bear-nights: of each night the first visit counts, with the exact lower bound and the e-value.
+def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule, chance: float = 0.0) -> Measured:
+    """Recall over bear-nights: of each night the visit entered first counts; with exact lower bound and e-value.
 
-    Beside it, for people: recall over all visits, and its bound after division by the design effect.
+    What bounds and e-value speak of is recall without what ``chance`` would have matched. Nights that are hard
+    everywhere (rain, fog) make the campsites of one night alike: hits and misses are divided by the design effect of
+    nights first. Beside it, for people: recall over all visits, its bound after division by the design effect of
+    bear-nights, the worst campsite, and the dark beside the light.
     """
     first = nights(judged)
     n, hits = len(first), sum(each.hit for each in first)
     if n == 0:
         return Measured(metric, None, unit="bear-nights", why=NO_SIGHTINGS)
-    thinned = effective(*clusters(judged))
+    thinned, alike = effective(*clusters(judged)), _alike(first)
+    wrong = max(0.0, alike.n - alike.hits)
     detail: dict[str, Any] = {
         "hits": hits,
         "misses": n - hits,
@@ -49,30 +62,112 @@ def recall(metric: str, judged: Sequence[JudgedVisit], rule: EvidenceRule) -> Me
         "visits_hit": sum(each.hit for each in judged),
         "design_effect": thinned.deff,
         "cp_lower_effective": clopper_pearson_lower(thinned.hits, thinned.n, rule.confidence),
+        "night_effect": alike.deff,
+        "lost": sum(each.lost for each in first),
+        "worst_campsite": _worst(by_campsite(first)),
+        "slices": _slices(by_light(first)),
         "needed_n": needed_n(rule.least_recall, n - hits, rule.confidence),
     }
     bounds = {
-        "cp_lower": clopper_pearson_lower(hits, n, rule.confidence),
-        "anytime_lower": anytime_lower(hits, n - hits),
-        "eprocess": recall_evalue(hits, n - hits, rule.least_recall),
+        "cp_lower": corrected(clopper_pearson_lower(alike.hits, alike.n, rule.confidence), chance),
+        "anytime_lower": corrected(anytime_lower(alike.hits, wrong), chance),
+        "eprocess": recall_evalue(alike.hits, wrong, _with_chance(rule.least_recall, chance)),
     }
+    for r0 in rule.also_against:
+        if r0 != rule.least_recall:
+            bounds[f"eprocess@{r0:g}"] = recall_evalue(alike.hits, wrong, _with_chance(r0, chance))
     return Measured(metric, hits / n, bounds, n, "bear-nights", detail=detail)
 
 
-def with_chance(
-    measured: Measured, judged: Sequence[JudgedVisit], lines: Mapping[str, Timeline], rule: EvidenceRule
+def recall_beyond_chance(
+    metric: str, judged: Sequence[JudgedVisit], others: Mapping[str, Timeline], rule: EvidenceRule
 ) -> Measured:
-    """The same recall with what chance would have matched, and what is left of it without."""
-    chance = chance_by_shifting([each.visit for each in nights(judged)], lines, rule.match)
+    """Recall whose bounds are those of what is left without the matches that chance would have made.
+
+    ``others`` is what the model raised beside the visits that people saw: only that can match by chance.
+    """
+    chance = chance_by_shifting([each.visit for each in nights(judged)], others, rule.match)
+    measured = recall(metric, judged, rule, chance or 0.0)
     if chance is None or measured.value is None:
         return measured
     detail = {
         **measured.detail,
         "chance_match": chance,
         "corrected": corrected(measured.value, chance),
-        "cp_lower_corrected": corrected(measured.bounds["cp_lower"], chance),
+        "cp_lower_corrected": measured.bounds["cp_lower"],
     }
     return Measured(measured.metric, measured.value, measured.bounds, measured.n, measured.unit, "", detail)
+
+
+def worst_campsite(metric: str, judged: Sequence[JudgedVisit], campsites: Sequence[str]) -> Measured:
+    """Recall at the campsite where it is lowest. It rests on as many bear-nights as the campsite with the fewest has:
+    a campsite of which nothing is known may be the worst.
+    """
+    found = by_campsite(nights(judged))
+    least = min((found.get(site, (0, 0))[1] for site in campsites), default=0)
+    if not found:
+        return Measured(metric, None, unit="bear-nights at each campsite", why=NO_SIGHTINGS)
+    worst = _worst(found)
+    assert worst is not None
+    detail = {site: {"hits": hits, "n": n} for site, (hits, n) in sorted(found.items())}
+    return Measured(
+        metric, worst["recall"], n=least, unit="bear-nights at each campsite",
+        detail={"worst": worst["campsite"], "by_campsite": detail},
+    )  # fmt: skip
+
+
+def by_campsite(first: Sequence[JudgedVisit]) -> dict[str, tuple[int, int]]:
+    """Hits and bear-nights of each campsite."""
+    return _counted((each.visit.campsite, each.hit) for each in first)
+
+
+def by_light(first: Sequence[JudgedVisit]) -> dict[str, tuple[int, int]]:
+    """Hits and bear-nights in the dark and in the light."""
+    return _counted(("dark" if each.dark else "light", each.hit) for each in first)
+
+
+def by_night(first: Sequence[JudgedVisit]) -> tuple[list[int], list[int]]:
+    """Hits and bear-nights of each night, all campsites together."""
+    found = _counted((each.night.rpartition("/")[2], each.hit) for each in first)
+    return [hits for hits, _ in found.values()], [n for _, n in found.values()]
+
+
+def _counted(pairs: Iterable[tuple[str, bool]]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for key, hit in pairs:
+        hits, n = found.get(key, (0, 0))
+        found[key] = (hits + hit, n + 1)
+    return found
+
+
+def _alike(first: Sequence[JudgedVisit]) -> Effective:
+    """Hits and bear-nights over the design effect of nights; none where no night had bears at two campsites."""
+    hits, sizes = by_night(first)
+    return effective(hits, sizes) if max(sizes) > 1 else Effective(sum(hits), sum(sizes), 1.0)
+
+
+def _slices(found: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, Any]]:
+    """Recall of each part, and what it is surely below: all parts together are wrong once in twenty times."""
+    sure = 1.0 - (1.0 - CONFIDENCE) / max(len(found), 1)
+    return {
+        name: {"recall": hits / n, "n": n, "upper": clopper_pearson_upper(hits, n, sure)}
+        for name, (hits, n) in sorted(found.items())
+    }
+
+
+def _worst(found: Mapping[str, tuple[int, int]]) -> dict[str, Any] | None:
+    """Of equal ones the one with more behind it."""
+    if not found:
+        return None
+    site = min(found, key=lambda name: (found[name][0] / found[name][1], -found[name][1], name))
+    surely = min(part["upper"] for part in _slices(found).values())
+    hits, n = found[site]
+    return {"campsite": site, "recall": hits / n, "n": n, "upper": surely}
+
+
+def _with_chance(least: float, chance: float) -> float:
+    """The share of matches of a model whose recall is ``least``, when chance adds its own."""
+    return min(least + (1.0 - least) * chance, 1.0 - 1e-9)
 
 
 def with_other_gaps(measured: Measured, by_gap: Mapping[float, Sequence[JudgedVisit]]) -> Measured:

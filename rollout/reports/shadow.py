@@ -10,6 +10,7 @@ from db.models import AlertStatus
 from rollout.base.metrics import Measured
 from rollout.evidence.comparison import JudgedVisit
 from rollout.evidence.loader import Raised
+from rollout.evidence.sealed_sightings import BrokenSighting
 from rollout.evidence.stats.intervals import Interval, touches, union
 from rollout.evidence.stats.proportions import needed_for_power
 from rollout.evidence.stats.survival import kaplan_meier
@@ -56,7 +57,7 @@ class Compared:
     alone: Sequence[Raised]
     beside: int
     """Further detections of visits that people saw: other cameras, or later pictures."""
-    broken_seals: int
+    broken: Sequence[BrokenSighting]
 
 
 def shadow(asked: ReportContext) -> Report:
@@ -92,7 +93,7 @@ def compared(asked: ReportContext, model: str) -> Compared:
         for each in left
         if not touches(around.get(each.detection.campsite, ()), each.detection.first_at, each.detection.last_at)
     ]
-    return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), case.observed.broken_seals)
+    return Compared(measured, case.anybody, case.scoped, alone, len(left) - len(alone), case.observed.broken)
 
 
 def _surroundings(judged: Iterable[JudgedVisit], gap_s: float) -> Mapping[str, Sequence[Interval]]:
@@ -314,6 +315,7 @@ def _limits(asked: ReportContext, model: str, found: Compared) -> tuple[str, ...
     ]
     if others:
         said.append(f"Other models looked in this time too, and are not in these figures: {', '.join(others)}.")
-    if found.broken_seals:
-        said.append(f"{found.broken_seals} sightings no longer say what was sealed, and are left out.")
+    if found.broken:
+        which = ", ".join(f"{each.id} ({each.why})" for each in found.broken[:10])
+        said.append(f"{len(found.broken)} sightings are no longer what was sealed, and count as missed: {which}.")
     return tuple(said)

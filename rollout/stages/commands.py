@@ -72,6 +72,8 @@ class Promote(ByPerson):
     gates: tuple[GateResult, ...]
     able: tuple[str, ...]
     """Those on call whose accounts exist and are switched on."""
+    open_trips: tuple[str, ...] = ()
+    """Breakers that have tripped, also those that no controller has brought to the rollout yet."""
     rerun_stage: bool = False
     """Start the current stage anew instead."""
 
@@ -157,6 +159,21 @@ class PlanChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockStepped:
+    """A machine's clock was set: it jumped by ``by_s`` seconds against what has really passed."""
+
+    by_s: float
+    seen_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untrusted:
+    """What the rollout rests on was not written by it; ``why`` says what was found."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseLost:
     """Authority was not renewed; seen by a process other than the controller."""
 
@@ -184,6 +201,8 @@ Command = (
     | BreakerTripped
     | ModelChanged
     | PlanChanged
+    | ClockStepped
+    | Untrusted
     | LeaseLost
     | ModeRead
 )

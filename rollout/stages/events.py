@@ -36,6 +36,10 @@ class PlanRead(Event):
     author: str | None = None
     stage: int = 0
     """Where the current stage stands on the new plan."""
+    terms: str = ""
+    """Digest of all that a change could loosen."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """What is under evidence beside the model, each as a digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,8 @@ class StageStarted(Event):
     approved_by: tuple[str, ...] = ()
     veto_s: float | None = None
     ranger_ack_s: float | None = None
+    cameras_at_start: tuple[tuple[str, str], ...] = ()
+    """Campsite and name of every camera that it began with; empty in events from before this was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,13 +267,15 @@ KINDS: Final[dict[str, type[Event]]] = {name: cls for cls, name in EVENT_NAMES.i
 """Every kind of event, by its name."""
 
 
+_ADDED_LATER: Final = frozenset({"terms", "rules", "cameras_at_start"})
+"""Fields that are left out while they are empty: an event from before they were is written as it was."""
 _ADAPTERS: Final[dict[str, TypeAdapter[Any]]] = {kind: TypeAdapter(cls) for kind, cls in KINDS.items()}
 
 
 def to_body(event: Event) -> dict[str, Any]:
     """An event as plain JSON values, under the keys that are stored."""
     body: dict[str, Any] = _ADAPTERS[kind_of(event)].dump_python(event, mode="json", by_alias=True)
-    return body
+    return {key: value for key, value in body.items() if value or key not in _ADDED_LATER}
 
 
 def to_json(event: Event) -> str:

@@ -39,7 +39,14 @@ def replay(events: Iterable[e.Event], state: State | None = None) -> State:
 
 
 def _plan_read(state: State, event: e.PlanRead) -> State:
-    return changed(state, plan_digest=event.digest, author=event.author, stage=event.stage)
+    return changed(
+        state,
+        plan_digest=event.digest,
+        author=event.author,
+        stage=event.stage,
+        terms=event.terms,
+        rules=event.rules,
+    )
 
 
 def _stage_started(state: State, event: e.StageStarted) -> State:
@@ -57,6 +64,7 @@ def _stage_started(state: State, event: e.StageStarted) -> State:
         timezone=event.timezone,
         tzdata=event.tzdata,
         granted=event.places if live else (),
+        cameras_at_start=event.cameras_at_start if live else (),
         withdrawn=(),
         veto_s=event.veto_s,
         ranger_ack_s=event.ranger_ack_s,
@@ -214,6 +222,7 @@ def _less(state: State, left: Places) -> State:
         started_at=None,
         deadline_at=None,
         analysis_opens_at=None,
+        cameras_at_start=(),
         withdrawn=(),
         warned=(),
         extensions=0,

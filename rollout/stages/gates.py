@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from rollout.base.metrics import METRICS, Measured, readable, with_unit
-from rollout.stages.spec import Gate
+from rollout.stages.spec import USUAL_R0, Gate
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
@@ -43,6 +43,24 @@ class GateResult:
     unit: str = ""
     why: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+    """Everything that the gate says; empty where somebody made the result by hand."""
+
+
+def answers(gates: Sequence[Gate], results: Iterable[GateResult]) -> list[GateResult | None]:
+    """The result of each gate, None where there is none.
+
+    By all that the gate says; results without that are taken by their text, in order, each for one gate only. One
+    result never answers for two gates.
+    """
+    left = list(results)
+    found: list[GateResult | None] = []
+    for gate in gates:
+        fits = [r for r in left if (r.key == gate.key if r.key else r.gate == str(gate))]
+        found.append(fits[0] if fits else None)
+        if fits:
+            left.remove(fits[0])
+    return found
 
 
 ANYTIME: Final[dict[str, str]] = {
@@ -61,6 +79,8 @@ def compared_bound(gate: Gate, often: bool) -> str | None:
     A bound that holds with 95 % at one analysis is wrong far more often at the best of a hundred: a stage that is
     open for weeks compares the one that holds at all analyses together, where the metric has it.
     """
+    if gate.bound == "eprocess":
+        return gate.e_bound
     stronger = ANYTIME.get(gate.bound or "") if often else None
     return stronger if stronger in METRICS[gate.metric].bounds else gate.bound
 
@@ -90,6 +110,9 @@ def assess_gate(gate: Gate, measured: Measured | None, often: bool = False) -> G
         return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, why, compared)
     if compared is None or math.isnan(compared):
         return _result(gate, measured, GateOutcome.INCONCLUSIVE, limit, f"has no bound {bound} yet")
+    against = _part_against(gate, measured)
+    if against:
+        return _result(gate, measured, GateOutcome.FAILED, limit, against, compared)
     if gate.bound == "eprocess":
         return _e_value(gate, measured, compared, limit)
     compare = _COMPARE[gate.op or ""]
@@ -107,6 +130,20 @@ def assess_gates(
 ) -> tuple[GateResult, ...]:
     """Assess all gates. ``measured`` holds the metrics of each window that a gate names, ``stage`` among them."""
     return tuple(assess_gate(gate, measured.get(gate.window, {}).get(gate.metric), often) for gate in gates)
+
+
+def _part_against(gate: Gate, measured: Measured) -> str:
+    """The campsite, or the part of the day, where recall is surely below what the gate demands of all together."""
+    level = gate.r0 or USUAL_R0 if gate.bound == "eprocess" else gate.value
+    if not gate.metric.startswith("recall_blind") or gate.bound is None or level is None:
+        return ""
+    worst = measured.detail.get("worst_campsite") or {}
+    if worst.get("upper", 1.0) < level:
+        return f"at {worst['campsite']} it is surely below {readable(worst['upper'])}"
+    for name, part in (measured.detail.get("slices") or {}).items():
+        if part.get("upper", 1.0) < level:
+            return f"in the {name} it is surely below {readable(part['upper'])}"
+    return ""
 
 
 def _e_value(gate: Gate, measured: Measured, e_value: float, limit: float) -> GateResult:
@@ -142,4 +179,5 @@ def _result(
         unit=known.unit or METRICS[gate.metric].unit,
         why=why,
         detail=known.detail,
+        key=gate.key,
     )

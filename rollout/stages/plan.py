@@ -16,6 +16,7 @@ from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
 from rollout.stages.spec import (
     DEFAULT_NAME,
+    USUAL_R0,
     Approvals,
     Defaults,
     Evidence,
@@ -74,6 +75,14 @@ class RolloutPlan:
     digest: str = ""
     is_default: bool = False
     """True when nothing is configured and this is the default plan."""
+    terms: str = ""
+    """Digest of all that a change could loosen (:mod:`rollout.stages.plan_terms`)."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """What is under evidence beside the model, by name, each as a digest."""
+    cameras: tuple[tuple[str, str], ...] = ()
+    """Campsite and name of each camera that is switched on."""
+    overridden: tuple[str, ...] = ()
+    """Stages that ask for less than the floors, and why they may: every page says so."""
 
     @property
     def ack_within_s(self) -> float:
@@ -90,9 +99,10 @@ class RolloutPlan:
         """How often it is renewed."""
         return self.defaults.lease.renew.nominal_s
 
-    def evidence_rule(self, least_recall: float = 0.90) -> EvidenceRule:
+    def evidence_rule(self) -> EvidenceRule:
         """How its sightings and detections are matched and counted, the same for gates, breakers, reports and pages."""
-        return evidence_rule(self.defaults.evidence, least_recall)
+        named = {gate.r0 for stage in self.stages for gate in stage.gates if gate.r0 not in (None, USUAL_R0)}
+        return evidence_rule(self.defaults.evidence, also_against=tuple(sorted(r0 for r0 in named if r0 is not None)))
 
     @property
     def extension(self) -> Extension:
@@ -135,10 +145,14 @@ class RolloutPlan:
         return stage.duration.min is not None or self.defaults.evidence.analysis == "anytime"
 
 
-def evidence_rule(evidence: Evidence, least_recall: float = 0.90) -> EvidenceRule:
-    """``defaults.evidence`` as the metrics use it; ``least_recall`` is the share that the e-value speaks against."""
+def evidence_rule(
+    evidence: Evidence, least_recall: float = USUAL_R0, also_against: tuple[float, ...] = ()
+) -> EvidenceRule:
+    """``defaults.evidence`` as the metrics use it; ``least_recall`` is the share that the e-value speaks against, and
+    ``also_against`` are those that gates name beside it.
+    """
     match = MatchRule(evidence.match_before.nominal_s, evidence.match_after.nominal_s, evidence.same_camera)
-    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall)
+    return EvidenceRule(evidence.encounter_gap.nominal_s, match, evidence.confidence, least_recall, also_against)
 
 
 def empty_plan() -> RolloutPlan:
@@ -154,6 +168,8 @@ def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     its ``serialization_alias``: the same plan has the same digest in every version.
     """
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
+    for stage in said["stages"]:
+        del stage["overridden"]  # a plan from before there were floors is the same plan; its terms hold it
     said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
     if section.metadata.name == DEFAULT_NAME:
         said["metadata"]["name"] = "road"  # what a plan without a name was called at first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from db.models import Mode
 from rollout.base.durations import tzdata_version
@@ -10,7 +10,7 @@ from rollout.stages import commands as c
 from rollout.stages import events as e
 from rollout.stages.approvals import agreed, authors, counting, slots, still_needed
 from rollout.stages.commands import Refused, Step
-from rollout.stages.gates import GateOutcome
+from rollout.stages.gates import GateOutcome, answers
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import Phase, State
 
@@ -69,18 +69,22 @@ def blockers(plan: RolloutPlan, state: State, command: c.Promote, now: float) ->
         )
     if state.model is None:
         found.append(Blocker("model", "no model has been seen running yet"))
-    lack = still_needed(plan, state, Step.PROMOTE, plan.approvals.promote, now)
+    found += [Blocker("breaker", f"breaker {trip} has tripped") for trip in command.open_trips if not state.latch(trip)]
+    lack = still_needed(plan, _asked_by(state, command), Step.PROMOTE, plan.approvals.promote, now)
     if lack:
         found.append(Blocker("approvals", lack))
     return found
 
 
+def _asked_by(state: State, command: c.Promote) -> State:
+    """The same, without the approval of whoever asks for the step: neither of the two may have asked for it."""
+    return replace(state, approvals=tuple(a for a in state.approvals if a.by != command.by.name))
+
+
 def _gate_blockers(plan: RolloutPlan, state: State, command: c.Promote) -> list[Blocker]:
     gates = plan.stages[state.stage].gates
-    results = {result.gate: result for result in command.gates}
     found = []
-    for gate in gates:
-        result = results.get(str(gate))
+    for gate, result in zip(gates, answers(gates, command.gates), strict=True):
         if result is None:
             found.append(Blocker("gate_missing", f"{gate}: nobody has analysed it"))
         elif result.outcome is GateOutcome.INCONCLUSIVE:
@@ -103,12 +107,15 @@ def promote(plan: RolloutPlan, state: State, command: c.Promote, now: float) -> 
     found = blockers(plan, state, command, now)
     if found:
         missing = any(blocker.kind == "gate_missing" for blocker in found)
+        failed = any(blocker.kind == "gate_failed" for blocker in found)
         held = e.PromotionHeld(
             at=now, by=command.by.name, to=stage.name, why=tuple(h.text for h in found), missing=missing
         )
-        return [held, *cleared(state, now, "a gate was inconclusive")] if missing else [held]
+        if missing or failed:
+            return [held, *cleared(state, now, "a gate was inconclusive" if missing else "a gate failed")]
+        return [held]
     approved = agreed(
-        counting(plan, state, Step.PROMOTE, plan.approvals.promote, now),
+        counting(plan, _asked_by(state, command), Step.PROMOTE, plan.approvals.promote, now),
         plan.approvals.promote.roles,
         plan.approvals.promote.need,
     )
@@ -129,6 +136,7 @@ def start(
         name=stage.name,
         mode=stage.mode,
         places=stage.places,
+        cameras_at_start=plan.cameras if live else (),
         deadline_at=deadline if live else None,
         analysis_opens_at=plan.analysis_opens_at(stage, now, deadline),
         timezone=plan.timezone,
@@ -203,9 +211,8 @@ def extend(plan: RolloutPlan, state: State, command: c.Extend, now: float) -> li
 
 
 def _refuse_by_gates(plan: RolloutPlan, state: State, command: c.Extend) -> None:
-    results = {result.gate: result for result in command.gates}
-    for gate in plan.stages[state.stage].gates:
-        result = results.get(str(gate))
+    gates = plan.stages[state.stage].gates
+    for gate, result in zip(gates, answers(gates, command.gates), strict=True):
         outcome = result.outcome if result else GateOutcome.INCONCLUSIVE
         if outcome is GateOutcome.FAILED and {"gates_green", "gates_not_red"} & set(plan.extension.requires):
             raise Refused(f"gate {gate} fails")

@@ -26,6 +26,9 @@ DEFAULT_NAME: Final = "rollout"
 LONGEST_APPROVAL_S: Final = 86400.0
 """An approval older than a day approves nothing: what it rested on has changed."""
 
+USUAL_R0: Final = 0.9
+"""What an e-value speaks against where nothing is written."""
+
 Operator = Literal["<", "<=", ">", ">=", "=="]
 
 
@@ -142,6 +145,16 @@ class Gate(Strict):
         """The least data that it may rest on."""
         return max(self.min_n or 0.0, self.min_samples or 0.0, self.min_camera_days or 0.0)
 
+    @property
+    def key(self) -> str:
+        """Everything that it says: two gates of the same text may still demand different things."""
+        return self.model_dump_json()
+
+    @property
+    def e_bound(self) -> str:
+        """Under which name its e-value stands: one for each recall that it speaks against."""
+        return "eprocess" if self.r0 in (None, USUAL_R0) else f"eprocess@{self.r0:g}"
+
     def __str__(self) -> str:
         what = f"{self.metric} ({self.bound})" if self.bound else self.metric
         if self.bound == "eprocess":
@@ -214,6 +227,12 @@ class StageSpec(Strict):
     watch: WatchRule | None = Field(default=None, description="who must watch with their own eyes")
     oversight: Oversight | None = Field(default=None, description="of an automatic stage: veto and answer")
     reason: str | None = Field(default=None, description="why it is narrower than the stage before it, if it is")
+    overridden: str | None = Field(
+        default=None,
+        min_length=10,
+        description="why it may ask for less than the floors (recall, false alarms, data of its own); shown on every "
+        "page",
+    )
 
 
 class Evidence(Strict):

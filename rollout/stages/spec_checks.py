@@ -16,8 +16,10 @@ from db.models import Mode
 from rollout.base.keepalive import least_within_s
 from rollout.base.scopes import Place, Places, campsites_of, common, together, within
 from rollout.breakers.false_trip_budget import fitted, too_eager
+from rollout.stages.floors import below_floors
 from rollout.stages.plan import STRENGTH, OnCallPerson, RolloutPlan, digest_of
 from rollout.stages.plan import Stage as RolloutStage
+from rollout.stages.plan_terms import scoring_rules, terms_of
 from rollout.stages.spec import RolloutSection, ScopeSpec
 
 
@@ -62,6 +64,14 @@ def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[
         breakers=fitted(section.breakers, len(config.campsites)),
         staff=tuple(dict.fromkeys(config.rollout.staff)),
         digest=digest_of(section, stages),
+        terms=terms_of(section),
+        rules=scoring_rules(config, timezone),
+        cameras=tuple(sorted((camera.campsite, name) for name, camera in config.enabled_cameras().items())),
+        overridden=tuple(
+            f"{stage.name} ({len(below_floors(stage))} floors): {stage.overridden}"
+            for stage in section.stages
+            if stage.overridden
+        ),
     )
     return plan, found
 
@@ -225,10 +235,15 @@ def _oversight(section: RolloutSection, found: list[Misfit]) -> None:
                     "oversight: {veto_window: 20s, ranger_ack_within: 3m}",
                 )
             )
-        if index and not stage.gates:
+        if not stage.gates and not stage.overridden:
             found.append(
                 Misfit(("stages", index), "has no gates: nothing would have to be true to go on; write `gates`")
             )
+        elif not stage.overridden:
+            found += [
+                Misfit(("stages", index, "gates"), f"{lack}; or say under `overridden` why it may ask for less")
+                for lack in below_floors(stage)
+            ]
 
 
 def _budget(section: RolloutSection, sites: int, found: list[Misfit]) -> None:

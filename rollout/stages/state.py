@@ -77,6 +77,10 @@ class State:
     plan_digest: str = ""
     """Digest of the configuration that was read last."""
     author: str | None = None
+    terms: str = ""
+    """Digest of all that a change of the plan could loosen, as it was read last; empty: not known."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """What is under evidence beside the model, as it was read last."""
     model: str | None = None
     evidence_since: float | None = None
     """Since when this model gathers evidence."""
@@ -91,6 +95,8 @@ class State:
     timezone: str = ""
     tzdata: str = ""
     granted: Places = ()
+    cameras_at_start: tuple[tuple[str, str], ...] = ()
+    """Campsite and name of every camera that the stage began with; empty: not known."""
     withdrawn: tuple[str, ...] = ()
     """Cameras that lost authority while their campsites kept it."""
     veto_s: float | None = None

@@ -9,9 +9,10 @@ import numpy as np
 
 from rollout.base.metrics import Measured
 from rollout.evidence.comparison import EvidenceRule, JudgedVisit, nights
+from rollout.evidence.false_alarms import clumps
 from rollout.evidence.feedback import At, loop_course
 from rollout.evidence.matching import Detection
-from rollout.evidence.recall import against_baseline, counts, dependence, missed, recall
+from rollout.evidence.recall import against_baseline, counts, dependence, missed, recall, worst_campsite
 from rollout.evidence.stats.proportions import E_PASS, clopper_pearson_lower, needed_for_evalue, needed_n
 from rollout.evidence.stats.rates import rate_of
 from rollout.evidence.stats.recapture import Overlap
@@ -95,7 +96,7 @@ class EvidenceLedger:
 
     def all_green(self, gates: Sequence[Gate], asked: Asked, often: bool) -> tuple[GateResult, ...] | None:
         """All gates' results if all pass; None as soon as one does not. People do not ask while one is not green."""
-        found: dict[str, GateResult] = {}
+        found: dict[str, GateResult] = {}  # by all that a gate says
         if asked.now < self.not_before:
             return None
         # What was red yesterday is analysed first today; false alarms that are too many, in a few days again.
@@ -110,7 +111,7 @@ class EvidenceLedger:
                 if gate.metric == "false_alarms_per_camera_day":
                     self.not_before = asked.now + 3 * DAY_S
                 return None
-            found[str(gate)] = result
+            found[gate.key] = result
         return tuple(found.values())
 
     def _too_few_nights(self, gate: Gate) -> bool:
@@ -175,6 +176,10 @@ def _recall_night(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured
     return recall(metric, [j for j in ledger.scoped(ledger.blind, asked) if j.dark], RULE)
 
 
+def _recall_worst(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
+    return worst_campsite(metric, ledger.scoped(ledger.blind, asked), sorted(asked.campsites))
+
+
 def _dependence(ledger: EvidenceLedger, metric: str, _asked: Asked) -> Measured:
     return dependence(metric, ledger.overlaps, RULE)
 
@@ -191,8 +196,11 @@ def _missed(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
 def _false_alarms(ledger: EvidenceLedger, metric: str, asked: Asked) -> Measured:
     columns = [i for i in range(len(CAMERAS)) if SITES[i // CAMERAS_EACH] in asked.campsites]
     first, last = int((asked.since - START) // DAY_S), int((asked.now - START) // DAY_S)
-    found = ledger.draws.false_alarms[first : max(last, first + 1), columns].ravel().tolist()
-    rate = rate_of(found, [1.0] * len(found))
+    drawn = ledger.draws.false_alarms[first : max(last, first + 1), columns]
+    found = drawn.ravel().tolist()
+    when = [(CAMERAS[camera], day) for day in range(first, first + len(drawn)) for camera in columns]
+    sites = {name: SITES[number // CAMERAS_EACH] for number, name in enumerate(CAMERAS)}
+    rate = rate_of(found, [1.0] * len(found), groupings=clumps(when, sites))
     return Measured(metric, rate.point, rate.bounds, rate.exposure, "camera-days")
 
 
@@ -245,6 +253,7 @@ _MAKERS: Mapping[str, Callable[[EvidenceLedger, str, Asked], Measured]] = {
     "recall_blind": _recall,
     "recall_blind_cumulative": _recall_all,
     "recall_blind_night": _recall_night,
+    "recall_blind_worst_campsite": _recall_worst,
     "recall_dependence_or2": _dependence,
     "recall_minus_baseline": _baseline,
     "recall_audit": _audit,

@@ -24,7 +24,7 @@ from db.session import Database
 from tests.support.services.servers import create_database, drop_database
 
 ROOT = Path(__file__).parents[2]
-SITELESS = {"demo", "init", "replay", "simulate", "evaluate", "train", "export", "camera-sim"}
+SITELESS = {"demo", "init", "replay", "simulate", "evaluate", "train", "export", "camera-sim", "sort"}
 """They work on no site: `demo` makes one of its own, `replay` takes a configuration only if it is given one."""
 MAKERS = {"up", "migrate"}
 """They may make a new database; so may `demo`, in its own folder."""

@@ -20,6 +20,7 @@ from core.media import MediaStore
 from core.messages import CANARY, CropScore, Frame, FrameScores, canary_camera
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameStreams
+from core.telemetry import Telemetry
 from db.models import (
     Alert,
     BreakerState,
@@ -74,6 +75,40 @@ def _site(config: Config, database: Database, url: str, media: Path, bear: float
         client.close()
 
 
+def _prove(client: redis.Redis, injector: CanaryInjector) -> None:
+    """Another detector of the site has proved itself; the one that gives one score for everything cannot."""
+    Telemetry(client).beat("detector:beside", time.time(), {"self_test": {"ok": True, "failed": 0}})
+    wait_for(lambda: injector.proven_shards(time.time()) == {0})
+
+
+def test_a_cold_start_fails_nobody(
+    sqlite_database: Database, config: Config, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    """No clip before a detector has proved itself and the tracker is there; what a restart cut off is no miss."""
+    now = time.time()
+    with sqlite_database.write() as session:
+        session.add(
+            CanaryRun(
+                camera_id="upper-creek", planted_at=now - 300, frames=FRAMES, background="painted", seen=None,
+                seen_at=None, latency_s=None, peak_score=0.0, model=None,
+            )
+        )  # fmt: skip
+    injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=1000.0)
+    telemetry, stop = Telemetry(redis_client), threading.Event()
+    assert injector.round(stop) == []
+    assert _count(sqlite_database, CanaryRun) == [0], "whether that path worked nobody can say"
+    telemetry.beat("detector:a", now, {"self_test": {"ok": False, "failed": 1}})
+    telemetry.beat("tracker:0", now, {})
+    assert injector.round(stop) == []
+    telemetry.beat("detector:a", now, {"self_test": {"ok": True, "failed": 0}})
+    assert injector.round(stop) == sorted(config.cameras)
+    telemetry.beat("detector:a", now, {"self_test": {"ok": False, "failed": 1}})
+    assert injector.proven_shards(now) == {0}, "one that fails later is tried all the same"
+    telemetry.beat("detector:b", now + 60, {"self_test": {"ok": False, "failed": 1}})
+    telemetry.beat("tracker:0", now + 60, {})
+    assert injector.proven_shards(now + 60) == set(), "another one has to prove itself first"
+
+
 def _count(database: Database, *tables: type) -> list[int]:
     with database.read() as session:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
@@ -88,6 +123,7 @@ def test_a_planted_bear_is_seen_and_leaves_no_trace_but_its_own(
         grant(session, "upper-pines", Mode.AUTOMATIC, now - 10, now + 100)
     injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.95):
+        _prove(redis_client, injector)
         assert injector.round(threading.Event()) == sorted(config.cameras)
 
         def all_seen() -> bool:
@@ -109,6 +145,7 @@ def test_a_model_that_sees_nothing_has_missed_it(
 ) -> None:
     injector = CanaryInjector(config, sqlite_database, redis_client, MediaStore(tmp_path), fps=60.0)
     with _site(config, sqlite_database, redis_url, tmp_path, bear=0.05):
+        _prove(redis_client, injector)
         injector.round(threading.Event())
 
         def checked() -> bool:
@@ -175,7 +212,7 @@ def test_the_network_that_comes_along_sees_it_by_day_and_by_night() -> None:
         tracks = CanaryTracks(AlertRule.of(Detector()))
         for frame, seen in zip(frames, crops, strict=True):
             assert tracks.add(FrameScores(frame, tuple(seen), engine.name, frame.captured_at))
-        assert [news.opened for news in tracks._news] == [False, False, True]
+        assert [news.opened for news in tracks._news] == [False, True, False]
 
 
 def test_no_camera_can_be_named_like_a_planted_one(config: Config) -> None:

@@ -20,6 +20,7 @@ from db.session import Database
 from simulation.cameras.scene import Scene, StagedVisit
 from simulation.cameras.staged_server import StagedCameras
 from tests.support.cast import open_encounter
+from tests.support.odd_footage import add_cover, clip
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,10 +62,39 @@ def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
     again = bearwatch("init", str(file))
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     checked = bearwatch("check", "--config", str(file), "--no-cameras", "--json", CREEK_PASSWORD="x")
-    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "cameras": [], "outside": None}
+    assert json.loads(checked.stdout) == {"ok": True, "problems": [], "warnings": [], "cameras": [], "outside": None}
     without = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
     assert without.returncode == 2
     assert json.loads(without.stdout)["problems"][0]["key"] == "cameras.upper-creek.url"
+
+
+def test_check_does_not_call_good_what_can_hardly_be_meant_so(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        "regions: {r: {timezone: UTC}}\ncampsites: {a: {region: r}, b: {region: r}}\ncameras:\n"
+        "  one: {campsite: a, url: 'rtsp://192.0.2.10/sub'}\n  two: {campsite: b, url: 'rtsp://192.0.2.10/sub'}\n"
+        "  three: {campsite: b, url: 'rtsp://192.0.2.11/sub', fps: 0.5, masks: [[[0, 0], [1, 0], [1, 1], [0, 1]]]}\n"
+    )
+    done = bearwatch("check", "--config", str(file), "--no-cameras")
+    assert (done.returncode, ": good." in done.stdout) == (1, False)
+    assert all(f"{file}:{line}: cameras.{key}: " in done.stderr for line, key in (
+        (4, "one.url"), (6, "three.masks"), (6, "three.fps")
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["rtmp://viewer:${PW}@127.0.0.1/sub", "rtsp://viewer:${PW}@127.0.0.1:x/sub"])
+@pytest.mark.parametrize("password", ["Secr3t", "Secr[3t", "a/b@c#d?e"])
+def test_check_never_prints_a_password(tmp_path: Path, url: str, password: str) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        f"regions: {{r: {{timezone: UTC}}}}\ncampsites: {{a: {{region: r}}}}\ncameras:\n"
+        f'  one: {{campsite: a, url: "{url}"}}\n'
+    )
+    for form in ((), ("--json",)):
+        done = bearwatch("check", "--config", str(file), "--no-cameras", *form, PW=password)
+        assert done.returncode == 2
+        assert password not in done.stdout + done.stderr
+        assert "cameras.one.url" in done.stdout + done.stderr
 
 
 def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None:
@@ -94,10 +124,51 @@ def test_check_opens_every_camera_and_says_what_it_shows(tmp_path: Path) -> None
     assert "s3cret-word" not in done.stdout + done.stderr
 
 
+def test_check_refuses_a_rule_that_no_bear_can_ever_meet(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text(
+        "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}}\ncameras:\n"
+        "  slow: {campsite: c, url: slow.mp4, fps: 0.5}\n"
+        "  glacier: {campsite: c, url: glacier.mp4, fps: 0.02}\n"
+        "  off: {campsite: c, url: off.mp4, fps: 0.01, enabled: false}\n"
+    )
+    refused = bearwatch("check", "--config", str(file), "--no-cameras", "--json")
+    assert refused.returncode == 2
+    (problem,) = json.loads(refused.stdout)["problems"]
+    assert (problem["key"], problem["line"]) == ("cameras.glacier.fps", 5)
+    assert "no bear ever alerts" in problem["message"]
+    file.write_text(file.read_text().replace("fps: 0.02", "fps: 2"))
+    done = bearwatch("check", "--config", str(file), "--no-cameras")
+    assert done.returncode == 0
+    assert "slow: at 0.5 frames a second, frames up to 8 s apart belong together." in done.stdout
+
+
 def test_replay_prints_one_document_and_keeps_its_progress_to_itself(footage: Path, tmp_path: Path) -> None:
     done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"encounters": [], "unknown_animals": [], "unreadable": []}
+    document = json.loads(done.stdout)
+    assert document.pop("seen") == [
+        {"file": str(footage), "recording": "meadow", "pictures": 15, "broken": 0, "seconds": 2.8}
+    ]
+    assert document == {"encounters": [], "unknown_animals": [], "unreadable": [], "skipped": []}
+
+
+def test_replay_accounts_for_every_file_of_a_card(footage: Path, tmp_path: Path) -> None:
+    (footage / "3.jpg").write_bytes((footage / "3.jpg").read_bytes()[:-200])
+    (footage / "._3.jpg").write_bytes(b"\0\5\x16\7" + bytes(400))
+    add_cover(clip(footage / "night.mp4")).rename(footage / "NIGHT.3GP")
+    done = bearwatch("replay", str(footage), "--json", "--device", "cpu", "--covers", str(tmp_path / "covers"))
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert [(row["recording"], row["pictures"], row["broken"]) for row in document["seen"]] == [
+        ("meadow", 14, 1),
+        ("NIGHT", 60, 0),
+    ]
+    assert document["unreadable"] == [
+        {"file": str(footage / "3.jpg"), "why": "a JPEG that is cut off: its end is missing"}
+    ]
+    assert [Path(row["file"]).name for row in document["skipped"]] == ["._3.jpg"]
+    assert "3.jpg: a JPEG that is cut off" in done.stderr
 
 
 def test_replay_of_something_unreadable_says_so_and_goes_on(footage: Path) -> None:

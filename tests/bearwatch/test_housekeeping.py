@@ -89,7 +89,7 @@ def test_a_delivery_whose_errand_was_never_queued_is_found_and_sent(
     }
     jobs = subprocess.Popen([sys.executable, "-m", "bearwatch", "jobs"], env=environment, cwd=ROOT)
     try:
-        wait_for(lambda: service.received)
+        wait_for(lambda: service.received, 200)  # the cron looks by the minute, once it has started
         time.sleep(0.5)  # long enough for a second one to come, were there one
     finally:
         jobs.send_signal(signal.SIGTERM)

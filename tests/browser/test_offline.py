@@ -119,6 +119,19 @@ def test_what_was_kept_is_forgotten_at_sign_out_and_on_going_on_watch(night: Nig
     night.start()
 
 
+def test_what_was_asked_for_before_it_was_forgotten_is_not_kept_after_it(night: Night) -> None:
+    number = night.alert()
+    page = night.page("/")
+    is_kept(page)
+    asked = f"fetch('/alerts/{number}', {{headers: {{'X-Keep': '1'}}}}).then((answer) => answer.text())"
+    # So many that most are still under way when the last one makes the worker forget.
+    page.evaluate(f"Promise.all([...Array.from({{length: 24}}, () => {asked}), fetch('/login')])")
+    page.evaluate("fetch('/', {headers: {'X-Keep': '1'}}).then((answer) => answer.text())")
+    kept = "caches.open('bearwatch-pages').then((cache) => cache.keys()).then((keys) => keys.map((key) => key.url))"
+    page.wait_for_function(f"async () => (await {kept}).some((url) => url.endsWith('/'))")  # asked for afterwards
+    assert not [url for url in page.evaluate(kept) if "/alerts/" in url]
+
+
 def test_tabs_of_one_browser_share_a_stream_and_hand_it_on(night: Night) -> None:
     context = night.context()
     streams: list[str] = []

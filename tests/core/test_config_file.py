@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.config import without_credentials
 from core.config_file import ConfigError, parse_config
+from core.redaction import redacted
 
 GOOD = """\
 regions:
@@ -72,4 +72,4 @@ def test_secrets_come_from_the_environment() -> None:
     text = GOOD.replace("rtsp://10", "rtsp://admin:${CAM}@10")
     config = parse_config(text, "b.yaml", {"CAM": "secret"})
     assert config.cameras["creek"].url == "rtsp://admin:secret@10.0.0.5/sub"
-    assert without_credentials(config.cameras["creek"].url) == "rtsp://***@10.0.0.5/sub"
+    assert redacted(config.cameras["creek"].url) == "rtsp://***@10.0.0.5/sub"

@@ -47,6 +47,10 @@ REPORTED = {Kind.SHADOW: (FIRST, LAST), Kind.ROLLOUT: (FIRST, LAST), Kind.LOOP: 
             Kind.DAILY: ("2027-02-02", "2027-02-02")}  # fmt: skip
 
 
+WIDER: dict[Kind, tuple[int, ...]] = {Kind.SHADOW: (46,)}
+"""Figures that are another one today: the bound of false alarms allows for clumps over cameras and days."""
+
+
 @pytest.fixture
 def old(database_url: str) -> Iterator[Database]:
     """Its database, brought to today's schema: on SQLite and on PostgreSQL."""
@@ -124,7 +128,11 @@ def test_its_reports_come_to_the_same_figures(old_file: Database, config: Config
     with old_file.read() as session:
         report = make(kind, asked(session, configured(config), SITES, first, end))
     expected = [math.nan if value is None else value for figure in then["figures"] for value in figure]
-    assert _figures(report) == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    found = _figures(report)
+    for place in WIDER.get(kind, ()):
+        assert found[place] >= expected[place], "it allows for more than it did"
+        found[place] = expected[place]
+    assert found == pytest.approx(expected, rel=1e-9, nan_ok=True)
     assert [len(table.rows) for section in report.sections for table in section.tables] == then["tables"]
     assert [answer.light.value for answer in report.answers] == then["lights"]
 

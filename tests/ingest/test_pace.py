@@ -48,13 +48,19 @@ def test_a_pause_is_not_made_up_for_by_a_burst() -> None:
     assert not any(limiter.due(10.0 + number / 1000) for number in range(100))
 
 
-def test_capture_times_only_grow_even_when_the_clock_is_set_back() -> None:
+def test_capture_times_only_grow_while_the_clock_is_nudged() -> None:
     timestamper = Timestamper()
-    stamps = [timestamper.stamp(now) for now in (100.0, 100.0, 100.2, 40.0, 41.0, 100.3)]
+    stamps = [timestamper.stamp(now) for now in (100.0, 100.0, 100.2, 99.0, 99.9, 100.3)]
     assert stamps == sorted(set(stamps))
     assert stamps[0] == 100.0
     assert stamps[2] == 100.2
     assert stamps[5] == 100.3
+
+
+def test_pictures_after_a_clock_was_set_back_have_the_time_that_holds_then() -> None:
+    timestamper = Timestamper()
+    stamps = [timestamper.stamp(now) for now in (5000.0, 5000.2, 1400.4, 1400.6, 9000.0)]
+    assert stamps == [5000.0, 5000.2, 1400.4, 1400.6, 9000.0]
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -51,6 +51,15 @@ def test_a_still_camera_sends_a_few_whole_pictures_every_ten_seconds(sampler: Sa
     assert not times(sent, Reason.MOTION)
 
 
+@pytest.mark.parametrize(("fps", "apart"), [(30, 5 / 30), (15, 0.2), (10, 0.2), (5, 0.2), (2, 0.5), (0.5, 2.0)])
+def test_whole_pictures_of_a_fast_camera_are_as_far_apart_as_those_of_any(
+    sampler: Sampler, fps: float, apart: float
+) -> None:
+    taken = [number / fps for number in range(max(int(3 * fps), 4))]
+    sent = [at for at in taken for each in sampler.decide(STILL, at) if each.reason is Reason.KEEPALIVE]
+    assert sent == pytest.approx([0.0, apart, 2 * apart])
+
+
 def test_every_moving_picture_is_sent_with_its_boxes(sampler: Sampler) -> None:
     run(sampler, [STILL] * 5)
     sent = run(sampler, [MOVING] * 20, start=101.0)

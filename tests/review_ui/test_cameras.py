@@ -10,7 +10,7 @@ from core.config import Camera
 from core.jobs import HOUSEKEEPING, PROBE_CAMERA, queue_of
 from core.redis_client import connect
 from core.telemetry import Telemetry
-from db.models import CameraHour, Role, UserCampsite
+from db.models import CameraHour, OperatingPointChange, Role, UserCampsite
 from review_ui.cameras.areas import Areas, as_yaml, read
 from review_ui.cameras.view import ShownHour, share
 from tests.support.factories import T0, jpeg
@@ -42,6 +42,49 @@ def test_a_camera_is_shown_with_its_state_and_its_day(page: Stage, redis_url: st
     answer = page.person().get("/api/v1/cameras/upper-creek").json()
     assert [(h["scored"], h["of"]) for h in answer["hours"][-3:]] == [(30, 60), (60, 60), (28, 28)]
     assert (answer["seeing"], answer["width"]) == ("sees", 640)
+
+
+def _decision(page: Stage, **changed: object) -> None:
+    said = {
+        "camera_id": "upper-creek", "infrared": True, "at": page.clock.now - 7200, "model": "campsite@224:47c8779e",
+        "model_threshold": 0.567, "before": 0.52, "threshold": 0.47, "wanted": 0.31, "ceiling": 0.683,
+        "false_alarms_per_day": 1.0, "visits": 41, "days": 9.5, "constant": False,
+        "reason": "41 visits in 9.5 days: it goes down, towards 0.31",
+    }  # fmt: skip
+    with page.database.write() as session:
+        session.add(OperatingPointChange(**{**said, **changed}))
+
+
+def test_a_camera_says_from_which_score_on_it_alerts_and_why(page: Stage) -> None:
+    ranger = page.person()
+    assert "nothing has been decided for this camera yet" in ranger.get("/cameras/upper-creek").text
+    _decision(page, at=page.clock.now - 90000, before=0.567, threshold=0.52)
+    _decision(page)
+    shown = ranger.get("/cameras/upper-creek").text
+    assert "it goes down, towards 0.31" in shown
+    assert "0.57 \N{RIGHTWARDS ARROW} 0.52" in shown
+    (point,) = ranger.get("/api/v1/cameras/upper-creek").json()["operating_points"]
+    assert (point["infrared"], point["threshold"], point["beyond_ceiling"]) == (True, 0.47, False)
+    assert [move["threshold"] for move in point["moves"]] == [0.47, 0.52]
+
+
+def test_a_camera_that_cannot_keep_the_promise_or_whose_scores_never_change_says_so(page: Stage) -> None:
+    ranger = page.person()
+    _decision(page, wanted=0.9, reason="as few false alarms as wished would take 0.90")
+    _decision(page, infrared=False, constant=True, wanted=None, reason="all 9000 frames scored 0.031")
+    shown = ranger.get("/cameras/upper-creek").text
+    assert "So few false alarms cannot be kept here." in shown
+    assert "Its scores never change." in shown
+    day, night = ranger.get("/api/v1/cameras/upper-creek").json()["operating_points"]
+    assert (day["constant"], night["beyond_ceiling"]) == (True, True)
+
+
+def test_whoever_watches_blind_does_not_learn_from_it_what_the_model_sees(page: Stage) -> None:
+    ranger = page.person()
+    _decision(page)
+    ranger.post("/watches", data={"campsite": "upper-pines"})
+    assert "41 visits" not in ranger.get("/cameras/upper-creek").text
+    assert ranger.get("/api/v1/cameras/upper-creek").json()["operating_points"] == []
 
 
 def test_an_hour_is_full_only_when_every_minute_was_scored() -> None:

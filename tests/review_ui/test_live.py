@@ -134,7 +134,9 @@ class House:
 
 @contextmanager
 def _house(database: Database, config: Config, redis_url: str, data: Path) -> Iterator[House]:
-    app = create_app(Settings(redis_url=redis_url, bearwatch_data=data), config, database)
+    app = create_app(
+        Settings(redis_url=redis_url, bearwatch_data=data, bearwatch_metrics_from="127.0.0.1"), config, database
+    )
     with ExitStack() as listening, closing(connect(redis_url)) as client, served(app) as url:
         yield House(url, database, config, MediaStore(data / "media"), client, listening)
 
@@ -191,7 +193,7 @@ def test_while_redis_is_away_alerts_come_and_every_camera_is_blind(
         house.alert(wake=False)
         ear.wait_for(_raised)
         assert "Redis is unreachable" in ben.get("/").text
-        assert ben.get("/healthz").json() == {"database": True, "redis": False}
+        assert ben.get("/healthz").json() == {"database": True, "redis": False, "disk": "ok", "clock": []}
         assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics").text
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "without-redis"}
         assert ben.post("/api/v1/alerts/1/decisions", json=body).status_code == 200

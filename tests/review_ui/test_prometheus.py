@@ -125,12 +125,12 @@ def test_frames_of_test_clips_count_for_no_camera_that_is_none() -> None:
 
 def test_health_asks_the_database(page: Stage) -> None:
     answer = page.stranger().get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"database": True, "redis": True})
+    assert (answer.status_code, answer.json()) == (200, {"database": True, "redis": True, "disk": "ok", "clock": []})
     said = page.person().get("/api/v1/health").json()
     assert (said["database"], said["redis"], said["cameras_blind"]) == (True, True, 3)
 
 
-def test_without_a_token_only_programs_on_this_machine_may_scrape(page: Stage) -> None:
+def test_without_a_token_only_programs_where_the_operator_said_may_scrape(page: Stage) -> None:
     assert _scraper(page).get("/metrics").status_code == 200
     assert _scraper(page, "::1").get("/metrics").status_code == 200
     assert _scraper(page, "203.0.113.9").get("/metrics").status_code == 403

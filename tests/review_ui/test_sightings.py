@@ -11,6 +11,7 @@ from review_ui.rendering.time_input import BadMoment, When, when_seen
 from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
 from rollout.evidence.matching import MatchRule
+from rollout.evidence.seals import blindness_of
 from tests.support.factories import T0
 from tests.support.pages import Stage
 
@@ -32,7 +33,8 @@ def test_a_sighting_is_sealed_over_exactly_what_was_typed(either: Stage) -> None
     with either.database.read() as session:
         row = session.scalars(select(Sighting)).one()
     entered = Entered("upper-pines", "upper-creek", "bear", 2, "a sow & a cub", either.clock.now - 300)
-    assert row.seal == seal_of(entered, row.user_id, either.clock.now)
+    said = blindness_of(False, None, "the observer was not on watch there, or the model was advising")
+    assert row.seal == seal_of(entered, row.user_id, either.clock.now, said)
     assert f"/sightings/{row.id}" == where
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,13 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.messages import CameraHealth, CameraStatus
 from db.models import CanaryRun
-from rollout.breakers import TelemetrySnapshot
+from db.session import Database
+from rollout.breakers import Action, Breakers, History, TelemetrySnapshot, Trip, Unit, check
 from rollout.breakers.telemetry_snapshot import QueueDepth
+from tests.support.cast import add_user
+from tests.support.factories import T0
 
+SPECS = Breakers().specs()
 MACHINE = {"load": 0.5, "memory_used": 0.4, "disk_free": 0.6, "gpus": 0, "gpus_expected": 0, "shards": []}
 
 
@@ -57,3 +61,38 @@ def inject(session: Session, config: Config, at: float, *, seen: bool = True, ca
             )
         )
     session.flush()
+
+
+class Desk:
+    """Checks the breakers as the controller does, every five seconds."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self.database, self.config = database, config
+        self.history = History()
+        with database.write() as session:
+            add_user(session)
+            inject(session, config, T0 - 600)
+
+    specs = SPECS
+
+    def check(
+        self, at: float, snapshot: TelemetrySnapshot | None = None, lease_until: float | None = None
+    ) -> list[Trip]:
+        """One tick."""
+        with self.database.write() as session:
+            return check(
+                session, SPECS, self.config, snapshot or healthy(self.config, at), at,
+                lease_until=lease_until, history=self.history,
+            )  # fmt: skip
+
+    def watch(self, begin: float, seconds: float, snapshot: Callable[[float], TelemetrySnapshot]) -> list[Trip]:
+        """Ticks for a while; returns all that tripped."""
+        trips: list[Trip] = []
+        for step in range(int(seconds / 5) + 1):
+            trips += self.check(begin + 5 * step, snapshot(begin + 5 * step))
+        return trips
+
+
+def what(trips: Sequence[Trip]) -> list[tuple[str, Unit, Action]]:
+    """The trips without their numbers."""
+    return [(trip.breaker, trip.unit, trip.action) for trip in trips]

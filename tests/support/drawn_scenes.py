@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -81,12 +82,15 @@ def colour(picture: Luma) -> Bgr:
     return cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR).astype(np.uint8, copy=False)
 
 
-def write_video(path: Path, pictures: list[Luma], fps: int = 15, codec: str = "libx264") -> Path:
+def write_video(
+    path: Path, pictures: list[Luma], fps: int = 15, codec: str = "libx264", pixel_aspect: Fraction = Fraction(1)
+) -> Path:
     """Encode pictures; the container follows from the path's suffix."""
     height, width = pictures[0].shape
     with av.open(str(path), "w") as container:
         stream = cast(VideoStream, container.add_stream(codec, rate=fps))
         stream.width, stream.height = width, height
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec == "libx264":
             stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "20", "g": "15"}

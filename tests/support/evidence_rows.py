@@ -10,12 +10,13 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
+from db.ledger import record
 from db.models import Alert, AlertStatus, Camera, CameraHour, Encounter, EncounterFrame, Mode, Sighting, Watch
 from rollout.base.metrics import Measured
 from rollout.control.handover_spans import handovers as handovers_of
 from rollout.evidence.assessment import AssessmentScope, assess
 from rollout.evidence.comparison import EvidenceRule, Intervals
-from rollout.evidence.seals import digest_of_sighting
+from rollout.evidence.seals import BLINDNESS_TOO, SEALED, blindness_of, digest_of_sighting
 
 MODEL = "bears@224:1234"
 _keys = count()
@@ -74,16 +75,45 @@ def add_bear(
 def add_sighting(
     session: Session, at: float, campsite: str = "upper-pines", blind: bool = True, user_id: int = 1, note: str = ""
 ) -> Sighting:
-    """A bear that a person saw, sealed half a minute later."""
-    entered = {"campsite": campsite, "camera": None, "animal": "bear", "number": 1, "note": note, "seen_at": at}
+    """A bear that a person saw, sealed half a minute later, as the form does: in the ledger too."""
+    return seal_sighting(session, at, campsite, blind, user_id, note, at + 30.0)
+
+
+def seal_sighting(
+    session: Session,
+    at: float,
+    campsite: str = "upper-pines",
+    blind: bool = True,
+    user_id: int = 1,
+    note: str = "",
+    sealed_at: float | None = None,
+    camera: str | None = None,
+    key: str | None = None,
+) -> Sighting:
+    """A bear seen ``at``, sealed at ``sealed_at``, with its entry in the ledger."""
+    sealed_at = at + 30.0 if sealed_at is None else sealed_at
+    entered = {"campsite": campsite, "camera": camera, "animal": "bear", "number": 1, "note": note, "seen_at": at}
+    why = None if blind else "for the test"
+    seal = digest_of_sighting(entered, user_id, sealed_at, blindness_of(blind, None, why))
     sighting = Sighting(
-        campsite_id=campsite, camera_id=None, user_id=user_id, watch_id=None, animal="bear", number=1, note=note,
-        seen_at=at, sealed_at=at + 30.0, seal=digest_of_sighting(entered, user_id, at + 30.0), blind=blind,
-        idempotency_key=f"row-{next(_keys)}",
+        campsite_id=campsite, camera_id=camera, user_id=user_id, watch_id=None, animal="bear", number=1, note=note,
+        seen_at=at, sealed_at=sealed_at, seal=seal, blind=blind, not_blind_why=why, seal_version=BLINDNESS_TOO,
+        idempotency_key=key or f"row-{next(_keys)}",
     )  # fmt: skip
     session.add(sighting)
     session.flush()
+    note_sealing(session, sighting)
     return sighting
+
+
+def note_sealing(session: Session, sighting: Sighting) -> None:
+    """The ledger's entry of a sighting."""
+    record(
+        session, at=sighting.sealed_at, kind=SEALED, subject=f"sighting:{sighting.id}",
+        actor=f"user:{sighting.user_id}", campsite=sighting.campsite_id,
+        body={"sighting": sighting.id, "seal": sighting.seal, "blind": sighting.blind, "animal": sighting.animal,
+              "seen_at": sighting.seen_at},
+    )  # fmt: skip
 
 
 def add_watch(

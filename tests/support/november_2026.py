@@ -29,6 +29,7 @@ STAGES: Final[list[dict[str, Any]]] = [
     {
         "name": "shadow", "scope": ["upper-pines", "lower-pines"], "mode": "shadow",
         "duration": {"min": "1d", "max": "4d"}, "gates": _GATES,
+        "overridden": "a plan from before there were floors",
     },
     {"name": "one-campsite", "scope": ["upper-pines"], "mode": "assisted", "duration": "2d", "gates": [_OPEN]},
     {

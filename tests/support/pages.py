@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -28,6 +30,8 @@ from tests.support.factories import T0
 from tests.support.waiting import wait_for
 
 PASSWORD = "correct-horse-battery"
+ASKS_AGAIN = re.compile(r"(/api/v1)?/people(/\d+(/[a-z-]+)?)?|/account/(tokens|second-factor)|/api/v1/tokens")
+"""Where whoever changes something types their password once more."""
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -39,6 +43,18 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Browser(TestClient):
+    """A browser whose person types their password wherever it is asked for again, unless a test says what is typed."""
+
+    def request(self, method: str, url: Any, **sent: Any) -> Any:
+        """As the base class."""
+        asked = method in ("POST", "PUT") or (method == "DELETE" and "second-factor" in str(url))
+        if asked and ASKS_AGAIN.fullmatch(str(url)) and sent.get("content") is None:
+            kind = "json" if str(url).startswith("/api/") else "data"
+            sent[kind] = {"password": PASSWORD, **(sent.get(kind) or {})}
+        return super().request(method, url, **sent)
 
 
 @dataclass
@@ -65,7 +81,7 @@ class Stage:
 
     def stranger(self) -> TestClient:
         """A browser in which nobody is logged in."""
-        return TestClient(self.app, follow_redirects=False, headers=SAME_ORIGIN)
+        return Browser(self.app, follow_redirects=False, headers=SAME_ORIGIN)
 
     def alert(self, camera: str = "upper-creek", at: float = T0) -> int:
         """The number of a new alert."""
@@ -88,7 +104,7 @@ class Stage:
 def stage(database: Database, config: Config, redis_url: str, data: Path) -> Iterator[Stage]:
     """The application with its live hub running."""
     clock = Clock()
-    settings = Settings(redis_url=redis_url, bearwatch_data=data)
+    settings = Settings(redis_url=redis_url, bearwatch_data=data, bearwatch_metrics_from="127.0.0.1 ::1")
     app = create_app(settings, config, database, clock=clock)
     with TestClient(app):
         yield Stage(app, database, config, MediaStore(settings.media_dir), clock)

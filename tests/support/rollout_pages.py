@@ -34,6 +34,7 @@ STAGES: list[dict[str, Any]] = [
         "mode": "shadow",
         "duration": {"min": "1d", "max": "120d"},
         "gates": [OPEN],
+        "overridden": "a plan that tests walk in a few steps",
     },
     {"name": "one-campsite", "scope": ["upper-pines"], "mode": "assisted", "duration": "1d", "gates": [OPEN]},
 ]

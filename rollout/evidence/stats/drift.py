@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import atan, cos, log, pi, sin, sqrt
+from statistics import fmean, stdev
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from rollout.evidence.stats.distributions import gamma_quantile
 
+REFERENCE_WEEKS: Final = 8
+SMALLEST_P: Final = 1e-6
 PERMUTATIONS: Final = 999
 
 
@@ -32,6 +35,24 @@ def psi(reference: Sequence[float], current: Sequence[float]) -> float:
 def psi_limit(bins: int, n: int, m: int, confidence: float = 0.99) -> float:
     """What PSI stays below without any change, for ``n`` and ``m`` independent units (never frames)."""
     return 2 * gamma_quantile(confidence, (bins - 1) / 2) * (1 / n + 1 / m)
+
+
+def week_p(reference: Sequence[float], week: float) -> float:
+    """How often a week would lie so far from the mean of the reference weeks, were it one of them: two-sided t-test.
+
+    The week is the unit: days of one week share their weather, and frames of one day their light. Raises ValueError for
+    other than eight reference weeks: the closed form is that of seven degrees of freedom.
+    """
+    if len(reference) != REFERENCE_WEEKS:
+        raise ValueError(f"the reference is {REFERENCE_WEEKS} weeks, not {len(reference)}")
+    mean, spread = fmean(reference), stdev(reference)
+    if spread <= 0.0:
+        return 1.0 if week == mean else SMALLEST_P
+    t = (week - mean) / (spread * sqrt(1.0 + 1.0 / REFERENCE_WEEKS))
+    angle = atan(abs(t) / sqrt(7.0))
+    c = cos(angle)
+    inside = 2.0 / pi * (angle + sin(angle) * (c + 2.0 / 3.0 * c**3 + 8.0 / 15.0 * c**5))
+    return max(SMALLEST_P, 1.0 - inside)
 
 
 @dataclass(frozen=True, slots=True)

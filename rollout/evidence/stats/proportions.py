@@ -68,7 +68,7 @@ def needed_for_power(true_share: float, bound: float, power: float = 0.8, confid
     return None
 
 
-def recall_evalue(hits: int, misses: int, least: float = 0.90) -> float:
+def recall_evalue(hits: float, misses: float, least: float = 0.90) -> float:
     """Evidence against "the share is at most ``least``" that may be computed every day.
 
     The mean over several alternatives of their likelihood ratios. It ever reaches 20 with probability at most 5 %
@@ -89,7 +89,7 @@ def needed_for_evalue(least: float, misses: int, e_pass: float = E_PASS) -> int:
 
 
 def anytime_lower(
-    hits: int, misses: int, e_pass: float = E_PASS, *, share_of: Callable[[float], float] | None = None
+    hits: float, misses: float, e_pass: float = E_PASS, *, share_of: Callable[[float], float] | None = None
 ) -> float:
     """The largest share against which the e-value passes: a lower bound that may be computed every day.
 

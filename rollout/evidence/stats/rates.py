@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, lgamma, log
 
@@ -74,18 +74,30 @@ class Rate:
         }
 
 
-def rate_of(counts: Sequence[int], exposures: Sequence[float], confidence: float = CONFIDENCE) -> Rate:
+def rate_of(
+    counts: Sequence[int],
+    exposures: Sequence[float],
+    confidence: float = CONFIDENCE,
+    groupings: Sequence[Sequence[Hashable]] = (),
+) -> Rate:
     """The rate of events over periods such as camera-days, each with its own exposure (the part that was watched).
 
     False alarms come in clumps: a raccoon sets off six in a night. Where the periods' counts vary more than
     independent events would, count and exposure are divided by that dispersion before the exact bound is taken.
+    Clumps may span cameras (a storm) and days (a branch): ``groupings`` name, for each period, the larger unit that it
+    belongs to, such as its campsite and night, its night, or its camera and week; the largest dispersion of all counts.
     Periods without exposure are left out. Raises ValueError when none is left.
     """
+    there = [exposure > 0 for exposure in exposures]
     kept = [(count, exposure) for count, exposure in zip(counts, exposures, strict=True) if exposure > 0]
     total, exposure = sum(count for count, _ in kept), sum(part for _, part in kept)
     if exposure <= 0:
         raise ValueError("no exposure: nobody was watching in any of these periods")
-    phi = dispersion([count for count, _ in kept], [part for _, part in kept])
+    phi = max(
+        dispersion([count for count, _ in kept], [part for _, part in kept]),
+        *(_of_groups(kept, [key for key, is_there in zip(keys, there, strict=True) if is_there]) for keys in groupings),
+        1.0,
+    )
     return Rate(
         total,
         exposure,
@@ -95,6 +107,16 @@ def rate_of(counts: Sequence[int], exposures: Sequence[float], confidence: float
         anytime_upper(total / phi, exposure / phi),
         phi,
     )
+
+
+def _of_groups(periods: Sequence[tuple[int, float]], keys: Sequence[Hashable]) -> float:
+    """The dispersion of the periods added up by their keys."""
+    counts: dict[Hashable, int] = {}
+    parts: dict[Hashable, float] = {}
+    for (count, part), key in zip(periods, keys, strict=True):
+        counts[key] = counts.get(key, 0) + count
+        parts[key] = parts.get(key, 0.0) + part
+    return dispersion(list(counts.values()), list(parts.values()))
 
 
 def dispersion(counts: Sequence[int], exposures: Sequence[float]) -> float:

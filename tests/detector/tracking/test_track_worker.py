@@ -19,7 +19,7 @@ from core.media import MediaStore
 from core.messages import FrameScores, Reason
 from core.redis_client import connect
 from core.streams import FrameStreams
-from db.models import Alert, CameraHour, Encounter
+from db.models import Alert, CameraHour, CameraLightDay, Encounter, OperatingPointChange
 from db.session import Database
 from detector.tracking.mean_picture import WARM
 from detector.tracking.track_worker import TrackWorker
@@ -66,7 +66,7 @@ def hits(database: Database) -> list[int]:
         return list(session.scalars(select(Encounter.hits)))
 
 
-def count(database: Database, table: type[Alert] | type[Encounter] | type[CameraHour]) -> int:
+def count(database: Database, table: type[Alert] | type[Encounter] | type[CameraHour] | type[CameraLightDay]) -> int:
     """Rows of a table."""
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
@@ -211,3 +211,29 @@ def test_a_full_disk_costs_the_pictures_and_not_the_alert(
         assert encounter.cover is None
         assert len(encounter.frames) >= 3
         assert {kept.media for kept in encounter.frames} == {None}
+
+
+def test_a_camera_with_a_threshold_of_its_own_alerts_from_there_on(
+    sqlite_database: Database, config: Config, redis_url: str, publish: Publish, tmp_path: Path
+) -> None:
+    start = now_s()
+    with sqlite_database.write() as session:
+        for camera, threshold in (("upper-creek", 0.35), ("upper-trail", 0.6)):
+            session.add(
+                OperatingPointChange(
+                    camera_id=camera, infrared=False, at=start - 3600, model="test-model", model_threshold=0.5,
+                    before=0.5, threshold=threshold, wanted=0.3, ceiling=0.62, false_alarms_per_day=1.0, visits=3,
+                    days=12.0, constant=False, reason="as the test has it",
+                )
+            )  # fmt: skip
+    with Tracker(config, sqlite_database, redis_url, tmp_path):
+        publish([scored(0.4, "upper-creek", start + step / 5) for step in range(5)])
+        publish([scored(0.55, "upper-trail", start + step / 5) for step in range(3)])
+        wait_for(lambda: count(sqlite_database, Alert))
+        wait_for(lambda: count(sqlite_database, CameraLightDay) == 2)
+    with sqlite_database.read() as session:
+        (encounter,) = session.scalars(select(Encounter)).all()
+        assert encounter.camera_id == "upper-creek"
+        assert encounter.threshold == pytest.approx(0.35)
+        days = session.scalars(select(CameraLightDay).order_by(CameraLightDay.camera_id)).all()
+        assert [(day.threshold, day.frames, day.minutes >= 1) for day in days] == [(0.5, 5, True), (0.5, 3, True)]

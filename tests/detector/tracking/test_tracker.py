@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
@@ -47,7 +49,7 @@ def test_two_agreeing_frames_are_not_enough_and_three_are() -> None:
 
 
 def test_agreeing_frames_must_be_close_together() -> None:
-    assert decide([scored(0.9, at=T0 + 2 * step) for step in range(5)], RULE) is None
+    assert decide([scored(0.9, at=T0 + 12 * step) for step in range(5)], RULE) is None
 
 
 def test_a_score_on_the_threshold_agrees() -> None:
@@ -95,7 +97,7 @@ def test_the_minutes_thumbnail_is_no_second_witness() -> None:
 
 def test_frames_out_of_order_open_the_encounter_too() -> None:
     first, second, third = visit(T0, 0.6)
-    _track, changes = run([third, first, second])
+    _track, changes = run([second, first, third])
     assert [type(change) for change in changes] == [Opened]
     opened = changes[0]
     assert isinstance(opened, Opened)
@@ -193,9 +195,96 @@ def test_a_bear_that_is_seen_badly_for_a_while_stays_a_bear() -> None:
 
 
 def test_a_few_bear_frames_among_unknown_ones_keep_the_visit_open() -> None:
-    track, changes = run([*stranger(T0, 2), scored(0.9, at=T0 + 50), *stranger(T0 + 100, 2)])
+    track, changes = run([*stranger(T0, 2), *visit(T0 + 50, 0.4), *stranger(T0 + 100, 2)])
     assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL)]
     assert track.visit is not None
+
+
+def test_one_frame_alone_keeps_no_visit_open() -> None:
+    """A boar and a fox between four bears: single frames that the model is sure of, the others say what they are."""
+    bears = [frame for start in (0, 90, 180, 270) for frame in visit(T0 + start, 10)]
+    others = [frame for at in (30, 65, 120, 150, 215, 240) for frame in animal_taken_for_a_bear_once(T0 + at)]
+    _track, changes = run(sorted([*bears, *others], key=lambda scores: scores.frame.captured_at))
+    found = [type(change) for change in changes if not isinstance(change, Extended)]
+    assert found == [Opened, Closed] * 3 + [Opened]
+    ends = [change.last_at - T0 for change in changes if isinstance(change, Closed)]
+    assert ends == pytest.approx([9.8, 99.8, 189.8])
+
+
+def test_not_even_where_nothing_else_is_sent() -> None:
+    _track, changes = run(
+        [*visit(T0, 2), *(scored(0.95, at=T0 + 20 * step) for step in range(1, 9)), *visit(T0 + 170, 2)]
+    )
+    assert sum(isinstance(change, Opened) for change in changes) == 2
+
+
+def test_frames_that_waited_for_others_count_once_these_have_come() -> None:
+    _track, changes = run([*visit(T0, 2), *visit(T0 + 30, 0.6)])
+    extended = [change.hit.frame.captured_at - T0 for change in changes if isinstance(change, Extended)]
+    assert extended[-3:] == pytest.approx([30.0, 30.2, 30.4])
+    _track, changes = run([*visit(T0, 2), *visit(T0 + 30, 0.4)])
+    assert sum(isinstance(change, Extended) for change in changes) == 7
+
+
+def test_one_strange_frame_keeps_no_visit_open_either() -> None:
+    _track, changes = run([*stranger(T0, 2), strange(T0 + 50), *stranger(T0 + 100, 2)])
+    assert kinds(changes) == [(Opened, EncounterKind.UNKNOWN_ANIMAL)] * 2
+
+
+def test_a_bear_seen_badly_for_a_minute_counts_as_one_seen_well_for_a_second() -> None:
+    badly = visit(T0, 60, bear=0.35)  # the threshold is .5
+    assert run(visit(T0, 2, bear=0.35))[1] == []
+    _track, changes = run(badly)
+    assert kinds(changes) == [(Opened, EncounterKind.BEAR)]
+    opened = next(change for change in changes if isinstance(change, Opened))
+    assert opened.draft.hits[-1].frame.captured_at < T0 + 10
+    assert all(hit.bear == 0.35 for hit in opened.draft.hits)
+    assert _track.visit is not None
+    assert _track.visit.last_at == badly[-1].frame.captured_at
+
+
+def test_what_hardly_ever_looks_like_a_bear_opens_nothing_however_long_it_stays() -> None:
+    _track, changes = run(visit(T0, 600, bear=0.25))
+    assert changes == []
+
+
+def test_two_frames_two_seconds_apart_say_as_much_as_three_in_a_row() -> None:
+    slow = [scored(0.6, at=T0 + 2 * step) for step in range(5)]
+    _track, changes = run(slow)
+    assert kinds(changes) == [(Opened, EncounterKind.BEAR)]
+    opened = changes[0]
+    assert isinstance(opened, Opened)
+    assert [hit.frame.captured_at - T0 for hit in opened.draft.hits] == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("fps", [0.1, 0.5, 1, 2, 5, 10, 30])
+def test_the_rule_of_a_slow_camera_can_be_met(fps: float) -> None:
+    rule = RULE.for_rate(fps)
+    assert rule.can_fire(fps)
+    assert opens(lambda at: scored(0.5, at=at), fps, rule)
+    assert opens(lambda at: strange(at), fps, rule)
+
+
+def opens(seen: Callable[[float], FrameScores], fps: float, rule: AlertRule) -> bool:
+    """Whether what is seen in every frame opens an encounter."""
+    track = Track()
+    for step in range(max(10, int(2 * fps))):
+        track, changes = observe(track, seen(T0 + step / fps), rule)
+        if any(isinstance(change, Opened) for change in changes):
+            return True
+    return False
+
+
+def test_a_rule_that_asks_for_more_than_a_camera_gives_says_so() -> None:
+    assert not RULE.can_fire(0.1)  # a picture in ten seconds, three seconds of window
+    assert RULE.for_rate(0.1).can_fire(0.1)
+    assert not RULE.for_rate(0.02).can_fire(0.02)
+    assert RULE.for_rate(5) == RULE
+
+
+def animal_taken_for_a_bear_once(start: float) -> list[FrameScores]:
+    """Two seconds of an animal of which one frame is taken for a bear."""
+    return [scored(0.95 if step == 5 else 0.05, at=start + step / 5) for step in range(10)]
 
 
 def test_a_branch_that_no_crop_takes_for_an_animal_opens_nothing() -> None:

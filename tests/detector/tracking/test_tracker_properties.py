@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.messages import EncounterKind, FrameScores
-from detector.tracking.tracker import AlertRule, Change, Closed, Extended, Opened, Track, Upgraded, observe
+from detector.tracking.tracker import AlertRule, Change, Closed, Extended, Opened, Track, Upgraded, bear_level, observe
 from tests.support.factories import T0, scored
 
 RULE = AlertRule(min_hits=3, unknown_hits=4, window_s=3.0, quiet_gap_s=20.0, context_s=2.0)
@@ -41,6 +42,15 @@ def enough(hits: Sequence[float], wanted: int) -> bool:
     return any(last - first <= RULE.window_s for first, last in zip(hits, hits[wanted - 1 :], strict=False))
 
 
+def in_a_row(sequence: Sequence[FrameScores], wanted: int) -> bool:
+    """Whether so many frames that show a bear ever follow one another at five a second or less, with none between."""
+    return any(
+        all(s.bear >= s.threshold for s in row)
+        and row[-1].frame.captured_at - row[0].frame.captured_at <= RULE.window_s
+        for row in (sequence[place : place + wanted] for place in range(len(sequence) - wanted + 1))
+    )
+
+
 @given(frames)
 def test_encounters_open_are_recognised_and_close_in_turn(sequence: list[FrameScores]) -> None:
     kind: EncounterKind | None = None
@@ -57,13 +67,14 @@ def test_encounters_open_are_recognised_and_close_in_turn(sequence: list[FrameSc
 
 
 @given(frames)
-def test_nothing_below_the_threshold_ever_counts_as_a_bear(sequence: list[FrameScores]) -> None:
+def test_nothing_that_speaks_against_a_bear_ever_counts_as_one(sequence: list[FrameScores]) -> None:
     for change in changes_of(sequence):
         if isinstance(change, Opened | Upgraded) and change.draft.kind is BEAR:
-            assert all(hit.bear >= hit.threshold for hit in change.draft.hits)
-            assert all(context.bear < context.threshold for context in change.draft.context)
+            assert all(bear_level(hit) > 0 for hit in change.draft.hits)
+            agreeing = [hit for hit in change.draft.hits if hit.bear >= hit.threshold]
+            assert len(agreeing) == len(change.draft.hits) or len(agreeing) < RULE.min_hits
         elif isinstance(change, Extended) and change.kind is BEAR:
-            assert change.hit.bear >= change.hit.threshold
+            assert bear_level(change.hit) > 0
 
 
 @given(frames)
@@ -83,13 +94,40 @@ def test_a_frame_delivered_again_at_once_changes_nothing(sequence: list[FrameSco
 
 
 @given(frames)
-def test_agreeing_frames_of_a_bear_in_the_window_are_never_missed(sequence: list[FrameScores]) -> None:
+def test_agreeing_frames_in_a_row_are_never_missed(sequence: list[FrameScores]) -> None:
     """Whatever unknown animals are about: it opens a bear's encounter, or makes one of those a bear's."""
-    bears = [s.frame.captured_at for s in sequence if s.bear >= s.threshold]
-    told = [
-        change for change in changes_of(sequence) if isinstance(change, Opened | Upgraded) and change.draft.kind is BEAR
-    ]
-    assert bool(told) == enough(bears, RULE.min_hits)
+    told = any(isinstance(c, Opened | Upgraded) and c.draft.kind is BEAR for c in changes_of(sequence))
+    assert told or not in_a_row(sequence, RULE.min_hits)
+
+
+@given(frames)
+def test_no_frame_opens_or_extends_a_visit_alone(sequence: list[FrameScores]) -> None:
+    """Every frame that does has another one that speaks for it within a few seconds."""
+    speaking = [s.frame.captured_at for s in sequence if bear_level(s) > 0 or s.unknown]
+    for change in changes_of(sequence):
+        for at in _moments(change):
+            assert any(0 < abs(at - other) <= 5 * RULE.window_s for other in speaking)
+
+
+def _moments(change: Change) -> list[float]:
+    if isinstance(change, Opened | Upgraded):
+        return [hit.frame.captured_at for hit in change.draft.hits]
+    return [change.hit.frame.captured_at] if isinstance(change, Extended) else []
+
+
+@given(frames, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_within_the_window_does_not_matter_to_the_evidence(
+    sequence: list[FrameScores], random: Random
+) -> None:
+    first = sequence[0].frame.captured_at if sequence else 0.0
+    near = [s for s in sequence if s.frame.captured_at - first <= RULE.window_s]
+    shuffled = random.sample(near, len(near))
+    assert told_bear(shuffled) or not told_bear(near)
+
+
+def told_bear(sequence: list[FrameScores]) -> bool:
+    """Whether a bear is told of."""
+    return any(isinstance(c, Opened | Upgraded) and c.draft.kind is BEAR for c in changes_of(sequence))
 
 
 @given(frames)

@@ -13,16 +13,18 @@ from hypothesis import given
 from rollout.breakers import Breakers
 from rollout.breakers.detector_steps import (
     DetectorState,
+    camera_alarm_step,
     day_histograms,
     drift_step,
     false_alarm_step,
     loop_step,
-    permutation_p,
     recall_step,
     restarted,
     unknown_step,
+    week_step,
 )
 from rollout.breakers.false_trip_budget import BUDGET_PER_DAY, false_alarms_per_day, fitted, too_eager, within_budget
+from rollout.evidence.stats.drift import week_p
 
 SPECS = Breakers().specs()
 
@@ -89,38 +91,69 @@ def test_unknown_animals_that_become_frequent_trip_within_a_month() -> None:
     assert fmean(run(0.3, 300) or 300 for _ in range(20)) < 30
 
 
-def _days(rng: np.random.Generator, days: int, shift: float = 0.0) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Histograms of days whose scores go up and down together, as weather makes them."""
-    weather = rng.normal(0, 0.5, days)[:, None]
-    bins = np.arange(20)[None, :]
-    weights = np.exp(-bins * (0.6 + 0.1 * weather) / (1 + shift))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+def _weeks(rng: np.random.Generator, weeks: int, likeness: float) -> list[float]:
+    """Mean scores of weeks whose days go up and down together: each like the day before by ``likeness``, as weather."""
+    day, found = rng.normal(), []
+    for _ in range(7 * weeks):
+        day = likeness * day + (1.0 - likeness**2) ** 0.5 * rng.normal()
+        found.append(day)
+    return [fmean(found[7 * week : 7 * week + 7]) for week in range(weeks)]
 
 
-def test_days_that_are_only_days_are_no_drift_and_a_shift_is() -> None:
-    rng = np.random.default_rng(4)
-    same = [permutation_p(_days(rng, 35), permutations=199, seed=n) or 0.0 for n in range(200)]
-    assert fmean(p <= 0.05 for p in same) <= 0.09
-    moved = [
-        permutation_p(np.vstack([_days(rng, 28), _days(rng, 7, shift=0.5)]), permutations=199, seed=n) or 1.0
-        for n in range(20)
-    ]
-    assert max(moved) <= 0.05
-    assert permutation_p(_days(rng, 20)) is None, "too few days to say anything"
+def _season(weeks: list[float]) -> float:
+    """The highest level of a season of weeks."""
+    memory, highest = DetectorState(), 1.0
+    for number, score in enumerate(weeks[8:]):
+        memory = drift_step(memory, week_p(weeks[:8], score), float(number))
+        highest = max(highest, memory["level"])
+    return highest
 
 
-def test_weekly_comparisons_of_a_year_trip_less_often_than_their_budget() -> None:
-    """Neighbouring comparisons share days: the budget is checked on whole years of weeks, not on single ones."""
+ALARM = 2 * 1000 / 7
+
+
+def test_weather_is_no_drift() -> None:
+    """Thirty weeks whose days are alike: exchanging days as if they were independent tripped in nearly each season."""
     rng = np.random.default_rng(5)
-    alarm, tripped = 2 * 1000 / 7, 0
-    for year in range(40):
-        days = _days(rng, 35 + 364)
-        memory: DetectorState = {}
-        for week in range(52):
-            p = permutation_p(days[7 * week : 7 * week + 35], permutations=199, seed=year * 100 + week)
-            memory = drift_step(memory, p or 1.0, week)
-            tripped += memory["level"] >= alarm
-    assert tripped <= 40 * 52 / alarm
+    assert fmean(_season(_weeks(rng, 38, 0.5)) >= ALARM for _ in range(100)) <= 0.2
+    assert fmean(_season(_weeks(rng, 38, 0.7)) >= ALARM for _ in range(100)) <= 0.25
+
+
+def test_scores_that_shift_are_found() -> None:
+    rng = np.random.default_rng(4)
+    weeks = [_weeks(rng, 38, 0.3) for _ in range(50)]
+    moved = [[*each[:14], *(score + 2.0 for score in each[14:])] for each in weeks]
+    assert fmean(_season(each) >= ALARM for each in moved) >= 0.9
+
+
+def test_a_week_is_held_against_the_first_eight_which_stay() -> None:
+    days = np.full((7, 20), 1 / 20)
+    memory = DetectorState()
+    for week in range(8):
+        memory = week_step(memory, days, float(week))
+    assert memory == {"reference": [pytest.approx(0.5)] * 8}
+    shifted = np.zeros((7, 20))
+    shifted[:, -1] = 1.0
+    after = week_step(memory, shifted, 9.0)
+    assert after["reference"] == memory["reference"]
+    assert after["level"] > 100
+    assert week_step(memory, days[:3], 9.0) == memory, "three days are no week"
+    assert restarted(after) == {}
+    assert week_p([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], 1.5) == pytest.approx(0.00492, abs=1e-5)
+
+
+def test_one_camera_that_alarms_all_day_is_found_within_days_and_a_usual_one_never() -> None:
+    """Its false alarms are lost in the mean of 24 cameras, each of which counts four a day at most."""
+    alarm = 20.0 * 1000 * 24
+
+    def days_until(mean: float) -> int | None:
+        rng = np.random.default_rng(7)
+        return steps_until(alarm, lambda m, n: camera_alarm_step(m, int(rng.poisson(mean)), n), 400)
+
+    found = {mean: days_until(mean) for mean in (0.5, 2.0, 20.0, 120.0)}
+    assert (found[0.5], found[2.0]) == (None, None)
+    assert (found[120.0] or 99) <= 7
+    assert (found[20.0] or 99) <= 10
 
 
 def test_effort_that_follows_the_bears_is_no_loop_and_effort_that_follows_itself_is() -> None:

@@ -113,12 +113,15 @@ def test_what_is_not_blind_or_not_watched_does_not_count_for_recall(season: Data
     assert found["missed_sightings"].value == 3  # a missed bear is a missed bear, whoever saw it
 
 
-def test_a_sighting_that_was_changed_after_it_was_sealed_is_no_evidence(season: Database) -> None:
+def test_a_sighting_that_was_changed_after_it_was_sealed_is_a_miss(season: Database) -> None:
     with season.write() as session:
         at = EVENING + 12 * DAY_S
         add_watch(session, at - 60, at + 60)
+        add_bear(session, at + 20.0)
         add_sighting(session, at).seen_at = at + 1.0
-    assert _assess(season)["recall_blind"].n == 12
+    recall = _assess(season)["recall_blind"]
+    assert (recall.n, recall.detail["lost"]) == (13, 1)
+    assert recall.value == pytest.approx(11 / 13)
 
 
 def test_the_seal_is_the_one_that_the_page_makes() -> None:
@@ -199,13 +202,13 @@ def test_false_alarms_are_those_nobody_has_confirmed(season: Database) -> None:
         add_bear(session, EVENING + 3 * DAY_S + 9000, status=AlertStatus.REJECTED)
         add_bear(session, EVENING + 5 * DAY_S + 7200, status=AlertStatus.OPEN)
         at = EVENING + 6 * DAY_S + 7200
-        add_bear(session, at, status=AlertStatus.OPEN)  # nobody has decided, but a person saw it too
+        add_bear(session, at, status=AlertStatus.OPEN)  # a person saw a bear then, but nobody has decided
         add_sighting(session, at, blind=False)
     rate = _assess(season)["false_alarms_per_camera_day"]
-    assert (rate.detail["false_alarms"], rate.detail["rejected"], rate.detail["undecided"]) == (3, 2, 1)
+    assert (rate.detail["false_alarms"], rate.detail["rejected"], rate.detail["undecided"]) == (4, 2, 2)
     assert rate.n == pytest.approx(28)
-    assert rate.value == pytest.approx(3 / 28)
-    assert 3 / 28 < rate.bounds["poisson_upper"] < rate.bounds["quasipoisson_upper"]
+    assert rate.value == pytest.approx(4 / 28)
+    assert 4 / 28 < rate.bounds["poisson_upper"] < rate.bounds["quasipoisson_upper"]
 
 
 def test_the_model_is_compared_with_motion_alone_and_with_shared_blindness(season: Database) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core.config import Config
 from db.models import AlertStatus, Sighting
@@ -16,26 +15,17 @@ from db.session import Database
 from rollout.breakers.matched_visits import outcomes, settled, sightings_since
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
-from rollout.evidence.seals import digest_of_sighting
 from rollout.stages.plan import evidence_rule
 from rollout.stages.spec import Evidence
 from tests.support.blindness_leaks import cover_of, go_on_watch, log_sighting, ways_in
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_sighting, add_watch, assessed
+from tests.support.evidence_rows import MODEL, add_bear, add_watch, assessed, seal_sighting
 from tests.support.factories import T0
 from tests.support.pages import Stage, stage
 from tests.support.rollout_plans import default_plan
 
 ANY_CAMERA = EvidenceRule(match=MatchRule(same_camera=False))
 SAME_CAMERA = EvidenceRule(match=MatchRule(same_camera=True))
-
-
-def _naming(session: Session, sighting: Sighting, camera: str) -> None:
-    """The observer says in whose view it was."""
-    entered = {"campsite": sighting.campsite_id, "camera": camera, "animal": "bear", "number": 1, "note": "",
-               "seen_at": sighting.seen_at}  # fmt: skip
-    sighting.camera_id, sighting.seal = camera, digest_of_sighting(entered, sighting.user_id, sighting.sealed_at)
-    session.flush()
 
 
 @pytest.fixture
@@ -52,7 +42,7 @@ def seen(sqlite_database: Database) -> Database:
             ]
         ):
             at = T0 + number * 3 * 3600
-            _naming(session, add_sighting(session, at), "upper-creek")
+            seal_sighting(session, at, camera="upper-creek")
             add_bear(session, at + 20, camera, status)
     return sqlite_database
 

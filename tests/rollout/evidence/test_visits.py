@@ -116,9 +116,10 @@ def test_another_campsite_is_no_match_nor_another_camera_than_the_one_named() ->
     assert match([_visit(T0, camera="creek")], lines)[0] is not None
     assert match([_visit(T0)], lines)[0] is not None
     assert match([_visit(T0, site="nowhere")], lines, whichever) == [None]
-    hour_later = [_visit(T0 + 3600, camera="trail")]
-    assert chance_by_shifting(hour_later, lines) == 0.0
-    assert chance_by_shifting(hour_later, lines, whichever) == pytest.approx(0.1)
+    days_later = [_visit(T0 + 4 * 86400, camera="trail")]
+    assert chance_by_shifting(days_later, lines) == 0.0
+    assert chance_by_shifting(days_later, lines, whichever) == pytest.approx(1 / 4), "one of the four days before it"
+    assert chance_by_shifting([_visit(T0 + 3600)], lines) is None, "there is no other day to ask"
 
 
 def test_one_detection_sees_one_visit_and_as_many_as_possible_are_matched() -> None:

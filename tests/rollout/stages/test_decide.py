@@ -73,10 +73,12 @@ def test_a_gate_that_nobody_can_decide_holds_and_clears_the_approvals(walk: Walk
     assert kinds(walk.ask()) == ["widen_held"], "passing gates alone are not enough"
 
 
-def test_a_gate_that_fails_holds_and_leaves_the_approvals(walk: Walk) -> None:
+def test_a_gate_that_fails_holds_and_its_approvals_wait_for_no_luckier_analysis(walk: Walk) -> None:
     walk.agree()
-    assert kinds(walk.ask(GateOutcome.FAILED)) == ["widen_held"]
-    assert len(walk.state.approvals) == 2
+    assert kinds(walk.ask(GateOutcome.FAILED)) == ["widen_held", "approvals_cleared"]
+    assert walk.state.approvals == ()
+    assert kinds(walk.ask()) == ["widen_held"]
+    walk.agree()
     assert kinds(walk.ask()) == ["stage_started"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bearwatch.cli.init import EXAMPLE
-from core.config import Config
+from core.config import Config, Detector
 from core.config_file import ConfigError, load_config
 from db.models import Mode
 from rollout.base.scopes import Place
@@ -22,14 +22,14 @@ gate_sets:
   health: &health
     - {metric: camera_uptime, op: ">=", value: 0.97}
     - {metric: open_breakers, op: "==", value: 0}
-scopes:
-  creek: {campsite: upper-pines, cameras: [upper-creek]}
+  alarms: [{metric: false_alarms_per_camera_day, bound: quasipoisson_upper, op: "<=", value: 0.5}]
+scopes: {creek: {campsite: upper-pines, cameras: [upper-creek]}}
 stages:
   - name: shadow
     scope: [upper-pines, lower-pines]
     mode: shadow
     duration: {min: 14d, max: 120d}
-    gates: [{metric: recall_blind, bound: cp_lower, op: ">=", value: 0.9, min_n: 29}]
+    gates: [{metric: recall_blind, bound: cp_lower, op: ">=", value: 0.9, min_n: 29}, alarms]
   - name: one-day
     scope: creek
     mode: assisted
@@ -254,6 +254,18 @@ def test_a_new_telephone_number_is_not_another_plan() -> None:
     other = GOOD.replace("json://127.0.0.1/rosa", "json://127.0.0.1/elsewhere")
     assert parse(other).digest == parse(GOOD).digest
     assert parse(GOOD.replace("value: 0.97", "value: 0.96")).digest != parse(GOOD).digest
+
+
+def test_another_alert_rule_is_under_evidence_anew_and_another_machine_is_not() -> None:
+    def rules(**detector: object) -> tuple[tuple[str, str], ...]:
+        config = settings()
+        return parse_plan(
+            GOOD, config.model_copy(update={"detector": Detector.model_validate(detector)}), "rollout.yaml"
+        ).rules
+
+    assert rules() == rules(min_hits=3, max_batch=32, engine="onnx") == parse(GOOD).rules
+    others = [rules(min_hits=2), rules(threshold=0.5), rules(false_alarms_per_camera_day=3), rules(quiet_gap_s=30)]
+    assert len({parse(GOOD).rules, *others}) == 5
 
 
 def test_the_former_key_of_when_gates_are_analysed_says_the_same() -> None:

@@ -1,0 +1,96 @@
+"""What everybody has to know of the site itself, on every page: a full disk, a clock that was set, lines of the
+configuration that can hardly be meant so, cameras whose pictures come too rarely for any alert."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import redis
+
+from core.clock import ClockStep, ClockWatch
+from core.config import Config
+from core.config_warnings import config_warnings, rate_problem
+from core.disk_reserve import DiskReserve, DiskState
+from core.messages import CameraHealth, CameraStatus
+from core.telemetry import Telemetry
+from review_ui.auth.accounts import Account
+
+SHOWN_FOR_S: Final = 3600.0
+"""A clock that was set stays on the page for so long: what was written around it has a doubtful time."""
+SKEW_S: Final = 5.0
+"""Between this machine's clock and that of Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNotice:
+    """``kind`` is ``disk``, ``clock`` or ``configuration``; ``cameras`` are those it is about, none for the site."""
+
+    kind: str
+    text: str
+    cameras: tuple[str, ...] = ()
+
+
+def notices_for(config: Config, account: Account, notices: Sequence[SiteNotice]) -> tuple[SiteNotice, ...]:
+    """Those that somebody may read: about the site, or about cameras that are all at their campsites."""
+    return tuple(
+        each for each in notices if all(account.covers(config.cameras[name].campsite) for name in each.cameras)
+    )
+
+
+class SiteNotices:
+    """Collects the notices; :meth:`refresh` is called about once a second, on one thread."""
+
+    def __init__(self, config: Config, telemetry: Telemetry, reserve: DiskReserve | None = None) -> None:
+        self._config = config
+        self._telemetry = telemetry
+        self._reserve = reserve
+        self._clock = ClockWatch()
+        self._step: tuple[float, ClockStep] | None = None
+        self._fixed = tuple(
+            SiteNotice("configuration", f"{'.'.join(each.key)}: {each.message}", each.cameras)
+            for each in config_warnings(config)
+        )
+        self.disk = DiskState.OK
+        self.current: tuple[SiteNotice, ...] = self._fixed
+
+    def refresh(self, wall: float, statuses: Mapping[str, CameraStatus], ask_redis: bool = True) -> None:
+        """Look again; ``statuses`` are what the cameras last reported. ``ask_redis``: for its time."""
+        steady = time.monotonic()
+        step = self._clock.check(wall, steady)
+        if step is not None:
+            self._step = (steady, step)
+        self.disk = self._reserve.state() if self._reserve is not None else DiskState.OK
+        disk = (SiteNotice("disk", self.disk.text),) if self.disk.text else ()
+        self.current = (*disk, *self._clock_notices(wall, steady, ask_redis), *self._fixed, *self._slow(statuses))
+
+    def _clock_notices(self, wall: float, steady: float, ask_redis: bool) -> tuple[SiteNotice, ...]:
+        found = []
+        if self._step is not None and steady - self._step[0] < SHOWN_FOR_S:
+            found.append(SiteNotice("clock", f"{self._step[1].text}; times around that moment are not to be trusted"))
+        skew_s = self._skew_s(wall) if ask_redis else None
+        if skew_s is not None and abs(skew_s) > SKEW_S:
+            text = f"the clocks of this machine and of Redis are {abs(skew_s):,.0f} s apart: set them by the network"
+            found.append(SiteNotice("clock", text))
+        return tuple(found)
+
+    def _skew_s(self, wall: float) -> float | None:
+        try:
+            seconds, micros = cast(Any, self._telemetry.client.time())
+        except redis.RedisError:
+            return None  # that it is away is told elsewhere
+        return float(seconds + micros / 1e6 - wall)
+
+    def _slow(self, statuses: Mapping[str, CameraStatus]) -> tuple[SiteNotice, ...]:
+        known = {camera for each in self._fixed for camera in each.cameras if each.text.startswith("cameras.")}
+        found = []
+        for name, camera in self._config.enabled_cameras().items():
+            status = statuses.get(name)
+            if status is None or status.health is not CameraHealth.LIVE or name in known:
+                continue
+            problem = rate_problem(min(status.source_fps, camera.fps), camera, self._config.detector)
+            if problem is not None:
+                found.append(SiteNotice("configuration", f"{camera.name or name}: {problem}", (name,)))
+        return tuple(found)

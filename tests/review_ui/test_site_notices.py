@@ -1,0 +1,66 @@
+"""What is wrong with the site itself is told on every page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import redis
+
+from core.config import Config
+from core.disk_reserve import DiskReserve, DiskState
+from core.messages import CameraHealth, CameraStatus
+from core.telemetry import Telemetry
+from review_ui.live.site_notices import SiteNotices
+
+
+def site(**cameras: dict[str, object]) -> Config:
+    """One campsite with these cameras."""
+    return Config.model_validate(
+        {
+            "regions": {"r": {"timezone": "UTC"}},
+            "campsites": {"a": {"region": "r"}},
+            "cameras": {name: {"campsite": "a", **camera} for name, camera in cameras.items()},
+        }
+    )
+
+
+def status(camera: str, fps: float) -> CameraStatus:
+    """A camera that sees so many pictures a second."""
+    return CameraStatus(camera, CameraHealth.LIVE, "", 0.0, 0.0, 640, 360, fps, fps, 0, {}, {})
+
+
+def test_a_quiet_site_has_nothing_to_say(redis_client: redis.Redis, tmp_path: Path) -> None:
+    notices = SiteNotices(site(one={"url": "rtsp://h/1"}), Telemetry(redis_client), DiskReserve(tmp_path, 0))
+    notices.refresh(time.time(), {"one": status("one", 15.0)})
+    assert (notices.current, notices.disk) == ((), DiskState.OK)
+
+
+def test_a_clock_that_is_set_is_told_for_an_hour(redis_client: redis.Redis) -> None:
+    notices = SiteNotices(site(one={"url": "rtsp://h/1"}), Telemetry(redis_client))
+    notices.refresh(time.time(), {})
+    notices.refresh(time.time() - 3600.0, {})
+    texts = [each.text for each in notices.current if each.kind == "clock"]
+    assert texts[0].startswith("the clock of this machine was set back by 3,600 s")
+    assert "of this machine and of Redis are 3,600 s apart" in texts[1]
+    notices.refresh(time.time() - 3599.0, {})
+    assert len([each for each in notices.current if each.kind == "clock"]) == 2
+
+
+def test_a_full_disk_is_told(redis_client: redis.Redis, tmp_path: Path) -> None:
+    full = DiskReserve(tmp_path, 1 << 20, lambda _: 1000)
+    notices = SiteNotices(site(one={"url": "rtsp://h/1"}), Telemetry(redis_client), full)
+    notices.refresh(time.time(), {})
+    assert notices.disk is DiskState.FULL
+    assert [(each.kind, each.text[:16]) for each in notices.current] == [("disk", "the disk is full")]
+
+
+def test_what_can_hardly_be_meant_so_is_told_with_its_cameras(redis_client: redis.Redis) -> None:
+    config = site(one={"url": "rtsp://h/1"}, two={"url": "rtsp://h/1"}, slow={"url": "rtsp://h/3"})
+    notices = SiteNotices(config, Telemetry(redis_client))
+    notices.refresh(time.time(), {"slow": status("slow", 0.5), "one": status("one", 15.0)})
+    assert [(each.kind, each.cameras) for each in notices.current] == [
+        ("configuration", ("one", "two")),
+        ("configuration", ("slow",)),
+    ]
+    assert "at 0.5 pictures a second at most 2 come within" in notices.current[1].text
