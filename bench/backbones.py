@@ -132,7 +132,9 @@ def whole_scores(engine: Engine, pictures: Sequence[Picture]) -> NDArray[np.floa
     scores = []
     for start in range(0, len(pictures), CHUNK):
         images = [_read(picture.path) for picture in pictures[start : start + CHUNK]]
-        crops = np.concatenate([cut(image, [WHOLE_FRAME], engine.input_px) for image in images])
+        crops = np.concatenate(
+            [cut(image, [WHOLE_FRAME], engine.input_px, engine.bundle.model.lift) for image in images]
+        )
         scores.append(bear_scores(engine.infer(crops)))
     return np.concatenate(scores)
 

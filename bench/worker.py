@@ -48,7 +48,7 @@ class Pace:
 def bare_pace(engine: Engine, crops: int) -> Pace:
     """The engine alone, in batches."""
     image = cv2.imdecode(np.frombuffer(picture(), np.uint8), cv2.IMREAD_COLOR)
-    batch = np.concatenate([cut(image, [BOX], engine.input_px) for _ in range(BATCH)])  # type: ignore[arg-type]
+    batch = np.concatenate([cut(image, [BOX], engine.input_px, engine.bundle.model.lift) for _ in range(BATCH)])  # type: ignore[arg-type]
     engine.infer(batch)
     cpu, began = time.process_time(), time.perf_counter()
     for _ in range(crops // BATCH):

@@ -65,7 +65,7 @@ def score_frames(
 
     def prepare(place: int) -> tuple[NDArray[np.uint8], bool]:
         image = frames[place][0]
-        return cut(image, boxes[place], engine.input_px), is_infrared(image)
+        return cut(image, boxes[place], engine.input_px, bundle.model.lift), is_infrared(image)
 
     prepared = side_by_side(prepare, range(len(frames)), engine.threads)
     crops = np.concatenate([crops for crops, _dark in prepared])

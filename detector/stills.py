@@ -48,8 +48,8 @@ class Stills:
             return []
         whole = np.stack([logits for engine in self._engines for logits in self._whole(engine, images)], axis=1)
         tiles = [self._tiles(image) for image in images]
-        first = self._engines[0]
-        crops = [cut(image, boxes, first.input_px) for image, boxes in zip(images, tiles, strict=True)]
+        first, lift = self._engines[0], self.bundle.model.lift
+        crops = [cut(image, boxes, first.input_px, lift) for image, boxes in zip(images, tiles, strict=True)]
         said = first.infer(np.concatenate(crops))
         ends = np.cumsum([0, *map(len, tiles)])
         return [
@@ -59,9 +59,9 @@ class Stills:
 
     def _whole(self, engine: Engine, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """(n, outputs) logits of the whole pictures, of their middle squares, and of the mirror images, as wanted."""
-        logits = []
+        logits, lift = [], self.bundle.model.lift
         for box_of in (_whole_box, _middle_square) if self.view.kind == "blend" else (_whole_box,):
-            pictures = np.concatenate([cut(image, [box_of(image)], engine.input_px) for image in images])
+            pictures = np.concatenate([cut(image, [box_of(image)], engine.input_px, lift) for image in images])
             logits.append(engine.infer(pictures))
             if self.view.kind in _MIRRORED:
                 logits.append(engine.infer(np.ascontiguousarray(pictures[:, :, ::-1])))

@@ -28,17 +28,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, default=None, help="folder of the files (each manifest's own)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the bundle and for work in progress")
     parser.add_argument("--backbone", default=None, help="pretrained network: lite0, lite2, or a timm model (lite2)")
+    parser.add_argument(
+        "--recipe",
+        choices=("standard", "night"),
+        default="standard",
+        help="which numbers to start from; night lifts dark pictures and pastes animals into night scenes",
+    )
     parser.add_argument("--input-px", type=int, default=None, help="side of the pictures in use (224)")
-    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (192)")
-    parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (2)")
+    parser.add_argument("--train-px", type=int, default=None, help="side of the pictures in training (the recipe: 192)")
+    parser.add_argument("--epochs", type=float, default=None, help="passes over the pictures (the recipe: 2)")
     parser.add_argument("--batch", type=int, default=None, help="pictures in a step (32)")
-    parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (0.0002)")
+    parser.add_argument("--learning-rate", type=float, default=None, help="at its highest (the recipe: 0.0002)")
     parser.add_argument(
         "--view",
         default=None,
         help="how the bundle scores still pictures, see bearwatch evaluate (blend@224+320)",
     )
     parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same augmentations (1)")
+    parser.add_argument(
+        "--average-with",
+        default=None,
+        metavar="BUNDLE",
+        help="an earlier bundle, or `built-in`, whose weights are averaged with the trained ones (none)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--jobs", type=int, default=None, help="runs side by side (a core each; one on a GPU)")
     parser.add_argument("--loaders", type=int, default=None, help="processes that prepare pictures (GPU: 8, CPU: none)")
@@ -50,12 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.evaluate.manifest import ManifestError, read_manifest
     from detector.learn.training import TrainingError, train
     from detector.models.backbones import BackboneError
+    from detector.models.bundle import BundleError, ModelBundle
 
     try:
         pictures = [row for each in arguments.manifest for row in read_manifest(each, arguments.root)]
         with _bars() as progress:
-            trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress))
-    except (ManifestError, TrainingError, BackboneError, ValueError) as error:
+            earlier = None if arguments.average_with is None else ModelBundle.open(arguments.average_with)
+            trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress), earlier)
+    except (ManifestError, TrainingError, BackboneError, BundleError, ValueError) as error:
         print(f"bearwatch train: {error}", file=sys.stderr)
         return 2
     _say(arguments, trained)
@@ -63,11 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recipe(arguments: argparse.Namespace) -> Any:
-    from detector.learn.recipe import Recipe
+    from detector.learn.recipe import RECIPES
 
     names = ("backbone", "input_px", "train_px", "epochs", "batch", "learning_rate", "view", "seed")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
-    return replace(Recipe(), **given)
+    return replace(RECIPES[arguments.recipe], **given)
 
 
 def _shop(arguments: argparse.Namespace, progress: Progress) -> Any:

@@ -11,29 +11,25 @@ caller seeds for every picture: the same seed gives the same picture on any numb
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
+from detector.learn.chance import between, chance
+from detector.learn.night_scenes import at_night
+
 PASTED, INFRARED, GREY, DARK, HIDDEN = 0.25, 0.35, 0.1, 0.2, 0.2
-NOISY, BLURRED, SMEARED, COMPRESSED, COARSE, STAMPED = 0.25, 0.15, 0.1, 0.3, 0.2, 0.2
+NOISY, BLURRED, SMEARED, COMPRESSED, COARSE, STAMPED, PATCHED = 0.25, 0.15, 0.1, 0.3, 0.2, 0.2, 0.12
 """Share of the pictures that get each augmentation."""
 DARK_ALREADY = 45
-"""Mean grey level below which a picture is not made darker: nothing would be left to see."""
+"""Mean grey level below which a picture is not made darker: nothing would be left to see. Nor is one without colours:
+it was taken by infra-red lamp already, and a second lamp would leave a bright spot of nothing."""
 MOST_NOISE = 0.5
 """Of the picture's own standard deviation: with more, nothing would be left to see."""
-_COLOURLESS = 6
-
-
-def chance(share: float) -> bool:
-    """True for that share of the calls."""
-    return bool(torch.rand(()) < share)
-
-
-def between(low: float, high: float) -> float:
-    """A random number of the range."""
-    return float(low + (high - low) * torch.rand(()))
+_COLOURLESS = 12
 
 
 class Augmentations:
@@ -49,7 +45,8 @@ class Augmentations:
 
     def __call__(self, picture: Tensor, background: Tensor | None) -> Tensor:
         """(3, h, w) uint8 to (3, size_px, size_px) uint8. ``background`` is a picture without an animal, or None."""
-        if background is not None and chance(PASTED):
+        far = chance(PASTED) and background is not None and colourless(background) >= colourless(picture)
+        if far and background is not None:
             shown = paste(picture, background, self.size_px)
         elif chance(0.3):
             shown = F.resize(picture, [self.size_px, self.size_px], antialias=True)
@@ -58,9 +55,18 @@ class Augmentations:
         shown = self.lean(self.flip(shown))
         return self.camera(self.light(shown))
 
+    def close(self, picture: Tensor) -> Tensor:
+        """The same for a picture that was cut around the animal already, (3, h, w) uint8: nothing more is cut off."""
+        shown = F.resize(picture, [self.size_px, self.size_px], antialias=True)
+        return self.camera(self.light(self.lean(self.flip(shown))))
+
+    def at_night(self, cutout: NDArray[np.uint8], scene: Tensor) -> Tensor:
+        """A cut-out (h, w, 4) BGR and alpha in a scene (3, h, w) by an infra-red lamp, then lens and transmission."""
+        return self.lens(self.flip(at_night(cutout, scene, self.size_px)))
+
     def camera(self, picture: Tensor) -> Tensor:
         """What light, lens and transmission do, in that order."""
-        night = picture.float().mean() < DARK_ALREADY
+        night = picture.float().mean() < DARK_ALREADY or colourless(picture)
         if chance(INFRARED):
             picture = F.rgb_to_grayscale(picture, 3) if night else infrared(picture)
         elif chance(GREY):
@@ -69,6 +75,12 @@ class Augmentations:
             picture = dark(picture)
         if chance(HIDDEN):
             picture = hidden(picture)
+        return self.lens(picture)
+
+    def lens(self, picture: Tensor) -> Tensor:
+        """What lens, sensor and transmission do, and those who drew on the picture and painted it over again."""
+        if chance(PATCHED):
+            picture = patched(picture)
         if chance(COARSE):
             picture = coarse(picture)
         if chance(BLURRED):
@@ -82,6 +94,11 @@ class Augmentations:
         if chance(COMPRESSED):
             picture = compressed(picture, int(between(20, 80)))
         return picture
+
+
+def colourless(picture: Tensor) -> bool:
+    """Whether (3, h, w) has no colours to speak of."""
+    return bool((picture.float().amax(0) - picture.float().amin(0)).mean() < _COLOURLESS)
 
 
 def infrared(picture: Tensor) -> Tensor:
@@ -154,6 +171,25 @@ def stamped(picture: Tensor) -> Tensor:
     return torch.from_numpy(canvas).permute(2, 0, 1).contiguous()
 
 
+def patched(picture: Tensor) -> Tensor:
+    """Where somebody's box and label were painted over: a thin frame and a patch above it, smooth but still to be seen.
+
+    Some pictures of night bears came that way. On pictures of everything else too, it says nothing.
+    """
+    height, width = picture.shape[1:]
+    canvas = picture.permute(1, 2, 0).contiguous().numpy().copy()
+    wide, high = int(width * between(0.2, 0.7)), int(height * between(0.2, 0.7))
+    left, top = int(between(0, width - wide)), int(between(0, height - high))
+    over = np.zeros((height, width), dtype=np.float32)
+    cv2.rectangle(over, (left, top), (left + wide, top + high), 1.0, int(between(1, 4)))
+    label = max(4, int(height * between(0.03, 0.09)))
+    cv2.rectangle(over, (left, max(0, top - label)), (left + int(wide * between(0.4, 1.0)), top), 1.0, cv2.FILLED)
+    mask = cv2.GaussianBlur(over, (0, 0), 0.7)[:, :, None]
+    smooth = cv2.blur(canvas, (max(3, width // 10), 1 + label)).astype(np.float32) + between(-12, 12)
+    painted = canvas * (1 - mask) + smooth * mask
+    return torch.from_numpy(painted.clip(0, 255).astype(np.uint8)).permute(2, 0, 1).contiguous()
+
+
 def compressed(picture: Tensor, quality: int) -> Tensor:
     """Sent as a JPEG of that quality, 1-100."""
     encoded = cv2.imencode(".jpg", picture.permute(1, 2, 0).numpy(), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -193,7 +229,7 @@ def paste(picture: Tensor, background: Tensor, size_px: int) -> Tensor:
     scene = v2.RandomResizedCrop(size_px, scale=(0.4, 1.0), ratio=(0.6, 1.67), antialias=True)(background).float()
     side = int(size_px * between(0.22, 0.75))
     small = F.resize(picture, [side, side], antialias=True).float()
-    if (scene.amax(0) - scene.amin(0)).mean() < _COLOURLESS:
+    if colourless(scene):
         small = F.rgb_to_grayscale(small, 3)
     top, left = int(between(0, size_px - side)), int(between(0, size_px - side))
     around = scene[:, top : top + side, left : left + side]

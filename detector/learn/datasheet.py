@@ -8,8 +8,11 @@ from typing import Any
 
 from detector.evaluate.manifest import LabelledPicture
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE
-from detector.learn.heldout import CAMERA_TRAPS, GENERIC_KEY, NOT_DAYLIGHT
+from detector.learn.heldout import GENERIC_KEY
+from detector.learn.operating_point import DAY, NIGHT, TRAPS
 from detector.learn.recipe import Recipe
+from detector.learn.sampling import is_at_night
+from detector.models.crops import LEAST_EXPONENT
 from detector.models.model import Model
 from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS, WAYS
 
@@ -50,6 +53,7 @@ def _head(model: Model, recipe: Recipe, evaluation: Mapping[str, Any]) -> str:
 
 {model.architecture}, pretrained on ImageNet, fine-tuned for {recipe.epochs:g} epochs at {recipe.train_px} px and
 averaged with the pretrained weights ({share:.0%} trained, {1 - share:.0%} pretrained). {verdict}
+{_earlier(evaluation, recipe)}
 
 It says how likely a picture shows a bear, and the likeliest of: {", ".join(model.labels.names)}.
 It is meant for motion crops and still frames of fixed cameras, as one witness whose word a ranger checks. It is not
@@ -60,13 +64,52 @@ meant to prove that there is no bear.
 | live crops, each seen once at {model.input_px} px | {limits.day} | {limits.infrared} |
 | still pictures, seen as `{model.view}` | {limits.still_bear(False)} | {limits.still_bear(True)} |
 
-Of the held-out camera-trap pictures without a bear (of all held-out pictures, where a light has fewer than 30 of
-them) {LIVE_RATE:.0%} score higher than the first line, seen once, and {STILL_RATE:.0%} higher than the second. Live
-crops get the stricter share because a camera shows thousands a day, and because smeared, coarse crops of nothing in
-particular score higher with this network than clean pictures do. Three frames must agree - which guards against noise,
-not against a boar that stands there. Check the thresholds against what the cameras of a place really see.
+Of the held-out pictures of camera traps without a bear (of all held-out pictures, where a light has fewer than 30 of
+them) {LIVE_RATE:.1%} score higher than the first line, seen once, whole or as a square anywhere in them, and
+{STILL_RATE:.1%} higher than the second. Pictures from the web decide neither. Behind the first line stands the rule for
+visits: several frames have to agree - which guards against noise, not against a boar that stands there. What these
+thresholds do on a source that they were not fitted on is said below. Check them against what the cameras of a place
+really see.
+{_floor(recipe)}
+
+{_lift(model)}
 
 Temperature: {model.labels.temperature}."""
+
+
+def _earlier(evaluation: Mapping[str, Any], recipe: Recipe) -> str:
+    """What an earlier bundle has to do with it."""
+    earlier = evaluation.get("averaged_with")
+    if not earlier:
+        return ""
+    return (
+        f"\nThe weights are then averaged with those of an earlier bundle, `{earlier}`, which gets "
+        f"{recipe.ancestor_share:.0%}. **All figures below are of sources\nof which that bundle has not seen a picture "
+        "either**, each judged by a network of a fold, averaged in the same way: few pictures, but\nhonest ones. What "
+        "that bundle was trained on is in its own datasheet, and among the training pictures below."
+    )
+
+
+def _floor(recipe: Recipe) -> str:
+    """Why live thresholds may be stricter than held-out pictures want them."""
+    if not recipe.live_at_least:
+        return ""
+    return (
+        f"No live threshold is below {recipe.live_at_least:g}: staged boars and people, and clips of fixed cameras "
+        "without a bear, were\nseen to need that, of which the labelled pictures know nothing. So fewer of these "
+        "exceed "
+        "it than said above, and more bears\nare missed by a single crop: see live crops below."
+    )
+
+
+def _lift(model: Model) -> str:
+    if not model.lift:
+        return "Dark pictures enter the network as they are."
+    return (
+        "Dark pictures are lifted before they enter the network: a gamma curve takes their median grey to\n"
+        f"{model.lift:.0%} of white, with an exponent of {LEAST_EXPONENT:g} at the least; in training, live crops and "
+        "still pictures alike."
+    )
 
 
 def _training_data(pictures: Sequence[LabelledPicture], recipe: Recipe, left_out: Sequence[str]) -> str:
@@ -83,10 +126,17 @@ def _training_data(pictures: Sequence[LabelledPicture], recipe: Recipe, left_out
 
 {len(pictures)} pictures: {", ".join(f"{label} {count}" for label, count in labels.most_common())}.
 By light: {by_light}. {len(left_out)} pictures could not be decoded and were left out.
+{_night(pictures)}
 
 Drawn by the square root of how many a source has of a label and light, camera traps {recipe.camera_trap_weight:g}
-times as often, bears {recipe.bear_share:.0%} of all. Every label alike is shown grey, by a made-up infra-red lamp,
-dark, noisy, blurred, coarse, hidden in part, small in an empty scene, and so on (`detector/learn/augmentations.py`).
+times as often, bears {recipe.bear_share:.0%} of all, and bears of camera traps at night at least
+{recipe.night_share:.0%} of these, as far as no single one is shown too often. Every label alike is
+shown grey, by a made-up infra-red lamp, dark, noisy, blurred, coarse, hidden in part, small in an empty scene, with a
+faint patch where somebody's box may have been painted over, and so on (`detector/learn/augmentations.py`). A picture
+with a known box is also shown cut as the live system cuts. {recipe.pasted_bears:.0%} of the bears and
+{recipe.pasted_others:.0%} of the others are animals cut out of daylight pictures and put into real scenes as an
+infra-red camera would see them (`detector/learn/night_scenes.py`): **made, not photographed**; none of them is in any
+figure below. The first {recipe.frozen_stages} stages of the network stayed as they were pretrained.
 
 Licences as the manifest states them. Most pictures were collected from the web by others and their copyright is
 unknown; none of them is part of this program, only the weights are. Whoever needs certainty trains on pictures of
@@ -95,6 +145,17 @@ their own: `bearwatch train --manifest M.csv --out DIR`.
 | source | pictures | bears | licence |
 |---|---|---|---|
 """ + "\n".join(lines)
+
+
+def _night(pictures: Sequence[LabelledPicture]) -> str:
+    """How little there is of what matters most."""
+    bears = [picture for picture in pictures if picture.label == "bear" and is_at_night(picture)]
+    events = {f"{picture.group}: {picture.event}" for picture in bears}
+    groups = {picture.group for picture in bears}
+    return (
+        f"Of camera traps at night: {len(bears)} pictures of bears, of {len(events)} events (a picture without one\n"
+        f"counts as one itself) at {len(groups)} sources. Events and sources are held out whole, never a picture alone."
+    )
 
 
 def _source_and_licence(picture: LabelledPicture) -> tuple[str, str]:
@@ -214,30 +275,101 @@ some strangers; it does not promise to."""
     )
 
 
-def _prediction(evaluation: Mapping[str, Any], model: Model) -> str:
-    """What to expect of camera-trap pictures from elsewhere, from the slices that resemble them."""
-    share = f"{evaluation['share_of_trained_weights']:g}"
-    lines = []
-    for name in (CAMERA_TRAPS, "grey or infra-red", NOT_DAYLIGHT):
-        found = evaluation["stills"].get(name, {}).get(share)
-        if found is None or found["auc"] is None:
-            continue
-        at = {rate: found["recalls"][rate] for rate in ("0.02", "0.05")}
-        lines.append(
-            f'- as far as they resemble the slice "{name}" ({found["bears"]} bears): AUC {found["auc"]:.2f}, recall '
-            f"{at['0.02']['recall']:.2f} ({at['0.02']['low']:.2f}-{at['0.02']['high']:.2f}) at 2% false positives, "
-            f"{at['0.05']['recall']:.2f} ({at['0.05']['low']:.2f}-{at['0.05']['high']:.2f}) at 5%"
-        )
-    said = "\n".join(lines) or "- nothing can be said: no held-out pictures resemble them."
-    return f"""## What this predicts for camera-trap pictures from other sources
+_STILLS = "still pictures"
 
-Whole frames of cameras it has not seen, in the view `{model.view}`, no motion to help:
+
+def _prediction(evaluation: Mapping[str, Any], model: Model) -> str:
+    """What to expect of camera-trap pictures from elsewhere, at the thresholds of the bundle."""
+    share = f"{evaluation['share_of_trained_weights']:g}"
+    at = evaluation["at_thresholds"]
+    lines = [
+        f"- {name}: AUC {_range(f, 'auc')}, recall at 1 / 2 / 5% false positives {_range(f, 'recall at 1%')} / "
+        f"{_range(f, 'recall at 2%')} / {_range(f, 'recall at 5%')}; **at the thresholds for still pictures recall "
+        f"{_range(f, TRANSFERRED)}, false {_range(f, TRANSFERRED_FALSE)}**"
+        for name, f in at[_STILLS].items()
+    ]
+    said = "\n".join(lines) or "- nothing can be said: there are no held-out bears of camera traps."
+    return f"""## What the thresholds do, source by source
+
+Held-out pictures of camera traps, judged by networks that saw nothing of their source. "Other sources": the threshold
+was fitted without the source as well, which is what happens on the next camera. In brackets the middle 90% when events
+are drawn again, and when whole sources are: what chance alone may do, and what the next source may.
+
+{_at_thresholds(at)}
+
+By source, at the bundle's thresholds (in brackets: at those of the other sources):
+
+{_sources_at_thresholds(at)}
+
+## What this predicts for camera-trap pictures from other sources
+
+Whole frames of cameras it has not seen, in the view `{model.view}`, no motion to help. In brackets the middle 90% over
+sources:
 
 {said}
 
 These sets are small, and most bears in them are large in the frame. Where bears are small, expect less: see "far away"
 above{_far_away(evaluation, share)}.
-The bundle was trained on more than the networks behind these figures, night bears among it; it should do no worse."""
+The bundle was trained on more than the networks behind these figures, on all night bears and not on about half of
+them; it should do no worse.
+
+{_shortfall(at)}"""
+
+
+TRANSFERRED, TRANSFERRED_FALSE = "recall, threshold of other sources", "false, threshold of other sources"
+_TARGETS = {
+    TRAPS: (("auc", 0.988), ("recall at 1%", 0.8), ("recall at 2%", 0.88)),
+    DAY: ((TRANSFERRED, 0.85),),
+    NIGHT: (("auc", 0.975), ("recall at 2%", 0.75), ("recall at 5%", 0.88), (TRANSFERRED, 0.72)),
+}
+"""What was wanted of still pictures when the built-in model was made."""
+
+
+def _shortfall(at: Mapping[str, Any]) -> str:
+    short = [
+        f"- {name}, {measure}: {found[measure]:.2f} where {wanted} was wanted"
+        for name, found in at[_STILLS].items()
+        for measure, wanted in _TARGETS.get(name, ())
+        if found[measure] < wanted
+    ]
+    return "What falls short of what was wanted, by these figures:\n\n" + ("\n".join(short) or "- nothing.")
+
+
+def _range(found: Mapping[str, Any], measure: str) -> str:
+    low, high = found["over sources"][measure]
+    return f"{found[measure]:.2f} ({low:.2f}-{high:.2f})"
+
+
+def _at_thresholds(at: Mapping[str, Any]) -> str:
+    columns = [
+        *("seen", "slice", "bears, events, sources", "events found", "recall", "(events)", "(sources)"),
+        *("at other sources' threshold", "others", "false", "(sources)", "at other sources' threshold"),
+    ]
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n"
+    lines = []
+    for seen, slices in at.items():
+        for name, f in slices.items():
+            spread = [f[over][what] for over, what in (("over events", "recall"), ("over sources", "recall"))]
+            events, sources = (f"{low:.2f}-{high:.2f}" for low, high in spread)
+            low, high = f["over sources"]["false"]
+            lines.append(
+                f"| {seen} | {name} | {f['bears']}, {f['events']}, {f['sources of bears']} | {f['events found']} | "
+                f"**{f['recall']:.2f}** | {events} | {sources} | {f[TRANSFERRED]:.2f} | {f['others']} | "
+                f"{f['false']:.1%} | {low:.1%}-{high:.1%} | {f[TRANSFERRED_FALSE]:.1%} |"
+            )
+    return head + "\n".join(lines)
+
+
+def _sources_at_thresholds(at: Mapping[str, Any]) -> str:
+    head = "| seen | source | bears | found | others | told as bears |\n|---|---|---|---|---|---|\n"
+    lines = []
+    for seen, slices in at.items():
+        for source, row in slices.get(TRAPS, {}).get("by source", {}).items():
+            lines.append(
+                f"| {seen} | {source} | {row['bears']} | {row['found']} ({row['found, threshold of other sources']}) | "
+                f"{row['others']} | {row['false']} ({row['false, threshold of other sources']}) |"
+            )
+    return head + "\n".join(lines)
 
 
 def _far_away(evaluation: Mapping[str, Any], share: str) -> str:
@@ -248,12 +380,12 @@ def _far_away(evaluation: Mapping[str, Any], share: str) -> str:
 def _gaps(pictures: Sequence[LabelledPicture]) -> str:
     labels = Counter(picture.label for picture in pictures)
     few = [f"{label} ({count})" for label, count in sorted(labels.items()) if count < _FEW]
-    night = sum(picture.label == "bear" and picture.light == "night_ir" for picture in pictures)
+    night = sum(picture.label == "bear" and is_at_night(picture) for picture in pictures)
     small = f"Labels with fewer than {_FEW} pictures: {', '.join(few)}." if few else ""
     return f"""## Gaps
 
-- {night} pictures of bears in infra-red light. What is known of them was mostly learned from daylight pictures made
-  grey, dark and noisy; the figures for infra-red rest on these few.
+- {night} pictures of bears at night. What is known of them was mostly learned from daylight pictures made grey, dark
+  and noisy, or cut out and put into other scenes; the figures for the night rest on these few.
 - Bears in web pictures are large and well lit. On a campsite they are small: motion crops close part of that gap.
 - Cubs, bears behind tents or cars, snow, heavy rain and thermal cameras were not measured. {small}
-- Events are not marked in the pictures' lists, so bursts of one animal count as many pictures."""
+- Events are marked only in part of the pictures' lists: elsewhere bursts of one animal count as many pictures."""

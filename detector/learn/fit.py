@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from detector.evaluate.manifest import LabelledPicture
+from detector.learn.cutouts import Cutouts
 from detector.learn.objective import Objective
 from detector.learn.recipe import Recipe
 from detector.learn.sampling import SamplingPlan, batches, draw_weights
-from detector.learn.student import build, fold_for_training, start, student_labels
+from detector.learn.student import build, fold_for_training, freeze, start, student_labels
 
 CHECKPOINT, PROGRESS, TRAINED = "checkpoint.pt", "progress.json", "trained.pt"
 STEPS_BETWEEN_CHECKPOINTS = 25
@@ -28,7 +29,11 @@ _LARGEST_GRADIENT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run trains on and where it writes. ``taught`` are the teacher's logits (n, 1000), a row a picture."""
+    """What one run trains on and where it writes.
+
+    ``taught`` are the teacher's logits (n, 1000), a row a picture; ``cutouts`` are animals to paste into night scenes,
+    of which a run uses those of its own pictures.
+    """
 
     pictures: Sequence[LabelledPicture]
     taught: NDArray[np.float32]
@@ -37,6 +42,7 @@ class Run:
     device: str = "cpu"
     threads: int = 1
     loaders: int = 0
+    cutouts: Cutouts | None = None
 
     @property
     def steps(self) -> int:
@@ -78,14 +84,14 @@ class _Learner:
         self.run = run
         beginning = start(run.recipe.backbone)
         self.mean, self.std = beginning.mean, beginning.std
-        plain = build(beginning).to(memory_format=torch.channels_last).to(run.device)
+        plain = freeze(build(beginning).to(memory_format=torch.channels_last).to(run.device), run.recipe.frozen_stages)
         self.tensors: dict[str, Tensor] = dict(plain.state_dict(keep_vars=True))
         self.network = fold_for_training(plain, beginning.architecture)
         labels = student_labels()
         self.objective = Objective(labels, run.recipe.smoothing, run.recipe.keep)
         self.truth = torch.tensor([labels.names.index(picture.label) for picture in run.pictures])
         self.taught = torch.from_numpy(run.taught)
-        trained = [each for each in self.tensors.values() if isinstance(each, nn.Parameter)]
+        trained = [each for each in self.tensors.values() if isinstance(each, nn.Parameter) and each.requires_grad]
         # Decay pulls kernels, not biases and normalisations, towards zero.
         kernels, rest = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
         groups = [{"params": kernels, "weight_decay": run.recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -106,8 +112,8 @@ class _Learner:
     def go_on(self) -> None:
         recipe, run = self.run.recipe, self.run
         count = run.steps * recipe.batch
-        weights = draw_weights(run.pictures, recipe.bear_share, recipe.camera_trap_weight)
-        draws = SamplingPlan(run.pictures, weights, count, recipe.train_px, recipe.seed)
+        weights = draw_weights(run.pictures, recipe.bear_share, recipe.camera_trap_weight, recipe.night_share)
+        draws = SamplingPlan(run.pictures, weights, count, recipe, run.cutouts)
         left = list(batches(count, recipe.batch, self.step))
         for pictures, numbers in DataLoader(draws, batch_sampler=left, num_workers=run.loaders):
             loss = self._learn(pictures, numbers)

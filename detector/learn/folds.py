@@ -14,14 +14,14 @@ from detector.evaluate.manifest import LabelledPicture
 def assign_folds(pictures: Sequence[LabelledPicture], folds: int) -> NDArray[np.int64]:
     """The fold (n,) of each picture.
 
-    Groups are dealt out one by one, the weightiest first, each to the fold that has least so far - counting
-    bears and others, with and without daylight, each as a share of all of its kind: a network that has seen no boar by
-    infra-red light cannot be expected to tell one from a bear.
+    Groups (:func:`held_together`) are dealt out one by one, the weightiest first, each to the fold that has least so
+    far - counting bears and others, with and without daylight, each as a share of all of its kind: a network that has
+    seen no boar by infra-red light cannot be expected to tell one from a bear.
 
     Raises:
         ValueError: there are fewer groups than folds.
     """
-    groups = [picture.group for picture in pictures]
+    groups = held_together(pictures)
     kinds = np.array([_kinds(picture) for picture in pictures], dtype=np.float64)
     shares = kinds / np.maximum(kinds.sum(axis=0), 1)
     of_group: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(shares.shape[1]))
@@ -38,6 +38,26 @@ def assign_folds(pictures: Sequence[LabelledPicture], folds: int) -> NDArray[np.
         fold_of[group] = int(np.argmin(costs))
         loads[fold_of[group]] += of_group[group]
     return np.array([fold_of[group] for group in groups])
+
+
+def held_together(pictures: Sequence[LabelledPicture]) -> list[str]:
+    """The name (n) of what each picture is held out with: its group, and every group that shares an event with it.
+
+    Two cameras that took the same animal on the same evening are one witness, whatever their sources are called.
+    """
+    name_of: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while name_of.setdefault(name, name) != name:
+            name = name_of[name]
+        return name
+
+    for picture in pictures:
+        event = picture.columns.get("event")
+        if event:
+            first, second = sorted((root(f"group {picture.group}"), root(f"event {event}")), reverse=True)
+            name_of[second] = first
+    return [root(f"group {picture.group}") for picture in pictures]
 
 
 def _kinds(picture: LabelledPicture) -> tuple[bool, bool, bool, bool]:

@@ -3,6 +3,7 @@
 1. Unknown animals: how far held-out pictures are from the training pictures of the network that judges them.
 2. Still pictures in the view that the bundle uses, on a sample.
 3. Pictures made hard (:mod:`detector.learn.corruptions`).
+4. Crops such as the live system cuts: around the bear where its box is known, anywhere in pictures without one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from core.messages import WHOLE_FRAME
+from core.messages import WHOLE_FRAME, Box
 from detector.engines.engine import Engine
 from detector.evaluate.manifest import LabelledPicture, read_picture
 from detector.learn.calibrate import is_from_a_trap
@@ -22,7 +23,7 @@ from detector.learn.corruptions import BEARS, HARD, OTHERS, Hardship, empty_scen
 from detector.learn.teacher import whole_logits
 from detector.learn.unseen_animals import reference_places
 from detector.models.bundle import ModelBundle
-from detector.models.crops import cut
+from detector.models.crops import cut, motion_crops
 from detector.models.ood import Reference
 from detector.models.view import View
 from detector.stills import Stills
@@ -78,6 +79,24 @@ class FoldPredictors:
             found[kind] = (places, trained, self.remember(f"{name}-generic", partial(once, self.generic, places)))
         return found
 
+    def live_crops(self) -> tuple[list[int], NDArray[np.float32]]:
+        """The places, and the bear scores of a crop of each: see :func:`live_box`."""
+        places = [
+            place
+            for place, picture in enumerate(self.pictures)
+            if is_from_a_trap(picture) and (picture.label != "bear" or picture.box is not None)
+        ]
+
+        def once(bundle: ModelBundle, inside: list[int]) -> NDArray[np.float32]:
+            images = [read_picture(self.pictures[place].path) for place in inside]
+            boxes = [
+                live_box(self.pictures[place], image.shape[1], image.shape[0], place)
+                for place, image in zip(inside, images, strict=True)
+            ]
+            return self._seen(bundle, images, boxes, "live crops", len(places))
+
+        return places, self._by_fold("live-crops", places, once)
+
     def _reference(self, number: int) -> Reference:
         kept = [
             picture
@@ -122,13 +141,34 @@ class FoldPredictors:
         return np.array(scores, dtype=np.float32)
 
     def _whole(self, bundle: ModelBundle, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        engine = self.engine_of(bundle)
+        boxes = [WHOLE_FRAME] * len(images)
+        return self._seen(bundle, images, boxes, "pictures made hard", 2 * len(HARD) * (BEARS + OTHERS))
+
+    def _seen(
+        self, bundle: ModelBundle, images: Sequence[NDArray[np.uint8]], boxes: Sequence[Box], stage: str, total: int
+    ) -> NDArray[np.float32]:
+        """(n,) bear scores of one box of each picture, seen once."""
+        engine, lift = self.engine_of(bundle), bundle.model.lift
         scores = [np.empty(0, dtype=np.float32)]
         for first in range(0, len(images), _CHUNK):
-            crops = [cut(image, [WHOLE_FRAME], engine.input_px) for image in images[first : first + _CHUNK]]
+            chunk = zip(images[first : first + _CHUNK], boxes[first : first + _CHUNK], strict=True)
+            crops = [cut(image, [box], engine.input_px, lift) for image, box in chunk]
             scores.append(bundle.labels.bear_scores(engine.infer(np.concatenate(crops))))
-            self.advance("pictures made hard", len(crops), 2 * len(HARD) * (BEARS + OTHERS))
+            self.advance(stage, len(crops), total)
         return np.concatenate(scores)
+
+
+def live_box(picture: LabelledPicture, width: int, height: int, place: int) -> Box:
+    """What the live system would cut: around the labelled box, else a square anywhere, of any size it may have.
+
+    ``place`` seeds the square: the same picture gets the same.
+    """
+    if picture.box is not None:
+        return motion_crops([picture.box], width, height)[0]
+    random = np.random.default_rng(place)
+    side = random.uniform(0.2, 1.0) * min(width, height)
+    left, top = random.uniform(0, width - side), random.uniform(0, height - side)
+    return (left / width, top / height, (left + side) / width, (top + side) / height)
 
 
 def still_places(pictures: Sequence[LabelledPicture]) -> list[int]:

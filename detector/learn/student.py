@@ -98,6 +98,20 @@ def build(beginning: Start, state: Mapping[str, Tensor] | None = None) -> nn.Mod
     return network
 
 
+def freeze(network: nn.Module, stages: int) -> nn.Module:
+    """Keep the first layers and that many stages of blocks as they were pretrained; changes ``network`` in place.
+
+    Edges and textures need no learning again, and the backward pass through the largest maps is half of the time. A
+    network that is not built of ``conv_stem`` and ``blocks`` is trained whole.
+    """
+    stem, blocks = getattr(network, "conv_stem", None), getattr(network, "blocks", None)
+    if not stages or stem is None or not isinstance(blocks, nn.Sequential):
+        return network
+    for frozen in (stem, getattr(network, "bn1", nn.Identity()), blocks[:stages]):
+        frozen.requires_grad_(False)
+    return network
+
+
 def fold_for_training(network: nn.Module, architecture: str) -> nn.Module:
     """Compute each normalisation inside the convolution before it; the parameters stay the network's own.
 

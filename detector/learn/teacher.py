@@ -23,7 +23,8 @@ def whole_logits(
     said = [np.empty((0, engine.bundle.outputs), dtype=np.float32)]
     for first in range(0, len(pictures), CHUNK):
         chunk = pictures[first : first + CHUNK]
-        images = [cut(read_picture(picture.path), [WHOLE_FRAME], engine.input_px) for picture in chunk]
+        lift = engine.bundle.model.lift
+        images = [cut(read_picture(picture.path), [WHOLE_FRAME], engine.input_px, lift) for picture in chunk]
         said.append(engine.infer(np.concatenate(images)))
         advance(len(chunk))
     return np.concatenate(said)

@@ -1,11 +1,12 @@
 """From labelled pictures to a model bundle.
 
-1. The pretrained network says what it sees in every clean picture (the teacher, and the yardstick).
+1. The pretrained network says what it sees in every clean picture (the teacher, and the yardstick). Animals are cut out
+   of daylight pictures, to be put into night scenes (:mod:`detector.learn.cutouts`).
 2. Sources are dealt out into folds. One network is trained without each fold, and one with everything.
 3. Each fold's network, mixed in several shares with the pretrained weights, judges the sources it never saw. Those
    figures choose the mix, the temperature and the thresholds.
 4. With that mix the folds' networks judge more: unknown animals, still pictures in the bundle's view, pictures made
-   hard (:mod:`detector.learn.judge`).
+   hard, live crops (:mod:`detector.learn.judge`); and what the thresholds do on every source.
 5. The network trained on everything, mixed the same way, becomes the bundle, with its exported graph where the tools
    for it are installed. Its own figures on pictures it was trained on would flatter it and are not computed: the folds'
    figures are published.
@@ -16,8 +17,6 @@ Everything slow is kept in ``<out>/work`` and taken up again; ``work/plan.json``
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,13 +27,16 @@ from numpy.typing import NDArray
 from safetensors.numpy import save as save_tensors
 from torch import Tensor
 
+from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.engine import Device
-from detector.engines.equivalence import EngineFile, EngineFileError
 from detector.engines.torch_engine import TorchEngine
-from detector.evaluate.manifest import SYNONYMS, LabelledPicture, UndecodablePicture, read_picture, snapshot_hash
-from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, choose_thresholds, fit_temperature
+from detector.evaluate.manifest import LabelledPicture, snapshot_hash
+from detector.learn.ancestor import Ancestor
+from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, fit_temperature, unknown_limits
+from detector.learn.cutouts import Cutouts, cutout_places, make_cutouts
 from detector.learn.datasheet import datasheet
-from detector.learn.fit import Run, fit
+from detector.learn.exported import export_if_possible
+from detector.learn.fit import Run
 from detector.learn.folds import assign_folds
 from detector.learn.heldout import (
     ALL,
@@ -46,9 +48,11 @@ from detector.learn.heldout import (
     known_pictures,
     table,
 )
+from detector.learn.intake import TrainingError, claim, contents_key, usable_pictures
 from detector.learn.judge import FoldPredictors
+from detector.learn.operating_point import JudgedPictures, operating_point
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.runs import Watcher, fit_all
+from detector.learn.runs import Watcher, averaged, fit_all, soup_of
 from detector.learn.student import Start, interpolate_weights, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
@@ -58,16 +62,13 @@ from detector.models.model import Model, Provenance, Thresholds
 from detector.models.ood import DOUBT, ENERGY, NEIGHBOURS, Reference
 from detector.models.view import View
 
-log = logging.getLogger(__name__)
+__all__ = ["Trained", "TrainingError", "TrainingSetup", "train"]
 
-BUNDLE, WORK, PLAN = "bundle", "work", "plan.json"
+
+BUNDLE, WORK = "bundle", "work"
 NAME = "campsite"
 CODE_VERSION = "0.1.0"
 _BEST_EVEN_IF_NOT_BETTER = 0.5
-
-
-class TrainingError(RuntimeError):
-    """The pictures or the folder cannot be used for this training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,14 @@ class TrainingSetup:
     advance: Callable[[str, int, int], None] = lambda stage, more, total: None
 
 
-def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup: TrainingSetup) -> Trained:
-    """Train, measure, and write ``<out>/bundle``.
+def train(
+    pictures: Sequence[LabelledPicture],
+    out: Path,
+    recipe: Recipe,
+    setup: TrainingSetup,
+    earlier: ModelBundle | None = None,
+) -> Trained:
+    """Train, measure, and write ``<out>/bundle``. ``earlier`` is averaged with (:mod:`detector.learn.ancestor`).
 
     Raises:
         TrainingError: a label is unknown, there are no bears or only bears, or ``out`` holds another training.
@@ -102,10 +109,13 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup:
         ValueError: the pictures come from fewer sources than there are folds.
     """
     labels = student_labels()
-    usable, left_out = _usable(pictures, labels)
-    key = _contents_key(usable)
-    _claim(out / WORK, key, recipe)
-    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key)
+    usable, left_out = usable_pictures(pictures, labels)
+    key = contents_key(usable)
+    claim(out / WORK, key, recipe)
+    ancestor = None if earlier is None else Ancestor(earlier, recipe.ancestor_share)
+    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key, ancestor)
+    if ancestor is not None:
+        ancestor.check(context.beginning, _parent(context.beginning))
     held_out, fold_states, state_of_all = _learn(usable, context)
     found = table(held_out, labels)
     chosen = choose_mix(found)
@@ -113,17 +123,18 @@ def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup:
     share = float(chosen) if better else min(held_out.mixes, key=lambda each: abs(each - _BEST_EVEN_IF_NOT_BETTER))
     model, evaluation, way = _calibrated(held_out, fold_states, share, found, context)
     evaluation |= {"better_than_generic": better, "share_of_trained_weights": share}
-    state = interpolate_weights(context.beginning.state, state_of_all, share)
+    evaluation |= {"sources": sorted({picture.source for picture in usable})}
+    state = context.mixed(state_of_all, share)
     bundle = write_bundle(
         out / BUNDLE,
         model,
         {name: each.numpy() for name, each in _floats(state).items()},
-        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
+        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, _said_of(recipe, earlier)),
         datasheet(model, usable, recipe, evaluation, left_out),
         evaluation,
         _reference(state, usable, context) if way == NEIGHBOURS else None,
     )
-    _export(bundle, setup)
+    export_if_possible(bundle)
     return Trained(bundle, better, share, found, left_out)
 
 
@@ -137,6 +148,17 @@ class _TrainingContext:
     setup: TrainingSetup
     work: Path
     key: str
+    ancestor: Ancestor | None = None
+
+    def mixed(self, trained: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+        """``share`` of trained weights, the rest pretrained; averaged with the earlier bundle, if there is one."""
+        state = interpolate_weights(self.beginning.state, trained, share)
+        return state if self.ancestor is None else self.ancestor.averaged(state)
+
+    @property
+    def tag(self) -> str:
+        """Of what depends on the earlier bundle, by weights or because other pictures are held out."""
+        return "" if self.ancestor is None else self.ancestor.tag
 
     def bundle(self, state: Any, labels: LabelMap | None = None) -> ModelBundle:
         """A network in the very form in which it is served, in memory."""
@@ -164,6 +186,10 @@ class _TrainingContext:
         return self.remember(name, compute)
 
 
+def _said_of(recipe: Recipe, earlier: ModelBundle | None) -> dict[str, Any]:
+    return asdict(recipe) | ({} if earlier is None else {"average_with": earlier.digest})
+
+
 def _learn(
     usable: Sequence[LabelledPicture], context: _TrainingContext
 ) -> tuple[HeldOut, list[dict[str, Tensor]], dict[str, Tensor]]:
@@ -171,21 +197,34 @@ def _learn(
     recipe, setup = context.recipe, context.setup
     generic = context.say("teacher", "teacher", context.beginning.state, usable)
     fold = assign_folds(usable, recipe.folds)
-    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup))
+    cutouts = _cutouts(usable, context)
+    everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup), cutouts)
     runs = [_without(everything, fold, number, context.work / f"fold-{number}") for number in range(recipe.folds)]
     everything = _as_long_as(runs, everything)
-    fit_all([*runs, everything], setup.jobs, setup.watch)
-    states = [fit(run) for run in runs]
+    fit_all([seeded for run in (*runs, everything) for seeded in soup_of(run)], setup.jobs, setup.watch)
+    states = [averaged(run) for run in runs]
+    ancestor = context.ancestor
+    judged_at_all = np.ones(len(usable), dtype=bool) if ancestor is None else ancestor.unseen(usable)
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
         mixes[share] = np.zeros((len(usable), context.labels.outputs), dtype=np.float32)
         for number, trained in enumerate(states):
-            inside = np.flatnonzero(fold == number)
-            state = interpolate_weights(context.beginning.state, trained, share)
+            inside = np.flatnonzero((fold == number) & judged_at_all)
+            state = context.mixed(trained, share)
             judged = [usable[place] for place in inside.tolist()]
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
-            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}", stage, state, judged)
-    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, fit(everything)
+            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}{context.tag}", stage, state, judged)
+    held_out = HeldOut(usable, fold, generic, mixes, recipe.withheld).of(judged_at_all)
+    return held_out, states, averaged(everything)
+
+
+def _cutouts(usable: Sequence[LabelledPicture], context: _TrainingContext) -> Cutouts | None:
+    recipe, setup = context.recipe, context.setup
+    if not (recipe.pasted_bears or recipe.pasted_others):
+        return None
+    engine = context.engine(ModelBundle.generic(DEFAULT_BACKBONE))
+    many = len(cutout_places(usable))
+    return make_cutouts(usable, context.work / "cutouts", engine, lambda more: setup.advance("cut-outs", more, many))
 
 
 def _model(
@@ -201,6 +240,7 @@ def _model(
         weights=weights,
         thresholds=thresholds,
         view=View.parse(recipe.view),
+        lift=recipe.lift,
     )
 
 
@@ -220,21 +260,28 @@ def _calibrated(
     ood_scores = {
         ENERGY: energies(logits),
         DOUBT: doubts(logits, warm),
-        NEIGHBOURS: fold_predictors.distances(logits),
+        NEIGHBOURS: np.zeros(len(bear), np.float32) if known.all() else fold_predictors.distances(logits),
     }
-    strangers = compare(ood_scores, pictures, known, bear, bear_thresholds(bear, pictures, LIVE_RATE))
+    crop_places, crops = fold_predictors.live_crops()
+    cropped = JudgedPictures([pictures[place] for place in crop_places], crops)
+    live = np.concatenate([bear, crops]), [*pictures, *cropped.pictures]
+    limits = _at_least(bear_thresholds(*live, LIVE_RATE), context.recipe.live_at_least)
+    strangers = compare(ood_scores, pictures, known, bear, limits)
     way = better_way(strangers)
-    view = View.parse(context.recipe.view)
-    places, trained, generic = fold_predictors.stills(view)
+    places, trained, generic = fold_predictors.stills(View.parse(context.recipe.view))
     sample = [pictures[place] for place in places]
-    still_day, still_infrared = bear_thresholds(trained, sample, STILL_RATE)
-    thresholds = replace(
-        choose_thresholds(bear, ood_scores[way], pictures, known), still_day=still_day, still_infrared=still_infrared
-    )
+    still_limits = bear_thresholds(trained, sample, STILL_RATE)
+    thresholds = Thresholds(*limits, *unknown_limits(ood_scores[way], pictures, known), *still_limits)
     evaluation = {
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
         "held_out": found,
         "by_source": by_source(held_out, warm, share),
+        "averaged_with": "" if context.ancestor is None else context.ancestor.bundle.short_digest,
+        "at_thresholds": {
+            "still pictures": operating_point(JudgedPictures(sample, trained), still_limits, STILL_RATE),
+            "whole pictures, seen once": operating_point(JudgedPictures(pictures, bear), limits, LIVE_RATE),
+            "live crops": operating_point(cropped, limits, LIVE_RATE),
+        },
         "stills": by_slice(sample, {GENERIC_KEY: generic, f"{share:g}": trained}),
         "stills_whole": by_slice(sample, _seen_once(held_out, warm, share, places)),
         "made_hard": {
@@ -251,6 +298,11 @@ def _calibrated(
     return replace(model, unknown_by=ENERGY if way == NEIGHBOURS else way), evaluation, way
 
 
+def _at_least(limits: tuple[float, float], least: float) -> tuple[float, float]:
+    day, infrared = (max(limit, least) for limit in limits)
+    return day, infrared
+
+
 def _seen_once(held_out: HeldOut, labels: LabelMap, share: float, places: list[int]) -> dict[str, NDArray[np.float32]]:
     return {
         GENERIC_KEY: GENERIC.bear_scores(held_out.generic[places, :IMAGENET_CLASSES]),
@@ -265,7 +317,13 @@ def _fold_predictors(
     labels: LabelMap,
     context: _TrainingContext,
 ) -> FoldPredictors:
-    states = [interpolate_weights(context.beginning.state, state, share) for state in fold_states]
+    states = [context.mixed(state, share) for state in fold_states]
+
+    def remember(name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What the pretrained network says depends on no mix."""
+        mix = "" if name.endswith(GENERIC_KEY) else f"-{share:g}-{labels.temperature:g}"
+        return context.remember(f"{name}{mix}{context.tag}", compute)
+
     return FoldPredictors(
         pictures=held_out.pictures,
         fold=held_out.fold,
@@ -273,7 +331,7 @@ def _fold_predictors(
         generic=context.bundle(_plain(context.beginning.state), GENERIC),
         withheld=held_out.withheld,
         engine_of=context.engine,
-        remember=lambda name, compute: context.remember(f"{name}-{share:g}-{labels.temperature:g}", compute),
+        remember=remember,
         advance=context.setup.advance,
     )
 
@@ -287,72 +345,6 @@ def _plain(state: Any) -> dict[str, Tensor]:
 def _reference(state: dict[str, Tensor], usable: Sequence[LabelledPicture], context: _TrainingContext) -> Reference:
     chosen = [usable[place] for place in reference_places(usable)]
     return Reference.of(context.say("reference-all", "reference", state, chosen))
-
-
-def _export(bundle: ModelBundle, setup: TrainingSetup) -> None:
-    """The graph for machines without torch; without the tools for it the bundle is whole all the same."""
-    assert bundle.directory is not None, "it was just written"
-    try:
-        from detector.engines.export import export_onnx
-    except ImportError as error:
-        log.warning("the bundle has no exported graph (%s); `bearwatch export --onnx` makes it", error)
-        return
-    if not _is_exported(bundle, bundle.directory):
-        export_onnx(bundle.directory)
-
-
-def _is_exported(bundle: ModelBundle, directory: Path) -> bool:
-    try:
-        found = EngineFile.read(directory)
-        for graph in found.graphs.values():
-            graph.read(directory)
-    except EngineFileError:
-        return False
-    return found.model == bundle.digest
-
-
-def _usable(pictures: Sequence[LabelledPicture], labels: LabelMap) -> tuple[list[LabelledPicture], list[str]]:
-    """The pictures that can be decoded, with the model's words for their labels; and why the others cannot."""
-    named = [replace(picture, label=SYNONYMS.get(picture.label, picture.label)) for picture in pictures]
-    strange = sorted({picture.label for picture in named} - set(labels.names))
-    if strange:
-        raise TrainingError(
-            f"unknown labels {', '.join(strange)}; known are {', '.join(labels.names)}, object, nothing"
-        )
-    usable, left_out = list[LabelledPicture](), list[str]()
-    for picture in named:
-        try:
-            read_picture(picture.path)
-        except UndecodablePicture as error:
-            left_out.append(str(error))
-        else:
-            usable.append(picture)
-    bears = sum(picture.label == "bear" for picture in usable)
-    if not 0 < bears < len(usable):
-        raise TrainingError(f"{bears} of {len(usable)} readable pictures are bears; training needs bears and others")
-    return usable, left_out
-
-
-def _contents_key(pictures: Sequence[LabelledPicture]) -> str:
-    """Of the pictures in their order, with labels and sources: everything that decides what is trained on."""
-    lines = [f"{picture.label} {picture.source} {picture.light} {_hash(picture.path)}" for picture in pictures]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _claim(work: Path, key: str, recipe: Recipe) -> None:
-    """Refuse a folder in which something else was trained."""
-    plan = json.loads(json.dumps({"pictures": key, "recipe": asdict(recipe)}))
-    path = work / PLAN
-    if path.is_file() and json.loads(path.read_text()) != plan:
-        raise TrainingError(
-            f"{work} holds a training with other pictures or another recipe; use another --out, or delete it"
-        )
-    work.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan, indent=1))
 
 
 def _without(everything: Run, fold: NDArray[np.int64], number: int, folder: Path) -> Run:

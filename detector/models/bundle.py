@@ -9,9 +9,9 @@
     detector/engines/export.py)
 
 The digest covers the weights and everything that decides what a picture scores: architecture, input size,
-preprocessing, labels, temperature, crop policy, view of still pictures, thresholds, reference. Two bundles with the
-same digest say the same. A bundle whose digest does not match its content is not loaded. A bundle is a value: engines
-(:mod:`detector.engines`) run it, and :mod:`detector.predictor` says what it sees in a picture.
+preprocessing, lift of dark pictures, labels, temperature, crop policy, view of still pictures, thresholds, reference.
+Two bundles with the same digest say the same. A bundle whose digest does not match its content is not loaded. A bundle
+is a value: engines (:mod:`detector.engines`) run it, and :mod:`detector.predictor` says what it sees in a picture.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class Model:
 
     ``weights`` names the state: ``{"file": ..., "sha256": ...}`` inside the bundle, or ``{"package": ...,
     "version": ..., "file": ..., "sha256": ...}`` for the pretrained networks. Pictures are RGB and enter the network
-    as ``(value - mean) / std``, in grey levels 0-255. ``crops`` says which parts of a live frame are looked at,
+    as ``(value - mean) / std``, in grey levels 0-255; dark ones are lifted to a median grey of ``lift`` (0-1) first
+    (:func:`detector.models.crops.lift_dark`), 0: never. ``crops`` says which parts of a live frame are looked at,
     ``view`` how a still picture is. ``unknown_by`` says what the unknown scores are: ``energy``, ``doubt`` or
     ``neighbours`` (see :mod:`detector.models.ood`); ``reference`` is the SHA-256 of what the last one compares with.
     """
@@ -69,6 +70,7 @@ class Model:
     view: View = DEFAULT_VIEW
     unknown_by: str = ENERGY
     reference: str = ""
+    lift: float = 0.0
 
     @property
     def digest(self) -> str:
@@ -91,7 +93,10 @@ class Model:
             "crops": asdict(self.crops),
             "view": str(self.view),
         }
-        return plain | nested
+        found = plain | nested
+        if not self.lift:  # so that a model from before there was a lift keeps its digest
+            del found["lift"]
+        return found
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Model:
@@ -106,6 +111,8 @@ class Model:
         model = cls(**{**found, **nested})
         if not SMALLEST_INPUT_PX <= model.input_px <= LARGEST_INPUT_PX:
             raise ValueError(f"input_px is {model.input_px}, not {SMALLEST_INPUT_PX} to {LARGEST_INPUT_PX}")
+        if not 0 <= model.lift < 1:
+            raise ValueError(f"lift is {model.lift}, not a median grey level from 0 to below 1")
         if model.unknown_by not in WAYS or (model.unknown_by == NEIGHBOURS) != bool(model.reference):
             raise ValueError(f"unknown_by is {model.unknown_by!r} with reference {model.reference!r}")
         return model

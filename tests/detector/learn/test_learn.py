@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.engines.network import load_network
 from detector.evaluate.manifest import LabelledPicture, read_manifest
 from detector.learn.augmentations import Augmentations, dark, infrared, noisy, paste, smeared, stamped
-from detector.learn.calibrate import bear_thresholds, choose_thresholds, fit_temperature
+from detector.learn.calibrate import bear_thresholds, fit_temperature, unknown_limits
 from detector.learn.corruptions import BEARS, HARD, OTHERS, empty_scenes, hard_places
 from detector.learn.fit import learning_rate
 from detector.learn.folds import assign_folds
@@ -71,13 +71,14 @@ def test_pictures_of_camera_traps_are_drawn_more_often_within_their_label() -> N
 def test_a_draw_depends_on_the_seed_and_its_number_alone(tmp_path: Path) -> None:
     rows = read_manifest(write_pictures(tmp_path))
     weights = draw_weights(rows, 0.3)
-    draws, again = SamplingPlan(rows, weights, 12, 64, seed=4), SamplingPlan(rows, weights, 12, 64, seed=4)
+    recipe = Recipe(train_px=64, seed=4)
+    draws, again = SamplingPlan(rows, weights, 12, recipe), SamplingPlan(rows, weights, 12, recipe)
     shown = [draws[number] for number in range(12)]
     torch.manual_seed(99)
     for number in (7, 2):
         assert torch.equal(again[number][0], shown[number][0])
         assert again[number][1] == shown[number][1]
-    assert not torch.equal(SamplingPlan(rows, weights, 12, 64, seed=5)[7][0], shown[7][0])
+    assert not torch.equal(SamplingPlan(rows, weights, 12, replace(recipe, seed=5))[7][0], shown[7][0])
     assert len({shown[number][0].sum().item() for number in range(12)}) == 12
 
 
@@ -243,10 +244,21 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"epochs": 0.0}, {"batch": 0}, {"bear_share": 1.0}, {"folds": 1}, {"camera_trap_weight": 0.0}, {"view": "up"}],
+    [
+        {"epochs": 0.0},
+        {"batch": 0},
+        {"bear_share": 1.0},
+        {"folds": 1},
+        {"camera_trap_weight": 0.0},
+        {"view": "up"},
+        {"lift": 1.0},
+        {"pasted_bears": -0.1},
+        {"frozen_stages": -1},
+        {"soup": 0},
+    ],
 )
 def test_a_senseless_recipe_is_refused(changes: dict[str, float | str]) -> None:
-    with pytest.raises(ValueError, match=r"must be above|at least 2 folds|unknown view"):
+    with pytest.raises(ValueError, match=r"must be (above|from|0)|at least 2 folds|unknown view"):
         replace(Recipe(), **changes)  # type: ignore[arg-type] # on purpose of any field
 
 
@@ -259,13 +271,13 @@ def test_infrared_gets_thresholds_of_its_own_when_there_are_enough_pictures() ->
     rows = [row("dog")] * 100 + [row("dog", light="night_ir")] * 100
     bear = np.concatenate([np.linspace(0, 0.4, 100), np.linspace(0, 0.8, 100)])
     known = np.ones(200, dtype=bool)
-    chosen = choose_thresholds(bear, bear, rows, known)
-    assert (chosen.day, chosen.infrared) == pytest.approx((0.4, 0.8), abs=0.01)
+    day, dark = bear_thresholds(bear, rows, 0.01)
+    assert (day, dark) == pytest.approx((0.4, 0.8), abs=0.01)
     assert bear_thresholds(bear, rows, 0.1) == pytest.approx((0.36, 0.72), abs=0.01)
-    assert chosen.unknown_day == pytest.approx(0.396, abs=0.01)
-    few = choose_thresholds(bear[:110], bear[:110], rows[:110], known[:110])
-    assert few.day == chosen.day
-    assert few.infrared == pytest.approx(0.4, abs=0.01)
+    assert unknown_limits(bear, rows, known)[0] == pytest.approx(0.396, abs=0.01)
+    few = bear_thresholds(bear[:110], rows[:110], 0.01)
+    assert few[0] == day
+    assert few[1] == pytest.approx(0.4, abs=0.01)
 
 
 def test_camera_traps_decide_the_thresholds_where_there_are_enough() -> None:

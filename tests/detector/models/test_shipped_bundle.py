@@ -71,14 +71,16 @@ def test_its_datasheet_names_every_source_with_its_licence_and_what_is_missing(b
 
 def test_both_engines_say_the_same_of_the_same_crops(built_in: ModelBundle) -> None:
     images = [in_a_meadow(animal) for animal in ("brown-bear", "doe", "boar")]
-    crops = np.concatenate([cut(image, [WHOLE_FRAME], built_in.input_px) for image in images])
+    px, lift = built_in.input_px, built_in.model.lift
+    crops = np.concatenate([cut(image, [WHOLE_FRAME], px, lift) for image in images])
     apart = np.abs(OnnxEngine(built_in, 1).infer(crops) - TorchEngine(built_in, "cpu", 1).infer(crops)).max()
     assert apart < 1e-3
 
 
 def test_it_knows_a_bear_from_a_doe(built_in: ModelBundle) -> None:
     engine = OnnxEngine(built_in, 1)
-    crops = [cut(in_a_meadow(animal), [WHOLE_FRAME], built_in.input_px) for animal in ("brown-bear", "doe", "dog")]
+    px, lift = built_in.input_px, built_in.model.lift
+    crops = [cut(in_a_meadow(animal), [WHOLE_FRAME], px, lift) for animal in ("brown-bear", "doe", "dog")]
     bear, doe, dog = built_in.labels.bear_scores(engine.infer(np.concatenate(crops))).tolist()
     assert bear > built_in.model.thresholds.day
     assert max(doe, dog) < built_in.model.thresholds.day
