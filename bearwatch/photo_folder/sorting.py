@@ -13,8 +13,8 @@ from bearwatch.photo_folder.bursts import SortedPhoto
 from bearwatch.photo_folder.capture_time import captured_at
 from bearwatch.photo_folder.files import SkippedFile, photographs
 from bearwatch.photo_folder.journal import Journal
-from detector.evaluate.manifest import UndecodablePicture, read_picture
 from detector.predictor import Predictor
+from ingest.still import BrokenStill, read_still
 
 BATCH = 8
 
@@ -65,9 +65,9 @@ def _pictures(
     names, pictures = list[str](), list[NDArray[np.uint8]]()
     for file in files:
         try:
-            pictures.append(read_picture(folder / file))
-        except UndecodablePicture as error:
-            unreadable.append(SkippedFile(file, str(error).removeprefix(f"{folder / file}: ")))
+            pictures.append(read_still(folder / file))
+        except (BrokenStill, OSError) as error:
+            unreadable.append(SkippedFile(file, getattr(error, "strerror", None) or str(error)))
             lost(1)
             continue
         names.append(file)

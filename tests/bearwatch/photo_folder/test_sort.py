@@ -41,6 +41,8 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _photograph(folder / "trail" / "no-suffix", KNOWN / "empty.jpg")
     (folder / "trail" / "IMG_1.JPG").write_bytes(b"")
     (folder / "trail" / "IMG_2.JPG").write_bytes(bytes(4000))
+    whole = (folder / "creek" / "IMG_0.JPG").read_bytes()
+    (folder / "trail" / "IMG_3.JPG").write_bytes(whole[: len(whole) * 4 // 5])  # the card was pulled out
     (folder / "trail" / "._IMG_0.JPG").write_bytes(b"\0\5\26\7")
     (folder / "trail" / "clip.MP4").write_bytes(b"....ftyp")
     (folder / "notes.txt").write_text("battery changed")
@@ -75,7 +77,7 @@ def test_every_file_is_judged_unreadable_or_skipped_with_a_reason(
     named = [each["file"] for kind in ("photos", "unreadable", "skipped") for each in found[kind]]
     there = [path.relative_to(card).as_posix() for path in card.rglob("*") if not path.is_dir()]
     assert sorted(named) == sorted(there)
-    assert {each["file"] for each in found["unreadable"]} == {"trail/IMG_1.JPG", "trail/IMG_2.JPG"}
+    assert {each["file"] for each in found["unreadable"]} == {f"trail/IMG_{number}.JPG" for number in (1, 2, 3)}
     assert {each["file"] for each in found["skipped"]} == {
         "gone.jpg", "notes.txt", "trail/._IMG_0.JPG", "trail/clip.MP4",
     }  # fmt: skip
