@@ -256,20 +256,27 @@ def _stop(tour: Tour) -> None:
 
 def _people(tour: Tour) -> None:
     ana, path = tour.who("ana"), "/api/v1/people"
-    night_ranger = {"name": "night-ranger", "role": "ranger", "campsites": ["upper-pines"]}
+    again = {"password": PASSWORD}
+    night_ranger = {"name": "night-ranger", "role": "ranger", "campsites": ["upper-pines"], **again}
     made = tour.ask(ana, "POST", path, night_ranger)["id"]
     tour.ask(ana, "GET", path)
-    change = {"role": "lead_ranger", "campsites": []}
+    change = {"role": "lead_ranger", "campsites": [], **again}
     tour.ask(ana, "PUT", f"{path}/{{user_id}}", change, user_id=made)
     for what in ("password", "revoke", "deactivate", "activate"):
-        tour.ask(ana, "POST", f"{path}/{{user_id}}/{what}", user_id=made)
-    tour.ask(ana, "DELETE", f"{path}/{{user_id}}/second-factor", user_id=made)
+        tour.ask(ana, "POST", f"{path}/{{user_id}}/{what}", again, user_id=made)
+    tour.ask(ana, "DELETE", f"{path}/{{user_id}}/second-factor", again, user_id=made)
     tour.ask(ana, "GET", "/api/v1/me")
 
 
 def _tokens(tour: Tour) -> None:
     rosa, path = tour.who("rosa"), "/api/v1/tokens"
-    siren = {"name": "siren at the gate", "rights": ["view"], "campsites": ["upper-pines"], "days": 90}
+    siren = {
+        "name": "siren at the gate",
+        "rights": ["view"],
+        "campsites": ["upper-pines"],
+        "days": 90,
+        "password": PASSWORD,
+    }
     made = tour.ask(rosa, "POST", path, siren)["id"]
     tour.ask(rosa, "GET", path)
     tour.ask(rosa, "DELETE", f"{path}/{{token_id}}", token_id=made)
