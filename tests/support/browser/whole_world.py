@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from fastapi.testclient import TestClient
 from sqlalchemy import select
@@ -94,10 +95,27 @@ def html_routes(stage: Stage) -> set[str]:
 
 
 @contextmanager
+def _nothing_grows_old() -> Iterator[None]:
+    """No reader and no tracker run beside it: what they would say by the second is written once, from the future."""
+    with (
+        patch("review_ui.live.camera_status.AHEAD_S", float("inf")),
+        patch("rollout.authority.freshness.CLOCKS_DIFFER_S", float("inf")),
+    ):
+        yield
+
+
+@contextmanager
 def whole_world(
     database: Database, config: Config, redis_url: str, data: Path, painter: Painter = plain, thumbnails: int = 24
 ) -> Iterator[World]:
     """The site, served."""
+    with _nothing_grows_old():
+        yield from _whole_world(database, config, redis_url, data, painter, thumbnails)
+
+
+def _whole_world(
+    database: Database, config: Config, redis_url: str, data: Path, painter: Painter, thumbnails: int
+) -> Iterator[World]:
     now = time.time()
     whole = with_plan(config, STAGES)
     _model(data / "bundles" / "campsite")
