@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -35,6 +36,7 @@ from tests.support.waiting import wait_for
 BLIND_AFTER_S = 2.0
 SUFFER_S = 5.0
 LOOP_S = 8
+PLAYS = 3
 FAULTS = tuple(fault for fault in CameraFault if fault is not CameraFault.NONE)
 
 
@@ -70,6 +72,12 @@ class Record:
     longest_pause_s: float = 0.0
     began_at: float = field(default_factory=time.time)
 
+    @property
+    def machine_stood_still(self) -> bool:
+        """Whether the calm camera was blind, or another one sooner than its trouble can have made it."""
+        soonest = min(self.blind_after_s.values(), default=BLIND_AFTER_S)
+        return "calm" in self.blind_after_s or soonest < BLIND_AFTER_S - 0.5
+
     def of(self, fault: CameraFault, reason: Reason | None = None) -> list[Frame]:
         """Frames of one camera."""
         name = name_of(fault)
@@ -86,10 +94,19 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StagedCameras]:
 
 @pytest.fixture(scope="module")
 def record(staged: StagedCameras, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    """The whole play: well, troubled, healed."""
+    """The whole play: well, troubled, healed. Played again where the machine itself stood still in it."""
+    for _ in range(PLAYS):
+        found = played(staged, tmp_path_factory.mktemp("redis"))
+        if not found.machine_stood_still:
+            break
+    return found
+
+
+def played(staged: StagedCameras, folder: Path) -> Record:
+    """One play, with a Redis of its own."""
     found = Record()
     config = config_of({name: {"url": staged.url(name)} for name in staged.names}, BLIND_AFTER_S)
-    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
+    with EmbeddedRedis(folder) as server:
         client = connect(server.url)
         with running(config, server.url):
             play(found, staged, client)
