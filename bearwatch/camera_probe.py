@@ -36,7 +36,7 @@ def probe_camera(camera: str) -> bool:
 
 def _probe_now(name: str, camera: Camera) -> dict[str, Any]:
     try:
-        from ingest.probe import probe
+        from ingest.sources.probe import probe
     except ImportError:
         return _no("the jobs process here has no video decoder; run `bearwatch check` where the cameras are read")
     found = probe(name, camera, PATIENCE_S)

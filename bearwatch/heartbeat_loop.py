@@ -9,8 +9,8 @@ from typing import Final
 import redis
 
 from core.clock import now_s
-from core.config import Outside
 from core.redis_client import RedisDown
+from core.site_config import Outside
 from core.telemetry import Telemetry, counter
 from db.session import Database
 from rollout.control.heartbeat import NotHeard, SiteHealth, call, health, host

@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
-from core.config import Retention
 from core.config_file import load_config
 from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import settings
+from core.site_config import Retention
 from core.telemetry import Telemetry
 from db.downsampling import forget_samples, thin_samples
 from db.ledger_anchors import UnreadableAnchors, drop_anchor

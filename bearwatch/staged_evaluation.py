@@ -24,9 +24,9 @@ from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
 from detector.evaluate.events import Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.tracking.tracker import AlertRule, Opened, Track, Upgraded, observe
-from ingest.footage import Source, find_footage
-from ingest.recorded import ReadTally, gate_frames, recording_s
-from ingest.stream import StreamFailure
+from ingest.sources.footage import Source, find_footage
+from ingest.sources.recorded import ReadTally, gate_frames, recording_s
+from ingest.sources.stream import StreamFailure
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record

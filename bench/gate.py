@@ -19,9 +19,9 @@ import numpy as np
 from bench.tables import Row, show
 from core.config import Motion
 from core.messages import Box
-from ingest.blobs import moving_boxes
-from ingest.motion import WARM_UP_S, MotionGate
-from ingest.picture import Luma, small_luma
+from ingest.scene.blobs import moving_boxes
+from ingest.scene.motion import WARM_UP_S, MotionGate
+from ingest.scene.picture import Luma, small_luma
 from simulation.cameras.builtin import demo_scenes, walk
 from simulation.cameras.render import SceneRenderer
 from simulation.cameras.scene import Disturbance, DisturbanceKind, Light, Place, Scene, Seen, truth

@@ -31,8 +31,8 @@ from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
-from ingest.motion import MotionGate
-from ingest.picture import small_luma
+from ingest.scene.motion import MotionGate
+from ingest.scene.picture import small_luma
 from simulation.cameras.builtin import load_test_scenes
 from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.render import SceneRenderer

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
+
+from core.site_config import Costs, Outside, Retention
+from core.strict_model import Strict
 
 DEFAULT_MODEL = "built-in"
 """What sees unless the configuration says otherwise: a pretrained network, a bundle's directory, or ``built-in``."""
@@ -68,12 +71,6 @@ def _check_authority(url: str, rest: str) -> None:
 
 
 CameraUrl = Annotated[str, Field(min_length=1), AfterValidator(_camera_url)]
-
-
-class Strict(BaseModel):
-    """Base of every section: unknown keys are errors, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Region(Strict):
@@ -286,68 +283,6 @@ class Rollout(Strict):
     def plan(self) -> Mapping[str, object]:
         """The rollout plan's keys that are written here, not checked yet."""
         return self.__pydantic_extra__
-
-
-class Costs(Strict):
-    """What the watch costs, for the reports and the cost breaker: computed from these prices, not measured."""
-
-    currency: str = Field(default="USD", max_length=8, description="of all prices here")
-    camera_day: float = Field(default=0.0, ge=0.0, description="one camera for one day: power, link, depreciation")
-    gpu_hour: float = Field(default=0.0, ge=0.0, description="one GPU for one hour")
-    message: float = Field(default=0.0, ge=0.0, description="one message tried, such as an SMS")
-    budget_day: float | None = Field(
-        default=None, gt=0.0, description="what a day may cost; unset: the cost breaker has nothing to compare with"
-    )
-
-
-def _web_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("write a whole address, as https://example.org/ping/${PING_KEY}")
-    return url
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-
-
-class Outside(Strict):
-    """Who notices that this whole site has fallen silent: a service elsewhere that expects to hear from it."""
-
-    ping_url: WebAddress | None = Field(
-        default=None, description="address elsewhere that is called while all is well; unset, nobody is told anything"
-    )
-    fail_url: WebAddress | Literal[""] | None = Field(
-        default=None,
-        description="address that is called while it is not; unset, `ping_url` with `/fail` behind its path; empty, "
-        "then nothing is called",
-    )
-    every_s: float = Field(default=60.0, ge=10.0, le=3600.0, description="how often")
-
-    @property
-    def failing(self) -> str | None:
-        """The address to call while something is wrong; None for none."""
-        if self.fail_url is not None or self.ping_url is None:
-            return self.fail_url or None
-        parts = urlsplit(self.ping_url)
-        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/fail"))
-
-
-class Retention(Strict):
-    """How long things stay on disk."""
-
-    media_days: int = Field(default=30, ge=1, le=3650, description="pictures that no alert, review or label needs")
-    evidence_days: int = Field(default=400, ge=1, le=3650, description="pictures of encounters")
-    camper_days: int = Field(
-        default=30, ge=1, le=365, description="what campers have written; that they wrote is kept, their words are not"
-    )
-    reports_days: int = Field(default=400, ge=1, le=3650, description="stored daily reports")
-    history_days: int = Field(
-        default=400,
-        ge=1,
-        le=3650,
-        description="how machines and queues were (by the minute for 30 days, then the worst of each hour), test "
-        "clips, freshness gaps and weather observations",
-    )
 
 
 class Config(Strict):

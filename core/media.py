@@ -13,7 +13,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.disk_reserve import PICTURES_LEAVE_BYTES, free_bytes
+from core.machine.disk_reserve import PICTURES_LEAVE_BYTES, free_bytes
 from core.messages import content_digest
 
 _KEY = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]+/[0-9a-f]{32}\.jpg")

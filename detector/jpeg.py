@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.jpeg_header import MAX_SCANS, read_jpeg_header
+from core.pictures.jpeg_header import MAX_SCANS, read_jpeg_header
 
 MAX_PIXELS = 25_000_000
 """Three times a 4K frame. A few kilobytes can claim to be gigabytes of pixels."""

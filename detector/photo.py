@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import WHOLE_FRAME, Box
-from core.photo_request import PhotoAnswer, UnreadablePhoto
-from core.picture_format import BadPhoto, inspect
+from core.pictures.photo_request import PhotoAnswer, UnreadablePhoto
+from core.pictures.picture_format import BadPhoto, inspect
 from detector.engines.choose import EngineError, engine_for
 from detector.engines.engine import Device, Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from core.photo_request import UnreadablePhoto, packed
+from core.pictures.photo_request import UnreadablePhoto, packed
 from detector.engines.choose import engine_for
 from detector.models.bundle import ModelBundle
 from detector.photo import PhotoDesk

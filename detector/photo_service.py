@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 import redis
 
-from core.photo_request import Photo, UnreadablePhoto, answer, take, wait_for_photo
+from core.pictures.photo_request import Photo, UnreadablePhoto, answer, take, wait_for_photo
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
 from detector.models.bundle import ModelBundle

@@ -32,7 +32,7 @@ SECTIONS: Final = {
     "A process ends and is started again": (
         *("supervisor.py", "reader crashed", "left behind", "batch failed", "bearwatch/processes.py", "a round failed"),
     ),
-    "The disk is full": ("core/disk_reserve.py",),
+    "The disk is full": ("core/machine/disk_reserve.py",),
     "The clock was set": ("stamped with the time that holds",),
     "A line of the configuration can hardly be meant so": ("configuration, ", "worker.py: camera …: …"),
     "Redis is unreachable": ("Redis", "a status report", "left without", "releasing"),
@@ -42,7 +42,7 @@ SECTIONS: Final = {
     "The controller": ("watchdog", "rollout/control/", "review_ui/rollout/"),
     "A message was not delivered": ("rollout/alerting/", "review_ui/push/"),
     "The model or the machine that runs it": (
-        *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/detector.py", "core/gpus.py"),
+        *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/detector.py", "core/machine/gpus.py"),
         *("a photo", "photos", "review_ui/models/"),
     ),
     "A picture was not kept, a frame not read": ("detector/",),

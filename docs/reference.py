@@ -15,20 +15,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from bearwatch.cli import COMMANDS
-from core.config import (
-    PLAN_KEYS,
-    Camera,
-    Campsite,
-    Config,
-    Costs,
-    Detector,
-    Motion,
-    Outside,
-    Region,
-    Retention,
-    Rollout,
-)
+from core.config import PLAN_KEYS, Camera, Campsite, Config, Detector, Motion, Region, Rollout
 from core.settings import Settings
+from core.site_config import Costs, Outside, Retention
 from core.telemetry import COUNTERS
 from db.models import Role
 from review_ui.app import MODULES

@@ -8,13 +8,13 @@ from threading import Event, Lock, Thread
 
 from core.config import Config
 from core.messages import CameraStatus
-from ingest.camera import CameraReader, CapturedFrame
-from ingest.frames import FrameMaker
-from ingest.liveness import REMEMBERED, Liveness, content_of
-from ingest.pace import RateMeter
-from ingest.scene_life import SceneLife
+from ingest.scene.frames import FrameMaker
+from ingest.scene.liveness import REMEMBERED, Liveness, content_of
+from ingest.scene.scene_life import SceneLife
+from ingest.sources.camera import CameraReader, CapturedFrame
+from ingest.sources.pace import RateMeter
+from ingest.sources.stream import is_file
 from ingest.spool import Spool
-from ingest.stream import is_file
 from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, FrameCounters
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from starlette.types import Scope
 from core.client_network import default_gateways, networks
 from core.clock import now_s
 from core.config import Config
-from core.disk_reserve import DiskReserve
+from core.machine.disk_reserve import DiskReserve
 from core.media import MediaStore
 from core.rate_limit import RateLimiter
 from core.redis_client import connect

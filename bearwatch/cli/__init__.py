@@ -45,6 +45,9 @@ COMMANDS = {
     "camera-sim": "staged RTSP cameras with a known truth",
 }
 
+PROCESSES = frozenset({"ingest", "detector", "tracker", "controller", "jobs", "ui", "outside", "alive"})
+"""Those whose modules are in :mod:`bearwatch.cli.processes`."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; returns its exit status."""
@@ -69,7 +72,7 @@ def _run(words: list[str]) -> int:
     name = words[0]
     if name not in COMMANDS:
         _overview().error(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
-    module = import_module(f"bearwatch.cli.{name.replace('-', '_')}")
+    module = import_module(module_of(name))
     parser = argparse.ArgumentParser(prog=f"bearwatch {name}", description=module.__doc__)
     module.add_arguments(parser)
     try:
@@ -80,6 +83,11 @@ def _run(words: list[str]) -> int:
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def module_of(command: str) -> str:
+    """Where a subcommand is written."""
+    return f"bearwatch.cli.{'processes.' * (command in PROCESSES)}{command.replace('-', '_')}"
 
 
 def _overview() -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ from core.config_warnings import config_warnings, rate_problem
 from core.errors import OperatorError
 from core.redis_client import exposed_address
 from detector.tracking.tracker import AlertRule
-from ingest.probe import ProbeResult, probe
+from ingest.sources.probe import ProbeResult, probe
 
 AT_ONCE = 8
 QUOTED = (

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.evaluate.manifest import ManifestError
     from detector.models.backbones import BackboneError
     from detector.models.bundle import BundleError, ModelBundle
-    from ingest.stream import StreamFailure
+    from ingest.sources.stream import StreamFailure
 
     try:
         bundle = ModelBundle.open(arguments.bundle or _default_model())

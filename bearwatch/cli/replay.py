@@ -29,8 +29,8 @@ from core.messages import EncounterKind
 from core.settings import settings
 
 if TYPE_CHECKING:
-    from ingest.footage import Source, Unread
-    from ingest.recorded import ReadTally
+    from ingest.sources.footage import Source, Unread
+    from ingest.sources.recorded import ReadTally
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +118,9 @@ class _Result:
 def _replay_all(arguments: argparse.Namespace, camera: Camera, detector: Detector, motion: Motion) -> _Result:
     from detector.engines.choose import choose_engine
     from detector.tracking.tracker import AlertRule
-    from ingest.footage import Unread, find_footage
-    from ingest.recorded import ReadTally, gate_frames, recording_s
-    from ingest.stream import StreamFailure
+    from ingest.sources.footage import Unread, find_footage
+    from ingest.sources.recorded import ReadTally, gate_frames, recording_s
+    from ingest.sources.stream import StreamFailure
 
     footage = find_footage(arguments.footage)
     result = _Result(unreadable=footage.unreadable, skipped=footage.skipped)

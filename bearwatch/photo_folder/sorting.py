@@ -14,7 +14,7 @@ from bearwatch.photo_folder.capture_time import captured_at
 from bearwatch.photo_folder.files import SkippedFile, photographs
 from bearwatch.photo_folder.journal import Journal
 from detector.predictor import Predictor
-from ingest.still import BrokenStill, read_still
+from ingest.sources.still import BrokenStill, read_still
 
 BATCH = 8
 

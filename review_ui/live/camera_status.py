@@ -17,7 +17,7 @@ import redis
 
 from core.clock import now_s
 from core.config import Config
-from core.disk_reserve import DiskReserve
+from core.machine.disk_reserve import DiskReserve
 from core.messages import CameraStatus
 from core.telemetry import Telemetry
 from db.models import Mode

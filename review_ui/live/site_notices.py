@@ -13,7 +13,7 @@ import redis
 from core.clock import ClockStep, ClockWatch
 from core.config import Config
 from core.config_warnings import config_warnings, rate_problem
-from core.disk_reserve import DiskReserve, DiskState
+from core.machine.disk_reserve import DiskReserve, DiskState
 from core.messages import CameraHealth, CameraStatus
 from core.telemetry import Telemetry
 from review_ui.auth.accounts import Account

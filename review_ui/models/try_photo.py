@@ -1,6 +1,7 @@
 """``/try`` and ``/api/v1/predict``: hand in a photo, see what the model says of it. Nothing of it is kept.
 
-The page decodes no picture and knows no network: a detector that runs anyway looks at it (:mod:`core.photo_request`).
+The page decodes no picture and knows no network: a detector that runs anyway looks at it
+(:mod:`core.pictures.photo_request`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.charts.strip import WIDE, Mark, strip
 from core.charts.svg import Svg
 from core.messages import WHOLE_FRAME
-from core.photo_request import WAIT_S, NoDetector, PhotoAnswer, TooBusy, UnreadablePhoto, ask
-from core.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
+from core.pictures.photo_request import WAIT_S, NoDetector, PhotoAnswer, TooBusy, UnreadablePhoto, ask
+from core.pictures.picture_format import MAX_BYTES, BadPhoto, inspect, too_large
 from core.rate_limit import RateExceeded, RateLimit
 from review_ui.auth.accounts import Account
 from review_ui.rendering.wording import label_words

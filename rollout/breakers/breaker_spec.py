@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from core.config import Strict
+from core.strict_model import Strict
 from rollout.breakers.conditions import Condition, parse
 from rollout.breakers.trip_scope import Scope
 

@@ -17,7 +17,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.config import Config
-from core.host import PREFIX
+from core.machine.host import PREFIX
 from core.messages import EncounterKind
 from db.models import Alert, AlertStatus, BreakerState, CameraHour, CanaryRun, DeliveryAttempt, Encounter
 from rollout.breakers.breaker_spec import BreakerSpec

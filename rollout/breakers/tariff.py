@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.config import Costs
+from core.site_config import Costs
 
 
 def spend(costs: Costs, *, cameras: int, gpus: int, messages: int, days: float = 1.0) -> float:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import hour_start
 from core.config import Config
-from core.host import PREFIX, number_of
+from core.machine.host import PREFIX, number_of
 from db.models import CameraCount, GpuSample, MachineSample, QueueSample
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from db.models import Role
+from rollout.stages.approval_spec import ANY_RANGER
+from rollout.stages.approval_spec import ApprovalRule as Rule
 from rollout.stages.commands import Person, Step
 from rollout.stages.plan import RolloutPlan
-from rollout.stages.spec import ANY_RANGER
-from rollout.stages.spec import ApprovalRule as Rule
 from rollout.stages.state import Approval, State
 
 _RANGERS = frozenset({Role.RANGER.value, Role.LEAD_RANGER.value})

@@ -14,10 +14,10 @@ from rollout.base.scopes import Place, Places
 from rollout.breakers.breaker_spec import Breakers
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.matching import MatchRule
+from rollout.stages.approval_spec import Approvals
 from rollout.stages.spec import (
     DEFAULT_NAME,
     USUAL_R0,
-    Approvals,
     Defaults,
     Evidence,
     Extension,

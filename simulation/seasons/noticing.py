@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Final
 
-from core.config import Motion, Outside
+from core.config import Motion
 from core.redis_client import REPLY_TIMEOUT_S
+from core.site_config import Outside
 from detector.self_test import AGAIN_AFTER_S
 from detector.self_test import EVERY_S as SELF_TEST_EVERY_S
 from rollout.authority.freshness import CHECK_EVERY_S, Watermark, is_fresh

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bearwatch.cli import COMMANDS, main
+from bearwatch.cli import COMMANDS, main, module_of
 from bearwatch.site_options import add_site_options
 from db.existing import NoDatabase, open_existing
 from db.migrate import upgrade
@@ -40,7 +40,7 @@ PLACES = (
 
 def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name)
-    import_module(f"bearwatch.cli.{name.replace('-', '_')}").add_arguments(parser)
+    import_module(module_of(name)).add_arguments(parser)
     return parser
 
 

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import select
 
 from bearwatch.housekeeping import remove_old_pictures
-from core.config import Config, Retention
+from core.config import Config
 from core.media import MediaStore
+from core.site_config import Retention
 from db.models import Alert, Delivery, DeliveryStatus, Encounter, Mode, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide

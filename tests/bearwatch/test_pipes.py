@@ -22,10 +22,10 @@ PLACES = (
 EVERY_HELP = """
 import json, os, sys
 from importlib import import_module
-from bearwatch.cli import COMMANDS, main
+from bearwatch.cli import COMMANDS, main, module_of
 ended = {}
 for name in COMMANDS:
-    import_module(f"bearwatch.cli.{name.replace('-', '_')}")
+    import_module(module_of(name))
 for name in COMMANDS:
     child = os.fork()
     if child == 0:

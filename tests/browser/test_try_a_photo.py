@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.config import Config
-from core.photo_request import PhotoAnswer, answer, take
+from core.pictures.photo_request import PhotoAnswer, answer, take
 from core.redis_client import connect
 from core.settings import Settings
 from db.models import User

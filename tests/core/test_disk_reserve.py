@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.disk_reserve import FILE_NAME, PICTURES_LEAVE_BYTES, DiskReserve, DiskState, free_bytes, state_of
+from core.machine.disk_reserve import FILE_NAME, PICTURES_LEAVE_BYTES, DiskReserve, DiskState, free_bytes, state_of
 from core.media import MediaFull, MediaStore
 
 MB = 1 << 20

@@ -17,7 +17,7 @@ from rq import Queue
 from rq.job import Job
 
 import core.jobs
-from bearwatch.cli.jobs import worker
+from bearwatch.cli.processes.jobs import worker
 from core.jobs import DELIVERIES, JobFormat, enqueue
 
 RAN: list[str] = []
@@ -74,7 +74,13 @@ def test_nothing_that_is_put_into_the_queue_runs_but_the_jobs_of_the_table(
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         put(redis_client, pickle.dumps(Boom(command), protocol=protocol))
         put(redis_client, pickle.dumps(("harmless", None, [Boom(command)], {}), protocol=protocol))
-    for name in ("os.system", "subprocess.getoutput", "core.jobs:os.system", "bearwatch.cli.jobs.os.system", "eval"):
+    for name in (
+        "os.system",
+        "subprocess.getoutput",
+        "core.jobs:os.system",
+        "bearwatch.cli.processes.jobs.os.system",
+        "eval",
+    ):
         put(redis_client, json.dumps([name, None, [command], {}]).encode())
     put(redis_client, json.dumps(["system", "os", [command], {}]).encode())
     for data in (b"", b"\x80", b"null", b"[]", b'["harmless"]', b'[["harmless"], null, 7, 8]', b"\xff" * 100):

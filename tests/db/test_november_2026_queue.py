@@ -13,7 +13,7 @@ import pytest
 import redis
 import yaml
 
-from bearwatch.cli.jobs import queue_due, timetable, worker
+from bearwatch.cli.processes.jobs import queue_due, timetable, worker
 from core.config import Config
 from core.jobs import (
     DELIVERIES,

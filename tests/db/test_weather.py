@@ -11,8 +11,8 @@ from sqlalchemy import select
 from bearwatch.cli import main
 from bearwatch.housekeeping import forget_rows
 from core.clock import civil
-from core.config import Retention
 from core.night_span import date_of
+from core.site_config import Retention
 from db.models import LedgerEntry, Role, UserCampsite, Weather
 from db.session import Database
 from review_ui.nights.weather_view import icon, in_words

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.photo_request import UnreadablePhoto
-from core.picture_format import MAX_BYTES, BadPhoto, PhotoKind, inspect
+from core.pictures.photo_request import UnreadablePhoto
+from core.pictures.picture_format import MAX_BYTES, BadPhoto, PhotoKind, inspect
 from detector.photo import decode_photo
 
 

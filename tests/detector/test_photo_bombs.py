@@ -15,9 +15,9 @@ import pytest
 
 from core.clock import now_s
 from core.config import Detector
-from core.jpeg_header import MAX_SCANS, read_jpeg_header
-from core.photo_request import NoDetector, PhotoAnswer, UnreadablePhoto, ask
-from core.picture_format import BadPhoto, inspect
+from core.pictures.jpeg_header import MAX_SCANS, read_jpeg_header
+from core.pictures.photo_request import NoDetector, PhotoAnswer, UnreadablePhoto, ask
+from core.pictures.picture_format import BadPhoto, inspect
 from core.redis_client import connect
 from core.streams import DETECTORS, FrameStreams
 from core.telemetry import Telemetry
@@ -102,7 +102,8 @@ def test_it_has_no_secret_and_no_address(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     monkeypatch.setenv("BEARWATCH_SECRET_KEY", "0123456789abcdef")
     what = (
-        "import os; from core.photo_request import UnreadablePhoto; raise UnreadablePhoto(' '.join(sorted(os.environ)))"
+        "import os; from core.pictures.photo_request import UnreadablePhoto; "
+        "raise UnreadablePhoto(' '.join(sorted(os.environ)))"
     )
     process = PhotoProcess("lite2@160", greedy(tmp_path, what))
     said = process.look(b"a photo").decode()

@@ -19,11 +19,11 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field, TypeAdapter
 
-from bearwatch.cli.jobs import timetable
+from bearwatch.cli.processes.jobs import timetable
 from core.config import Config
 from core.jobs import FORMER_NAMES, JOBS, QUEUES, JobFormat, UnknownJob, function_of
 from core.messages import CameraHealth, EncounterKind, Reason
-from core.photo_request import PhotoAnswer
+from core.pictures.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX, WAKE_UP_CHANNEL
 from db import models as m

@@ -13,12 +13,12 @@ import pytest
 import redis
 from fastapi.testclient import TestClient
 
-import core.photo_request
+import core.pictures.photo_request
 import review_ui.models.try_photo as routes
 from core.clock import now_s
 from core.config import Detector
 from core.messages import FrameScores
-from core.photo_request import (
+from core.pictures.photo_request import (
     MOST_WAITING,
     WAITING_KEY,
     NoDetector,
@@ -70,7 +70,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for five seconds in a test."""
 
     def ask_briefly(client: redis.Redis, picture: bytes) -> PhotoAnswer:
-        return core.photo_request.ask(client, picture, 0.2)
+        return core.pictures.photo_request.ask(client, picture, 0.2)
 
     monkeypatch.setattr(routes, "ask", ask_briefly)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import redis
 
 from core.config import Config
-from core.disk_reserve import DiskReserve, DiskState
+from core.machine.disk_reserve import DiskReserve, DiskState
 from core.messages import CameraHealth, CameraStatus
 from core.telemetry import Telemetry
 from review_ui.live.site_notices import SiteNotices

@@ -14,7 +14,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from core.messages import Box
-from ingest.picture import Bgr, Luma
+from ingest.scene.picture import Bgr, Luma
 
 WIDTH, HEIGHT = 320, 180
 FPS = 5.0

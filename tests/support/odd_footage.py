@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ingest.picture import Bgr, Luma
+from ingest.scene.picture import Bgr, Luma
 from tests.support.drawn_scenes import colour, ground, noisy, with_animal, write_video
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from core.host import PREFIX, number_of
+from core.machine.host import PREFIX, number_of
 from rollout.breakers.breaker_spec import Breakers
 from rollout.breakers.conditions import Clause
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot

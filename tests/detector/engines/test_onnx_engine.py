@@ -281,9 +281,10 @@ def test_every_process_of_a_site_starts_without_torch() -> None:
     said = run_without_torch(
         """
 from importlib import import_module
+from bearwatch.cli import module_of
 from bearwatch.local_site import SERVICES
 for name in [*SERVICES, "demo", "up", "check", "replay", "migrate"]:
-    import_module(f"bearwatch.cli.{name}")
+    import_module(module_of(name))
 modules = "detector.worker detector.tracking.track_worker detector.engines.onnx_engine ingest.worker review_ui.app"
 for name in modules.split():
     import_module(name)

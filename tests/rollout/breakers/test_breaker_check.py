@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.config import Config, Costs
+from core.config import Config
 from core.media import MediaStore
+from core.site_config import Costs
 from db.ledger import verify
 from db.models import (
     Alert,

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.gpus import Gpu, Gpus, parse_gpus, read_gpus
-from core.host import MachineReporter, facts, hottest_c, times_throttled
+from core.machine.gpus import Gpu, Gpus, parse_gpus, read_gpus
+from core.machine.host import MachineReporter, facts, hottest_c, times_throttled
 from core.redis_client import connect
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import redis
 
 from core.config import Config
-from core.host import MachineReporter
 from core.jobs import DELIVERIES, enqueue
+from core.machine.host import MachineReporter
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry

@@ -18,8 +18,9 @@ import redis
 from bearwatch.cli.check import run as check
 from bearwatch.heartbeat_loop import Caller
 from bearwatch.local_site import programs
-from core.config import Config, Outside
+from core.config import Config
 from core.redis_client import connect
+from core.site_config import Outside
 from core.telemetry import Telemetry
 from db.models import AuthorityLease
 from db.session import Database

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from bearwatch import host_metrics_thread
 from bearwatch.housekeeping import forget_rows
-from core.config import Config, Retention
-from core.host import MachineReporter
+from core.config import Config
+from core.machine.host import MachineReporter
+from core.site_config import Retention
 from core.telemetry import Telemetry, counter
 from db.downsampling import thin_samples
 from db.models import CameraCount, CanaryRun, GpuSample, MachineSample, QueueSample

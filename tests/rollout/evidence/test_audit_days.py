@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bearwatch.housekeeping import draw_audits_until
-from core.config import Retention
+from core.site_config import Retention
 from db.models import AuditDraw, AuditSheet, LedgerEntry, SheetKind
 from db.session import Database
 from rollout.evidence.audits import draw_day, draw_due

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import func, select
 
 from bearwatch.housekeeping import remove_old_pictures
-from core.config import Config, Retention
+from core.config import Config
 from core.media import MediaStore
+from core.site_config import Retention
 from db.ledger import verify
 from db.models import (
     AuditAnswer,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Config, Costs
+from core.config import Config
+from core.site_config import Costs
 from db.models import CameraCount, DeliveryStatus, GpuSample, MachineSample, QueueSample
 from db.session import Database
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from core.config import Config, Costs
+from core.config import Config
+from core.site_config import Costs
 from db.models import AlertStatus, AnalysisReason, Delivery, NightExperiment, Watch
 from db.session import Database
 from rollout.breakers.telemetry_snapshot import TelemetrySnapshot

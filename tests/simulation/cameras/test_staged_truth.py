@@ -12,7 +12,7 @@ from core.messages import EncounterKind
 from detector.engines.choose import choose_engine
 from detector.engines.engine import Engine
 from detector.tracking.tracker import AlertRule
-from ingest.recorded import gate_frames
+from ingest.sources.recorded import gate_frames
 from simulation.cameras.builtin import demo_scenes
 from simulation.cameras.encode import prepare
 from simulation.cameras.record import record

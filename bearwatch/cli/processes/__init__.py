@@ -1,0 +1,1 @@
+"""The processes of a site, a module each; `bearwatch up` starts them all."""

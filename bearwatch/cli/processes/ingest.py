@@ -1,0 +1,29 @@
+"""Read the configured cameras and put frames worth looking at on the stream (no database, no torch)."""
+
+from __future__ import annotations
+
+import argparse
+
+from bearwatch.processes import begin
+from bearwatch.site_options import add_site_options
+from core.machine.disk_reserve import DiskReserve
+from core.machine.host import MachineReporter
+from core.redis_client import connect
+from ingest.worker import run as run_ingest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which site; the environment says everything else."""
+    add_site_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until SIGTERM."""
+    process = begin("ingest", arguments)
+    client = connect(process.settings.redis)
+    own = process.settings
+    reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
+    reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
+    reporter.start(process.stop)
+    run_ingest(process.config, process.settings, process.stop)
+    return 0

@@ -1,0 +1,1 @@
+"""The computer itself: processors, graphics cards, the disk."""

@@ -1,0 +1,1 @@
+"""Pictures from outside, judged by their first bytes before anybody decodes them."""

@@ -1,0 +1,1 @@
+"""Where pictures come from: live cameras, recordings, photographs; and everything that can be wrong with them."""
