@@ -22,6 +22,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
 from core.config import Config, Detector
+from core.pictures.photo_request import ask
 from core.redis_client import connect
 from core.settings import Settings
 from db.models import Role
@@ -61,6 +62,7 @@ def detector(redis_url: str) -> Iterator[None]:
     worker = DetectorWorker(choose_engine("cpu", "lite2@160", threads=1), Detector(), client, [0])
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
+    ask(client, PHOTO.read_bytes(), wait_s=120)  # the first photo waits for a process and a network
     yield
     stop.set()
     thread.join()
