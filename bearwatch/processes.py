@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from bearwatch.config_following import ConfigFollower
 from bearwatch.site_options import site_settings
 from core.config import Config
 from core.config_file import load_config
@@ -38,8 +39,13 @@ class Process:
 
     name: str
     settings: Settings
-    config: Config
     stop: threading.Event
+    follower: ConfigFollower
+
+    @property
+    def config(self) -> Config:
+        """What holds now."""
+        return self.follower.config
 
 
 def begin(name: str, arguments: argparse.Namespace) -> Process:
@@ -50,7 +56,8 @@ def begin(name: str, arguments: argparse.Namespace) -> Process:
     current = site_settings(arguments)
     keep_private(current)
     configure_logging(name, current.bearwatch_log)
-    process = Process(name, current, load_config(current.bearwatch_config), stop_on_signals())
+    follower = ConfigFollower(current.bearwatch_config, first=load_config(current.bearwatch_config))
+    process = Process(name, current, stop_on_signals(), follower)
     threading.excepthook = _end_process
     return process
 

@@ -69,11 +69,16 @@ class Supervisor:
         self._children = [_Child(program) for program in programs]
         self._servers = servers
         self._stop = threading.Event()
+        self._wanted: Sequence[Program] | None = None
 
     def stop_on_signals(self) -> None:
         """Stop on Ctrl-C and SIGTERM."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
+
+    def change(self, programs: Sequence[Program]) -> None:
+        """From now on keep these running: who is not among them is ended, who is new is started. From any thread."""
+        self._wanted = programs
 
     def request_stop(self) -> None:
         """Make :meth:`run` return soon."""
@@ -85,11 +90,26 @@ class Supervisor:
             while not self._stop.is_set():
                 for server in self._servers:
                     _revive(server)
+                self._take_change()
                 for child in self._children:
                     self._supervise(child)
                 self._stop.wait(0.2)
         finally:
             self._stop_all()
+
+    def _take_change(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+        names = {program.name for program in wanted}
+        leaving = [child for child in self._children if child.program.name not in names]
+        known = {child.program.name for child in self._children}
+        self._children = [child for child in self._children if child.program.name in names]
+        self._children += [_Child(program) for program in wanted if program.name not in known]
+        for child in leaving:
+            if child.process is not None and child.process.poll() is None:
+                child.process.terminate()
+                _await_end(child.program.name, child.process, time.monotonic() + STOP_WITHIN_S)
 
     def pids(self) -> dict[str, int]:
         """Process ids of what runs now, by name."""

@@ -26,7 +26,7 @@ SECTIONS: Final = {
     "Another Redis, or none, counts attempts": ("core/rate_limit.py",),
     "The page's second factors": ("second factors",),
     "A login elsewhere fails": ("auth/oidc",),
-    "The service elsewhere": ("heartbeat_loop.py", "cli/outside.py"),
+    "The service elsewhere": ("heartbeat_loop.py", "cli/processes/outside.py"),
     "The configuration is refused": ("configuration cannot be used", "cannot be used:\n"),
     "Somebody knocks": ("auth: ", "web/proxy_trust.py"),
     "A process ends and is started again": (
@@ -42,7 +42,7 @@ SECTIONS: Final = {
     "The controller": ("watchdog", "rollout/control/", "review_ui/rollout/"),
     "A message was not delivered": ("rollout/alerting/", "review_ui/push/"),
     "The model or the machine that runs it": (
-        *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/detector.py", "core/machine/gpus.py"),
+        *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/processes/detector.py", "core/machine/gpus.py"),
         *("a photo", "photos", "review_ui/models/"),
     ),
     "A picture was not kept, a frame not read": ("detector/",),

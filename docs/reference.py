@@ -14,7 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from bearwatch.cli import COMMANDS
+from bearwatch.cli import COMMANDS, module_of
 from core.config import PLAN_KEYS, Camera, Campsite, Config, Detector, Motion, Region, Rollout
 from core.settings import Settings
 from core.site_config import Costs, Outside, Retention
@@ -26,7 +26,7 @@ from review_ui.monitoring.prometheus import METRICS as PAGE_METRICS
 from review_ui.rendering.routes import every_route
 from review_ui.site import require, signed_in, visitor
 from rollout.base.metrics import METRICS as EVIDENCE
-from rollout.stages import spec
+from rollout.stages import approval_spec, spec
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"
@@ -54,10 +54,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.defaults.extension": spec.Extension,
     "rollout.defaults.manual_watch": spec.ManualWatch,
     "rollout.defaults.lease": spec.LeaseTimes,
-    "rollout.approvals": spec.Approvals,
-    "rollout.approvals.promote": spec.ApprovalRule,
-    "rollout.approvals.demote": spec.OnePerson,
-    "rollout.on_call.<name>": spec.OnCallEntry,
+    "rollout.approvals": approval_spec.Approvals,
+    "rollout.approvals.promote": approval_spec.ApprovalRule,
+    "rollout.approvals.demote": approval_spec.OnePerson,
+    "rollout.on_call.<name>": approval_spec.OnCallEntry,
     "retention": Retention,
     "costs": Costs,
     "outside": Outside,
@@ -101,7 +101,7 @@ def _commands() -> Iterator[str]:
     for name, summary in COMMANDS.items():
         yield f"### `bearwatch {name}`\n\n{summary[:1].upper()}{summary[1:]}.\n"
         parser = argparse.ArgumentParser(prog=f"bearwatch {name}", add_help=False)
-        import_module(f"bearwatch.cli.{name.replace('-', '_')}").add_arguments(parser)
+        import_module(module_of(name)).add_arguments(parser)
         for action in parser._actions:
             names = ", ".join(action.option_strings) or action.dest
             choices = f" ({' | '.join(map(str, action.choices))})" if action.choices else ""

@@ -6,7 +6,7 @@ import logging
 import time
 from threading import Event, Lock, Thread
 
-from core.config import Config
+from core.config import Camera, Config, Motion
 from core.messages import CameraStatus
 from ingest.scene.frames import FrameMaker
 from ingest.scene.liveness import REMEMBERED, Liveness, content_of
@@ -30,11 +30,13 @@ def read_timeout_s(blind_after_s: float) -> float:
 
 
 class CameraWatch:
-    """Watches one camera on a thread of its own until ``stop`` is set."""
+    """Watches one camera on a thread of its own until :meth:`end`."""
 
-    def __init__(self, name: str, config: Config, spool: Spool, counters: FrameCounters, stop: Event) -> None:
+    def __init__(self, name: str, config: Config, spool: Spool, counters: FrameCounters) -> None:
         camera = config.cameras[name]
         self.name = name
+        self._depends_on = _depends_on(name, config)
+        stop = Event()
         self._spool = spool
         self._counters = counters
         self._stop = stop
@@ -51,6 +53,14 @@ class CameraWatch:
         self._maker = FrameMaker(name, camera, config.motion)
         self._counted = {UNDECODABLE: 0, BEHIND: 0}
         self.thread = Thread(target=self._run, name=f"camera {name}", daemon=True)
+
+    def end(self) -> None:
+        """Send nothing more, and end soon: at once, or with the time-out of whatever the thread waits for."""
+        self._stop.set()
+
+    def differs(self, config: Config) -> bool:
+        """Whether this camera is to be watched otherwise."""
+        return _depends_on(self.name, config) != self._depends_on
 
     def status(self, now: float) -> CameraStatus:
         """What to report of the camera now (wall clock)."""
@@ -93,6 +103,8 @@ class CameraWatch:
         3. Any other goes through the gate, and what is worth sending into the spool.
         """
         for captured in self._reader.captured_frames():
+            if self._stop.is_set():
+                return
             content = content_of(captured.picture)
             with self._lock:
                 is_new = self._liveness.saw(content, captured.came_at, self._alive_at(captured))
@@ -118,3 +130,7 @@ class CameraWatch:
             if total > self._counted[reason]:
                 self._counters.dropped(self.name, reason, total - self._counted[reason])
                 self._counted[reason] = total
+
+
+def _depends_on(name: str, config: Config) -> tuple[Camera, Motion, float]:
+    return config.cameras[name], config.motion, config.blind_after_s

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from threading import Event, Thread
+from collections.abc import Callable, Iterable
+from threading import Event, Lock, Thread
 
 import redis
 
@@ -28,10 +29,17 @@ STOP_WITHIN_S = 2.5
 """A thread that is inside a wait for a silent camera is left to end with its time-out."""
 
 
-def run(config: Config, settings: Settings, stop: Event) -> None:
+Follow = Callable[[Event, Callable[[Config, Config], None]], None]
+"""Calls back with the configuration before and the one that holds from now on, until the event is set."""
+
+
+def run(config: Config, settings: Settings, stop: Event, follow: Follow | None = None) -> None:
     """Watch all enabled cameras until ``stop`` is set; returns within about three seconds of that."""
     keep_freed_memory()
-    Ingest(config, settings.redis, stop).run()
+    ingest = Ingest(config, settings.redis, stop)
+    if follow is not None:
+        follow(stop, ingest.take)
+    ingest.run()
 
 
 class Ingest:
@@ -44,12 +52,15 @@ class Ingest:
         self._telemetry = Telemetry(self._client)
         self._counters = FrameCounters()
         self.spool = spool or Spool()
-        self._watches = [
-            CameraWatch(name, config, self.spool, self._counters, stop) for name in config.enabled_cameras()
-        ]
+        self._guard = Lock()
+        """Held while the set of cameras changes."""
+        self._watches = {name: self._watch(name, config) for name in config.enabled_cameras()}
+        self._leaving: list[CameraWatch] = []
+        self._gone: set[str] = set()
         self._cameras_done = Event()
-        self._sender = FrameSender(self._client, config.shard_of, self.spool, self._counters, self._cameras_done)
+        self._sender = FrameSender(self._client, self._shard_of, self.spool, self._counters, self._cameras_done)
         self._reporting = False
+        self._running = False
         self._clock = ClockWatch()
         self._stepped: dict[str, float] = {}
         self._told_rates: set[str] = set()
@@ -59,18 +70,23 @@ class Ingest:
 
         The sender stops last: it takes along what the cameras still had.
         """
-        cameras = [watch.thread for watch in self._watches]
         others = [
             Thread(target=self._sender.run, name="frame sender", daemon=True),
             Thread(target=self._report_for_ever, name="status reporter", daemon=True),
         ]
-        log.info("watching %d cameras", len(cameras))
-        for warning in config_warnings(self._config):
-            log.warning("configuration, %s: %s", ".".join(warning.key), warning.message)
-        for thread in (*cameras, *others):
-            thread.start()
+        log.info("watching %d cameras", len(self._watches))
+        _warn_of(self._config)
+        with self._guard:
+            for thread in (*(watch.thread for watch in self._watches.values()), *others):
+                thread.start()
+            self._running = True
         self._stop.wait()
         deadline = time.monotonic() + STOP_WITHIN_S
+        with self._guard:
+            watches = [*self._watches.values(), *self._leaving]
+        for watch in watches:
+            watch.end()
+        cameras = [watch.thread for watch in watches]
         _join(cameras, deadline - 1.0)
         self._cameras_done.set()
         _join(others, deadline)
@@ -80,6 +96,38 @@ class Ingest:
         if left:
             log.warning("readers still inside a time-out are not waited for: %s", ", ".join(left))
         self._client.close()
+
+    def take(self, _before: Config, config: Config) -> None:
+        """Another configuration holds from now on: cameras come, go and change; those that stay do not notice.
+
+        1. Who is not configured any more, or configured otherwise, ends; it is not waited for, but sends nothing more.
+        2. Who is new, or configured otherwise, begins.
+        """
+        with self._guard:
+            if self._stop.is_set():
+                return
+            wanted = config.enabled_cameras()
+            ending = {name for name, watch in self._watches.items() if name not in wanted or watch.differs(config)}
+            leaving = [self._watches.pop(name) for name in ending]
+            for watch in leaving:
+                watch.end()
+            self._leaving = [watch for watch in (*self._leaving, *leaving) if watch.thread.is_alive()]
+            self._config = config
+            beginning = [name for name in wanted if name not in self._watches]
+            for name in beginning:
+                self._watches[name] = self._watch(name, config)
+                if self._running:
+                    self._watches[name].thread.start()
+            self._gone = (self._gone | ending) - set(wanted)
+            self._told_rates -= ending
+        log.info("cameras that have come or changed: %s; gone: %s", _names(beginning), _names(ending - set(wanted)))
+        _warn_of(config)
+
+    def _watch(self, name: str, config: Config) -> CameraWatch:
+        return CameraWatch(name, config, self.spool, self._counters)
+
+    def _shard_of(self, camera: str) -> int:
+        return self._config.shard_of(camera)
 
     def _report_for_ever(self) -> None:
         while not self._stop.wait(REPORT_EVERY_S):
@@ -109,7 +157,11 @@ class Ingest:
         if step is not None:
             log.error("%s; pictures are stamped with the time that holds now", step.text)
             self._stepped = {"clock_stepped_at": step.at, "clock_step_s": round(step.by_s, 1)}
-        statuses = [watch.status(now) for watch in self._watches]
+        with self._guard:
+            watches, gone, self._gone = list(self._watches.values()), self._gone, set()
+        for name in gone:
+            self._telemetry.forget_camera(name)
+        statuses = [watch.status(now) for watch in watches]
         self._tell_rates(statuses)
         self._telemetry.report_cameras(statuses)
         unreported = self._counters.unreported()
@@ -130,11 +182,22 @@ class Ingest:
     def _tell_rates(self, statuses: list[CameraStatus]) -> None:
         """Once of each camera whose pictures come too rarely for any alert."""
         for status in statuses:
-            camera = self._config.cameras[status.camera]
+            camera = self._config.cameras.get(status.camera)
+            if camera is None:  # taken away a moment ago
+                continue
             problem = rate_problem(min(status.source_fps, camera.fps), camera, self._config.detector)
             if status.health is CameraHealth.LIVE and problem is not None and status.camera not in self._told_rates:
                 self._told_rates.add(status.camera)
                 log.warning("camera %s: %s", status.camera, problem)
+
+
+def _warn_of(config: Config) -> None:
+    for warning in config_warnings(config):
+        log.warning("configuration, %s: %s", ".".join(warning.key), warning.message)
+
+
+def _names(cameras: Iterable[str]) -> str:
+    return ", ".join(sorted(cameras)) or "none"
 
 
 def _join(threads: list[Thread], deadline: float) -> None:

@@ -163,8 +163,13 @@ def _site(
 ) -> Site:
     telemetry = Telemetry(client)
     reserve = DiskReserve(settings.bearwatch_data, settings.bearwatch_disk_reserve_mb << 20)
-    board = CameraBoard(config, telemetry, clock, reserve)
     plan_watcher = PlanWatcher.over(settings.bearwatch_config, config)
+
+    def refused() -> str | None:
+        plan_watcher.refresh()
+        return plan_watcher.problem
+
+    board = CameraBoard(config, telemetry, clock, reserve, refused)
     return Site(
         settings=settings,
         config=config,

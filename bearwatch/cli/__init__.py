@@ -10,6 +10,7 @@ import argparse
 import sys
 from importlib import import_module
 
+from bearwatch.config_following import begin_again_if_wanted
 from bearwatch.processes import exit_status
 from bearwatch.terminal import CLOSED_EARLY, reader_has_left
 from core.config_file import ConfigError
@@ -76,13 +77,15 @@ def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"bearwatch {name}", description=module.__doc__)
     module.add_arguments(parser)
     try:
-        return int(module.run(parser.parse_args(words[1:]))) or exit_status()
+        status = int(module.run(parser.parse_args(words[1:]))) or exit_status()
     except ConfigError as error:
         print(f"The configuration cannot be used:\n{error}", file=sys.stderr)
         return 2
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2
+    begin_again_if_wanted()
+    return status
 
 
 def module_of(command: str) -> str:

@@ -11,7 +11,15 @@ import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
-from bearwatch.local_site import FirstAccount, embedded_redis, prepare_database, supervisor
+from bearwatch.config_following import ConfigFollower
+from bearwatch.local_site import (
+    FirstAccount,
+    embedded_redis,
+    environment,
+    prepare_database,
+    programs,
+    supervisor,
+)
 from bearwatch.processes import keep_private
 from bearwatch.site_options import add_site_options, site_settings
 from core.logs import configure_logging
@@ -62,6 +70,9 @@ def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
     with nullcontext() if chosen.redis_url else embedded_redis(chosen) as embedded:
         watch = supervisor(chosen, config_file, embedded)
         watch.stop_on_signals()
+        env = environment(chosen, config_file, embedded.url if embedded else chosen.redis)
+        follower = ConfigFollower(config_file, first=config)
+        follower.start(threading.Event(), lambda _before, after: watch.change(programs(env, after)))
         # Said once the page answers, so that nobody opens it too early.
         threading.Thread(target=announce, args=(chosen, account, staged), daemon=True).start()
         watch.run()

@@ -116,9 +116,10 @@ class CameraBoard:
         telemetry: Telemetry,
         clock: Callable[[], float],
         reserve: DiskReserve | None = None,
+        refused: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.config = config
-        self.notices = SiteNotices(config, telemetry, reserve)
+        self.notices = SiteNotices(config, telemetry, reserve, refused)
         self.telemetry = telemetry
         self.clock = clock
         self._copy = _Copy({}, float("-inf"), away=False)

@@ -4,7 +4,7 @@ configuration that can hardly be meant so, cameras whose pictures come too rarel
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -43,10 +43,18 @@ def notices_for(config: Config, account: Account, notices: Sequence[SiteNotice])
 class SiteNotices:
     """Collects the notices; :meth:`refresh` is called about once a second, on one thread."""
 
-    def __init__(self, config: Config, telemetry: Telemetry, reserve: DiskReserve | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        telemetry: Telemetry,
+        reserve: DiskReserve | None = None,
+        refused: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """``refused`` says what is wrong with the configuration's files now, None while nothing is."""
         self._config = config
         self._telemetry = telemetry
         self._reserve = reserve
+        self._refused = refused
         self._clock = ClockWatch()
         self._step: tuple[float, ClockStep] | None = None
         self._fixed = tuple(
@@ -64,7 +72,17 @@ class SiteNotices:
             self._step = (steady, step)
         self.disk = self._reserve.state() if self._reserve is not None else DiskState.OK
         disk = (SiteNotice("disk", self.disk.text),) if self.disk.text else ()
-        self.current = (*disk, *self._clock_notices(wall, steady, ask_redis), *self._fixed, *self._slow(statuses))
+        now = (*disk, *self._refused_notices(), *self._clock_notices(wall, steady, ask_redis))
+        self.current = (*now, *self._fixed, *self._slow(statuses))
+
+    def _refused_notices(self) -> tuple[SiteNotice, ...]:
+        refused = self._refused()
+        if refused is None:
+            return ()
+        first, *others = refused.splitlines()
+        more = f" (and {len(others)} more)" if others else ""
+        text = f"the file is not taken as it stands now, what was in force stays in force: {first}{more}"
+        return (SiteNotice("configuration", text),)
 
     def _clock_notices(self, wall: float, steady: float, ask_redis: bool) -> tuple[SiteNotice, ...]:
         found = []

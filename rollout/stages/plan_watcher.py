@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.config import Config
 from core.config_file import ConfigError, Document
+from core.file_stamps import Stamp, config_stamps
 from rollout.evidence.comparison import EvidenceRule
 from rollout.stages.plan import RolloutPlan, empty_plan
 from rollout.stages.spec_file import load_configured, plan_in
@@ -29,7 +30,7 @@ class PlanWatcher:
         self.problem: str | None = None
         """What is wrong with the files; None while they are as they should be."""
         self._guard = threading.Lock()
-        self._seen = self._stamps()
+        self._seen: list[Stamp] = self._stamps()
 
     @classmethod
     def load(cls, path: Path) -> PlanWatcher:
@@ -79,14 +80,5 @@ class PlanWatcher:
         self.problem = str(error)
         log.error("the configuration cannot be used, what was in force stays in force:\n%s", error)
 
-    def _stamps(self) -> list[tuple[int, int] | None]:
-        own = self.config.rollout.file
-        return [_stamp(file) for file in ([self.path] if own is None else [self.path, self.path.parent / own])]
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
+    def _stamps(self) -> list[Stamp]:
+        return config_stamps(self.path, self.config)

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 from fastapi import FastAPI
 
-from bearwatch.cli import COMMANDS
+from bearwatch.cli import COMMANDS, module_of
 from core.config import PLAN_KEYS, Config
 from docs.glossary_table import GLOSSARY, RETIRED, Retired, with_table
 from docs.reference import METRICS, SECTIONS
@@ -156,7 +156,7 @@ def test_no_configuration_key_uses_a_retired_word() -> None:
 def test_no_command_uses_a_retired_word() -> None:
     names, sentences = {}, dict(COMMANDS)
     for command in COMMANDS:
-        module = import_module(f"bearwatch.cli.{command.replace('-', '_')}")
+        module = import_module(module_of(command))
         parser = argparse.ArgumentParser(prog=command, description=module.__doc__)
         module.add_arguments(parser)
         for where, name, said in _parsed(parser):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import threading
 
+from bearwatch.config_following import begin_again_when, but_the_plan
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
 from core.redis_client import connect
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     process = begin("controller", arguments)
+    process.follower.start(process.stop, begin_again_when(but_the_plan))
     plan = PlanWatcher.load(process.settings.bearwatch_config)
     database = open_existing(process.settings.database)
     upgrade(database)

@@ -7,8 +7,10 @@ import logging
 
 import cv2
 
+from bearwatch.config_following import begin_again_when
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
+from core.config import Config
 from core.machine.disk_reserve import DiskReserve
 from core.machine.host import MachineReporter
 from core.redis_client import connect
@@ -34,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.worker import DetectorWorker
 
     process = begin("detector", arguments)
+    process.follower.start(process.stop, begin_again_when(_matters))
     cv2.setNumThreads(1)  # the network uses the cores; pictures are small
     detector = process.config.detector
     try:
@@ -50,3 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     reporter.start(process.stop)
     worker.run(process.stop)
     return 0
+
+
+def _matters(before: Config, after: Config) -> bool:
+    """The model, its thresholds, and whose frames come here; not a camera more or less."""
+    return (before.detector, before.shards()) != (after.detector, after.shards())

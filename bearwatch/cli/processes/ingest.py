@@ -25,5 +25,5 @@ def run(arguments: argparse.Namespace) -> int:
     reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
     reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
     reporter.start(process.stop)
-    run_ingest(process.config, process.settings, process.stop)
+    run_ingest(process.config, process.settings, process.stop, process.follower.start)
     return 0

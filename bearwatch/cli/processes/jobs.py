@@ -15,6 +15,7 @@ from rq.utils import now as rq_now
 from sqlalchemy.exc import SQLAlchemyError
 
 from bearwatch.canary_injector import CanaryInjector
+from bearwatch.config_following import begin_again_when
 from bearwatch.host_metrics_thread import keep_history
 from bearwatch.housekeeping import (
     AUDITS_EVERY_S,
@@ -84,6 +85,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM."""
     process = begin("jobs", arguments)
+    # The plan as well: it says who is told.
+    process.follower.start(process.stop, begin_again_when(lambda before, after: before != after))
     open_existing(process.settings.database, patient=True).close()
     recipients = recipients_of(load_configured(process.settings.bearwatch_config))
     LINES.open(

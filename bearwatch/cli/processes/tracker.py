@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 
+from bearwatch.config_following import begin_again_when, but_the_plan
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
 from core.media import MediaStore
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM, one thread per shard."""
     process = begin("tracker", arguments)
+    process.follower.start(process.stop, begin_again_when(but_the_plan))
     database = open_existing(process.settings.database)
     upgrade(database)
     with database.write() as session:
