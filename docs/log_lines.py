@@ -42,7 +42,7 @@ SECTIONS: Final = {
     "The controller": ("watchdog", "rollout/control/", "review_ui/rollout/"),
     "A message was not delivered": ("rollout/alerting/", "review_ui/push/"),
     "The model or the machine that runs it": (
-        *("detector/engines/", "detector/learn/", "detector/photo.py", "cli/processes/detector.py", "core/machine/gpus.py"),
+        *("detector/engines/", "detector/learn/", "detector/photo.py", "processes/detector.py", "core/machine/gpus.py"),
         *("a photo", "photos", "review_ui/models/"),
     ),
     "A picture was not kept, a frame not read": ("detector/",),
