@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.jpeg_header import read_jpeg_header
 from core.media import MediaStore
-from db.models import AuditAnswer, AuditSheet, Encounter, SheetKind
+from db.models import AuditAnswer, AuditSheet, Campsite, Encounter, SheetKind
 from rollout.evidence.labels.bear_nights import bear_night, split_of
 from rollout.evidence.labels.collection import collection
 from rollout.evidence.labels.label_scope import EveryLabel
@@ -26,7 +26,6 @@ from rollout.evidence.labels.spoken import SightedAnimals
 from rollout.evidence.labels.training_label import TrainingLabel, digest_of
 from rollout.evidence.labels.vocabulary import Label, Source
 from rollout.evidence.labels.weights import weight_of
-from rollout.evidence.loader import timezones_of
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.stats.visits import is_dark
 
@@ -58,8 +57,7 @@ def label_snapshot(
     origins = read_origins(session, until)
     found = collection(session, EveryLabel(rule), until)
     contradicted = contradictions(found, decided_spans(session, found))
-    clocks = {**{key: config.regions[each.region].timezone for key, each in config.campsites.items()},
-              **timezones_of(session)}  # fmt: skip
+    clocks = night_clocks(session, config)
     labels: list[TrainingLabel] = []
     out: list[tuple[str, str]] = []
     for each in found:
@@ -73,6 +71,13 @@ def label_snapshot(
     labels.sort(key=lambda each: (each.captured_at, each.item))
     reasons = [reason for reason, _ in out] + [LeftOut.PLANTED] * planted
     return LabelSnapshot(until, tuple(labels), counted(reasons), _by_reason(out), digest_of(labels))
+
+
+def night_clocks(session: Session, config: Config) -> dict[str, str]:
+    """By whose clock each campsite's nights are told: that of its first day here, for ever."""
+    told = {key: config.regions[each.region].timezone for key, each in config.campsites.items()}
+    rows = session.execute(select(Campsite.id, Campsite.night_timezone).where(Campsite.night_timezone.is_not(None)))
+    return {**told, **dict(rows.all())}
 
 
 def decided_spans(session: Session, labels: Iterable[Labelled]) -> list[Span]:
