@@ -7,7 +7,7 @@ from math import log
 from typing import Final
 
 from core.messages import Box
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Source
 
 SMALLEST_SHARE: Final = 1e-3
 """Scores this close to 0 or 1 count as this, so that a loss stays a number that can be compared."""
@@ -25,7 +25,8 @@ class Labelled:
     camera_id: str
     campsite_id: str
     captured_at: float
-    label: Label
+    label: str
+    """A word of the vocabulary."""
     source: Source
     probability: float
     score: float | None
@@ -38,6 +39,8 @@ class Labelled:
     """Sightings there and then, by their numbers; the one nearest in time first."""
     answer_id: int | None = None
     """The auditor's answer that it is from."""
+    is_bear: bool = False
+    """Whether its word says bear, or a kind of bear."""
     doubted: bool = False
     """A sighting says another animal than the decision."""
     kept: bool = False
@@ -50,5 +53,5 @@ class Labelled:
     def loss(self) -> float:
         """How much the label surprises the model: minus the logarithm of what it gave to bear, or to no bear."""
         score = NO_SCORE if self.score is None else self.score
-        share = score if self.label is Label.BEAR else 1.0 - score
+        share = score if self.is_bear else 1.0 - score
         return -log(max(SMALLEST_SHARE, share))

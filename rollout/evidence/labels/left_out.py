@@ -10,7 +10,7 @@ from typing import Final
 
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.spoken import DecidedAlert
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source, Vocabulary
 
 MINUTE_S: Final = 60.0
 
@@ -75,14 +75,14 @@ def why_left_out(
     return LeftOut.PICTURE_DELETED if each.media is None else None
 
 
-def contradictions(labels: Sequence[Labelled], spans: Iterable[Span]) -> set[str]:
+def contradictions(labels: Sequence[Labelled], spans: Iterable[Span], vocabulary: Vocabulary) -> set[str]:
     """The items that contradict one another.
 
     1. Labels of the same picture and the same place in it that say different things.
     2. An auditor's thumbnail and a decided visit that lasted all through its minute, on one camera, of which one says
        that there is a bear and the other that there is none. Which of the two is wrong nobody knows: both are left out.
     """
-    found = _same_picture(labels)
+    found = _same_picture(labels, vocabulary)
     by_camera: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
         by_camera[span.camera].append(span)
@@ -91,23 +91,26 @@ def contradictions(labels: Sequence[Labelled], spans: Iterable[Span]) -> set[str
             continue
         for span in by_camera.get(each.camera_id, ()):
             through = span.first_at <= each.captured_at and each.captured_at + MINUTE_S <= span.last_at
-            if through and span.bear is not (each.label == Label.BEAR):
+            if through and span.bear is not each.is_bear:
                 found |= {each.item, span.item}
     return found
 
 
-def _same_picture(labels: Iterable[Labelled]) -> set[str]:
+def _same_picture(labels: Iterable[Labelled], vocabulary: Vocabulary) -> set[str]:
     said: dict[object, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for each in labels:
         if each.media is not None and not each.removed:
             said[each.media, each.box][each.label].add(each.item)
-    return {item for words in said.values() if _differ(words) for items in words.values() for item in items}
+    return {item for words in said.values() if _differ(words, vocabulary) for items in words.values() for item in items}
 
 
-def _differ(words: Collection[str]) -> bool:
-    """Whether labels of one thing exclude one another: "not a bear" and "deer" do not."""
+def _differ(words: Collection[str], vocabulary: Vocabulary) -> bool:
+    """Whether labels of one thing exclude one another: "not a bear" and "deer" do not, "bear" and "grizzly" neither."""
     named = {word for word in words if word not in (Label.NOT_BEAR, Label.UNNAMED)}
-    return len(named) > 1 or (Label.NOT_BEAR in words and Label.BEAR in named)
+    finest = max(named, key=lambda word: len(vocabulary.lineage(word)), default=None)
+    if finest is not None and not named <= {finest, *vocabulary.lineage(finest)}:
+        return True
+    return Label.NOT_BEAR in words and bool(named & vocabulary.bears)
 
 
 def counted(reasons: Iterable[str]) -> dict[str, int]:

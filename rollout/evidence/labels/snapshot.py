@@ -56,12 +56,13 @@ def label_snapshot(
     """
     origins = read_origins(session, until)
     found = collection(session, EveryLabel(rule), until)
-    contradicted = contradictions(found, decided_spans(session, found))
+    contradicted = contradictions(found, decided_spans(session, found), origins.vocabulary)
     clocks = night_clocks(session, config)
     labels: list[TrainingLabel] = []
     out: list[tuple[str, str]] = []
     for each in found:
-        made = why_left_out(each, origins.alerts, contradicted, origins.words) or _made(each, origins, clocks, media)
+        why = why_left_out(each, origins.alerts, contradicted, origins.vocabulary.words)
+        made = why or _made(each, origins, clocks, media)
         if isinstance(made, TrainingLabel):
             labels.append(made)
         else:
@@ -76,8 +77,8 @@ def label_snapshot(
 def night_clocks(session: Session, config: Config) -> dict[str, str]:
     """By whose clock each campsite's nights are told: that of its first day here, for ever."""
     told = {key: config.regions[each.region].timezone for key, each in config.campsites.items()}
-    rows = session.execute(select(Campsite.id, Campsite.night_timezone).where(Campsite.night_timezone.is_not(None)))
-    return {**told, **dict(rows.all())}
+    rows = session.execute(select(Campsite.id, Campsite.night_timezone))
+    return told | {campsite: clock for campsite, clock in rows if clock is not None}
 
 
 def decided_spans(session: Session, labels: Iterable[Labelled]) -> list[Span]:
@@ -85,7 +86,7 @@ def decided_spans(session: Session, labels: Iterable[Labelled]) -> list[Span]:
     firsts = {each.visit: each for each in labels if each.visit is not None and each.item == f"encounter:{each.visit}"}
     rows = session.execute(select(Encounter.id, Encounter.camera_id, Encounter.first_at, Encounter.last_at))
     return [
-        Span(firsts[number].item, camera, first_at, last_at, firsts[number].label == Label.BEAR)
+        Span(firsts[number].item, camera, first_at, last_at, firsts[number].is_bear)
         for number, camera, first_at, last_at in rows
         if number in firsts and firsts[number].label != Label.UNNAMED and not firsts[number].removed
     ]
@@ -117,7 +118,7 @@ def _made(each: Labelled, origins: Origins, clocks: Mapping[str, str], media: Me
     said = origins.said_of(each)
     return TrainingLabel(
         item=each.item,
-        label=str(each.label),
+        label=each.label,
         source=source_of(each, origins.alerts),
         inclusion_probability=each.probability,
         weight=weight_of(each.source, each.probability),
