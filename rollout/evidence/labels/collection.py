@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
+from rollout.evidence.labels.imported import ITEM, of_imports
 from rollout.evidence.labels.label_scope import LabelScope
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.visit_labels import of_visits, visits_of
@@ -23,8 +24,12 @@ from rollout.evidence.labels.vocabulary import Label, Source, read_vocabulary
 
 def collection(session: Session, scope: LabelScope, until: float) -> list[Labelled]:
     """All labels that this viewer may see, as they stood at ``until``, removed ones included, worst losses first."""
-    found = [*of_visits(session, scope, until), *_of_audits(session, scope.hidden, until)]
     edited, bears = applied_edits(session, until), read_vocabulary(session).bears
+    found = [
+        *of_visits(session, scope, until),
+        *_of_audits(session, scope.hidden, until),
+        *of_imports(session, scope.hidden, until, bears),
+    ]
     return sorted((edit_of(each, edited, bears) for each in found), key=lambda each: (-each.loss, each.item))
 
 
@@ -34,6 +39,9 @@ def find(session: Session, items: Collection[str], scope: LabelScope, until: flo
     if any(item.startswith("sheet:") for item in items):
         found += _of_audits(session, scope.hidden, until)
     edited, bears = applied_edits(session, until), read_vocabulary(session).bears
+    imports = [int(item.removeprefix(ITEM)) for item in items if item.startswith(ITEM)]
+    if imports:
+        found += of_imports(session, scope.hidden, until, bears, imports)
     return {each.item: edit_of(each, edited, bears) for each in found if each.item in items}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log
+from pathlib import PurePosixPath
 from typing import Final
 
 from core.messages import Box
@@ -13,6 +14,22 @@ SMALLEST_SHARE: Final = 1e-3
 """Scores this close to 0 or 1 count as this, so that a loss stays a number that can be compared."""
 NO_SCORE: Final = 0.5
 """Thumbnails of audits carry no score: they are neither surprising nor not."""
+
+
+SAME_PLACE: Final = 0.01
+"""Boxes whose sides lie this close together (0-1 coordinates) are the same box: other tools round."""
+
+
+def picture_of(media: str) -> str:
+    """What a picture shows, by the digest in its media key: the same one may be kept under several days."""
+    return PurePosixPath(media).stem
+
+
+def same_place(first: Box | None, second: Box | None) -> bool:
+    """Whether two boxes are the same place in a picture; None is all of it."""
+    if first is None or second is None:
+        return first is second
+    return all(abs(a - b) < SAME_PLACE for a, b in zip(first, second, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db.models import AuditAnswer, BearSeen
+from db.models import AuditAnswer, BearSeen, ImportedLabel, LabelImport
 from rollout.evidence.labels.collection import Applied, applied_edits
+from rollout.evidence.labels.imported import ITEM
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.spoken import DecidedAlert, Opinion, SightedAnimals, decided_alerts, read_animals
 from rollout.evidence.labels.training_label import LabelSource
@@ -37,6 +38,8 @@ class Origins:
     """By the answer that counts of a contact sheet, the last answers of all who have answered that sheet."""
     edits: Mapping[str, Applied]
     vocabulary: Vocabulary
+    foreign_clocks: Mapping[str, str]
+    """By imported label, the clock of the place that it is from."""
 
     def said_of(self, each: Labelled) -> Said:
         """Who stands behind a label, and how far they agree. A label that was brought in has nobody behind it."""
@@ -95,7 +98,13 @@ def read_origins(session: Session, until: float) -> Origins:
         answers=_answers(session, until),
         edits=applied_edits(session, until),
         vocabulary=vocabulary,
+        foreign_clocks=_foreign_clocks(session),
     )
+
+
+def _foreign_clocks(session: Session) -> dict[str, str]:
+    query = select(ImportedLabel.id, LabelImport.timezone).join(LabelImport, LabelImport.id == ImportedLabel.import_id)
+    return {f"{ITEM}{number}": timezone for number, timezone in session.execute(query)}
 
 
 def _answers(session: Session, until: float) -> dict[int, tuple[Opinion, ...]]:

@@ -113,7 +113,7 @@ def _made(each: Labelled, origins: Origins, clocks: Mapping[str, str], media: Me
         if not (0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0):
             return LeftOut.BOX_OUTSIDE
         box = left * header.width, top * header.height, right * header.width, bottom * header.height
-    clock = clocks.get(each.campsite_id, "UTC")
+    clock = clocks.get(each.campsite_id) or origins.foreign_clocks.get(each.item, "UTC")
     night = bear_night(each.campsite_id, each.captured_at, clock)
     said = origins.said_of(each)
     return TrainingLabel(
@@ -134,7 +134,7 @@ def _made(each: Labelled, origins: Origins, clocks: Mapping[str, str], media: Me
         score_hidden=said.score_hidden,
         agreement=said.agreement,
         model=each.model or None,
-        model_selected=each.source not in _INDEPENDENT,
+        model_selected=each.source not in _INDEPENDENT or (each.source is Source.IMPORT and bool(each.model)),
     )
 
 
