@@ -10,7 +10,15 @@ from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame
 from db.models.experiment_tables import NightExperiment, RandomWatch
 from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
-from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
+from db.models.label_tables import (
+    Animal,
+    ChangeStatus,
+    EditAction,
+    ImportedLabel,
+    LabelChange,
+    LabelEdit,
+    LabelImport,
+)
 from db.models.ledger_tables import LedgerEntry
 from db.models.operating_point_tables import CameraLightDay, OperatingPointChange, VisitScore
 from db.models.place_tables import Camera, CameraPlace, Campsite, Region
@@ -24,6 +32,7 @@ __all__ = [
     "AlertStatus",
     "AnalysisReason",
     "AnalysisRunRow",
+    "Animal",
     "ApiToken",
     "Appeal",
     "AppealOutcome",
@@ -56,8 +65,10 @@ __all__ = [
     "FreshnessGap",
     "GateResultRow",
     "GpuSample",
+    "ImportedLabel",
     "LabelChange",
     "LabelEdit",
+    "LabelImport",
     "LedgerEntry",
     "LoginSession",
     "MachineSample",

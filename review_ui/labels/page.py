@@ -18,16 +18,16 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange, DiffLine, Edit
-from review_ui.labels.collection import collection
-from review_ui.labels.collection import visit as pictures_of_visit
-from review_ui.labels.csv_export import manifest
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 from review_ui.rendering.pictures import Crop, PictureView, crop, picture
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
+from rollout.evidence.labels.collection import collection
+from rollout.evidence.labels.collection import visit as pictures_of_visit
+from rollout.evidence.labels.csv_export import manifest
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 
 router = APIRouter()
 
@@ -169,7 +169,7 @@ def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Resp
 
 def wanted(each: Labelled, label: Label | Literal[""], campsite: str, shown: Shown) -> bool:
     """Whether a label belongs to what was asked for."""
-    if (label and each.label is not label) or (campsite and each.campsite_id != campsite):
+    if (label and each.label != label) or (campsite and each.campsite_id != campsite):
         return False
     if shown == "open":
         return not each.kept and not each.removed
@@ -217,7 +217,7 @@ def _answer(request: Request, site: Site, account: Account, item: str, problem: 
 
 def _together(each: Labelled, visit: Sequence[Labelled]) -> int:
     """How many pictures of a visit say the same as this one, which is among them."""
-    return sum(1 for other in visit if other.label is each.label and not other.removed)
+    return sum(1 for other in visit if other.label == each.label and not other.removed)
 
 
 def write_edit(
