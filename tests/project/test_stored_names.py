@@ -89,6 +89,10 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.AppealOutcome, "upheld dismissed unclear"),
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
+    (m.ModelOrigin, "built_in file learned"),
+    (m.ChangeKind, "promote rollback"),
+    (m.ChangeTrigger, "person refused breaker"),
+    (m.ReportOutcome, "in_use refused"),
     (m.Role, "ranger lead_ranger operator model_owner auditor administrator"),
     (m.Verdict, "bear not_a_bear unsure undo"),
     (Effect, "page hold review handover"),
@@ -132,7 +136,8 @@ QUANTITY_NAMES = (
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
-    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed page.written "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed "
+    "model.registered page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
