@@ -140,7 +140,7 @@ class ModelSwitch:
     def _remember(self) -> None:
         """Keep what is followed for the next start, and only those models loaded that may be needed."""
         needed = {place.digest for place in (self._wanted.champion, self._wanted.previous) if place is not None}
-        needed |= {self._configured} if self._wanted.change else set()
+        needed |= {self._configured} if self._wanted.change and self._configured else set()
         self._kept = {digest: each for digest, each in self._kept.items() if digest in needed}
         try:
             keep_wanted(self._data, self._wanted)

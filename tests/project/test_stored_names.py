@@ -91,13 +91,13 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
     (m.ModelOrigin, "built_in file learned"),
-    (m.ChangeKind, "promote rollback"),
+    (m.ChangeKind, "promote rollback challenge withdraw"),
     (m.ChangeTrigger, "person refused breaker"),
     (m.ReportOutcome, "in_use refused"),
     (m.Role, "ranger lead_ranger operator model_owner auditor administrator"),
     (m.Verdict, "bear not_a_bear unsure undo"),
     (Effect, "page hold review handover"),
-    (Step, "widen extend reset"),
+    (Step, "widen extend reset model"),
     (gates.GateOutcome, "passed failed inconclusive"),
     (Action, "page hold limit handover"),
     (Scope, "camera site region rollout"),
@@ -138,7 +138,7 @@ LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed "
-    "model.registered page.written "
+    "model.in_use model.promoted model.refused model.registered model.rolled_back page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
