@@ -44,10 +44,10 @@ from rollout.breakers import (
     open_trips,
 )
 from rollout.control.analysis_schedule import AnalysisScheduler
-from rollout.control.model_follower import follow_models
 from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.control.service import confirm, execute, renew
 from rollout.models.champion import wanted
+from rollout.models.model_follower import follow_models
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.decide import CLOCK_STEP_S

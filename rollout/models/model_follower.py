@@ -6,15 +6,18 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.redis_client import RedisDown
+from core.wanted_model import publish_wanted
 from db.ledger import record
 from db.models import ModelChange, ModelChangeReport, ReportOutcome
+from db.session import Database
 from rollout.alerting.alerts import page
 from rollout.breakers import TelemetrySnapshot, Trip
 from rollout.breakers.breaker_spec import ABOUT_THE_MODEL
-from rollout.control.model_changes import roll_back
 from rollout.models.automatic_rollback import (
     IN_USE,
     REFUSED,
@@ -23,8 +26,9 @@ from rollout.models.automatic_rollback import (
     RollbackCause,
     rollback_cause,
 )
-from rollout.models.champion import first_scored_at, standing
+from rollout.models.champion import first_scored_at, standing, wanted
 from rollout.models.lineage import Standing
+from rollout.models.model_changes import roll_back
 from rollout.stages.plan import RolloutPlan
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,19 @@ def follow_models(
     about = [ModelTrip(trip.breaker, trip.at, trip.why) for trip in trips if trip.breaker in ABOUT_THE_MODEL]
     cause = rollback_cause(there, first_scored_at(session, there.last.id), reports, about, now)
     return None if cause is None else _give_way(session, plan, there, cause, now)
+
+
+def tell_detectors(database: Database, client: redis.Redis) -> bool:
+    """Say in Redis which model is wanted, right after a change was committed; false: Redis is unreachable, and the
+    controller says it as soon as it is back."""
+    with database.read() as session:
+        model = wanted(session)
+    try:
+        publish_wanted(client, model)
+    except (*RedisDown, redis.RedisError) as error:
+        log.warning("the detectors cannot be told which model is wanted (%s); the controller tells them later", error)
+        return False
+    return True
 
 
 def _reports(snapshot: TelemetrySnapshot, now: float) -> list[DetectorReport]:

@@ -15,14 +15,14 @@ from db.models import Delivery, LedgerEntry, Mode, ModelChange, ModelChangeRepor
 from db.session import Database
 from rollout.breakers.trip_scope import EVERYTHING
 from rollout.breakers.trips import Action, Tripping, latch
-from rollout.control.model_changes import (
+from rollout.models.champion import standing, wanted
+from rollout.models.model_changes import (
     NOTHING_BEFORE,
     approvals_lacking,
     consequences,
     promote_model,
     roll_back,
 )
-from rollout.models.champion import standing, wanted
 from rollout.models.registry import RegisteredBundle, UnknownModel, register_model
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused, Step
