@@ -105,11 +105,14 @@ def approvals_lacking(plan: RolloutPlan, state: State, digest: str, asked_by: st
     return still_needed(plan, _without(state, asked_by), Step.MODEL, plan.approvals.promote, now, latch=digest)
 
 
-def consequences(plan: RolloutPlan, state: State) -> tuple[str, ...]:
-    """What another model does to the rollout, in sentences, to be read before it is done."""
+def consequences(plan: RolloutPlan, state: State, knows_all: bool = True) -> tuple[str, ...]:
+    """What another model does to the rollout, in sentences, to be read before it is done.
+
+    Without ``knows_all`` no campsite is named: the reader may not know of each.
+    """
     found = []
     if state.live:
-        where = ", ".join(campsites_of(state.granted))
+        where = ", ".join(campsites_of(state.granted)) if knows_all else "every campsite where it holds"
         found.append(
             f"Authority ends at {where}: the stage {state.stage_name} is over, somebody on call is paged and takes "
             "over the watch. It has to be earned anew."

@@ -6,11 +6,12 @@ The page, the API and the command show the same values.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from db.models import ChangeKind, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
+from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
 from rollout.models.champion import changes, reports_on, standing
 from rollout.models.model_changes import approvals_lacking, approvers, consequences, needs_approval
 from rollout.models.registry import registered_models
@@ -18,8 +19,9 @@ from rollout.stages.account_checks import as_accounts_stand
 from rollout.stages.event_store import load
 from rollout.stages.plan import RolloutPlan
 
-CONFIGURED: str = "the model that the configuration names"
-LONGEST_LINEAGE: int = 50
+CONFIGURED: Final = "the model that the configuration names"
+HIDDEN: Final = "a breaker; what it found is not shown to whoever watches, or sees some campsites only"
+LONGEST_LINEAGE: Final = 50
 
 
 class _Values(BaseModel):
@@ -84,8 +86,14 @@ class ModelRegistryStatus(_Values):
     consequences: tuple[str, ...] = Field(description="what another model does to the rollout")
 
 
-def model_registry_status(session: Session, plan: RolloutPlan, now: float, limit: int = 20) -> ModelRegistryStatus:
-    """All of it, with the newest ``limit`` changes."""
+def model_registry_status(
+    session: Session, plan: RolloutPlan, now: float, limit: int = 20, knows_all: bool = True
+) -> ModelRegistryStatus:
+    """All of it, with the newest ``limit`` changes.
+
+    Without ``knows_all``, for whoever watches blind or may see some campsites only, it is not said where campers are
+    warned, nor what a breaker found.
+    """
     state = as_accounts_stand(session, load(session))
     there, rows = standing(session), registered_models(session)
     by_digest = {row.digest: row for row in rows}
@@ -115,10 +123,10 @@ def model_registry_status(session: Session, plan: RolloutPlan, now: float, limit
             )
             for row in rows
         ),
-        changes=tuple(_change(row, said[row.id], by_digest) for row in past),
+        changes=tuple(_change(row, said[row.id], by_digest, knows_all) for row in past),
         needs_approval=needs_approval(state),
         approval_rule=f"{rule.need} people with distinct roles out of {', '.join(rule.roles)}",
-        consequences=consequences(plan, state),
+        consequences=consequences(plan, state, knows_all),
     )
 
 
@@ -148,9 +156,10 @@ def model_words(by_digest: dict[str, RegisteredModel], digest: str | None) -> st
 
 
 def _change(
-    row: ModelChange, said: Iterable[ModelChangeReport], by_digest: dict[str, RegisteredModel]
+    row: ModelChange, said: Iterable[ModelChangeReport], by_digest: dict[str, RegisteredModel], knows_all: bool
 ) -> ModelChangeView:
     reports = list(said)
+    hidden = not knows_all and row.trigger == ChangeTrigger.BREAKER
     first = next((each.first_scored_at for each in reports if each.outcome == ReportOutcome.IN_USE), None)
     return ModelChangeView(
         id=row.id,
@@ -163,7 +172,7 @@ def _change(
         to_name=model_words(by_digest, row.to_digest),
         requested_by=row.requested_by,
         approved_by=tuple(row.approved_by),
-        reason=row.reason,
+        reason=HIDDEN if hidden else row.reason,
         first_scored_at=first,
         took_s=None if first is None else round(max(0.0, first - row.at), 2),
         refusals=tuple(
