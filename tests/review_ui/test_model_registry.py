@@ -118,7 +118,7 @@ def test_where_campers_are_warned_it_takes_two_others_and_the_page_says_what_end
     there.go_live()
     shown = ana.get(f"/models/{digest}").text
     assert "Authority ends at upper-pines" in shown
-    assert "2 people with distinct roles out of lead_ranger, model_owner must agree; so far: nobody." in shown
+    assert "2 people with distinct roles out of lead ranger, model owner must agree; so far: nobody." in shown
     assert f"/models/{digest}/promote" not in shown, "no button before they agree"
     refused = ana.post(f"{path}/promote", json={"password": PASSWORD})
     assert (refused.status_code, "must agree" in refused.json()["detail"]) == (409, True)
