@@ -20,6 +20,15 @@ from db.models.label_tables import (
     LabelImport,
 )
 from db.models.ledger_tables import LedgerEntry
+from db.models.model_tables import (
+    ChangeKind,
+    ChangeTrigger,
+    ModelChange,
+    ModelChangeReport,
+    ModelOrigin,
+    RegisteredModel,
+    ReportOutcome,
+)
 from db.models.operating_point_tables import CameraLightDay, OperatingPointChange, VisitScore
 from db.models.place_tables import Camera, CameraPlace, Campsite, Region
 from db.models.push_tables import PushKey, PushSubscription
@@ -54,7 +63,9 @@ __all__ = [
     "CamperMessage",
     "Campsite",
     "CanaryRun",
+    "ChangeKind",
     "ChangeStatus",
+    "ChangeTrigger",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryKind",
@@ -74,6 +85,9 @@ __all__ = [
     "MachineSample",
     "MessageKind",
     "Mode",
+    "ModelChange",
+    "ModelChangeReport",
+    "ModelOrigin",
     "NightExperiment",
     "OperatingPointChange",
     "OutsideIdentity",
@@ -83,6 +97,8 @@ __all__ = [
     "RandomWatch",
     "RecoveryCode",
     "Region",
+    "RegisteredModel",
+    "ReportOutcome",
     "Review",
     "Role",
     "RolloutEvent",
