@@ -12,6 +12,15 @@ from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger_tables import LedgerEntry
+from db.models.model_tables import (
+    ChangeKind,
+    ChangeTrigger,
+    ModelChange,
+    ModelChangeReport,
+    ModelOrigin,
+    RegisteredModel,
+    ReportOutcome,
+)
 from db.models.operating_point_tables import CameraLightDay, OperatingPointChange, VisitScore
 from db.models.place_tables import Camera, CameraPlace, Campsite, Region
 from db.models.push_tables import PushKey, PushSubscription
@@ -45,7 +54,9 @@ __all__ = [
     "CamperMessage",
     "Campsite",
     "CanaryRun",
+    "ChangeKind",
     "ChangeStatus",
+    "ChangeTrigger",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryKind",
@@ -63,6 +74,9 @@ __all__ = [
     "MachineSample",
     "MessageKind",
     "Mode",
+    "ModelChange",
+    "ModelChangeReport",
+    "ModelOrigin",
     "NightExperiment",
     "OperatingPointChange",
     "OutsideIdentity",
@@ -72,6 +86,8 @@ __all__ = [
     "RandomWatch",
     "RecoveryCode",
     "Region",
+    "RegisteredModel",
+    "ReportOutcome",
     "Review",
     "Role",
     "RolloutEvent",

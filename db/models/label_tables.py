@@ -1,7 +1,7 @@
 """Changes to labels: what somebody wants to correct, kept together until it is applied as one reviewed change.
 
-Labels themselves are not stored. They follow from what people have decided and seen (see ``review_ui/labels``), and
-from the applied changes on top of that, so that a decision taken back takes its label with it.
+Labels themselves are not stored. They follow from what people have decided and seen (see ``rollout/evidence/labels``),
+and from the applied changes on top of that, so that a decision taken back takes its label with it.
 """
 
 from __future__ import annotations

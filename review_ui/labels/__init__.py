@@ -1,7 +1,5 @@
-"""What people have said of pictures, as labels: where each comes from, how likely it came to be given, and how to
-correct it.
+"""The label cleaner: what people have said of pictures, worst losses first, and changes to it that somebody looks over.
 
-:mod:`~review_ui.labels.vocabulary` names the labels, :mod:`~review_ui.labels.visit_labels` finds what people said of a
-visit, :mod:`~review_ui.labels.collection` works out what stands, :mod:`~review_ui.labels.changes` corrects it,
-:mod:`~review_ui.labels.csv_export` exports it.
+What a label is and where it comes from is :mod:`rollout.evidence.labels`; here are the page, its JSON
+(:mod:`~review_ui.labels.api`) and the corrections (:mod:`~review_ui.labels.changes`).
 """

@@ -14,10 +14,7 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange
-from review_ui.labels.collection import collection, find
-from review_ui.labels.labelled import Labelled
 from review_ui.labels.page import LONGEST_REASON, PAGE, Shown, change_or_404, wanted, write_change, write_edit
-from review_ui.labels.vocabulary import Label
 from review_ui.rendering.cursors import (
     AfterKey,
     Before,
@@ -30,6 +27,9 @@ from review_ui.rendering.cursors import (
 )
 from review_ui.rendering.problems import problem
 from review_ui.site import Labeller, Site, SiteDep
+from rollout.evidence.labels.collection import collection, find
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.vocabulary import Label
 
 router = APIRouter(prefix="/api/v1")
 

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from db.ledger import record
 from db.models import ChangeStatus, EditAction, LabelChange, LabelEdit
 from review_ui.auth.access_scope import AccessScope
-from review_ui.labels.collection import applied_edits, find, visit
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.vocabulary import Label
+from rollout.evidence.labels.collection import applied_edits, find, visit
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.vocabulary import Label
 
 MOST_EDITS: Final = 500
 """In one change: more than that nobody looks over."""

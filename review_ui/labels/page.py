@@ -18,16 +18,16 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
 from review_ui.labels.changes import CannotChange, DiffLine, Edit
-from review_ui.labels.collection import collection
-from review_ui.labels.collection import visit as pictures_of_visit
-from review_ui.labels.csv_export import manifest
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 from review_ui.rendering.pictures import Crop, PictureView, crop, picture
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
+from rollout.evidence.labels.collection import collection
+from rollout.evidence.labels.collection import visit as pictures_of_visit
+from rollout.evidence.labels.csv_export import manifest
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.vocabulary import NAMES, SOURCE_NAMES, Label
 
 router = APIRouter()
 

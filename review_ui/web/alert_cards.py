@@ -14,7 +14,7 @@ from core.messages import Box, EncounterKind
 from db.models import Alert, AlertStatus, Campsite, Review, Verdict
 from review_ui.auth.access_scope import AccessScope
 from review_ui.rendering.pictures import Crop, PictureView, crop, picture
-from rollout.alerting.review_rules import PastReview, standing
+from rollout.base.review_rules import PastReview, standing
 
 QUEUE_SHOWN: Final = 30
 DECIDED_SHOWN: Final = 8

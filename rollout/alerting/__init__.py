@@ -9,7 +9,6 @@ What others use, in the order of an alert's life:
     camper_messages.receive, appeals         what campers write back
     outbox.sweep, pager.keep_paging          the delivery worker's rounds
     recipients, channels, delivery_plan      who is told and how; plain values
-    review_rules                             what the decisions on one alert amount to; plain values
 
 The other files are parts of these and may not be imported from outside (a contract in pyproject.toml keeps it so).
 """

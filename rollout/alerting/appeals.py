@@ -24,7 +24,7 @@ from db.models import (
     Review,
     Verdict,
 )
-from rollout.alerting.review_rules import PastReview, standing
+from rollout.base.review_rules import PastReview, standing
 from rollout.evidence.operations import upheld_open
 
 CONTROLS_FROM_S: Final = 30 * 86400.0

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.ledger import record
 from db.models import Alert, AlertStatus, Review, Verdict
-from rollout.alerting.review_rules import PastReview, effective_at, standing, status_of
+from rollout.base.review_rules import PastReview, effective_at, standing, status_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from db.models import Alert, AlertStatus, EncounterFrame, LabelEdit
-from review_ui.labels.visit_labels import PICTURES
+from rollout.evidence.labels.visit_labels import PICTURES
 from tests.support.browser.night import Night
 
 

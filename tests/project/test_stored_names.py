@@ -30,7 +30,6 @@ from db import models as m
 from detector.models.imagenet_labels import ImagenetLabel as ModelLabel
 from detector.models.model import Model
 from review_ui.auth.rights import Right
-from review_ui.labels.vocabulary import Label, Source
 from review_ui.live.watches import Ended
 from review_ui.sightings.sealing import seal_of
 from review_ui.web.sighting_form import Entered
@@ -39,6 +38,7 @@ from rollout.breakers.breaker_spec import Breakers, DetectorSpec, Then
 from rollout.breakers.input_metrics import INPUT_METRICS
 from rollout.breakers.trip_scope import Scope
 from rollout.breakers.trips import Action
+from rollout.evidence.labels.vocabulary import Label, Source
 from rollout.reports.document import Form, Kind, Status
 from rollout.stages import events, gates
 from rollout.stages.commands import Effect, Step
@@ -89,6 +89,10 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.AppealOutcome, "upheld dismissed unclear"),
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
+    (m.ModelOrigin, "built_in file learned"),
+    (m.ChangeKind, "promote rollback"),
+    (m.ChangeTrigger, "person refused breaker"),
+    (m.ReportOutcome, "in_use refused"),
     (m.Role, "ranger lead_ranger operator model_owner auditor administrator"),
     (m.Verdict, "bear not_a_bear unsure undo"),
     (Effect, "page hold review handover"),
@@ -104,7 +108,7 @@ WORDS: list[tuple[type[StrEnum], str]] = [
         "view review watch audit label approve_widen stop operate models reports ledger people",
     ),
     (Label, "bear deer raccoon dog other_animal person vehicle teddy other empty not_bear unnamed"),
-    (Source, "confirmed_alert rejected_alert blind_sighting sighting unknown audit"),
+    (Source, "confirmed_alert rejected_alert blind_sighting sighting unknown audit import"),
     (ModelLabel, "bear dog other_animal teddy other"),
     (Kind, "shadow daily loop rollout"),
     (Status, "fine look act not known"),
@@ -132,7 +136,8 @@ QUANTITY_NAMES = (
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
-    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed page.written "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed "
+    "model.registered page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "

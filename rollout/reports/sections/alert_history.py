@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
 from db.models import Alert, Encounter, Review, Verdict
-from rollout.alerting.review_rules import PastReview, status_of
+from rollout.base.review_rules import PastReview, status_of
 from rollout.reports.sections.counterfactual import PastAlert, PolicyChange
 
 

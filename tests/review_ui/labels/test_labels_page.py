@@ -19,8 +19,8 @@ from detector.evaluate.manifest import read_manifest
 from detector.learn.student import student_labels
 from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.tracker import AlertRule, Track, observe
-from review_ui.labels.visit_labels import MOMENT_S, PICTURES
-from review_ui.labels.vocabulary import FOR_TRAINING
+from rollout.evidence.labels.visit_labels import MOMENT_S, PICTURES
+from rollout.evidence.labels.vocabulary import FOR_TRAINING
 from tests.support.factories import T0, frame, jpeg, scored, strange
 from tests.support.pages import Stage
 

@@ -7,11 +7,12 @@ import csv
 import pytest
 
 from db.models import EditAction
-from review_ui.labels.collection import Applied, edit_of
-from review_ui.labels.csv_export import COLUMNS, manifest
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.visit_labels import MOMENT_S, LabelledFrames, moments, named
-from review_ui.labels.vocabulary import Label, Source
+from rollout.evidence.labels.collection import Applied, edit_of
+from rollout.evidence.labels.csv_export import COLUMNS, manifest
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.spoken import SightedAnimal
+from rollout.evidence.labels.visit_labels import MOMENT_S, moments, named
+from rollout.evidence.labels.vocabulary import Label, Source
 from tests.support.factories import T0
 
 
@@ -28,17 +29,17 @@ def _labelled(label: Label = Label.BEAR, score: float | None = 0.9, **more: obje
     ("bear", "seen", "expected"),
     [
         (True, None, (Label.BEAR, Source.CONFIRMED_ALERT, False)),
-        (True, LabelledFrames(0, Label.BEAR, True), (Label.BEAR, Source.BLIND_SIGHTING, False)),
-        (True, LabelledFrames(0, Label.BEAR, False), (Label.BEAR, Source.CONFIRMED_ALERT, False)),
-        (True, LabelledFrames(0, Label.DEER, True), (Label.BEAR, Source.CONFIRMED_ALERT, True)),
+        (True, SightedAnimal(0, Label.BEAR, True), (Label.BEAR, Source.BLIND_SIGHTING, False)),
+        (True, SightedAnimal(0, Label.BEAR, False), (Label.BEAR, Source.CONFIRMED_ALERT, False)),
+        (True, SightedAnimal(0, Label.DEER, True), (Label.BEAR, Source.CONFIRMED_ALERT, True)),
         (False, None, (Label.NOT_BEAR, Source.REJECTED_ALERT, False)),
-        (False, LabelledFrames(0, Label.DEER, True), (Label.DEER, Source.BLIND_SIGHTING, False)),
-        (False, LabelledFrames(0, Label.DEER, False), (Label.DEER, Source.REJECTED_ALERT, False)),
-        (False, LabelledFrames(0, Label.BEAR, True), (Label.NOT_BEAR, Source.REJECTED_ALERT, True)),
+        (False, SightedAnimal(0, Label.DEER, True), (Label.DEER, Source.BLIND_SIGHTING, False)),
+        (False, SightedAnimal(0, Label.DEER, False), (Label.DEER, Source.REJECTED_ALERT, False)),
+        (False, SightedAnimal(0, Label.BEAR, True), (Label.NOT_BEAR, Source.REJECTED_ALERT, True)),
     ],
 )
 def test_a_label_follows_from_the_decision_and_from_what_was_seen(
-    bear: bool, seen: LabelledFrames | None, expected: tuple[Label, Source, bool]
+    bear: bool, seen: SightedAnimal | None, expected: tuple[Label, Source, bool]
 ) -> None:
     assert named(bear, seen) == expected
 

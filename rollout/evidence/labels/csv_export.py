@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from core.clock import civil
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.vocabulary import FOR_TRAINING, Label
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.vocabulary import FOR_TRAINING, Label
 
 COLUMNS: Final = (
     "file", "label", "source", "probability", "label_source", "day_night", "campsite", "captured_at", "box", "item",

@@ -70,6 +70,8 @@ class Source(StrEnum):
     """The model met an animal that it does not know; it waits for a name."""
     AUDIT = "audit"
     """Somebody found it on a contact sheet drawn at random."""
+    IMPORT = "import"
+    """It was brought from elsewhere; how its picture came to be chosen nobody here knows."""
 
 
 SOURCE_NAMES: Final = {
@@ -79,4 +81,5 @@ SOURCE_NAMES: Final = {
     Source.SIGHTING: "sighting",
     Source.UNKNOWN: "unknown to the model",
     Source.AUDIT: "audit",
+    Source.IMPORT: "imported",
 }

@@ -7,7 +7,7 @@ from math import log
 from typing import Final
 
 from core.messages import Box
-from review_ui.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source
 
 SMALLEST_SHARE: Final = 1e-3
 """Scores this close to 0 or 1 count as this, so that a loss stays a number that can be compared."""
@@ -34,6 +34,10 @@ class Labelled:
     alert_id: int | None = None
     visit: int | None = None
     """The encounter that it is from; several pictures of one visit are labelled one by one."""
+    sightings: tuple[int, ...] = ()
+    """Sightings there and then, by their numbers; the one nearest in time first."""
+    answer_id: int | None = None
+    """The auditor's answer that it is from."""
     doubted: bool = False
     """A sighting says another animal than the decision."""
     kept: bool = False

@@ -9,40 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
-from review_ui.auth.access_scope import AccessScope
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.visit_labels import of_visits, visits_of
-from review_ui.labels.vocabulary import Label, Source
+from rollout.evidence.labels.label_scope import LabelScope
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.visit_labels import of_visits, visits_of
+from rollout.evidence.labels.vocabulary import Label, Source
 
 
-def collection(session: Session, scope: AccessScope, now: float) -> list[Labelled]:
-    """All labels that this viewer may see now, removed ones included, worst losses first."""
-    found = [*of_visits(session, scope), *_of_audits(session, scope.hidden, now)]
-    edited = applied_edits(session)
+def collection(session: Session, scope: LabelScope, until: float) -> list[Labelled]:
+    """All labels that this viewer may see, as they stood at ``until``, removed ones included, worst losses first."""
+    found = [*of_visits(session, scope, until), *_of_audits(session, scope.hidden, until)]
+    edited = applied_edits(session, until)
     return sorted((edit_of(each, edited) for each in found), key=lambda each: (-each.loss, each.item))
 
 
-def find(session: Session, items: Collection[str], scope: AccessScope, now: float) -> dict[str, Labelled]:
+def find(session: Session, items: Collection[str], scope: LabelScope, until: float) -> dict[str, Labelled]:
     """Some of them, by item."""
-    found = of_visits(session, scope, visits_of(session, items))
+    found = of_visits(session, scope, until, visits_of(session, items))
     if any(item.startswith("sheet:") for item in items):
-        found += _of_audits(session, scope.hidden, now)
-    edited = applied_edits(session)
+        found += _of_audits(session, scope.hidden, until)
+    edited = applied_edits(session, until)
     return {each.item: edit_of(each, edited) for each in found if each.item in items}
 
 
-def visit(session: Session, item: str, scope: AccessScope, now: float) -> list[Labelled]:
+def visit(session: Session, item: str, scope: LabelScope, until: float) -> list[Labelled]:
     """A label and the others of its visit, itself first; empty when there is none such."""
     if numbers := visits_of(session, {item}):
-        edited = applied_edits(session)
-        named = {each.item: edit_of(each, edited) for each in of_visits(session, scope, numbers)}
+        edited = applied_edits(session, until)
+        named = {each.item: edit_of(each, edited) for each in of_visits(session, scope, until, numbers)}
     else:
-        named = find(session, {item}, scope, now)
+        named = find(session, {item}, scope, until)
     return [named.pop(item), *named.values()] if item in named else []
 
 
@@ -53,17 +54,25 @@ class Applied:
     change_id: int
     action: EditAction
     after: str
+    authors: tuple[int, ...] = ()
+    """Who made the edit, and who applied it."""
 
 
-def applied_edits(session: Session) -> dict[str, Applied]:
-    """The edit that holds for each item: that of the change applied last."""
+def applied_edits(session: Session, until: float = inf) -> dict[str, Applied]:
+    """The edit that holds for each item at ``until``: that of the change applied last."""
     query = (
-        select(LabelEdit.item, LabelEdit.action, LabelEdit.after, LabelEdit.change_id)
+        select(LabelEdit.item, LabelEdit.action, LabelEdit.after, LabelEdit.change_id, LabelChange.author_id,
+               LabelChange.ended_by_id)
         .join(LabelChange, LabelChange.id == LabelEdit.change_id)
         .where(LabelChange.status == ChangeStatus.APPLIED)
         .order_by(LabelChange.ended_at, LabelChange.id)
-    )
-    return {row.item: Applied(row.change_id, EditAction(row.action), row.after) for row in session.execute(query)}
+    )  # fmt: skip
+    if until < inf:
+        query = query.where(LabelChange.ended_at <= until)
+    return {
+        row.item: Applied(row.change_id, EditAction(row.action), row.after, (row.author_id, row.ended_by_id))
+        for row in session.execute(query)
+    }
 
 
 def edit_of(labelled: Labelled, edits: Mapping[str, Applied]) -> Labelled:
@@ -76,7 +85,7 @@ def edit_of(labelled: Labelled, edits: Mapping[str, Applied]) -> Labelled:
     return replace(labelled, label=Label(edit.after), kept=True, changed_by=edit.change_id)
 
 
-def _of_audits(session: Session, hidden: Collection[str], now: float) -> Iterable[Labelled]:
+def _of_audits(session: Session, hidden: Collection[str], until: float) -> Iterable[Labelled]:
     """The thumbnails that an auditor marked, and those of sheets on which they found no bear.
 
     1. Of a sheet without a bear only the middle thumbnail becomes a label: sixty pictures of one empty hour are one
@@ -86,7 +95,8 @@ def _of_audits(session: Session, hidden: Collection[str], now: float) -> Iterabl
     query = (
         select(AuditSheet, AuditAnswer)
         .join(AuditAnswer, AuditAnswer.sheet_id == AuditSheet.id)
-        .where(AuditSheet.kind == SheetKind.RANDOM, AuditSheet.due_at <= now, AuditSheet.campsite_id.not_in(hidden))
+        .where(AuditSheet.kind == SheetKind.RANDOM, AuditSheet.due_at <= until, AuditSheet.campsite_id.not_in(hidden))
+        .where(AuditAnswer.answered_at <= until)
         .order_by(AuditAnswer.id)
     )
     newest = {sheet.id: (sheet, answer) for sheet, answer in session.execute(query)}
@@ -95,10 +105,10 @@ def _of_audits(session: Session, hidden: Collection[str], now: float) -> Iterabl
         label = {BearSeen.YES: Label.BEAR, BearSeen.NO: Label.NOT_BEAR}.get(BearSeen(answer.bear))
         for place in places:
             if label is not None and place < len(sheet.thumbnails):
-                yield _of_sheet(sheet, place, label)
+                yield _of_sheet(sheet, place, label, answer.id)
 
 
-def _of_sheet(sheet: AuditSheet, place: int, label: Label) -> Labelled:
+def _of_sheet(sheet: AuditSheet, place: int, label: Label, answer_id: int) -> Labelled:
     minute = sheet.minutes[place] if place < len(sheet.minutes) else 0
     return Labelled(
         item=f"sheet:{sheet.id}:{place}",
@@ -112,4 +122,5 @@ def _of_sheet(sheet: AuditSheet, place: int, label: Label) -> Labelled:
         probability=sheet.probability or 1.0,
         score=None,
         model="",
+        answer_id=answer_id,
     )

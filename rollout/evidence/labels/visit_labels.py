@@ -16,10 +16,12 @@ from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select, tr
 from sqlalchemy.orm import Session
 
 from core.messages import WHOLE_FRAME, Box, EncounterKind
-from db.models import Alert, AlertStatus, Camera, Encounter, EncounterFrame, Sighting
-from review_ui.auth.access_scope import AccessScope
-from review_ui.labels.labelled import Labelled
-from review_ui.labels.vocabulary import OF_ANIMAL, Label, Source
+from db.models import Alert, Camera, Encounter, EncounterFrame, Review
+from db.places import campsite_at
+from rollout.evidence.labels.label_scope import LabelScope
+from rollout.evidence.labels.labelled import Labelled
+from rollout.evidence.labels.spoken import DecidedAlert, SightedAnimal, by_campsite, decided_alerts, read_animals
+from rollout.evidence.labels.vocabulary import Label, Source
 from rollout.evidence.matching import MatchRule
 
 PICTURES: Final = 3
@@ -28,7 +30,6 @@ MOMENT_S: Final = 2.0
 """Pictures of one visit are at least so far apart."""
 MOST_UNNAMED: Final = 1000
 """So many visits of animals without a name, the newest."""
-_DECIDED: Final = (AlertStatus.CONFIRMED, AlertStatus.REJECTED)
 _OF_ENCOUNTER: Final = (
     Encounter.id, Encounter.camera_id, Encounter.first_at, Encounter.last_at, Encounter.decided_at,
     Encounter.peak_score, Encounter.peak_box, Encounter.cover, Encounter.model, Encounter.infrared,
@@ -36,24 +37,18 @@ _OF_ENCOUNTER: Final = (
 """Columns rather than rows of the ORM: there are thousands of labels on every page."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelledFrames:
-    """A sighting as far as labels need it."""
-
-    at: float
-    label: Label
-    blind: bool
-    camera: str | None = None
-    """The one that the observer named."""
-
-
-def of_visits(session: Session, scope: AccessScope, only: Collection[int] | None = None) -> list[Labelled]:
-    """The labels of all visits that this viewer may see now, or of ``only`` some encounters; several pictures each."""
+def of_visits(session: Session, scope: LabelScope, until: float, only: Collection[int] | None = None) -> list[Labelled]:
+    """The labels of all visits as people had named them by ``until``, or of ``only`` some encounters; several pictures
+    each."""
     if only is not None and not only:
         return []
-    sightings = _sightings(session, scope.hidden)
+    sightings = by_campsite(read_animals(session, until, scope.hidden).intact)
+    decided = decided_alerts(session, until)
     chosen = true() if only is None else Encounter.id.in_(only)
-    firsts = [*_decided(session, scope, sightings, chosen), *_unknown(session, scope, sightings, chosen)]
+    firsts = [
+        *_decided(session, scope, sightings, decided, chosen),
+        *_unknown(session, scope, sightings, decided, chosen),
+    ]
     more = _moments(session, scope, chosen)
     return [*firsts, *(other for first in firsts for other in _others(first, more.get(first.visit or 0, ())))]
 
@@ -68,7 +63,7 @@ def visits_of(session: Session, items: Collection[str]) -> set[int]:
 _KINDS: Final = ("encounter", "frame")
 
 
-def named(decided_bear: bool, seen: LabelledFrames | None) -> tuple[Label, Source, bool]:
+def named(decided_bear: bool, seen: SightedAnimal | None) -> tuple[Label, Source, bool]:
     """The label of a decided alert, its source, and whether the sighting beside it casts doubt. Pure.
 
     1. A bear that a blind observer saw too is a blind sighting's label.
@@ -100,25 +95,39 @@ def moments(
 
 
 def _decided(
-    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[LabelledFrames]], chosen: ColumnElement[bool]
+    session: Session,
+    scope: LabelScope,
+    sightings: Mapping[str, Sequence[SightedAnimal]],
+    decided: Mapping[int, DecidedAlert],
+    chosen: ColumnElement[bool],
 ) -> Iterator[Labelled]:
     query = (
-        select(Alert.id.label("alert"), Alert.status, Alert.campsite_id.label("campsite"), *_OF_ENCOUNTER)
+        select(Alert.id.label("alert"), Alert.campsite_id.label("campsite"), *_OF_ENCOUNTER)
         .join(Encounter, Encounter.id == Alert.encounter_id)
         .where(_decision_shown(scope), chosen)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
-        label, source, doubted = named(row.status == AlertStatus.CONFIRMED, seen)
-        yield _labelled(row, label, source, doubted)
+        bear = decided[row.alert].bear if row.alert in decided else None
+        if bear is not None:
+            near = _near(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
+            label, source, doubted = named(bear, near[0] if near else None)
+            yield _labelled(row, label, source, doubted, near)
 
 
 def _unknown(
-    session: Session, scope: AccessScope, sightings: Mapping[str, Sequence[LabelledFrames]], chosen: ColumnElement[bool]
+    session: Session,
+    scope: LabelScope,
+    sightings: Mapping[str, Sequence[SightedAnimal]],
+    decided: Mapping[int, DecidedAlert],
+    chosen: ColumnElement[bool],
 ) -> Iterator[Labelled]:
     """Animals that the model does not know and about which nobody has decided, named by whoever saw them there then."""
     query = (
-        select(Alert.id.label("alert"), Camera.campsite_id.label("campsite"), *_OF_ENCOUNTER)
+        select(
+            Alert.id.label("alert"),
+            campsite_at(Encounter.camera_id, Encounter.decided_at).label("campsite"),
+            *_OF_ENCOUNTER,
+        )
         .select_from(Encounter)
         .join(Camera, Camera.id == Encounter.camera_id)
         .outerjoin(Alert, Alert.encounter_id == Encounter.id)
@@ -127,21 +136,25 @@ def _unknown(
         .limit(MOST_UNNAMED)
     )
     for row in session.execute(query):
-        seen = _nearest(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
-        if seen is None:
-            yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False)
+        if row.alert is not None and (row.alert not in decided or decided[row.alert].bear is not None):
+            continue
+        near = _near(sightings.get(row.campsite, ()), row.camera_id, row.first_at, row.last_at, scope.rule)
+        if not near:
+            yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False, near)
         else:
-            yield _labelled(row, seen.label, Source.SIGHTING, seen.label is Label.BEAR)
+            yield _labelled(row, near[0].label, Source.SIGHTING, near[0].label is Label.BEAR, near)
 
 
-def _decision_shown(scope: AccessScope) -> ColumnElement[bool]:
+def _decision_shown(scope: LabelScope) -> ColumnElement[bool]:
     """Condition on :class:`Alert`: somebody has decided, and this viewer may know what."""
     return and_(
-        Alert.status.in_(_DECIDED), Alert.campsite_id.not_in(scope.hidden), Alert.id.not_in(scope.second_reviews)
+        Alert.id.in_(select(Review.alert_id)),
+        Alert.campsite_id.not_in(scope.hidden),
+        Alert.id.not_in(scope.second_reviews),
     )
 
 
-def _undecided_shown(scope: AccessScope) -> ColumnElement[bool]:
+def _undecided_shown(scope: LabelScope) -> ColumnElement[bool]:
     """Condition on :class:`Encounter`, its camera and its alert, if it has one: nobody could say what it was.
 
     An alert that still waits for a first decision is not among them: that is made on its own page, without the score.
@@ -149,12 +162,12 @@ def _undecided_shown(scope: AccessScope) -> ColumnElement[bool]:
     return and_(
         Encounter.kind == EncounterKind.UNKNOWN_ANIMAL,
         Encounter.cover.is_not(None),
-        Camera.campsite_id.not_in(scope.hidden),
-        or_(Alert.id.is_(None), Alert.status == AlertStatus.UNSURE),
+        campsite_at(Encounter.camera_id, Encounter.decided_at).not_in(scope.hidden),
+        or_(Alert.id.is_(None), Alert.id.in_(select(Review.alert_id))),
     )
 
 
-def _labelled(row: Any, label: Label, source: Source, doubted: bool) -> Labelled:
+def _labelled(row: Any, label: Label, source: Source, doubted: bool, near: Sequence[SightedAnimal]) -> Labelled:
     x0, y0, x1, y1 = row.peak_box
     return Labelled(
         item=f"encounter:{row.id}",
@@ -172,6 +185,7 @@ def _labelled(row: Any, label: Label, source: Source, doubted: bool) -> Labelled
         alert_id=row.alert,
         visit=row.id,
         doubted=doubted,
+        sightings=tuple(each.id for each in near),
     )
 
 
@@ -203,7 +217,7 @@ def _others(first: Labelled, frames: Sequence[Moment]) -> Iterator[Labelled]:
         )
 
 
-def _moments(session: Session, scope: AccessScope, chosen: ColumnElement[bool]) -> dict[int, list[Moment]]:
+def _moments(session: Session, scope: LabelScope, chosen: ColumnElement[bool]) -> dict[int, list[Moment]]:
     """By encounter, the best agreeing frame of each stretch of :data:`MOMENT_S`, a few of the best of them."""
     stretch = cast((EncounterFrame.captured_at - Encounter.first_at) / MOMENT_S, Integer)
     best = (EncounterFrame.score.desc(), EncounterFrame.id)
@@ -236,25 +250,15 @@ def _moments(session: Session, scope: AccessScope, chosen: ColumnElement[bool]) 
     return found
 
 
-def _sightings(session: Session, hidden: Collection[str]) -> dict[str, list[LabelledFrames]]:
-    found: dict[str, list[LabelledFrames]] = {}
-    query = select(Sighting.campsite_id, Sighting.seen_at, Sighting.camera_id, Sighting.animal, Sighting.blind)
-    for campsite, at, camera, animal, blind in session.execute(query.where(Sighting.campsite_id.not_in(hidden))):
-        label = OF_ANIMAL.get(animal)
-        if label is not None:
-            found.setdefault(campsite, []).append(LabelledFrames(at, label, blind, camera))
-    return found
-
-
-def _nearest(
-    sightings: Sequence[LabelledFrames], camera: str, first_at: float, last_at: float, rule: MatchRule
-) -> LabelledFrames | None:
-    """The sighting of a visit, by the rule of gates and reports; of several the one closest to its beginning."""
-    near = [
+def _near(
+    sightings: Sequence[SightedAnimal], camera: str, first_at: float, last_at: float, rule: MatchRule
+) -> list[SightedAnimal]:
+    """The sightings of a visit, by the rule of gates and reports; the one closest to its beginning first."""
+    near = (
         each
         for each in sightings
         if each.at - rule.before_s <= last_at
         and first_at <= each.at + rule.after_s
         and not (rule.same_camera and each.camera not in (None, camera))
-    ]
-    return min(near, key=lambda each: abs(each.at - first_at), default=None)
+    )
+    return sorted(near, key=lambda each: abs(each.at - first_at))
