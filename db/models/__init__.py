@@ -11,6 +11,7 @@ from db.models.experiment_tables import NightExperiment, RandomWatch
 from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
+from db.models.learning_tables import LearningRun, LearningStatus, LearningTrigger
 from db.models.ledger_tables import LedgerEntry
 from db.models.model_tables import (
     ChangeKind,
@@ -69,6 +70,9 @@ __all__ = [
     "GpuSample",
     "LabelChange",
     "LabelEdit",
+    "LearningRun",
+    "LearningStatus",
+    "LearningTrigger",
     "LedgerEntry",
     "LoginSession",
     "MachineSample",

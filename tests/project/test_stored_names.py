@@ -87,6 +87,8 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.BearSeen, "yes no unsure"),
     (m.MessageKind, "report complaint appeal"),
     (m.AppealOutcome, "upheld dismissed unclear"),
+    (m.LearningTrigger, "nightly person"),
+    (m.LearningStatus, "running skipped failed rejected passed"),
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
     (m.ModelOrigin, "built_in file learned"),
