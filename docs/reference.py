@@ -22,6 +22,7 @@ from core.config import (
     Config,
     Costs,
     Detector,
+    Learning,
     Motion,
     Outside,
     Region,
@@ -70,6 +71,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.approvals.demote": spec.OnePerson,
     "rollout.on_call.<name>": spec.OnCallEntry,
     "retention": Retention,
+    "learning": Learning,
     "costs": Costs,
     "outside": Outside,
 }

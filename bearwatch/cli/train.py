@@ -138,14 +138,16 @@ def _go_on(arguments: argparse.Namespace, pictures: Any) -> int:
 
 def _warm_recipe(arguments: argparse.Namespace) -> Any:
     """The recipe's numbers, but for one pass, a small learning rate, and the layers that learn."""
-    from detector.learn.warm_start import LAYERS, LEARNING_RATE, STEM_STAYS
+    from detector.learn.recipe import NIGHT_RECIPE
+    from detector.learn.warm_start import LAYERS
 
     found = _recipe(arguments)
     if arguments.epochs is None:
-        found = replace(found, epochs=1.0)
+        found = replace(found, epochs=NIGHT_RECIPE.epochs)
     if arguments.learning_rate is None:
-        found = replace(found, learning_rate=LEARNING_RATE)
-    return replace(found, frozen_stages=STEM_STAYS if arguments.layers is None else LAYERS[arguments.layers])
+        found = replace(found, learning_rate=NIGHT_RECIPE.learning_rate)
+    frozen = NIGHT_RECIPE.frozen_stages if arguments.layers is None else LAYERS[arguments.layers]
+    return replace(found, frozen_stages=frozen)
 
 
 def _recipe(arguments: argparse.Namespace) -> Any:

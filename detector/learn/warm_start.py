@@ -37,9 +37,6 @@ from detector.models.ood import ENERGY, MOST, NEIGHBOURS, Reference
 
 LAYERS = {"all": 0, "last": 5}
 """Which layers learn: how many of the network's stages stay as they are."""
-STEM_STAYS = 2
-"""Stages that no warm start changes by itself: edges and textures need no learning again."""
-LEARNING_RATE = 5e-5
 _LESS_LIKELY = 1.5
 _CHUNK = 32
 
@@ -127,11 +124,13 @@ def fine_tune(
     engine_of: Callable[[ModelBundle], Engine],
     threads: int = 1,
     before_step: Callable[[int, int], None] = lambda step, steps: None,
+    asked: Callable[[int, int], None] = lambda done, total: None,
     device: str = "cpu",
 ) -> FineTuned:
     """Train from the parent's weights, or go on with a run that was interrupted in ``folder``.
 
-    The same lesson, recipe and seed give the same weights. Whatever ``before_step`` raises comes through.
+    The same lesson, recipe and seed give the same weights. ``asked`` is told how many pictures the parent has been
+    asked about, of how many. Whatever it or ``before_step`` raises comes through.
 
     Raises:
         TrainingError: the bundle cannot be started from.
@@ -141,7 +140,7 @@ def fine_tune(
     new = sorted({picture.label for picture in lesson.pictures} - known)
     beginning, labels = start_from(parent, new)
     recipe = warm_recipe(parent, recipe)
-    taught = _taught(parent, lesson, folder, engine_of)
+    taught = _taught(parent, lesson, folder, engine_of, asked)
     warm = WarmStart(beginning, labels, lesson.order, lesson.counts, before_step)
     state = fit(Run(lesson.pictures, taught, recipe, folder, device, threads, warm=warm))
     plain = {
@@ -154,7 +153,11 @@ def fine_tune(
 
 
 def _taught(
-    parent: ModelBundle, lesson: Lesson, folder: Path, engine_of: Callable[[ModelBundle], Engine]
+    parent: ModelBundle,
+    lesson: Lesson,
+    folder: Path,
+    engine_of: Callable[[ModelBundle], Engine],
+    asked: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
     """(n, outputs) logits by the parent of every picture that is drawn; kept, as a run may be taken up again."""
     key = hashlib.sha256(parent.digest.encode() + lesson.order.tobytes()).hexdigest()
@@ -167,6 +170,7 @@ def _taught(
     logits = np.zeros((len(lesson.pictures), parent.outputs), dtype=np.float32)
     engine = engine_of(parent)
     for first in range(0, len(drawn), _CHUNK):
+        asked(first, len(drawn))
         places = drawn[first : first + _CHUNK]
         crops = [live_crops(lesson.pictures[place], engine.bundle)[:1] for place in places.tolist()]
         logits[places] = engine.infer(np.concatenate(crops))

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,16 @@ def train_from(
 
     tuned = fine_tune(parent, lesson, recipe, out / WORK / "warm", engine, setup.threads, watch)
     scores = {
-        who: bear_scores(engine(of), judged, lambda more, who=who: setup.advance(f"held out, {who}", more, len(judged)))
+        who: bear_scores(engine(of), judged, partial(_advance, setup, f"held out, {who}", len(judged)))
         for who, of in ((PARENT, parent), (CHILD, tuned.bundle()))
     }
     bundle = _write(tuned, judged, scores, lesson, out / BUNDLE, engine(tuned.bundle()))
     export_if_possible(bundle)
     return WarmTrained(bundle, _figures(judged, scores), left_out)
+
+
+def _advance(setup: TrainingSetup, stage: str, total: int, more: int) -> None:
+    setup.advance(stage, more, total)
 
 
 def held_out_events(pictures: Sequence[LabelledPicture]) -> NDArray[np.bool_]:

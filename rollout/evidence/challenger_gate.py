@@ -74,8 +74,8 @@ class JudgedEvents:
 
     def informedness(self, who: str) -> float:
         """Recall minus the share of other events that were alerted of (Youden's J): nought for whoever guesses."""
-        others = ~self.is_bear
-        return float(self.recall(who) or 0.0) - (self.false_alarms(who) / others.sum() if others.any() else 0.0)
+        others = int((~self.is_bear).sum())
+        return (self.recall(who) or 0.0) - (self.false_alarms(who) / others if others else 0.0)
 
 
 CHAMPION, CHALLENGER, ANCHOR = "champion", "challenger", "anchor"
