@@ -130,7 +130,7 @@ def _missing(view: RolloutStatus) -> Iterator[str]:
 def _people(view: RolloutStatus) -> Iterator[str]:
     for approval in view.approvals:
         counts = "counts" if approval.counts else f"does not count{f', {approval.void}' if approval.void else ''}"
-        what = approval.breaker or approval.step
+        what = approval.breaker or (f"model {approval.model[:12]}" if approval.model else approval.step)
         yield f"Approval of {approval.by} ({', '.join(approval.roles)}) for {what}: {counts}"
     if view.may_not_approve:
         yield f"May not approve, as authors: {', '.join(view.may_not_approve)}"

@@ -47,6 +47,12 @@ def bundle_directories(data: Path, *others: Path) -> list[Path]:
     return list(found.values())
 
 
+def known_bundles(data: Path, *others: Path) -> dict[str, BundleFiles]:
+    """Every bundle that this version understands, by its digest."""
+    found = (read_bundle(each) for each in bundle_directories(data, *others))
+    return {each.digest: each for each in found if each is not None}
+
+
 def read_bundle(directory: Path) -> BundleFiles | None:
     """A bundle's files; None for what is no bundle that this version understands."""
     described = _json(directory / DESCRIPTION)

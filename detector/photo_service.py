@@ -109,7 +109,8 @@ class PhotoService:
     """Answers photos with one model for as long as its thread runs. ``client`` may be shared with other threads."""
 
     def __init__(self, bundle: ModelBundle, client: redis.Redis) -> None:
-        self._model = str(bundle.directory.resolve()) if bundle.directory else bundle.label
+        self._model = _opened_as(bundle)
+        self._started_with = ""
         self._client = client
         self._process: PhotoProcess | None = None
         self._used_at = 0.0
@@ -120,6 +121,10 @@ class PhotoService:
     def prepare(self) -> None:
         """Have the process started with the thread, so that nobody's first photo waits for the model."""
         self._at_once = True
+
+    def change_model(self, bundle: ModelBundle) -> None:
+        """Answer the next photo with another model. For another thread."""
+        self._model = _opened_as(bundle)
 
     def start(self, stop: threading.Event) -> threading.Thread:
         """Answer photos until ``stop`` is set, on a thread of its own."""
@@ -156,7 +161,8 @@ class PhotoService:
         Telemetry(self._client).count({"bearwatch_photos_total": 1, "bearwatch_photos_ended_total": int(ended)})
 
     def _start_process(self) -> None:
-        self._process = PhotoProcess(self._model)
+        self._started_with = self._model
+        self._process = PhotoProcess(self._started_with)
         self._used_at = time.monotonic()
         try:
             self._process.await_ready()
@@ -166,6 +172,8 @@ class PhotoService:
 
     def _look(self, photo: Photo) -> bytes | UnreadablePhoto:
         try:
+            if self._process is not None and self._started_with != self._model:
+                self._end()
             if self._process is None:
                 self._start_process()
             if self._process is None:
@@ -181,3 +189,8 @@ class PhotoService:
         if self._process is not None:
             self._process.end()
             self._process = None
+
+
+def _opened_as(bundle: ModelBundle) -> str:
+    """What :meth:`ModelBundle.open` takes."""
+    return str(bundle.directory.resolve()) if bundle.directory else bundle.label

@@ -5,6 +5,8 @@
 3. Decode, cut the crops of all frames, score them in one batch.
 4. Publish the scores and acknowledge the frames in one step.
 5. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
+6. Score with another model from the next batch on when the registry wants one and it has proved itself here
+   (:mod:`detector.model_switch`); go back to the one before when the new one fails its self-test.
 
 Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Photos that somebody hands in
 on the page are looked at in a process of their own (:mod:`detector.photo_service`): no picture from outside, and no
@@ -32,9 +34,12 @@ from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
+from core.wanted_model import read_wanted
 from detector.batching import Waiting, choose
+from detector.bundle_loader import LoadedModel
 from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_frames
 from detector.engines.engine import Engine
+from detector.model_switch import ModelSwitch
 from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
 from detector.photo_service import PhotoService
@@ -51,15 +56,25 @@ READ_COUNT = 64
 DRAIN_AT_MOST = 512
 BLOCK_MS = 500
 PAUSE_AFTER_ERROR_S = 1.0
+FAILED_AT_MOST = 2
+"""So many self-tests in a row may fail before the model gives way to the one before it."""
 
 Token = tuple[StreamEntry, Frame]
 
 
 class DetectorWorker:
-    """The loop of one worker on one or more shards."""
+    """The loop of one worker on one or more shards. Without a ``switch`` it keeps the engine that it was given."""
 
-    def __init__(self, engine: Engine, detector: Detector, client: redis.Redis, shards: Sequence[int]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        detector: Detector,
+        client: redis.Redis,
+        shards: Sequence[int],
+        switch: ModelSwitch | None = None,
+    ) -> None:
         self.engine = engine
+        self.switch = switch
         self.detector = detector
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.client = client
@@ -102,6 +117,9 @@ class DetectorWorker:
             self._ensure_groups()
         if time.monotonic() >= self.housekeeping_at:
             self._housekeep()
+        ready = self.switch.take() if self.switch is not None else None
+        if ready is not None:
+            self._use(ready)
         fresh = sum(self._work(streams) for streams in self.shard_streams)
         late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
         if not fresh and not late:
@@ -195,6 +213,8 @@ class DetectorWorker:
         self._note(len(decoded), time.perf_counter() - began)
         scored = [(e, self._scores(f, result)) for (e, f, _image), result in zip(decoded, answers, strict=True)]
         streams.publish_scores(DETECTORS, scored)
+        if self.switch is not None:
+            self.switch.scored(now_s())
 
     def _scores(self, frame: Frame, result: ScoredFrame) -> FrameScores:
         scores = replace(result.scores(frame, self.engine.name, now_s()), self_test_ok=self.self_test.last.ok)
@@ -208,12 +228,34 @@ class DetectorWorker:
         """Once a second: prove that the network works if that is due, take over abandoned frames, report."""
         self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
         self.self_test.run_if_due(time.monotonic())
+        self._follow_registry()
         for streams in self.shard_streams:
             for stream in (streams.frames, streams.late):
                 self._claim_abandoned(streams, stream)
         counts, self.counts = self.counts, Counter()
         self.telemetry.count(counts)
         self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
+
+    def _follow_registry(self) -> None:
+        """Ask which model is wanted; give way to the one before when this one does not see the known bear any more."""
+        if self.switch is None:
+            return
+        try:
+            wanted = read_wanted(self.client)
+        except MalformedMessage as error:
+            log.error("which model is wanted cannot be read, this one goes on: %s", error)
+            return
+        if wanted is not None:
+            self.switch.follow(wanted)
+        if self.self_test.last.failed >= FAILED_AT_MOST:
+            before = self.switch.fall_back(self.self_test.last.why)
+            if before is not None:
+                self._use(before)
+
+    def _use(self, loaded: LoadedModel) -> None:
+        """Score with another model from here on."""
+        self.engine, self.self_test = loaded.engine, loaded.self_test
+        self.photos.change_model(loaded.engine.bundle)
 
     def _claim_abandoned(self, streams: FrameStreams, stream: str) -> None:
         mine = {frame.token[0].id for frame in self.waiting[streams.shard]}
@@ -243,6 +285,7 @@ class DetectorWorker:
         frames = sum(count for count, _seconds in recent)
         return {
             "model": self.engine.name,
+            "model_change": self.switch.facts() if self.switch is not None else None,
             "device": self.engine.device,
             "shards": [streams.shard for streams in self.shard_streams],
             "self_test": self.self_test.last.facts(),

@@ -31,6 +31,7 @@ COMMANDS = {
     "ui": "process: the ranger's page",
     "outside": "process: calls a service elsewhere, so that it misses a site that is gone",
     "rollout": "the rollout from shadow to everywhere: plan, status, approve, promote, stop, …",
+    "models": "which models there are, which one is the champion; promote another one, roll back",
     "report": "the model beside the ranger, daily operations, the feedback loop, the rollout: HTML, JSON, CSV",
     "drill": "rehearse the manual watch, and write down how it went",
     "alive": "whether a kind of process has reported lately",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
+from pathlib import Path
 
 import cv2
+import redis
 
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
 from core.disk_reserve import DiskReserve
 from core.host import MachineReporter
-from core.redis_client import connect
+from core.message_fields import MalformedMessage
+from core.redis_client import RedisDown, connect
 from core.settings import settings
+from core.wanted_model import WANTED_MODEL_FILE, WantedModel, kept_wanted, read_wanted
 
 log = logging.getLogger(__name__)
 
@@ -26,25 +31,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=None, help="CPU threads of the network (default: all cores)")
 
 
+def _wanted(client: redis.Redis, data: Path) -> WantedModel | None:
+    """What the registry wants, as Redis says it; if it says nothing, as it was followed last."""
+    try:
+        wanted = read_wanted(client)
+    except (*RedisDown, redis.RedisError, MalformedMessage) as error:
+        log.warning("Redis does not say which model is wanted (%s); taking the one of before", error)
+        wanted = None
+    try:
+        return wanted if wanted is not None else kept_wanted(data)
+    except MalformedMessage as error:
+        log.error("%s cannot be read, the configured model is taken: %s", data / WANTED_MODEL_FILE, error)
+        return None
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM. Exit status 2: the model cannot be used here; the log says why."""
-    from detector.engines.choose import EngineError, choose_engine
+    from detector.bundle_loader import BundleLoader
+    from detector.engines.choose import EngineError, choose_engine, engine_for
+    from detector.model_switch import ModelSwitch
     from detector.models.backbones import BackboneError
     from detector.models.bundle import BundleError
     from detector.worker import DetectorWorker
 
     process = begin("detector", arguments)
     cv2.setNumThreads(1)  # the network uses the cores; pictures are small
-    detector = process.config.detector
+    detector, own = process.config.detector, process.settings
+    watched, client = connect(own.redis), connect(own.redis)
+    engine_of = partial(
+        engine_for, device=arguments.device, threads=arguments.threads, runtime=detector.engine, measure=False
+    )
+    configured = partial(choose_engine, arguments.device, detector.backbone, arguments.threads, detector.engine)
+    loader = BundleLoader(detector.backbone, own.bearwatch_data, engine_of, detector.threshold)
+    switch = ModelSwitch(loader, own.bearwatch_data)
     try:
-        engine = choose_engine(arguments.device, detector.backbone, arguments.threads, detector.engine)
+        engine = switch.begin(_wanted(client, own.bearwatch_data), configured).engine
     except (BackboneError, BundleError, EngineError) as error:
         log.error("the model %s cannot be used: %s", detector.backbone, error)
         return 2
-    worker = DetectorWorker(engine, detector, connect(process.settings.redis), process.config.shards())
+    worker = DetectorWorker(engine, detector, watched, process.config.shards(), switch)
     worker.photos.prepare()
-    client = connect(process.settings.redis)
-    own = process.settings
     reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
     reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)
     reporter.start(process.stop)

@@ -5,9 +5,7 @@ close breakers. Approvals need the person's password: BEARWATCH_PASSWORD, or typ
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,21 +14,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bearwatch.account_proof import NotYou, account_named, prove_account
 from bearwatch.rollout_text import history_text, plan_text, status_text
 from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config import Config
 from core.config_file import ConfigError, load_config
-from core.rate_limit import RateLimiter
-from core.redis_client import connect
-from core.settings import settings
 from db.existing import open_existing
 from db.migrate import upgrade
 from db.models import User
 from db.session import Database
 from review_ui.auth.access_scope import access_scope
-from review_ui.auth.accounts import Client, TooManyLogins, account_for, begin_try, forget_failures
-from review_ui.auth.passwords import Busy, fits
+from review_ui.auth.accounts import TooManyLogins, account_for
+from review_ui.auth.passwords import Busy
 from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
@@ -69,10 +65,6 @@ ACTIONS = {
 }
 AS = "your account; it must exist. `status` and `plan` then show what it may see now"
 AT_THE_MACHINE = "operator at the machine"
-
-
-class NotYou(Exception):
-    """Nobody has proved to be the person named; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,28 +243,12 @@ def _person(call: Call, proved: bool = False) -> Person:
     with call.database.read() as session:
         user = _user(call, session)
     if proved:
-        _prove(call, user)
+        prove_account(user)
     return person(user)
 
 
 def _user(call: Call, session: Session) -> User:
-    user = session.scalar(select(User).where(User.name == call.arguments.user, User.active.is_(True)))
-    if user is None:
-        raise NotYou(
-            f"there is no account {call.arguments.user!r} that is switched on; `bearwatch user list` shows all"
-        )
-    return user
-
-
-def _prove(call: Call, user: User) -> None:
-    if user.totp_confirmed_at is not None:
-        raise NotYou(f"{user.name} logs in with a second factor; approve on the page")
-    limiter, here = RateLimiter(connect(settings().redis)), Client(device="command line")
-    begin_try(limiter, user.name, here)
-    password = os.environ.get("BEARWATCH_PASSWORD") or getpass.getpass(f"Password of {user.name}: ")
-    if user.must_change_password or not fits(user.password_hash, password):
-        raise NotYou(f"this is not the password of {user.name}, or it must be changed on the page first")
-    forget_failures(limiter, user.name, here)
+    return account_named(session, str(call.arguments.user))
 
 
 def _actor(call: Call) -> str | None:

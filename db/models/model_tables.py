@@ -24,10 +24,13 @@ class ModelOrigin(StrEnum):
 
 
 class ChangeKind(StrEnum):
-    """What was done to the champion."""
+    """What was done: to the champion, or to the challenger that scores beside it."""
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
+    CHALLENGE = "challenge"
+    """A challenger scores beside the champion from now on, and decides nothing."""
+    WITHDRAW = "withdraw"
 
 
 class ChangeTrigger(StrEnum):

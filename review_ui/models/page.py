@@ -1,36 +1,52 @@
-"""``/models``: which model is in use, and what is known of each: figures beside the baselines, and its datasheet."""
+"""``/models``: which model is champion, what is known of each, and the buttons to promote one and to roll back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import redis
-from fastapi import APIRouter, HTTPException, Request
-from fastapi import Path as InPath
-from fastapi.responses import Response
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.bundle_files import BundleFiles, bundle_directories, read_bundle
+from core.bundle_files import BundleFiles
 from core.charts.axes import SHARES
 from core.charts.line import unit_square
 from core.charts.rows import row_chart
 from db.models import Encounter
+from review_ui.auth.accounts import Account
+from review_ui.auth.passwords import LONGEST_PASSWORD
+from review_ui.models import commanding as give
+from review_ui.models.api import Digest, named_bundle
+from review_ui.models.commanding import LONGEST_WORDS
+from review_ui.models.comparison import compare_models
 from review_ui.models.view import CHART_RATE, RATES, evaluation, recall_rows
 from review_ui.rendering.cursors import AfterKey, Limit, NextAfterKey, page_of
 from review_ui.rendering.markdown import rendered
-from review_ui.site import Site, SiteDep, Viewer
+from review_ui.site import Approver, ModelOwner, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import page_chrome
+from review_ui.web.sighting_form import storable
+from review_ui.web.step_up import NotProved, prove
+from rollout.models.model_status import RegisteredView, lacking_for
+from rollout.models.registry import BadRegistration, UnknownModel
+from rollout.stages.commands import Refused
 
 router = APIRouter()
 
 SILENT_AFTER_S: Final = 60.0
 """A detector that has not been heard of for so long is not working."""
-NO_SUCH_MODEL: Final = "There is no such model here. Perhaps its bundle has been removed."
-Digest = Annotated[str, InPath(pattern=r"^[0-9a-f]{8,64}$")]
+Password = Annotated[str, Form(max_length=LONGEST_PASSWORD)]
+Words = Annotated[str, Form(max_length=LONGEST_WORDS)]
+DONE: Final = {
+    "promoted": "It is champion. The detectors take it once they have proved it; the first frame is written below.",
+    "rolled-back": "The champion was rolled back. The detectors have the model before it loaded.",
+    "approved": "Your approval is written down.",
+    "registered": "The model is registered: it can be promoted now.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,61 +100,189 @@ class ModelsOut(BaseModel):
 
 
 @router.get("/models")
-def models_page(request: Request, site: SiteDep, account: Viewer) -> Response:
-    """All bundles, and what the detectors use."""
-    bundles, working = _bundles(site), _working(site)
+def models_page(request: Request, site: SiteDep, account: Viewer, done: str = "") -> Response:
+    """Champion, all models, and what was changed."""
+    return _list(request, site, account, notice=DONE.get(done, ""))
+
+
+@router.post("/models/rollback")
+def rollback(
+    request: Request, site: SiteDep, account: ModelOwner, reason: Words = "", password: Password = ""
+) -> Response:
+    """Go back to the model before the champion."""
+    problem = _done(site, account, password, lambda: give.rollback(site, account, storable(reason)))
+    if problem is not None:
+        return _list(request, site, account, problem=problem[0], status=problem[1], typed=reason)
+    return _back("/models", "rolled-back")
+
+
+@router.get("/models/{digest}")
+def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest, done: str = "") -> Response:
+    """One bundle: its figures, its datasheet, and how it becomes the champion."""
+    return _one(request, site, account, digest, notice=DONE.get(done, ""))
+
+
+@router.post("/models/{digest}/promote")
+def promote(
+    request: Request, site: SiteDep, account: ModelOwner, digest: Digest, reason: Words = "", password: Password = ""
+) -> Response:
+    """Make it the champion."""
+    problem = _done(site, account, password, lambda: give.promote(site, account, digest, storable(reason)))
+    if problem is not None:
+        return _one(request, site, account, digest, problem=problem[0], status=problem[1], typed=reason)
+    return _back("/models", "promoted")
+
+
+@router.post("/models/{digest}/approve")
+def approve(
+    request: Request, site: SiteDep, account: Approver, digest: Digest, note: Words = "", password: Password = ""
+) -> Response:
+    """Agree to promote it."""
+    problem = _done(site, account, password, lambda: give.approve(site, account, digest, storable(note)))
+    if problem is not None:
+        return _one(request, site, account, digest, problem=problem[0], status=problem[1], typed=note)
+    return _back(f"/models/{digest}", "approved")
+
+
+@router.post("/models/{digest}/register")
+def register(request: Request, site: SiteDep, account: ModelOwner, digest: Digest, password: Password = "") -> Response:
+    """Register a bundle that lies in the data folder."""
+    bundle = named_bundle(site, digest)
+    problem = _done(site, account, password, lambda: give.register(site, account, bundle))
+    if problem is not None:
+        return _one(request, site, account, digest, problem=problem[0], status=problem[1])
+    return _back(f"/models/{digest}", "registered")
+
+
+def _done(site: Site, account: Account, password: str, command: Callable[[], None]) -> tuple[str, int] | None:
+    """Obey; returns what is wrong and the HTTP status, or None when it was done."""
+    try:
+        prove(site, account, password)
+        command()
+    except NotProved as not_proved:
+        return str(not_proved), not_proved.status
+    except (Refused, BadRegistration, UnknownModel) as refused:
+        text = str(refused)
+        return f"{text[:1].upper()}{text[1:].rstrip('.')}. Nothing was changed.", 409
+    return None
+
+
+def _back(where: str, done: str) -> Response:
+    return RedirectResponse(f"{where}?done={done}", status_code=303)
+
+
+def _list(
+    request: Request,
+    site: Site,
+    account: Account,
+    *,
+    notice: str = "",
+    problem: str = "",
+    typed: str = "",
+    status: int = 200,
+) -> Response:
+    """The whole page; ``typed`` is the reason that a refused form had."""
+    bundles, working = give.bundles_of(site), _working(site)
     with site.database.read() as session:
+        registry = give.registry_status(session, site, account)
+        registered = {each.digest for each in registry.models}
         context = {
             "chrome": page_chrome(session, site, account, site.clock()),
-            "bundles": bundles,
+            "registry": registry,
+            "bundles": {each.digest: each for each in bundles},
+            "unregistered": [each for each in bundles if each.digest not in registered],
             "working": working,
             "redis_away": working is None,
             "live": {b.digest for b in bundles for w in working or () if not w.silent and b.is_named(w.model)},
             "used": _used(session),
             "configured": site.config.detector.backbone,
+            "notice": notice,
+            "problem": problem,
+            "typed": typed,
         }
-        return site.pages.render(request, "models.html", context)
+        return site.pages.render(request, "models.html", context, status=status)
 
 
-@router.get("/models/{digest}")
-def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest) -> Response:
-    """One bundle: its figures and its datasheet."""
-    bundle = _bundle(site, digest)
-    found = evaluation(bundle.evaluation) if bundle.evaluation else None
-    rows = recall_rows(found.slices) if found else []
+def _one(
+    request: Request,
+    site: Site,
+    account: Account,
+    digest: str,
+    *,
+    notice: str = "",
+    problem: str = "",
+    typed: str = "",
+    status: int = 200,
+) -> Response:
+    """One model's page; ``typed`` is what a refused form had."""
+    bundle = named_bundle(site, digest)
     with site.database.read() as session:
+        registry = give.registry_status(session, site, account)
+        registered = next((each for each in registry.models if each.digest == bundle.digest), None)
+        plan = site.plan_watcher.current()
         context = {
+            **_figures(bundle),
             "chrome": page_chrome(session, site, account, site.clock()),
             "bundle": bundle,
-            "found": found,
-            "rates": RATES,
-            "chart": row_chart(f"Recall at {float(CHART_RATE):.0%} false positives, by slice", rows, SHARES)
-            if rows
-            else None,
-            "precision": unit_square("Precision over recall", "recall", "precision", found.precision)
-            if found and found.precision
-            else None,
-            "calibration": unit_square("Calibration", "mean score", "share of bears", found.calibration)
-            if found and found.calibration
-            else None,
-            "datasheet": rendered(bundle.datasheet) if bundle.datasheet else None,
             "working": [w for w in _working(site) or () if bundle.is_named(w.model)],
+            "registry": registry,
+            "registered": registered,
+            "lacking": lacking_for(session, plan, bundle.digest, account.name, site.clock()),
+            "beside": _beside_champion(site, bundle, registry.champion, registered),
+            "notice": notice,
+            "problem": problem,
+            "typed": typed,
         }
-        return site.pages.render(request, "model.html", context)
+        return site.pages.render(request, "model.html", context, status=status)
+
+
+def _figures(bundle: BundleFiles) -> dict[str, Any]:
+    """What its evaluation and its datasheet say."""
+    found = evaluation(bundle.evaluation) if bundle.evaluation else None
+    rows = recall_rows(found.slices) if found else []
+    return {
+        "found": found,
+        "rates": RATES,
+        "chart": row_chart(f"Recall at {float(CHART_RATE):.0%} false positives, by slice", rows, SHARES)
+        if rows
+        else None,
+        "precision": unit_square("Precision over recall", "recall", "precision", found.precision)
+        if found and found.precision
+        else None,
+        "calibration": unit_square("Calibration", "mean score", "share of bears", found.calibration)
+        if found and found.calibration
+        else None,
+        "datasheet": rendered(bundle.datasheet) if bundle.datasheet else None,
+    }
+
+
+def _beside_champion(site: Site, bundle: BundleFiles, champion: str | None, registered: RegisteredView | None) -> Any:
+    """The champion beside this model; None where this is the champion, or the champion's files are not here."""
+    if registered is not None and registered.is_champion:
+        return None
+    others = give.bundles_of(site)
+    if champion is None:
+        live = [w.model for w in _working(site) or () if not w.silent]
+        other = next((each for each in others if any(each.is_named(model) for model in live)), None)
+    else:
+        other = next((each for each in others if each.digest == champion), None)
+    return None if other is None or other.digest == bundle.digest else compare_models(other, bundle)
 
 
 @router.get("/api/v1/models", summary="Which model is in use, and which there are")
 def list_models(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Limit = 50) -> ModelsOut:
     """By their digests, without evaluations: ask for one model."""
     working = _working(site) or []
-    models, following = page_of([_out(each, working) for each in _bundles(site)], lambda m: m.digest, after, limit)
+    models, following = page_of(
+        [_out(each, working) for each in give.bundles_of(site)], lambda m: m.digest, after, limit
+    )
     return ModelsOut(working=[WorkingOut.of(each) for each in working], models=models, next_after=following)
 
 
 @router.get("/api/v1/models/{digest}", summary="One model with its evaluation and datasheet")
 def get_model(site: SiteDep, account: Viewer, digest: Digest) -> ModelOut:
     """As its bundle's files say."""
-    bundle = _bundle(site, digest)
+    bundle = named_bundle(site, digest)
     out = _out(bundle, _working(site) or [])
     return out.model_copy(update={"evaluation": bundle.evaluation, "datasheet": bundle.datasheet})
 
@@ -148,20 +292,6 @@ def _out(bundle: BundleFiles, working: list[Working]) -> ModelOut:
     return ModelOut(
         name=bundle.short, digest=bundle.digest, labels=list(bundle.labels), thresholds=bundle.thresholds, live=live
     )
-
-
-def _bundles(site: Site) -> list[BundleFiles]:
-    configured = site.config.detector.backbone
-    others = [Path(configured)] if "/" in configured else []
-    found = [read_bundle(each) for each in bundle_directories(site.settings.bearwatch_data, *others)]
-    return list({each.digest: each for each in found if each is not None}.values())
-
-
-def _bundle(site: Site, digest: str) -> BundleFiles:
-    found = next((each for each in _bundles(site) if each.digest.startswith(digest)), None)
-    if found is None:
-        raise HTTPException(404, NO_SUCH_MODEL)
-    return found
 
 
 def _working(site: Site) -> list[Working] | None:

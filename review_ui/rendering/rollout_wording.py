@@ -8,7 +8,12 @@ from rollout.control.status_words import breaker_name
 from rollout.stages import events as e
 from rollout.stages.commands import Step
 
-STEPS: Final = {Step.PROMOTE: "going on", Step.EXTEND: "more time", Step.RESET: "closing a breaker"}
+STEPS: Final = {
+    Step.PROMOTE: "going on",
+    Step.EXTEND: "more time",
+    Step.RESET: "closing a breaker",
+    Step.MODEL: "another model",
+}
 
 
 def event_title(event: e.Event) -> str:

@@ -14,6 +14,12 @@ from core.config import Strict
 from rollout.breakers.conditions import Condition, parse
 from rollout.breakers.trip_scope import Scope
 
+ABOUT_THE_MODEL: Final = frozenset(
+    {"missed_sighting_1", "recall_edetector", "false_alarm_rate", "canary_clip", "self_proof"}
+)
+"""Breakers that find what another model could do better: a new champion gives way to the one before when one of them
+opens. The burst of one camera, drift of the season and everything about machines are not among them."""
+
 
 class Then(StrEnum):
     """What a trip leads to."""

@@ -24,6 +24,7 @@ from core.config import Config
 from core.lease import Lease
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
+from core.wanted_model import WantedModel, publish_wanted
 from db.ledger import lock
 from db.places import sync_places
 from db.session import Database
@@ -45,6 +46,8 @@ from rollout.breakers import (
 from rollout.control.analysis_schedule import AnalysisScheduler
 from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.control.service import confirm, execute, renew
+from rollout.models.champion import wanted
+from rollout.models.model_follower import follow_models
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.decide import CLOCK_STEP_S
@@ -159,9 +162,10 @@ class Controller:
            was here has expired, it has not lost its lease.
         3. A lease that died is lost; it is not revived.
         4. The breakers, each open trip until it is known.
-        5. Renewal, if Redis answers.
-        6. Freshness, on which authority depends.
-        7. What holds is read back.
+        5. What detectors say about the champion, which gives way where it has to.
+        6. Renewal, if Redis answers.
+        7. Freshness, on which authority depends.
+        8. What holds is read back.
         """
         self.watcher.refresh()
         with self.database.read() as session:
@@ -179,6 +183,8 @@ class Controller:
                 self._obey(session, stepped, now)
             events = self._follow(session, snapshot, now)
             events += self._watch_breakers(session, snapshot, now)
+            rolled_back = follow_models(session, self.watcher.plan, snapshot, open_trips(session), now)
+            model = wanted(session)
             renewed = self._may_renew(session, snapshot, now)
             if renewed:
                 events += renew(session, self.watcher.plan, now, "controller").events
@@ -192,7 +198,8 @@ class Controller:
         if state is None:
             with self.database.read() as session:
                 state = load(session)
-        self._report(state, events, now, publish_wake_up=bool(events or seen))
+        self._report(state, events, now, publish_wake_up=bool(events or seen or rolled_back))
+        self._publish_model(model)
         return state
 
     def _follow(self, session: Session, snapshot: TelemetrySnapshot, now: float) -> list[Event]:
@@ -248,6 +255,14 @@ class Controller:
                 log.warning("Redis is unreachable (%s); authority is not renewed until it is back", error)
             self.alone = True
             return True
+
+    def _publish_model(self, model: WantedModel) -> None:
+        """Say again which model is wanted, where Redis has forgotten it or somebody could not say it."""
+        try:
+            if publish_wanted(self.client, model):
+                log.info("the detectors are asked for the model of change %d", model.change)
+        except RedisDown:
+            return  # whoever asks for leadership says so
 
     def _report(self, state: State, events: list[Event], now: float, *, publish_wake_up: bool) -> None:
         for event in events:

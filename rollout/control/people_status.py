@@ -24,6 +24,7 @@ class ApprovalView(Values):
     roles: tuple[str, ...]
     step: str
     breaker: str | None
+    model: str | None = Field(description="the digest of the model that is approved; null for other steps")
     at: float
     expires_at: float
     counts: bool
@@ -50,7 +51,8 @@ def approvals_of(plan: RolloutPlan, state: State, now: float) -> tuple[ApprovalV
                 by=approval.by,
                 roles=tuple(ROLES.get(role, role) for role in slots(approval.roles, rule.roles)),
                 step=approval.step.word,
-                breaker=approval.latch,
+                breaker=approval.latch if approval.step is Step.RESET else None,
+                model=approval.latch if approval.step is Step.MODEL else None,
                 at=approval.at,
                 expires_at=approval.at + rule.valid_for.nominal_s,
                 counts=approval in counting(plan, state, approval.step, rule, now, approval.latch),

@@ -41,10 +41,12 @@ class Step(StrEnum):
     PROMOTE = "widen"
     EXTEND = "extend"
     RESET = "reset"
+    MODEL = "model"
+    """Another champion; which one is told by its digest."""
 
     @property
     def word(self) -> str:
-        """``promote``, ``extend`` or ``reset``."""
+        """``promote``, ``extend``, ``reset`` or ``model``."""
         return self.name.lower()
 
     @classmethod
@@ -85,7 +87,7 @@ class Approve(ByPerson):
     step: Step = Step.PROMOTE
     note: str = ""
     latch: str | None = None
-    """Of a reset: which breaker."""
+    """Of a reset: which breaker; of another model: its digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,8 @@ def approve(plan: RolloutPlan, state: State, command: c.Approve, now: float) -> 
     rule = plan.approvals.resume if command.step is Step.RESET else plan.approvals.promote
     if command.step is Step.RESET and (command.latch is None or state.latch(command.latch) is None):
         raise Refused(f"there is no open breaker {command.latch!r}")
+    if command.step is Step.MODEL and not command.latch:
+        raise Refused("say which model you approve, by its digest; the page Models does")
     if command.step is not Step.RESET and state.phase is Phase.HANDOVER:
         raise Refused("there is nothing to approve while nobody has taken over the watch")
     if command.step is Step.EXTEND and not state.live:
@@ -171,7 +173,7 @@ def approve(plan: RolloutPlan, state: State, command: c.Approve, now: float) -> 
             by=command.by.name,
             step=command.step,
             roles=standing,
-            latch=command.latch if command.step is Step.RESET else None,
+            latch=command.latch if command.step in (Step.RESET, Step.MODEL) else None,
             note=command.note,
         )
     ]

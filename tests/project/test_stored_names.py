@@ -26,6 +26,7 @@ from core.messages import CameraHealth, EncounterKind, Reason
 from core.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX, WAKE_UP_CHANNEL
+from core.wanted_model import WANTED_MODEL_KEY, BundlePlace, WantedModel
 from db import models as m
 from detector.models.imagenet_labels import ImagenetLabel as ModelLabel
 from detector.models.model import Model
@@ -92,13 +93,13 @@ WORDS: list[tuple[type[StrEnum], str]] = [
     (m.ChangeStatus, "draft applied withdrawn"),
     (m.EditAction, "keep relabel remove"),
     (m.ModelOrigin, "built_in file learned"),
-    (m.ChangeKind, "promote rollback"),
+    (m.ChangeKind, "promote rollback challenge withdraw"),
     (m.ChangeTrigger, "person refused breaker"),
     (m.ReportOutcome, "in_use refused"),
     (m.Role, "ranger lead_ranger operator model_owner auditor administrator"),
     (m.Verdict, "bear not_a_bear unsure undo"),
     (Effect, "page hold review handover"),
-    (Step, "widen extend reset"),
+    (Step, "widen extend reset model"),
     (gates.GateOutcome, "passed failed inconclusive"),
     (Action, "page hold limit handover"),
     (Scope, "camera site region rollout"),
@@ -139,7 +140,7 @@ LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed "
-    "model.registered page.written "
+    "model.in_use model.promoted model.refused model.registered model.rolled_back page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
@@ -224,7 +225,12 @@ def test_redis_keys_stay() -> None:
     names = (frames_stream(3), late_stream(3), scores_stream(3), dead_stream(3), DETECTORS, TRACKER)
     assert names == ("frames:3", "late:3", "scores:3", "dead:3", "detectors", "tracker")
     assert (CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY) == ("cameras", "counters", "heartbeats")
-    assert (WAKE_UP_CHANNEL, PROBE_PREFIX) == ("bell", "probe:")
+    assert (WAKE_UP_CHANNEL, PROBE_PREFIX, WANTED_MODEL_KEY) == ("bell", "probe:", "wanted_model")
+    wanted = WantedModel(7, BundlePlace("a1" * 32, "bundles/x"))
+    assert json.loads(wanted.pack()) == {
+        "change": 7, "champion": {"digest": "a1" * 32, "directory": "bundles/x"}, "previous": None,
+        "challenger": None, "challenger_every": 1,
+    }  # fmt: skip
 
 
 def test_an_answer_about_a_photo_is_sent_under_the_same_keys_and_read_back() -> None:

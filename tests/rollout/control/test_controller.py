@@ -16,22 +16,20 @@ from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.ledger import verify
-from db.models import AnalysisRunRow, AuthorityLease, CanaryRun, Delivery, LedgerEntry, Mode, RolloutEvent
-from db.places import sync_places
+from db.models import AnalysisRunRow, AuthorityLease, Delivery, LedgerEntry, Mode, RolloutEvent
 from db.session import Database
-from rollout.authority.authority import advising, authority
+from rollout.authority.authority import advising
 from rollout.base.metrics import Measured
 from rollout.control.analysis import run_analysis
 from rollout.control.controller import Controller
 from rollout.control.controller_watchdog import watch
-from rollout.control.service import CommandOutcome as Done
-from rollout.control.service import execute, perform
+from rollout.control.service import execute
 from rollout.stages import commands as c
-from rollout.stages.event_store import everything, load
+from rollout.stages.event_store import everything
 from rollout.stages.gates import GateOutcome
-from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import analysis_opens_at
-from rollout.stages.state import Phase, State
+from rollout.stages.state import Phase
+from tests.support.controller_site import LOWER, UPPER, ControllerSite
 from tests.support.rollout_plans import (
     AUDITOR,
     DAY_S,
@@ -41,102 +39,21 @@ from tests.support.rollout_plans import (
     OWNER,
     RANGER,
     START,
-    add_people,
     gate_results,
-    settings,
 )
 from tests.support.waiting import wait_for
 
-UPPER, LOWER = "upper-pines", "lower-pines"
-CAMERAS = ("upper-creek", "upper-trail", "lower-meadow")
-
-
-class Site:
-    """A site with a controller whose clock is set by hand."""
-
-    def __init__(self, folder: Path, database: Database, client: redis.Redis, start: float = START) -> None:
-        self.file = folder / "bearwatch.yaml"
-        self.file.write_text(yaml.safe_dump(settings().model_dump(mode="json", exclude_unset=True), sort_keys=False))
-        self.database = database
-        self.client = client
-        self.now = start
-        self.planted_at = 0.0
-        self.watcher = PlanWatcher.load(self.file)
-        self.controller = Controller(self.watcher, database, client)
-        with database.write() as session:
-            sync_places(session, self.watcher.config)
-            add_people(session)
-
-    @property
-    def state(self) -> State:
-        """The state in the database."""
-        with self.database.read() as session:
-            return load(session)
-
-    def tick(self, seconds: float = 0.0) -> State:
-        """Let time pass, then one tick of the controller, with a detector that reports."""
-        self.now += seconds
-        self.report()
-        return self.controller.tick(self.now)
-
-    def report(self) -> None:
-        """All processes are well, all cameras see, and planted bears are seen within the hour."""
-        if self.now - self.planted_at >= 3600:
-            self.planted_at = self.now
-            with self.database.write() as session:
-                session.add_all(
-                    CanaryRun(
-                        camera_id=name, planted_at=self.now, frames=3, background="painted", seen=True,
-                        seen_at=self.now, latency_s=1.0, peak_score=0.9, model=DIGEST,
-                    )
-                    for name in CAMERAS
-                )  # fmt: skip
-        telemetry = Telemetry(self.client)
-        for process in ("detector:test", "tracker:0", "ingest", "jobs"):
-            telemetry.beat(process, self.now, {"model": DIGEST})
-        telemetry.beat("machine:test", self.now, {"load": 0.2, "memory_used": 0.3, "disk_free": 0.8})
-        telemetry.report_cameras(
-            [
-                CameraStatus(name, CameraHealth.LIVE, "", self.now, self.now, 640, 360, 15.0, 5.0, 0, {}, {})
-                for name in CAMERAS
-            ]
-        )
-
-    def give(self, command: c.Command) -> Done:
-        """A command, with what holds read back."""
-        return perform(self.database, self.watcher.plan, command, self.now)
-
-    def mode(self, campsite: str = UPPER, camera: str | None = None) -> Mode:
-        """What holds."""
-        with self.database.read() as session:
-            return authority(session, campsite, self.now, camera)
-
-    def promote(self) -> Done:
-        """Two people approve, a third asks, and every gate passes."""
-        state = self.state
-        self.now = max(self.now, analysis_opens_at(self.watcher.plan, state))
-        self.tick()
-        for by in (LEAD, OWNER):
-            self.give(c.Approve(by=by))
-        gates = gate_results(self.watcher.plan, state)
-        return self.give(c.Promote(by=OPERATOR, gates=gates, able=("rosa",)))
-
-    def kinds(self) -> list[str]:
-        """What has happened, in order."""
-        with self.database.read() as session:
-            return [entry.kind for entry in everything(session)]
-
 
 @pytest.fixture
-def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -> Site:
+def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -> ControllerSite:
     """A site whose controller has ticked once."""
-    there = Site(tmp_path, sqlite_database, redis_client)
+    there = ControllerSite(tmp_path, sqlite_database, redis_client)
     there.tick()
     return there
 
 
 @pytest.fixture
-def live(site: Site) -> Site:
+def live(site: ControllerSite) -> ControllerSite:
     """The first live stage runs at one campsite, and its authority is being renewed."""
     assert site.promote().started
     for _ in range(4):
@@ -145,13 +62,13 @@ def live(site: Site) -> Site:
     return site
 
 
-def test_the_plan_begins_in_shadow_and_follows_the_model(site: Site) -> None:
+def test_the_plan_begins_in_shadow_and_follows_the_model(site: ControllerSite) -> None:
     assert site.kinds()[:3] == ["road_read", "stage_started", "model_replaced"]
     assert (site.state.phase, site.state.model) == (Phase.SHADOW, DIGEST)
     assert site.mode() is Mode.SHADOW
 
 
-def test_a_promotion_grants_one_campsite_and_is_read_back(live: Site) -> None:
+def test_a_promotion_grants_one_campsite_and_is_read_back(live: ControllerSite) -> None:
     assert live.mode(LOWER) is Mode.SHADOW
     assert "mode_confirmed" in live.kinds()[live.kinds().index("approved") :]
     with live.database.read() as session:
@@ -159,7 +76,7 @@ def test_a_promotion_grants_one_campsite_and_is_read_back(live: Site) -> None:
         assert not advising(session, LOWER)
 
 
-def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(site: Site) -> None:
+def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(site: ControllerSite) -> None:
     site.now = analysis_opens_at(site.watcher.plan, site.state)
     for by in (LEAD, OWNER):
         site.give(c.Approve(by=by))
@@ -172,7 +89,7 @@ def test_without_evidence_a_wish_to_go_on_is_held_and_the_approvals_are_cleared(
     assert (done.state.approvals, done.state.phase) == ((), Phase.SHADOW)
 
 
-def test_a_renewed_lease_lives_and_an_unrenewed_one_dies_in_two_minutes(live: Site) -> None:
+def test_a_renewed_lease_lives_and_an_unrenewed_one_dies_in_two_minutes(live: ControllerSite) -> None:
     for _ in range(30):
         live.tick(10)
     assert live.mode() is Mode.ASSISTED
@@ -180,7 +97,7 @@ def test_a_renewed_lease_lives_and_an_unrenewed_one_dies_in_two_minutes(live: Si
     assert live.mode() is Mode.SHADOW
 
 
-def test_a_stop_takes_effect_with_its_commit_and_pages(live: Site) -> None:
+def test_a_stop_takes_effect_with_its_commit_and_pages(live: ControllerSite) -> None:
     live.give(c.EmergencyStop(by=AUDITOR, reason="smoke in the valley"))
     assert live.mode() is Mode.SHADOW
     with live.database.read() as session:
@@ -192,7 +109,7 @@ def test_a_stop_takes_effect_with_its_commit_and_pages(live: Site) -> None:
         assert not advising(session, UPPER)
 
 
-def test_the_watchdog_notices_a_dead_controller_hands_over_and_escalates(live: Site) -> None:
+def test_the_watchdog_notices_a_dead_controller_hands_over_and_escalates(live: ControllerSite) -> None:
     live.now += 125
     done = watch(live.database, live.watcher.plan, live.now)
     assert done is not None
@@ -206,13 +123,13 @@ def test_the_watchdog_notices_a_dead_controller_hands_over_and_escalates(live: S
         assert len(list(session.scalars(select(Delivery.id)))) == 2
 
 
-def test_a_controller_that_comes_back_too_late_revives_nothing(live: Site) -> None:
+def test_a_controller_that_comes_back_too_late_revives_nothing(live: ControllerSite) -> None:
     live.tick(200)
     assert live.state.phase is Phase.HANDOVER
     assert "lease_missed" in live.kinds()
 
 
-def test_a_restart_two_days_late_ends_the_stage_and_says_how_late(live: Site) -> None:
+def test_a_restart_two_days_late_ends_the_stage_and_says_how_late(live: ControllerSite) -> None:
     deadline = live.state.deadline_at
     assert deadline is not None
     live.tick(deadline - live.now + 2 * DAY_S)
@@ -223,7 +140,7 @@ def test_a_restart_two_days_late_ends_the_stage_and_says_how_late(live: Site) ->
     assert "lease_missed" not in live.kinds()
 
 
-def test_a_lease_never_outlives_its_stage(live: Site) -> None:
+def test_a_lease_never_outlives_its_stage(live: ControllerSite) -> None:
     deadline = live.state.deadline_at
     assert deadline is not None
     live.now = deadline - 45
@@ -234,14 +151,14 @@ def test_a_lease_never_outlives_its_stage(live: Site) -> None:
         assert session.get_one(AuthorityLease, UPPER).expires_at == deadline
 
 
-def test_another_model_ends_the_stage(live: Site) -> None:
+def test_another_model_ends_the_stage(live: ControllerSite) -> None:
     Telemetry(live.client).beat("detector:test", live.now, {"model": "sha256:" + "cd" * 32})
     live.controller.tick(live.now)
     assert live.state.phase is Phase.HANDOVER
     assert live.mode() is Mode.SHADOW
 
 
-def test_a_camera_that_goes_blind_loses_its_authority(live: Site) -> None:
+def test_a_camera_that_goes_blind_loses_its_authority(live: ControllerSite) -> None:
     for _ in range(13):
         live.now += 10
         live.report()
@@ -256,7 +173,7 @@ def test_a_camera_that_goes_blind_loses_its_authority(live: Site) -> None:
     assert live.mode(camera="upper-trail") is Mode.SHADOW
 
 
-def test_a_lease_that_somebody_wrote_by_hand_is_found_and_ends_everything(live: Site) -> None:
+def test_a_lease_that_somebody_wrote_by_hand_is_found_and_ends_everything(live: ControllerSite) -> None:
     with live.database.write() as session:
         session.add(AuthorityLease(campsite_id=LOWER, mode=Mode.AUTOMATIC, granted_at=0, expires_at=live.now + 999))
     live.tick(5)
@@ -265,7 +182,7 @@ def test_a_lease_that_somebody_wrote_by_hand_is_found_and_ends_everything(live: 
     assert "effective-mode" in [latch.id for latch in live.state.latches]
 
 
-def test_without_redis_nothing_is_renewed(live: Site, tmp_path: Path) -> None:
+def test_without_redis_nothing_is_renewed(live: ControllerSite, tmp_path: Path) -> None:
     away = Controller(live.watcher, live.database, connect(f"unix://{tmp_path}/nobody.sock"))
     away.began_at = START
     for _ in range(13):
@@ -275,7 +192,7 @@ def test_without_redis_nothing_is_renewed(live: Site, tmp_path: Path) -> None:
     assert live.state.phase is Phase.HANDOVER
 
 
-def test_two_controllers_at_once_write_one_history(live: Site) -> None:
+def test_two_controllers_at_once_write_one_history(live: ControllerSite) -> None:
     other = Controller(live.watcher, live.database, live.client)
     other.began_at = START
     before = live.kinds()
@@ -286,7 +203,7 @@ def test_two_controllers_at_once_write_one_history(live: Site) -> None:
     assert live.mode() is Mode.ASSISTED
 
 
-def test_a_changed_configuration_is_read_and_a_broken_one_is_not(live: Site) -> None:
+def test_a_changed_configuration_is_read_and_a_broken_one_is_not(live: ControllerSite) -> None:
     good = live.file.read_text()
     live.file.write_text(good + "nonsense: 1\n")
     live.tick(5)
@@ -301,7 +218,7 @@ def test_a_changed_configuration_is_read_and_a_broken_one_is_not(live: Site) -> 
     assert live.mode() is Mode.ASSISTED, "the running stage is on the new plan too"
 
 
-def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
+def test_everything_that_happened_stands_in_the_ledger_too(live: ControllerSite) -> None:
     live.give(c.EmergencyStop(by=AUDITOR))
     with live.database.read() as session:
         assert verify(session).broken_at is None
@@ -313,7 +230,7 @@ def test_everything_that_happened_stands_in_the_ledger_too(live: Site) -> None:
         ]
 
 
-def test_an_analysis_that_takes_long_delays_no_renewal(live: Site) -> None:
+def test_an_analysis_that_takes_long_delays_no_renewal(live: ControllerSite) -> None:
     """Evidence that takes minutes is worked out beside the ticks, and its analysis is stored when it is done."""
     may_end = threading.Event()
 
@@ -339,7 +256,7 @@ def test_an_analysis_that_takes_long_delays_no_renewal(live: Site) -> None:
 def test_the_controllers_loop_analyses_by_itself(
     tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis
 ) -> None:
-    site = Site(tmp_path, sqlite_database, redis_client, start=now_s())
+    site = ControllerSite(tmp_path, sqlite_database, redis_client, start=now_s())
     site.report()
     stop = threading.Event()
     loop = threading.Thread(target=site.controller.run, args=(stop,))
@@ -361,7 +278,7 @@ def test_the_jobs_process_watches_over_the_controller(
     tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stage runs, its lease died a minute ago, and no controller is there."""
-    alone = Site(tmp_path, sqlite_database, redis_client, start=now_s() - 15 * DAY_S)
+    alone = ControllerSite(tmp_path, sqlite_database, redis_client, start=now_s() - 15 * DAY_S)
     for command in (c.PlanChanged(), c.ModelChanged(DIGEST)):
         alone.give(command)
     alone.now = now_s() - 180

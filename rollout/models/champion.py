@@ -1,0 +1,103 @@
+"""The champion in the database: read, changed, and put into words for the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.wanted_model import BundlePlace, WantedModel
+from db.ledger import record
+from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
+from rollout.models.lineage import ChampionChange, Standing, standing_after
+
+CONFIGURED: Final = "configured"
+"""How the ledger names the model that the configuration names."""
+_CHANGES: Final = (ChangeKind.PROMOTE, ChangeKind.ROLLBACK)
+
+
+def standing(session: Session) -> Standing:
+    """Who is champion, and which model was it before."""
+    rows = session.scalars(select(ModelChange).where(ModelChange.kind.in_(_CHANGES)).order_by(ModelChange.id))
+    return standing_after(map(_change, rows))
+
+
+def wanted(session: Session) -> WantedModel:
+    """What the detectors are to use."""
+    now = standing(session)
+    return WantedModel(
+        change=now.last.id if now.last else 0,
+        champion=_place(session, now.champion),
+        previous=_place(session, now.previous) if now.may_roll_back else None,
+    )
+
+
+def change_champion(
+    session: Session,
+    *,
+    kind: ChangeKind,
+    trigger: ChangeTrigger,
+    to_digest: str | None,
+    by: str,
+    actor: str,
+    approved_by: Sequence[str],
+    reason: str,
+    at: float,
+) -> ModelChange:
+    """Write a change and its entry in the ledger. Whether it may be is asked before, under the ledger's lock."""
+    row = ModelChange(
+        at=at,
+        kind=kind,
+        trigger=trigger,
+        from_digest=standing(session).champion,
+        to_digest=to_digest,
+        requested_by=by,
+        approved_by=list(approved_by),
+        reason=reason,
+    )
+    session.add(row)
+    session.flush()
+    record(
+        session, at=at, kind="model.promoted" if kind is ChangeKind.PROMOTE else "model.rolled_back",
+        subject=f"model:{(to_digest or CONFIGURED)[:12]}", actor=actor,
+        body={"change": row.id, "trigger": trigger, "from": row.from_digest, "to": to_digest, "by": by,
+              "approved_by": list(approved_by), "reason": reason},
+    )  # fmt: skip
+    return row
+
+
+def changes(session: Session, limit: int = 100, before: int | None = None) -> list[ModelChange]:
+    """The newest changes first, or those before one's number."""
+    query = select(ModelChange).order_by(ModelChange.id.desc()).limit(limit)
+    return list(session.scalars(query if before is None else query.where(ModelChange.id < before)))
+
+
+def reports_on(session: Session, change_ids: Sequence[int]) -> dict[int, list[ModelChangeReport]]:
+    """What detectors said about these changes, oldest first."""
+    query = select(ModelChangeReport).where(ModelChangeReport.change_id.in_(change_ids)).order_by(ModelChangeReport.id)
+    found: dict[int, list[ModelChangeReport]] = {number: [] for number in change_ids}
+    for row in session.scalars(query):
+        found[row.change_id].append(row)
+    return found
+
+
+def first_scored_at(session: Session, change_id: int) -> float | None:
+    """When the first frame was scored by the model of a change; None while none was."""
+    return session.scalar(
+        select(ModelChangeReport.first_scored_at).where(
+            ModelChangeReport.change_id == change_id, ModelChangeReport.outcome == ReportOutcome.IN_USE
+        )
+    )
+
+
+def _place(session: Session, digest: str | None) -> BundlePlace | None:
+    row = session.get(RegisteredModel, digest) if digest is not None else None
+    return None if row is None else BundlePlace(row.digest, row.directory)
+
+
+def _change(row: ModelChange) -> ChampionChange:
+    return ChampionChange(
+        row.id, row.at, ChangeKind(row.kind), ChangeTrigger(row.trigger), row.from_digest, row.to_digest
+    )
