@@ -35,8 +35,7 @@ class MediaStore:
         Raises :class:`MediaFull` when no space is left: the caller keeps its records without the picture, because
         an alert without a picture is better than no alert.
         """
-        day = datetime.fromtimestamp(captured_at, UTC).strftime("%Y-%m-%d")
-        key = f"{day}/{camera}/{content_digest(jpeg)}.jpg"
+        key = self.key(camera, captured_at, jpeg)
         path = self.root / key
         if path.exists():
             return key
@@ -53,6 +52,11 @@ class MediaStore:
                 ) from error
             raise
         return key
+
+    def key(self, camera: str, captured_at: float, jpeg: bytes) -> str:
+        """The key under which a picture is or would be stored."""
+        day = datetime.fromtimestamp(captured_at, UTC).strftime("%Y-%m-%d")
+        return f"{day}/{camera}/{content_digest(jpeg)}.jpg"
 
     def get(self, key: str) -> bytes | None:
         """The picture, or None when retention has removed it. Raises ValueError for a key that is none."""

@@ -21,7 +21,8 @@ def sync_places(session: Session, config: Config, now: float | None = None) -> N
         session.merge(Region(id=key, name=region.name or key, timezone=region.timezone))
     session.flush()
     for key, campsite in config.campsites.items():
-        session.merge(Campsite(id=key, region_id=campsite.region, name=campsite.name or key))
+        row = session.merge(Campsite(id=key, region_id=campsite.region, name=campsite.name or key))
+        row.night_timezone = row.night_timezone or config.regions[campsite.region].timezone
     session.flush()
     for key, camera in config.cameras.items():
         session.merge(

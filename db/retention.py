@@ -16,6 +16,7 @@ from db.models import (
     Encounter,
     EncounterFrame,
     FreshnessGap,
+    ImportedLabel,
     LoginSession,
     OperatingPointChange,
     VisitScore,
@@ -24,11 +25,12 @@ from db.models import (
 
 
 def evidence_keys(session: Session, day: str) -> set[str]:
-    """Media keys of one day (``YYYY-MM-DD``) that encounters and audits refer to."""
+    """Media keys of one day (``YYYY-MM-DD``) that encounters, audits and imported labels refer to."""
     prefix = f"{day}/%"
     frames = session.scalars(select(EncounterFrame.media).where(EncounterFrame.media.like(prefix)))
     covers = session.scalars(select(Encounter.cover).where(Encounter.cover.like(prefix)))
-    return {key for key in (*frames, *covers) if key} | _audit_keys(session, day)
+    imported = session.scalars(select(ImportedLabel.media).where(ImportedLabel.media.like(prefix)))
+    return {key for key in (*frames, *covers, *imported) if key} | _audit_keys(session, day)
 
 
 def _audit_keys(session: Session, day: str) -> set[str]:
@@ -52,6 +54,7 @@ def forget_pictures(session: Session, keys: Iterable[str]) -> None:
     for key in keys:
         session.execute(update(EncounterFrame).where(EncounterFrame.media == key).values(media=None))
         session.execute(update(Encounter).where(Encounter.cover == key).values(cover=None))
+        session.execute(update(ImportedLabel).where(ImportedLabel.media == key).values(media=None))
 
 
 def forget_logins(session: Session, before: float) -> None:

@@ -37,6 +37,7 @@ COMMANDS = {
     "alive": "whether a kind of process has reported lately",
     "migrate": "bring the database to the current schema",
     "ledger": "verify the record of everything that happened",
+    "labels": "take labels out, or bring them in: COCO, folders, Camtrap DP, MegaDetector, CSV",
     "weather": "bring weather observations in from a file, for the nights' timelines",
     "user": "add people and set passwords",
     "sort": "a folder of photographs from trail cameras: which of them show a bear",

@@ -10,7 +10,15 @@ from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame
 from db.models.experiment_tables import NightExperiment, RandomWatch
 from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
-from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
+from db.models.label_tables import (
+    Animal,
+    ChangeStatus,
+    EditAction,
+    ImportedLabel,
+    LabelChange,
+    LabelEdit,
+    LabelImport,
+)
 from db.models.learning_tables import LearningRun, LearningStatus, LearningTrigger
 from db.models.ledger_tables import LedgerEntry
 from db.models.model_tables import (
@@ -34,6 +42,7 @@ __all__ = [
     "AlertStatus",
     "AnalysisReason",
     "AnalysisRunRow",
+    "Animal",
     "ApiToken",
     "Appeal",
     "AppealOutcome",
@@ -68,8 +77,10 @@ __all__ = [
     "FreshnessGap",
     "GateResultRow",
     "GpuSample",
+    "ImportedLabel",
     "LabelChange",
     "LabelEdit",
+    "LabelImport",
     "LearningRun",
     "LearningStatus",
     "LearningTrigger",

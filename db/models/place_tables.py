@@ -26,6 +26,9 @@ class Campsite(Base):
     id: Mapped[str] = mapped_column(String(63), primary_key=True)
     region_id: Mapped[str] = mapped_column(ForeignKey("regions.id"))
     name: Mapped[str] = mapped_column(String(200))
+    night_timezone: Mapped[str | None] = mapped_column(String(64))
+    """By which clock its nights are dealt out to the splits of labels: the region's when the campsite was first known.
+    It is never altered, so that a corrected clock moves no label between what trains and what judges."""
 
     region: Mapped[Region] = relationship()
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from db.models import ChangeKind, LearningRun, ModelChange, RegisteredModel
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
+from rollout.models.champion import standing
 from rollout.models.registry import BUILT_IN_DIRECTORY
 
 
@@ -24,17 +25,17 @@ class Reigning:
 
 
 def reigning(session: Session, config: Config, data: Path) -> Reigning:
-    """The model that the newest change made champion, else the one that the configuration names.
+    """The model that was made champion last, else the one that the configuration names.
 
     Raises:
         BundleError, BackboneError: its directory is gone, or holds something else.
     """
-    newest = session.scalars(select(ModelChange).order_by(ModelChange.id.desc()).limit(1)).first()
+    now = standing(session).champion
     promoted = select(ModelChange.at).where(ModelChange.kind == ChangeKind.PROMOTE).order_by(ModelChange.id.desc())
     promoted_at = session.scalars(promoted.limit(1)).first()
-    if newest is None or newest.to_digest is None:
+    if now is None:
         return Reigning(ModelBundle.open(config.detector.backbone), promoted_at, None)
-    row = session.get_one(RegisteredModel, newest.to_digest)
+    row = session.get_one(RegisteredModel, now)
     built_in = row.directory == BUILT_IN_DIRECTORY
     bundle = ModelBundle.open(BUILT_IN_NAME) if built_in else ModelBundle.load(data / row.directory)
     run = None if row.learning_run_id is None else session.get(LearningRun, row.learning_run_id)

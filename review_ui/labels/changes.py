@@ -36,8 +36,8 @@ class Edit:
 
     item: str
     action: EditAction
-    seen: Label
-    label: Label | None = None
+    seen: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def add_edit(session: Session, user_id: int, edit: Edit, scope: AccessScope, now
     standing = find(session, {edit.item}, scope, now).get(edit.item)
     if standing is None or standing.removed:
         raise CannotChange("There is no such label any more. Reload the page.")
-    if standing.label is not edit.seen:
+    if standing.label != edit.seen:
         raise CannotChange("The label has changed since you opened the page. Look at it again.")
     after = _after(edit)
     draft = draft_of(session, user_id) or _new_draft(session, user_id, now)
@@ -83,7 +83,7 @@ def add_edits(session: Session, user_id: int, edit: Edit, scope: AccessScope, no
     """The same edit for a picture and for the others of its visit that say the same. Raises :class:`CannotChange`."""
     draft = add_edit(session, user_id, edit, scope, now)
     for other in visit(session, edit.item, scope, now)[1:]:
-        if other.label is edit.seen and not other.removed:
+        if other.label == edit.seen and not other.removed:
             draft = add_edit(session, user_id, replace(edit, item=other.item), scope, now)
     return draft
 
@@ -200,7 +200,7 @@ REMOVED: Final = "removed"
 def _after(edit: Edit) -> str:
     if edit.action is EditAction.REMOVE:
         return ""
-    if edit.action is EditAction.KEEP and edit.seen is not Label.UNNAMED:
+    if edit.action is EditAction.KEEP and edit.seen != Label.UNNAMED:
         return edit.seen
     if edit.label is None or edit.label in (edit.seen, Label.UNNAMED):
         raise CannotChange("Choose what the picture shows.")

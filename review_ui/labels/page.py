@@ -169,7 +169,7 @@ def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Resp
 
 def wanted(each: Labelled, label: Label | Literal[""], campsite: str, shown: Shown) -> bool:
     """Whether a label belongs to what was asked for."""
-    if (label and each.label is not label) or (campsite and each.campsite_id != campsite):
+    if (label and each.label != label) or (campsite and each.campsite_id != campsite):
         return False
     if shown == "open":
         return not each.kept and not each.removed
@@ -217,7 +217,7 @@ def _answer(request: Request, site: Site, account: Account, item: str, problem: 
 
 def _together(each: Labelled, visit: Sequence[Labelled]) -> int:
     """How many pictures of a visit say the same as this one, which is among them."""
-    return sum(1 for other in visit if other.label is each.label and not other.removed)
+    return sum(1 for other in visit if other.label == each.label and not other.removed)
 
 
 def write_edit(

@@ -30,7 +30,7 @@ MAKERS = {"up", "migrate"}
 """They may make a new database; so may `demo`, in its own folder."""
 WITHOUT_DATABASE = {"check", "ingest", "detector", "alive"}
 PROCESSES = {"tracker", "controller", "jobs", "ui", "outside"}
-WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"]}
+WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"]}
 """What else a command needs before it is understood."""
 PLACES = (
     "regions: {r: {timezone: UTC}}\ncampsites: {upper-pines: {region: r}}\n"

@@ -15,17 +15,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
+from rollout.evidence.labels.imported import ITEM, of_imports
 from rollout.evidence.labels.label_scope import LabelScope
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.visit_labels import of_visits, visits_of
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source, read_vocabulary
 
 
 def collection(session: Session, scope: LabelScope, until: float) -> list[Labelled]:
     """All labels that this viewer may see, as they stood at ``until``, removed ones included, worst losses first."""
-    found = [*of_visits(session, scope, until), *_of_audits(session, scope.hidden, until)]
-    edited = applied_edits(session, until)
-    return sorted((edit_of(each, edited) for each in found), key=lambda each: (-each.loss, each.item))
+    edited, bears = applied_edits(session, until), read_vocabulary(session).bears
+    found = [
+        *of_visits(session, scope, until),
+        *_of_audits(session, scope.hidden, until),
+        *of_imports(session, scope.hidden, until, bears),
+    ]
+    return sorted((edit_of(each, edited, bears) for each in found), key=lambda each: (-each.loss, each.item))
 
 
 def find(session: Session, items: Collection[str], scope: LabelScope, until: float) -> dict[str, Labelled]:
@@ -33,15 +38,18 @@ def find(session: Session, items: Collection[str], scope: LabelScope, until: flo
     found = of_visits(session, scope, until, visits_of(session, items))
     if any(item.startswith("sheet:") for item in items):
         found += _of_audits(session, scope.hidden, until)
-    edited = applied_edits(session, until)
-    return {each.item: edit_of(each, edited) for each in found if each.item in items}
+    edited, bears = applied_edits(session, until), read_vocabulary(session).bears
+    imports = [int(item.removeprefix(ITEM)) for item in items if item.startswith(ITEM)]
+    if imports:
+        found += of_imports(session, scope.hidden, until, bears, imports)
+    return {each.item: edit_of(each, edited, bears) for each in found if each.item in items}
 
 
 def visit(session: Session, item: str, scope: LabelScope, until: float) -> list[Labelled]:
     """A label and the others of its visit, itself first; empty when there is none such."""
     if numbers := visits_of(session, {item}):
-        edited = applied_edits(session, until)
-        named = {each.item: edit_of(each, edited) for each in of_visits(session, scope, until, numbers)}
+        edited, bears = applied_edits(session, until), read_vocabulary(session).bears
+        named = {each.item: edit_of(each, edited, bears) for each in of_visits(session, scope, until, numbers)}
     else:
         named = find(session, {item}, scope, until)
     return [named.pop(item), *named.values()] if item in named else []
@@ -75,14 +83,16 @@ def applied_edits(session: Session, until: float = inf) -> dict[str, Applied]:
     }
 
 
-def edit_of(labelled: Labelled, edits: Mapping[str, Applied]) -> Labelled:
-    """A label with the edit that holds for it, if there is one. Pure."""
+def edit_of(
+    labelled: Labelled, edits: Mapping[str, Applied], bears: Collection[str] = frozenset({Label.BEAR.value})
+) -> Labelled:
+    """A label with the edit that holds for it, if there is one. ``bears``: the words that say bear. Pure."""
     edit = edits.get(labelled.item)
     if edit is None:
         return labelled
     if edit.action is EditAction.REMOVE:
         return replace(labelled, removed=True, changed_by=edit.change_id)
-    return replace(labelled, label=Label(edit.after), kept=True, changed_by=edit.change_id)
+    return replace(labelled, label=edit.after, is_bear=edit.after in bears, kept=True, changed_by=edit.change_id)
 
 
 def _of_audits(session: Session, hidden: Collection[str], until: float) -> Iterable[Labelled]:
@@ -118,6 +128,7 @@ def _of_sheet(sheet: AuditSheet, place: int, label: Label, answer_id: int) -> La
         campsite_id=sheet.campsite_id,
         captured_at=sheet.hour_at + 60.0 * minute,
         label=label,
+        is_bear=label == Label.BEAR,
         source=Source.AUDIT,
         probability=sheet.probability or 1.0,
         score=None,

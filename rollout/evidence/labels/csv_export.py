@@ -13,11 +13,12 @@ from typing import Final
 
 from core.clock import civil
 from rollout.evidence.labels.labelled import Labelled
-from rollout.evidence.labels.vocabulary import FOR_TRAINING, Label
+from rollout.evidence.labels.vocabulary import Label
 
 COLUMNS: Final = (
     "file", "label", "source", "probability", "label_source", "day_night", "campsite", "captured_at", "box", "item",
 )  # fmt: skip
+_NOT_TRAINED: Final = frozenset({Label.NOT_BEAR, Label.UNNAMED})
 _NIGHT_HOURS: Final = frozenset({20, 21, 22, 23, 0, 1, 2, 3, 4, 5})
 
 
@@ -29,7 +30,7 @@ def manifest(labels: Iterable[Labelled], timezones: Mapping[str, str], *, for_tr
     """
     yield _line(COLUMNS)
     for each in sorted(labels, key=lambda each: (each.captured_at, each.item)):
-        usable = each.label in FOR_TRAINING if for_training else each.label is not Label.UNNAMED
+        usable = each.label not in _NOT_TRAINED if for_training else each.label != Label.UNNAMED
         if each.media is not None and not each.removed and usable:
             yield _line(_row(each, timezones.get(each.campsite_id, "UTC")))
 

@@ -6,11 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import Final
 
-from rollout.evidence.labels.labelled import Labelled
+from core.messages import Box
+from rollout.evidence.labels.labelled import Labelled, picture_of, same_place
 from rollout.evidence.labels.spoken import DecidedAlert
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source, Vocabulary
 
 MINUTE_S: Final = 60.0
 
@@ -75,14 +77,15 @@ def why_left_out(
     return LeftOut.PICTURE_DELETED if each.media is None else None
 
 
-def contradictions(labels: Sequence[Labelled], spans: Iterable[Span]) -> set[str]:
+def contradictions(labels: Sequence[Labelled], spans: Iterable[Span], vocabulary: Vocabulary) -> set[str]:
     """The items that contradict one another.
 
-    1. Labels of the same picture and the same place in it that say different things.
+    1. Labels of the same picture and the same place in it that say different things; and those of a whole picture
+       which say that what another one has found in it is not there.
     2. An auditor's thumbnail and a decided visit that lasted all through its minute, on one camera, of which one says
        that there is a bear and the other that there is none. Which of the two is wrong nobody knows: both are left out.
     """
-    found = _same_picture(labels)
+    found = _same_picture(labels, vocabulary)
     by_camera: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
         by_camera[span.camera].append(span)
@@ -91,23 +94,46 @@ def contradictions(labels: Sequence[Labelled], spans: Iterable[Span]) -> set[str
             continue
         for span in by_camera.get(each.camera_id, ()):
             through = span.first_at <= each.captured_at and each.captured_at + MINUTE_S <= span.last_at
-            if through and span.bear is not (each.label == Label.BEAR):
+            if through and span.bear is not each.is_bear:
                 found |= {each.item, span.item}
     return found
 
 
-def _same_picture(labels: Iterable[Labelled]) -> set[str]:
-    said: dict[object, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+def _same_picture(labels: Iterable[Labelled], vocabulary: Vocabulary) -> set[str]:
+    by_picture: dict[str, list[Labelled]] = defaultdict(list)
     for each in labels:
         if each.media is not None and not each.removed:
-            said[each.media, each.box][each.label].add(each.item)
-    return {item for words in said.values() if _differ(words) for items in words.values() for item in items}
+            by_picture[picture_of(each.media)].append(each)
+    found: set[str] = set()
+    for group in by_picture.values():
+        saying: dict[tuple[Box | None, str], list[Labelled]] = defaultdict(list)
+        for each in group:
+            saying[each.box, each.label].append(each)  # a camera that is stuck labels one picture a thousand times
+        for first, second in combinations(saying.values(), 2):
+            if _exclude(first[0], second[0], vocabulary):
+                found |= {each.item for each in (*first, *second)}
+    return found
 
 
-def _differ(words: Collection[str]) -> bool:
-    """Whether labels of one thing exclude one another: "not a bear" and "deer" do not."""
+def _exclude(first: Labelled, second: Labelled, vocabulary: Vocabulary) -> bool:
+    """Whether two labels of one picture cannot both be right."""
+    if same_place(first.box, second.box):
+        return _differ({first.label, second.label}, vocabulary)
+    if first.box is not None and second.box is not None:
+        return False  # two animals
+    whole, part = (first, second) if first.box is None else (second, first)
+    if whole.label == Label.EMPTY:
+        return part.label not in (Label.EMPTY, Label.NOT_BEAR, Label.UNNAMED)
+    return whole.label == Label.NOT_BEAR and part.is_bear
+
+
+def _differ(words: Collection[str], vocabulary: Vocabulary) -> bool:
+    """Whether labels of one thing exclude one another: "not a bear" and "deer" do not, "bear" and "grizzly" neither."""
     named = {word for word in words if word not in (Label.NOT_BEAR, Label.UNNAMED)}
-    return len(named) > 1 or (Label.NOT_BEAR in words and Label.BEAR in named)
+    finest = max(named, key=lambda word: len(vocabulary.lineage(word)), default=None)
+    if finest is not None and not named <= {finest, *vocabulary.lineage(finest)}:
+        return True
+    return Label.NOT_BEAR in words and bool(named & vocabulary.bears)
 
 
 def counted(reasons: Iterable[str]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.config import Config
 from core.jpeg_header import read_jpeg_header
 from core.media import MediaStore
-from db.models import AuditAnswer, AuditSheet, Encounter, SheetKind
+from db.models import AuditAnswer, AuditSheet, Campsite, Encounter, SheetKind
 from rollout.evidence.labels.bear_nights import bear_night, split_of
 from rollout.evidence.labels.collection import collection
 from rollout.evidence.labels.label_scope import EveryLabel
@@ -26,7 +26,6 @@ from rollout.evidence.labels.spoken import SightedAnimals
 from rollout.evidence.labels.training_label import TrainingLabel, digest_of
 from rollout.evidence.labels.vocabulary import Label, Source
 from rollout.evidence.labels.weights import weight_of
-from rollout.evidence.loader import timezones_of
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.stats.visits import is_dark
 
@@ -57,13 +56,13 @@ def label_snapshot(
     """
     origins = read_origins(session, until)
     found = collection(session, EveryLabel(rule), until)
-    contradicted = contradictions(found, decided_spans(session, found))
-    clocks = {**{key: config.regions[each.region].timezone for key, each in config.campsites.items()},
-              **timezones_of(session)}  # fmt: skip
+    contradicted = contradictions(found, decided_spans(session, found), origins.vocabulary)
+    clocks = night_clocks(session, config)
     labels: list[TrainingLabel] = []
     out: list[tuple[str, str]] = []
     for each in found:
-        made = why_left_out(each, origins.alerts, contradicted, origins.words) or _made(each, origins, clocks, media)
+        why = why_left_out(each, origins.alerts, contradicted, origins.vocabulary.words)
+        made = why or _made(each, origins, clocks, media)
         if isinstance(made, TrainingLabel):
             labels.append(made)
         else:
@@ -75,12 +74,19 @@ def label_snapshot(
     return LabelSnapshot(until, tuple(labels), counted(reasons), _by_reason(out), digest_of(labels))
 
 
+def night_clocks(session: Session, config: Config) -> dict[str, str]:
+    """By whose clock each campsite's nights are told: that of its first day here, for ever."""
+    told = {key: config.regions[each.region].timezone for key, each in config.campsites.items()}
+    rows = session.execute(select(Campsite.id, Campsite.night_timezone))
+    return told | {campsite: clock for campsite, clock in rows if clock is not None}
+
+
 def decided_spans(session: Session, labels: Iterable[Labelled]) -> list[Span]:
     """From when to when each labelled visit lasted, and whether it is said to be a bear's."""
     firsts = {each.visit: each for each in labels if each.visit is not None and each.item == f"encounter:{each.visit}"}
     rows = session.execute(select(Encounter.id, Encounter.camera_id, Encounter.first_at, Encounter.last_at))
     return [
-        Span(firsts[number].item, camera, first_at, last_at, firsts[number].label == Label.BEAR)
+        Span(firsts[number].item, camera, first_at, last_at, firsts[number].is_bear)
         for number, camera, first_at, last_at in rows
         if number in firsts and firsts[number].label != Label.UNNAMED and not firsts[number].removed
     ]
@@ -107,12 +113,12 @@ def _made(each: Labelled, origins: Origins, clocks: Mapping[str, str], media: Me
         if not (0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0):
             return LeftOut.BOX_OUTSIDE
         box = left * header.width, top * header.height, right * header.width, bottom * header.height
-    clock = clocks.get(each.campsite_id, "UTC")
+    clock = clocks.get(each.campsite_id) or origins.foreign_clocks.get(each.item, "UTC")
     night = bear_night(each.campsite_id, each.captured_at, clock)
     said = origins.said_of(each)
     return TrainingLabel(
         item=each.item,
-        label=str(each.label),
+        label=each.label,
         source=source_of(each, origins.alerts),
         inclusion_probability=each.probability,
         weight=weight_of(each.source, each.probability),
@@ -128,7 +134,7 @@ def _made(each: Labelled, origins: Origins, clocks: Mapping[str, str], media: Me
         score_hidden=said.score_hidden,
         agreement=said.agreement,
         model=each.model or None,
-        model_selected=each.source not in _INDEPENDENT,
+        model_selected=each.source not in _INDEPENDENT or (each.source is Source.IMPORT and bool(each.model)),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.models import Appeal, Review, Sighting, Verdict
 from rollout.base.review_rules import PastReview, standing
-from rollout.evidence.labels.vocabulary import OF_ANIMAL, Label
+from rollout.evidence.labels.vocabulary import OF_ANIMAL, Vocabulary
 from rollout.evidence.sealed_sightings import intact_seal
 from rollout.evidence.seals import LATE_S
 
@@ -63,13 +63,14 @@ class SightedAnimal:
     """A sighting as far as labels need it."""
 
     at: float
-    label: Label
+    label: str
     blind: bool
     camera: str | None = None
     """The one that the observer named."""
     id: int = 0
     campsite: str = ""
     user: int = 0
+    is_bear: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def decided_alerts(session: Session, until: float) -> dict[int, DecidedAlert]:
     return {alert: _decided(rows, seconds.get(alert)) for alert, rows in reviews.items()}
 
 
-def read_animals(session: Session, until: float, hidden: Collection[str] = ()) -> SightedAnimals:
+def read_animals(
+    session: Session, vocabulary: Vocabulary, until: float, hidden: Collection[str] = ()
+) -> SightedAnimals:
     """The animals that were seen, sealed by ``until``, but at ``hidden`` campsites; in order of their numbers.
 
     A sighting counts as blind by the rule of the evidence: sealed as such, and not long after it was seen.
@@ -109,12 +112,15 @@ def read_animals(session: Session, until: float, hidden: Collection[str] = ()) -
     broken: list[int] = []
     query = select(Sighting).where(Sighting.campsite_id.not_in(hidden), Sighting.sealed_at <= until)
     for row in session.scalars(query.order_by(Sighting.id)):
-        label = OF_ANIMAL.get(row.animal)
+        label = OF_ANIMAL.get(row.animal) or (row.animal if row.animal in vocabulary.words else None)
         if not intact_seal(row):
             broken.append(row.id)
         elif label is not None:
             blind = row.blind and row.sealed_at - row.seen_at <= LATE_S
-            seen = SightedAnimal(row.seen_at, label, blind, row.camera_id, row.id, row.campsite_id, row.user_id)
+            seen = SightedAnimal(
+                at=row.seen_at, label=label, blind=blind, camera=row.camera_id, id=row.id, campsite=row.campsite_id,
+                user=row.user_id, is_bear=label in vocabulary.bears,
+            )  # fmt: skip
             intact.append(seen)
     return SightedAnimals(tuple(intact), tuple(broken))
 

@@ -21,7 +21,7 @@ from db.places import campsite_at
 from rollout.evidence.labels.label_scope import LabelScope
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.spoken import DecidedAlert, SightedAnimal, by_campsite, decided_alerts, read_animals
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source, read_vocabulary
 from rollout.evidence.matching import MatchRule
 
 PICTURES: Final = 3
@@ -42,7 +42,8 @@ def of_visits(session: Session, scope: LabelScope, until: float, only: Collectio
     each."""
     if only is not None and not only:
         return []
-    sightings = by_campsite(read_animals(session, until, scope.hidden).intact)
+    animals = read_animals(session, read_vocabulary(session), until, scope.hidden)
+    sightings = by_campsite(animals.intact)
     decided = decided_alerts(session, until)
     chosen = true() if only is None else Encounter.id.in_(only)
     firsts = [
@@ -63,18 +64,19 @@ def visits_of(session: Session, items: Collection[str]) -> set[int]:
 _KINDS: Final = ("encounter", "frame")
 
 
-def named(decided_bear: bool, seen: SightedAnimal | None) -> tuple[Label, Source, bool]:
+def named(decided_bear: bool, seen: SightedAnimal | None) -> tuple[str, Source, bool]:
     """The label of a decided alert, its source, and whether the sighting beside it casts doubt. Pure.
 
-    1. A bear that a blind observer saw too is a blind sighting's label.
+    1. A bear that a blind observer saw too is a blind sighting's label; of the kind that any observer named.
     2. No bear, and an observer says which animal: that animal.
     3. Decision and observer disagree about the bear: the decision stands, and is doubted.
     """
     if decided_bear:
-        agrees = seen is not None and seen.label is Label.BEAR
+        agrees = seen is not None and seen.is_bear
         source = Source.BLIND_SIGHTING if seen is not None and agrees and seen.blind else Source.CONFIRMED_ALERT
-        return Label.BEAR, source, seen is not None and not agrees
-    if seen is None or seen.label is Label.BEAR:
+        label = seen.label if seen is not None and agrees else Label.BEAR
+        return label, source, seen is not None and not agrees
+    if seen is None or seen.is_bear:
         return Label.NOT_BEAR, Source.REJECTED_ALERT, seen is not None
     return seen.label, Source.BLIND_SIGHTING if seen.blind else Source.REJECTED_ALERT, False
 
@@ -142,7 +144,7 @@ def _unknown(
         if not near:
             yield _labelled(row, Label.UNNAMED, Source.UNKNOWN, False, near)
         else:
-            yield _labelled(row, near[0].label, Source.SIGHTING, near[0].label is Label.BEAR, near)
+            yield _labelled(row, near[0].label, Source.SIGHTING, near[0].is_bear, near)
 
 
 def _decision_shown(scope: LabelScope) -> ColumnElement[bool]:
@@ -167,7 +169,7 @@ def _undecided_shown(scope: LabelScope) -> ColumnElement[bool]:
     )
 
 
-def _labelled(row: Any, label: Label, source: Source, doubted: bool, near: Sequence[SightedAnimal]) -> Labelled:
+def _labelled(row: Any, label: str, source: Source, doubted: bool, near: Sequence[SightedAnimal]) -> Labelled:
     x0, y0, x1, y1 = row.peak_box
     return Labelled(
         item=f"encounter:{row.id}",
@@ -177,6 +179,7 @@ def _labelled(row: Any, label: Label, source: Source, doubted: bool, near: Seque
         campsite_id=row.campsite,
         captured_at=row.decided_at,
         label=label,
+        is_bear=label == Label.BEAR or any(each.is_bear and each.label == label for each in near[:1]),
         source=source,
         probability=1.0,
         score=None if source in (Source.UNKNOWN, Source.SIGHTING) else row.peak_score,

@@ -21,6 +21,7 @@ def _labelled(label: Label = Label.BEAR, score: float | None = 0.9, **more: obje
         "item": "encounter:1", "media": "2027-01-15/upper-creek/" + "0" * 32 + ".jpg", "box": (0.1, 0.2, 0.3, 0.4),
         "camera_id": "upper-creek", "campsite_id": "upper-pines", "captured_at": T0, "label": label,
         "source": Source.CONFIRMED_ALERT, "probability": 1.0, "score": score, "model": "m",
+        "is_bear": label is Label.BEAR,
     }  # fmt: skip
     return Labelled(**{**facts, **more})  # type: ignore[arg-type]  # facts of a made-up label
 
@@ -29,13 +30,13 @@ def _labelled(label: Label = Label.BEAR, score: float | None = 0.9, **more: obje
     ("bear", "seen", "expected"),
     [
         (True, None, (Label.BEAR, Source.CONFIRMED_ALERT, False)),
-        (True, SightedAnimal(0, Label.BEAR, True), (Label.BEAR, Source.BLIND_SIGHTING, False)),
-        (True, SightedAnimal(0, Label.BEAR, False), (Label.BEAR, Source.CONFIRMED_ALERT, False)),
+        (True, SightedAnimal(0, Label.BEAR, True, is_bear=True), (Label.BEAR, Source.BLIND_SIGHTING, False)),
+        (True, SightedAnimal(0, Label.BEAR, False, is_bear=True), (Label.BEAR, Source.CONFIRMED_ALERT, False)),
         (True, SightedAnimal(0, Label.DEER, True), (Label.BEAR, Source.CONFIRMED_ALERT, True)),
         (False, None, (Label.NOT_BEAR, Source.REJECTED_ALERT, False)),
         (False, SightedAnimal(0, Label.DEER, True), (Label.DEER, Source.BLIND_SIGHTING, False)),
         (False, SightedAnimal(0, Label.DEER, False), (Label.DEER, Source.REJECTED_ALERT, False)),
-        (False, SightedAnimal(0, Label.BEAR, True), (Label.NOT_BEAR, Source.REJECTED_ALERT, True)),
+        (False, SightedAnimal(0, Label.BEAR, True, is_bear=True), (Label.NOT_BEAR, Source.REJECTED_ALERT, True)),
     ],
 )
 def test_a_label_follows_from_the_decision_and_from_what_was_seen(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from core.config import Config
@@ -20,16 +18,6 @@ from rollout.evidence.labels import LabelSource, split_of
 from tests.support.evidence_rows import seal_sighting
 from tests.support.factories import T0, jpeg
 from tests.support.labelling import Rangers
-
-
-@pytest.fixture
-def media(tmp_path: Path) -> MediaStore:
-    return MediaStore(tmp_path / "media")
-
-
-@pytest.fixture
-def rangers(sqlite_database: Database, config: Config, media: MediaStore) -> Rangers:
-    return Rangers(sqlite_database, config, media)
 
 
 def test_a_decision_is_a_label_with_everything_about_how_it_came(
