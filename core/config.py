@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from core.site_config import Costs, Outside, Retention
+from core.site_config import Costs, Learning, Outside, Retention
 from core.strict_model import Strict
 
 DEFAULT_MODEL = "built-in"
@@ -298,6 +298,7 @@ class Config(Strict):
     detector: Detector = Field(default_factory=Detector)
     rollout: Rollout = Field(default_factory=Rollout)
     retention: Retention = Field(default_factory=Retention)
+    learning: Learning = Field(default_factory=Learning)
     costs: Costs = Field(default_factory=Costs)
     outside: Outside = Field(default_factory=Outside)
 

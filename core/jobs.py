@@ -31,6 +31,8 @@ REMIND_OF_DRILLS: Final = "remind_of_drills"
 WRITE_REPORTS: Final = "write_reports"
 DRAW_AUDITS: Final = "draw_audits"
 DRAW_WATCH_HOURS: Final = "draw_watch_hours"
+LEARN_TONIGHT: Final = "learn_tonight"
+"""Begins the learning run of this night in a process of its own, when it is due."""
 
 JOBS: Final[dict[str, str]] = {
     SWEEP_OUTBOX: "bearwatch.housekeeping:sweep_outbox",
@@ -40,6 +42,7 @@ JOBS: Final[dict[str, str]] = {
     WRITE_REPORTS: "bearwatch.housekeeping:write_reports",
     DRAW_AUDITS: "bearwatch.housekeeping:draw_audits",
     DRAW_WATCH_HOURS: "bearwatch.housekeeping:draw_watch_hours",
+    LEARN_TONIGHT: "bearwatch.nightly_learning:learn_tonight",
 }
 """Every job by its name, and where its function lies: ``module:function``, imported where it runs and nowhere else."""
 

@@ -10,6 +10,33 @@ from pydantic import AfterValidator, Field
 from core.strict_model import Strict
 
 
+class Learning(Strict):
+    """Learning at night from what rangers have said. A challenger is trained and judged; nothing is promoted by it."""
+
+    nightly: bool = Field(
+        default=True,
+        description="train at midnight in the campsites' time zone, where there are labels enough and torch; false: "
+        "only when somebody says `bearwatch learn --now`",
+    )
+    at_least: int = Field(
+        default=50, ge=1, le=100_000, description="new labels without which there is nothing to train on yet"
+    )
+    labels_per_night: int = Field(
+        default=2000, ge=10, le=100_000, description="new labels of one night, the newest; the others wait"
+    )
+    threads: int = Field(default=2, ge=1, le=64, description="processor cores that training may take, behind all else")
+    minutes: float = Field(
+        default=60.0, gt=0.0, le=720.0, description="training that is not done by then is given up; pauses do not count"
+    )
+    memory_mb: int = Field(default=4096, ge=512, le=1_048_576, description="training that needs more is given up")
+    queue_frames: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="training pauses while more frames than these wait for the detector",
+    )
+
+
 class Costs(Strict):
     """What the watch costs, for the reports and the cost breaker: computed from these prices, not measured."""
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bearwatch.cli import COMMANDS, module_of
 from core.config import PLAN_KEYS, Camera, Campsite, Config, Detector, Motion, Region, Rollout
 from core.settings import Settings
-from core.site_config import Costs, Outside, Retention
+from core.site_config import Costs, Learning, Outside, Retention
 from core.telemetry import COUNTERS
 from db.models import Role
 from review_ui.app import MODULES
@@ -59,6 +59,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.approvals.demote": approval_spec.OnePerson,
     "rollout.on_call.<name>": approval_spec.OnCallEntry,
     "retention": Retention,
+    "learning": Learning,
     "costs": Costs,
     "outside": Outside,
 }

@@ -44,6 +44,7 @@ COMMANDS = {
     "sort": "a folder of photographs from trail cameras: which of them show a bear",
     "evaluate": "measure a model on labelled pictures",
     "train": "train a model on labelled pictures",
+    "learn": "train a challenger from what rangers have said, and judge it",
     "export": "export a model for machines without torch",
     "camera-sim": "staged RTSP cameras with a known truth",
 }

@@ -51,6 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BUNDLE",
         help="an earlier bundle, or `built-in`, whose weights are averaged with the trained ones (none)",
     )
+    parser.add_argument(
+        "--from",
+        dest="parent",
+        default=None,
+        metavar="BUNDLE",
+        help="a bundle, or `built-in`, from whose weights training goes on: few steps, a small learning rate, one "
+        "event in five held out (the pretrained weights)",
+    )
+    parser.add_argument(
+        "--layers",
+        choices=("all", "last"),
+        default=None,
+        help="with --from: which layers learn, all or the last stages and the head (all but the first two stages)",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--jobs", type=int, default=None, help="runs side by side (a core each; one on a GPU)")
     parser.add_argument("--loaders", type=int, default=None, help="processes that prepare pictures (GPU: 8, CPU: none)")
@@ -60,20 +74,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when a bundle was written, better or not; 2 when the pictures or the network cannot be used."""
     from detector.evaluate.manifest import ManifestError, read_manifest
+    from detector.learn.fit import TrainingDiverged
     from detector.learn.training import TrainingError, train
     from detector.models.backbones import BackboneError
     from detector.models.bundle import BundleError, ModelBundle
 
     try:
+        _refuse_at_odds(arguments)
         pictures = [row for each in arguments.manifest for row in read_manifest(each, arguments.root)]
+        if arguments.parent is not None:
+            return _go_on(arguments, pictures)
         with _bars() as progress:
             earlier = None if arguments.average_with is None else ModelBundle.open(arguments.average_with)
             trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress), earlier)
-    except (ManifestError, TrainingError, BackboneError, BundleError, ValueError) as error:
+    except (ManifestError, TrainingError, TrainingDiverged, BackboneError, BundleError, ValueError) as error:
         print(f"bearwatch train: {error}", file=sys.stderr)
         return 2
     _say(arguments, trained)
     return 0
+
+
+def _refuse_at_odds(arguments: argparse.Namespace) -> None:
+    """Options that say two things. Raises ValueError."""
+    if arguments.parent is None and arguments.layers is not None:
+        raise ValueError("--layers goes with --from; from the pretrained weights the recipe says which layers learn")
+    if arguments.parent is not None:
+        for name in ("average_with", "input_px", "view"):
+            if getattr(arguments, name) is not None:
+                option = "--" + name.replace("_", "-")
+                raise ValueError(
+                    f"{option} does not go with --from: the bundle decides that, or is averaged with itself"
+                )
+
+
+def _go_on(arguments: argparse.Namespace, pictures: Any) -> int:
+    from detector.learn.warm_start import refuse_another_architecture
+    from detector.learn.warm_training import train_from
+    from detector.models.backbones import BACKBONES
+    from detector.models.bundle import ModelBundle
+
+    parent = ModelBundle.open(arguments.parent)
+    if arguments.backbone is not None:
+        known = BACKBONES.get(arguments.backbone)
+        refuse_another_architecture(parent, arguments.backbone, known.architecture if known else arguments.backbone)
+    with _bars() as progress:
+        trained = train_from(parent, pictures, arguments.out, _warm_recipe(arguments), _shop(arguments, progress))
+    for why in trained.left_out:
+        print(f"left out: {why}", file=sys.stderr)
+    outcome = {
+        "bundle": str(trained.bundle.directory),
+        "model": trained.bundle.short_digest,
+        "parent": parent.short_digest,
+        "held_out": trained.held_out,
+    }
+    if arguments.json:
+        print(json.dumps(outcome))
+        return 0
+    print(f"{trained.bundle.directory}: {trained.bundle.short_digest}, from {parent.short_digest}")
+    for who, found in trained.held_out.items():
+        print(f"{who}: area under the ROC curve {found['auc']} on {found['pictures']} held-out pictures")
+    return 0
+
+
+def _warm_recipe(arguments: argparse.Namespace) -> Any:
+    """The recipe's numbers, but for one pass, a small learning rate, and the layers that learn."""
+    from detector.learn.recipe import NIGHT_RECIPE
+    from detector.learn.warm_start import LAYERS
+
+    found = _recipe(arguments)
+    if arguments.epochs is None:
+        found = replace(found, epochs=NIGHT_RECIPE.epochs)
+    if arguments.learning_rate is None:
+        found = replace(found, learning_rate=NIGHT_RECIPE.learning_rate)
+    frozen = NIGHT_RECIPE.frozen_stages if arguments.layers is None else LAYERS[arguments.layers]
+    return replace(found, frozen_stages=frozen)
 
 
 def _recipe(arguments: argparse.Namespace) -> Any:

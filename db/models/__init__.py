@@ -19,6 +19,7 @@ from db.models.label_tables import (
     LabelEdit,
     LabelImport,
 )
+from db.models.learning_tables import LearningRun, LearningStatus, LearningTrigger
 from db.models.ledger_tables import LedgerEntry
 from db.models.model_tables import (
     ChangeKind,
@@ -80,6 +81,9 @@ __all__ = [
     "LabelChange",
     "LabelEdit",
     "LabelImport",
+    "LearningRun",
+    "LearningStatus",
+    "LearningTrigger",
     "LedgerEntry",
     "LoginSession",
     "MachineSample",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from detector.models.imagenet_labels import IMAGENET_CLASSES, LabelMap
+from detector.models.imagenet_labels import LabelMap
 
 
 class Objective:
@@ -16,7 +16,8 @@ class Objective:
        share of ``smoothing`` of it is spread over all labels, so that a wrong label in the data costs a bounded
        amount: some "animal" pictures of camera traps are empty.
     2. Keeping: the pretrained network saw the clean picture; trained on the degraded one, ours shall still say the
-       same among the ImageNet classes. Left out where the pretrained network was wrong about the bear.
+       same among the ImageNet classes. Left out where the pretrained network was wrong about the bear. A network that
+       starts from a bundle keeps what that bundle said.
     """
 
     def __init__(self, labels: LabelMap, smoothing: float, keep: float) -> None:
@@ -27,17 +28,23 @@ class Objective:
         membership[torch.arange(labels.outputs), torch.tensor(labels.of_output)] = 1
         self.membership = membership
 
-    def __call__(self, logits: Tensor, truth: Tensor, taught: Tensor) -> Tensor:
-        """Mean loss of (n, outputs) logits; ``truth`` (n,) places of labels, ``taught`` (n, 1000) teacher's logits."""
+    def __call__(self, logits: Tensor, truth: Tensor, taught: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Mean loss of (n, outputs) logits; ``truth`` (n,) places of labels, ``taught`` (n, k) the teacher's logits.
+
+        The teacher's are the first ``k`` outputs; ``weights`` (n,) say how much each picture counts, None: all alike.
+        """
+        counts = torch.ones_like(logits[:, 0]) if weights is None else weights.to(logits)
+        counts = counts / counts.mean()
         shares = logits.softmax(1) @ self.membership.to(logits)
         of_truth = shares.gather(1, truth[:, None])[:, 0]
         smoothed = (1 - self.smoothing) * of_truth + self.smoothing / len(self.labels.names)
-        wrong = -smoothed.log().mean()
+        wrong = -(smoothed.log() * counts).mean()
         if not self.keep:
             return wrong
         teacher = taught.softmax(1)
-        bear = teacher @ self.membership[:IMAGENET_CLASSES, self.labels.bear].to(logits)
+        known = taught.shape[1]
+        bear = teacher @ self.membership[:known, self.labels.bear].to(logits)
         right = ((bear - (truth == self.labels.bear).to(bear)).abs() < 0.5).to(bear)
-        ours = F.log_softmax(logits[:, :IMAGENET_CLASSES], 1)
+        ours = F.log_softmax(logits[:, :known], 1)
         apart = F.kl_div(ours, teacher, reduction="none").sum(1)
-        return wrong + self.keep * (apart * right).mean()
+        return wrong + self.keep * (apart * right * counts).mean()

@@ -79,6 +79,8 @@ class Recipe:
             raise ValueError("honest numbers need at least 2 folds")
 
 
+NIGHT_RECIPE = Recipe(epochs=1.0, frozen_stages=2, learning_rate=5e-5)
+"""Going on from a bundle: short steps, and edges and textures stay as they are."""
 RECIPES = {
     "standard": Recipe(),
     "night": Recipe(

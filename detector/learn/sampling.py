@@ -88,6 +88,13 @@ class SamplingPlan(Dataset[tuple[Tensor, int]]):
         self.backgrounds = [number for number, picture in enumerate(pictures) if picture.label == EMPTY]
         self.pasted = self._choose_pasted(random)
 
+    @classmethod
+    def in_order(cls, pictures: Sequence[LabelledPicture], order: NDArray[np.int64], recipe: Recipe) -> SamplingPlan:
+        """Draws of which somebody else has decided: ``order`` are places among ``pictures``. Nothing is pasted."""
+        plan = cls(pictures, np.full(len(pictures), 1 / len(pictures)), 0, recipe)
+        plan.order, plan.pasted = order, np.zeros(len(order), dtype=bool)
+        return plan
+
     def _choose_pasted(self, random: np.random.Generator) -> NDArray[np.bool_]:
         """Which draws (count,) show a cut-out at night; those get the number of a picture that has one, of their kind.
 

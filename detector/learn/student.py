@@ -83,14 +83,15 @@ def start(name: str) -> Start:
 
 
 def build(beginning: Start, state: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """The network in training form: (n, 3, h, w) normalised -> (n, 1000 + new) logits.
+    """The network in training form: (n, 3, h, w) normalised -> (n, outputs) logits, as many as the state has.
 
     Normalisation layers keep the statistics of pretraining: batches of campsite pictures are small and lopsided, and
     weights can only be averaged when both networks normalise alike.
     """
-    outputs = IMAGENET_CLASSES + len(NEW_LABELS)
+    found = dict(state or beginning.state)
+    outputs = found[last_layer(found)[1]].shape[0]
     network: nn.Module = timm.create_model(beginning.architecture, pretrained=False, num_classes=outputs)
-    network.load_state_dict(dict(state or beginning.state))
+    network.load_state_dict(found)
     network.train()
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -167,12 +168,23 @@ def interpolate_weights(first: Mapping[str, Tensor], second: Mapping[str, Tensor
     return {name: torch.lerp(each.float(), second[name].float(), share) for name, each in first.items()}
 
 
+def last_layer(state: Mapping[str, Tensor]) -> tuple[str, str]:
+    """The names of weight and bias of the layer that gives the logits: the last matrix with a bias beside it.
+
+    Raises:
+        BackboneError: there is none.
+    """
+    matrices = [name for name, each in state.items() if name.endswith(".weight") and each.ndim == 2]
+    beside = [(name, name.removesuffix("weight") + "bias") for name in matrices]
+    found = [pair for pair in beside if pair[1] in state and state[pair[0]].shape[0] >= IMAGENET_CLASSES]
+    if len(found) != 1:
+        raise BackboneError("the network has no last layer of at least 1,000 outputs that could be extended")
+    return found[0]
+
+
 def _with_new_outputs(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Add rows to the last layer, whose weight has 1,000 rows."""
-    last = [name for name, each in state.items() if name.endswith(".weight") and each.shape[:1] == (IMAGENET_CLASSES,)]
-    if len(last) != 1:
-        raise BackboneError("the network has no last layer of 1,000 outputs that could be extended")
-    weight, bias = last[0], last[0].removesuffix("weight") + "bias"
+    weight, bias = last_layer(state)
     for label in NEW_LABELS:
         alike = list(_ALIKE[label])
         state[weight] = torch.cat([state[weight], state[weight][alike].mean(0, keepdim=True)])

@@ -96,7 +96,7 @@ def test_what_is_due_is_queued_once_by_its_name(redis_client: redis.Redis) -> No
         queue_due(redis_client, table)
     assert [job.func_name for job in queue_of(redis_client, DELIVERIES).jobs] == ["sweep_outbox"]
     assert sorted(job.func_name or "" for job in queue_of(redis_client, HOUSEKEEPING).jobs) == [
-        "draw_audits", "draw_watch_hours", "keep_house", "remind_of_drills", "write_reports",
+        "draw_audits", "draw_watch_hours", "keep_house", "learn_tonight", "remind_of_drills", "write_reports",
     ]  # fmt: skip
 
 

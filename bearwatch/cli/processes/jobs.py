@@ -25,6 +25,7 @@ from bearwatch.housekeeping import (
     SWEEP_EVERY_S,
     recipients_of,
 )
+from bearwatch.nightly_learning import LEARNING_EVERY_S, stop_learning
 from bearwatch.processes import Process, begin
 from bearwatch.site_options import add_site_options
 from bearwatch.watchdog_thread import keep_watch
@@ -36,6 +37,7 @@ from core.jobs import (
     DRAW_WATCH_HOURS,
     HOUSEKEEPING,
     KEEP_HOUSE,
+    LEARN_TONIGHT,
     QUEUES,
     REMIND_OF_DRILLS,
     SWEEP_OUTBOX,
@@ -124,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
             log.warning("Redis is unreachable (%s); waiting for it", error)
             process.stop.wait(1)
     process.stop.set()
+    stop_learning()
     for thread in threads:
         thread.join(timeout=2)
     LINES.close()
@@ -151,6 +154,7 @@ def timetable() -> list[CronJob]:
         _every(WRITE_REPORTS, HOUSEKEEPING, REPORTS_EVERY_S, job_timeout=300, ttl=REPORTS_EVERY_S),
         _every(DRAW_AUDITS, HOUSEKEEPING, AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S),
         _every(DRAW_WATCH_HOURS, HOUSEKEEPING, AUDITS_EVERY_S, job_timeout=300, ttl=AUDITS_EVERY_S),
+        _every(LEARN_TONIGHT, HOUSEKEEPING, LEARNING_EVERY_S, job_timeout=60, ttl=LEARNING_EVERY_S),
     ]
 
 

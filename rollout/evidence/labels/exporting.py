@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.jpeg_header import read_jpeg_header
+from core.pictures.jpeg_header import read_jpeg_header
 from core.media import MediaStore
 from rollout.evidence.labels.formats import ExportedItem, ExportNotes, LabelFormat
 from rollout.evidence.labels.formats.portable import PICTURES
