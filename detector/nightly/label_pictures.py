@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.pictures.jpeg_header import read_jpeg_header
 from core.messages import Box
+from core.pictures.jpeg_header import read_jpeg_header
 from detector.evaluate.manifest import LabelledPicture, UndecodablePicture, read_picture
 from rollout.evidence.labels import TrainingLabel
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.pictures.jpeg_header import read_jpeg_header
 from core.media import MediaStore
+from core.pictures.jpeg_header import read_jpeg_header
 from rollout.evidence.labels.formats import ExportedItem, ExportNotes, LabelFormat
 from rollout.evidence.labels.formats.portable import PICTURES
 from rollout.evidence.labels.snapshot import LabelSnapshot

@@ -12,8 +12,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from core.config import Config
-from core.pictures.jpeg_header import read_jpeg_header
 from core.messages import WHOLE_FRAME, Box, content_digest
+from core.pictures.jpeg_header import read_jpeg_header
 from rollout.evidence.labels.formats import ForeignFile, ForeignLabel
 from rollout.evidence.labels.vocabulary import Label, Vocabulary
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.config import Config
-from core.pictures.jpeg_header import read_jpeg_header
 from core.media import MediaStore
+from core.pictures.jpeg_header import read_jpeg_header
 from db.models import AuditAnswer, AuditSheet, Campsite, Encounter, SheetKind
 from rollout.evidence.labels.bear_nights import bear_night, split_of
 from rollout.evidence.labels.collection import collection
