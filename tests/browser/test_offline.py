@@ -70,6 +70,7 @@ def test_a_decision_that_never_left_is_taken_back_and_one_that_may_have_is_undon
     page.route("**/decisions", _lose_the_answer, times=1)
     page.keyboard.press("b")
     expect(page.locator(".on-its-way, .stands").first).to_contain_text("Bear")
+    soon(page, lambda: night.status(number) == "confirmed")  # it has arrived; that it has, nobody was told
     page.get_by_role("button", name="Undo").first.click()
     expect(page.get_by_text("What do you see?")).to_be_visible()
     expect(page.locator("#outbox")).to_be_hidden()

@@ -58,6 +58,7 @@ def test_an_interrupted_run_ends_where_an_undisturbed_one_ends(
         torch.testing.assert_close(again[name], each, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.timeout(900)  # networks are trained
 def test_the_command_writes_a_bundle_that_predicts_and_says_how_good_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
