@@ -8,19 +8,18 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
-from db.models import Alert, AlertStatus, Verdict
+from db.models import AlertStatus, Verdict
 from review_ui.alerts.decisions import Conflict, DecisionAnswer, apply
 from review_ui.alerts.page import NO_SUCH_ALERT
+from review_ui.alerts.search import FiltersDep, alerts_after
 from review_ui.alerts.view import AlertDetail, alert_detail
-from review_ui.auth.access_scope import AccessScope, access_scope
+from review_ui.auth.access_scope import access_scope
 from review_ui.rendering.cursors import After, AfterKey, Limit, NextAfter, NextAfterKey, StrictBody, next_after, page_of
 from review_ui.rendering.problems import ProblemDocument, problem
 from review_ui.site import Reviewer, SiteDep, Viewer
-from review_ui.web.alert_cards import AlertCard, card_of, find_alert
+from review_ui.web.alert_cards import AlertCard, card_of
 from review_ui.web.health import Health, health
 from review_ui.web.sighting_form import KEY_PATTERN
 from rollout.authority.freshness import stale_cameras
@@ -184,14 +183,14 @@ class CamerasOut(BaseModel):
 def list_alerts(
     site: SiteDep,
     account: Viewer,
-    status: AlertStatus | None = None,
+    filters: FiltersDep,
     after: After = 0,
     limit: Limit = 50,
 ) -> AlertsOut:
-    """Alerts by number, of one status or of all."""
+    """Alerts by number: all, or those that fit everything that is asked for."""
     with site.database.read() as session:
         scope = access_scope(session, account, site.clock(), site.match_rule)
-        rows = _alerts_after(session, status, after, limit, scope)
+        rows = alerts_after(session, scope, filters, after, limit)
         cards = [AlertOut.of(card_of(alert, site.media, scope)) for alert in rows]
     return AlertsOut(alerts=cards, next_after=next_after([card.id for card in cards], limit))
 
@@ -293,13 +292,3 @@ def _conflict(conflict: Conflict) -> Response:
         verdict=conflict.verdict,
         at=conflict.at,
     )
-
-
-def _alerts_after(
-    session: Session, status: AlertStatus | None, after: int, limit: int, scope: AccessScope
-) -> list[Alert]:
-    wanted = select(Alert.id).where(Alert.id > after, scope.alerts())
-    if status is not None:
-        wanted = wanted.where(Alert.status == status, Alert.id.not_in(scope.second_reviews))
-    ids = session.scalars(wanted.order_by(Alert.id).limit(limit)).all()
-    return [alert for alert in (find_alert(session, alert_id, scope) for alert_id in ids) if alert is not None]

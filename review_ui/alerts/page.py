@@ -1,25 +1,72 @@
-"""``/alerts/{id}``: look at one alert, decide, take back."""
+"""``/alerts``: find alerts again. ``/alerts/{id}``: look at one, decide, take back."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
 
 from db.models import Verdict
 from review_ui.alerts.decisions import Conflict, DecisionAnswer, apply
+from review_ui.alerts.search import FiltersDep, cards_found, csv_of, models_that_alerted, people_who_decided
 from review_ui.alerts.view import alert_detail
+from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
+from review_ui.rendering.cursors import Before, next_after
+from review_ui.rendering.wording import STATUS_WORDS
 from review_ui.site import Reviewer, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import KEY_PATTERN
 
 router = APIRouter()
 
+PAGE: Final = 48
 NO_SUCH_ALERT = "There is no such alert, or it is hidden while you are on watch."
+
+
+@router.get("/alerts")
+def alerts_page(
+    request: Request, site: SiteDep, account: Viewer, filters: FiltersDep, before: Before = None
+) -> Response:
+    """Newest first."""
+    with site.database.read() as session:
+        around = page_chrome(session, site, account, site.clock())
+        cards = cards_found(session, site.media, around.scope, filters, before, PAGE)
+        context = {
+            "chrome": around,
+            "cards": cards,
+            "filters": filters,
+            "address": urlencode(filters.asked()),
+            "before": before,
+            "older": next_after([card.id for card in cards], PAGE),
+            "places": {key: each.name or key for key, each in site.config.campsites.items() if account.covers(key)},
+            "cameras": {
+                key: each.name or key for key, each in site.config.cameras.items() if account.covers(each.campsite)
+            },
+            "people": people_who_decided(session, around.scope),
+            "models": models_that_alerted(session, around.scope),
+            "status_words": STATUS_WORDS,
+        }
+        return site.pages.render(request, "alerts.html", context)
+
+
+@router.get("/alerts.csv")
+def alerts_csv(site: SiteDep, account: Viewer, filters: FiltersDep) -> Response:
+    """All that fit, for a spreadsheet."""
+
+    def lines() -> Iterator[str]:
+        with site.database.read() as session:
+            scope = access_scope(session, account, site.clock(), site.match_rule)
+            yield from csv_of(session, site.media, scope, filters)
+
+    headers = {"Content-Disposition": 'attachment; filename="alerts.csv"'}
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/alerts/{alert_id:int}")

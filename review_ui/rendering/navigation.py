@@ -18,6 +18,7 @@ class MenuEntry:
 
 
 MORE: Final = (
+    MenuEntry("/alerts", "All alerts"),
     MenuEntry("/rollout", "Rollout"),
     MenuEntry("/audit", "Audit", Right.AUDIT),
     MenuEntry("/experiments", "Random watch hours and test nights"),

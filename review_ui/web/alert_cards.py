@@ -111,7 +111,7 @@ def open_alerts(session: Session, scope: AccessScope, limit: int) -> Sequence[Al
         select(Alert)
         .where(Alert.status == AlertStatus.OPEN, scope.alerts())
         .order_by(case((Alert.kind == EncounterKind.BEAR, 0), else_=1), Alert.captured_at, Alert.id)
-        .options(*_FULL)
+        .options(*FULL)
         .limit(limit)
     ).all()
 
@@ -191,12 +191,13 @@ def _decided(session: Session, scope: AccessScope, now: float) -> list[tuple[Ale
     return sorted(made, key=lambda pair: pair[1].id, reverse=True)
 
 
-_FULL = (
+FULL: Final = (
     joinedload(Alert.encounter),
     joinedload(Alert.camera),
     joinedload(Alert.campsite).joinedload(Campsite.region),
 )
+"""What a card is made of, read with its alert."""
 
 
 def _full(query: Select[Alert]) -> Select[Alert]:
-    return query.options(*_FULL)
+    return query.options(*FULL)

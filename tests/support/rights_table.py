@@ -71,6 +71,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "/sw.js"): Door(None),
     ("GET", "/manifest.webmanifest"): Door(None),
     ("GET", "/offline"): Door(None),
+    ("GET", "/alerts"): Door(Right.VIEW),
+    ("GET", "/alerts.csv"): Door(Right.VIEW),
     # Watch
     ("GET", "/"): Door(Right.VIEW),
     ("GET", "/api/v1/watches"): Door(Right.WATCH),

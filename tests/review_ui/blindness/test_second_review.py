@@ -51,6 +51,12 @@ def _ways_in(page: Stage, browser: TestClient, alert: int) -> dict[str, bool]:
         "API file": file["status"] is not None or len(file["history"]) > 1 or file["opinion"] is not None,
         "API list": any(each["status"] for each in browser.get("/api/v1/alerts").json()["alerts"]),
         "API list by status": bool(browser.get("/api/v1/alerts?status=confirmed").json()["alerts"]),
+        "all alerts": bool(told.search(_main(browser, "/alerts"))),
+        "all alerts by status": f"/alerts/{alert}" in browser.get("/alerts?status=confirmed").text,
+        "all alerts by who decided": "lena" in browser.get("/alerts").text
+        or f"/alerts/{alert}" in browser.get("/alerts?by=lena").text,
+        "alerts' export": bool(re.search(r"confirmed|rejected", browser.get("/alerts.csv").text))
+        or len(browser.get("/alerts.csv?status=confirmed").text.splitlines()) > 1,
         "night": bool(told.search(_main(browser, f"/nights/{NIGHT}").partition("moments")[2])),
         "API night": any(visit["status"] for camera in nights for visit in camera["visits"]),
         "conflict": "lena" in refused.text or refused.json().get("alert_status") == "confirmed",

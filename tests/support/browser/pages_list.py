@@ -50,6 +50,7 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("ledger", "/ledger"),
     Sheet("appeals", "/appeals"),
     Sheet("appeal", "/appeals/{appeal}", "/appeals/{appeal_id:int}"),
+    Sheet("alerts", "/alerts", who="rosa"),
     Sheet("nights", "/nights", who="rosa"),
     Sheet("night", "/nights/{night}", "/nights/{date}", who="rosa"),
     Sheet("offline", "/offline"),

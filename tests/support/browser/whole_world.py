@@ -55,7 +55,8 @@ Painter = Callable[[str, int], tuple[bytes, Box]]
 """A picture of a camera and where the animal is in it, by number."""
 NO_PAGES = frozenset(
     {
-        "/healthz", "/metrics", "/sw.js", "/manifest.webmanifest", "/account/push", "/labels.csv", "/ledger.jsonl",
+        "/healthz", "/metrics", "/sw.js", "/manifest.webmanifest", "/account/push", "/alerts.csv", "/labels.csv",
+        "/ledger.jsonl",
         "/media/{key:path}", "/login/openid", "/login/openid/back", "/login/code", "/alerts/{alert_id:int}/panel",
         "/sightings/{sighting_id:int}/match", "/nights/{date}/frames", "/audit/sheets/{sheet_id:int}/{index:int}.jpg",
         "/reports/{kind}/{suffix}", "/reports/stored/{day}/{campsite}/{suffix}",
