@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from bearwatch.cli import COMMANDS, main, module_of
+from bearwatch.cli.models import ARGUMENTS
 from bearwatch.site_options import add_site_options
 from db.existing import NoDatabase, open_existing
 from db.migrate import upgrade
@@ -48,7 +49,7 @@ def _ways(name: str) -> Iterator[list[str]]:
     """Every action of a command, as words."""
     positional = [action for action in _parser(name)._actions if not action.option_strings and action.choices]
     for chosen in product(*(map(str, action.choices or ()) for action in positional)):
-        yield [name, *chosen, *WORDS.get(name, [])]
+        yield [name, *chosen, *WORDS.get(name, []), *["12345678"] * (name == "models" and ARGUMENTS[chosen[0]])]
 
 
 def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
