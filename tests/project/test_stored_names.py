@@ -132,7 +132,8 @@ QUANTITY_NAMES = (
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
-    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed labels.import_undone "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
+    "labels.import_undone "
     "labels.imported page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
