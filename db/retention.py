@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -34,7 +34,8 @@ def evidence_keys(session: Session, day: str) -> set[str]:
 
 
 def _audit_keys(session: Session, day: str) -> set[str]:
-    """All pictures of a contact sheet while nobody has answered it, then those that an auditor says show a bear."""
+    """All pictures of a contact sheet while nobody has answered it, then those that labels are made of: what an auditor
+    says shows a bear, and the middle one of a sheet without any."""
     sheets = session.execute(
         select(AuditSheet.thumbnails, AuditAnswer.bear, AuditAnswer.marked)
         .outerjoin(AuditAnswer, AuditAnswer.sheet_id == AuditSheet.id)
@@ -46,7 +47,14 @@ def _audit_keys(session: Session, day: str) -> set[str]:
             kept.update(thumbnails)
         elif bear == BearSeen.YES:
             kept.update(thumbnails[index] for index in marked)
+        elif bear == BearSeen.NO and thumbnails:
+            kept.add(thumbnails[middle_of(thumbnails)])
     return kept
+
+
+def middle_of(thumbnails: Sequence[str]) -> int:
+    """The thumbnail that stands for an hour in which nobody found a bear: sixty pictures of it are one sixty times."""
+    return len(thumbnails) // 2
 
 
 def forget_pictures(session: Session, keys: Iterable[str]) -> None:

@@ -27,7 +27,17 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from core.night_span import date_of, night
-from db.models import Alert, AuthorityLease, Camera, Campsite, Encounter, EncounterFrame, Sighting, Watch
+from db.models import (
+    Alert,
+    AuthorityLease,
+    Camera,
+    Campsite,
+    Encounter,
+    EncounterFrame,
+    ImportedLabel,
+    Sighting,
+    Watch,
+)
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right, may
 from rollout.alerting.appeals import open_reviews
@@ -158,7 +168,7 @@ def may_see_picture(session: Session, account: Account, key: str, now: float, ru
     """Whether this person may see one kept picture: its camera, or the open window in which it was chosen."""
     camera = session.get(Camera, key.split("/")[1])
     if camera is None:
-        return False
+        return may(account.role, Right.LABEL) and _imported(session, account, key, now, rule)
     scope = access_scope(session, account, now, rule)
     if not scope.hides_camera(camera.id, camera.campsite_id):
         return True
@@ -167,6 +177,12 @@ def may_see_picture(session: Session, account: Account, key: str, now: float, ru
         for each in scope.windows
         if each.campsite_id == camera.campsite_id
     )
+
+
+def _imported(session: Session, account: Account, key: str, now: float, rule: MatchRule) -> bool:
+    """Whether a picture was brought in with labels, from a camera that this site does not have, and is not hidden."""
+    campsites = session.scalars(select(ImportedLabel.campsite_id).where(ImportedLabel.media == key)).all()
+    return bool(campsites) and not access_scope(session, account, now, rule).hidden.intersection(campsites)
 
 
 def current_blindings(session: Session, now: float, rule: MatchRule, user_id: int | None = None) -> Blindings:

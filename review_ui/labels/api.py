@@ -13,7 +13,7 @@ from db.models import EditAction, LabelChange
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
-from review_ui.labels.changes import CannotChange
+from review_ui.labels.changes import CannotChange, UnknownWord
 from review_ui.labels.page import LONGEST_REASON, PAGE, Shown, change_or_404, wanted, write_change, write_edit
 from review_ui.rendering.cursors import (
     AfterKey,
@@ -27,9 +27,12 @@ from review_ui.rendering.cursors import (
 )
 from review_ui.rendering.problems import problem
 from review_ui.site import Labeller, Site, SiteDep
+from review_ui.web.sighting_form import storable
+from rollout.evidence.labels.animals import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
 from rollout.evidence.labels.collection import collection, find
 from rollout.evidence.labels.labelled import Labelled
-from rollout.evidence.labels.vocabulary import Label
+from rollout.evidence.labels.snapshot import left_out
+from rollout.evidence.labels.vocabulary import Word, read_vocabulary
 
 router = APIRouter(prefix="/api/v1")
 
@@ -42,7 +45,7 @@ class LabelOut(BaseModel):
 
     item: str
     file: str | None = Field(description="media key; null when the picture is no longer kept")
-    label: Label
+    label: str = Field(description="a word of the vocabulary")
     source: str
     probability: float = Field(description="with which the picture came to be labelled, given its source")
     score: float | None
@@ -54,9 +57,10 @@ class LabelOut(BaseModel):
     doubted: bool
     kept: bool
     removed: bool
+    left_out: str | None = Field(description="why it is not learnt from; null when it is")
 
     @classmethod
-    def of(cls, each: Labelled) -> Self:
+    def of(cls, each: Labelled, left_out: str | None) -> Self:
         """From a label."""
         return cls(
             item=each.item,
@@ -73,6 +77,7 @@ class LabelOut(BaseModel):
             doubted=each.doubted,
             kept=each.kept,
             removed=each.removed,
+            left_out=left_out,
         )
 
 
@@ -88,8 +93,8 @@ class EditIn(StrictBody):
 
     item: str = Field(max_length=80, pattern=r"^[a-z]+:[0-9]{1,10}(:[0-9]{1,4})?$", examples=["encounter:12"])
     action: Literal["keep", "relabel", "remove", "undo"]
-    seen: Label = Field(description="what the label said when you looked")
-    label: Label | None = Field(default=None, description="for `relabel`: what it shows instead")
+    seen: str = Field(max_length=40, description="what the label said when you looked")
+    label: str | None = Field(default=None, max_length=40, description="for `relabel`: what it shows instead")
     visit: bool = Field(default=False, description="the same for the other pictures of its visit that say the same")
 
 
@@ -145,11 +150,44 @@ class ApplyIn(StrictBody):
     reason: str = Field(default="", max_length=LONGEST_REASON, description="needed for a change of one's own")
 
 
+class AnimalOut(BaseModel):
+    """A word for an animal."""
+
+    key: str = Field(description="as labels and sightings say it")
+    name: str
+    taxon: str = Field(description="its scientific name; empty where there is none")
+    parent: str | None = Field(description="the animal of which it is a kind")
+
+    @classmethod
+    def of(cls, word: Word) -> Self:
+        """From the vocabulary."""
+        return cls(key=word.key, name=word.name, taxon=word.taxon, parent=word.parent)
+
+
+class AnimalsOut(BaseModel):
+    """A page of the words for animals."""
+
+    animals: list[AnimalOut]
+    next_after: NextAfterKey
+
+
+class AnimalIn(StrictBody):
+    """An animal to add."""
+
+    name: str = Field(max_length=LONGEST_NAME, examples=["Grizzly"])
+    taxon: str = Field(
+        max_length=LONGEST_TAXON, description="its scientific name", examples=["Ursus arctos horribilis"]
+    )
+    parent: str | None = Field(
+        default=None, max_length=40, description="of which animal it is a kind", examples=["bear"]
+    )
+
+
 @router.get("/labels", summary="Labels, worst losses first")
 def list_labels(
     site: SiteDep,
     account: Labeller,
-    label: Label | None = None,
+    label: Annotated[str, Query(max_length=40)] = "",
     campsite: Annotated[str, Query(max_length=63)] = "",
     shown: Shown = "all",
     after: AfterKey = "",
@@ -158,9 +196,10 @@ def list_labels(
     """The cursor says how great the last loss was: what is labelled meanwhile moves nothing to another page."""
     with site.database.read() as session:
         labels = collection(session, access_scope(session, account, site.clock(), site.match_rule), site.clock())
-    chosen = [each for each in labels if wanted(each, label or "", campsite, shown)]
+        why = left_out(session, labels, site.media, site.clock())
+    chosen = [each for each in labels if wanted(each, label, campsite, shown, why)]
     page, following = page_of(chosen, _cursor, after, limit)
-    return LabelsOut(labels=[LabelOut.of(each) for each in page], next_after=following)
+    return LabelsOut(labels=[LabelOut.of(each, why.get(each.item)) for each in page], next_after=following)
 
 
 def _cursor(each: Labelled) -> str:
@@ -178,11 +217,42 @@ def postwrite_edit(site: SiteDep, account: Labeller, body: EditIn) -> Any:
     """The draft as it is now; null when it is empty."""
     try:
         write_edit(site, account, body.item, body.action, body.seen, body.label, body.visit)
+    except UnknownWord as unknown:
+        return problem(422, str(unknown))
     except CannotChange as cannot:
         return problem(409, str(cannot))
     with site.database.read() as session:
         draft = work.draft_of(session, account.id)
         return _change_out(session, site, account, draft) if draft and draft.edits else None
+
+
+@router.get("/labels/animals", summary="The words for animals")
+def list_animals(site: SiteDep, account: Labeller, after: AfterKey = "", limit: Limit = 50) -> AnimalsOut:
+    """Built-in and added ones, in the order of their keys."""
+    with site.database.read() as session:
+        vocabulary = read_vocabulary(session)
+    animals = [vocabulary.words[key] for key in vocabulary.animals]
+    page, following = page_of(animals, lambda word: word.key, after, limit)
+    return AnimalsOut(animals=[AnimalOut.of(word) for word in page], next_after=following)
+
+
+@router.post(
+    "/labels/animals",
+    summary="Add an animal to the vocabulary",
+    status_code=201,
+    response_model=AnimalOut,
+    responses={409: {"description": "it is there already, or it cannot be called so"}},
+)
+def post_animal(site: SiteDep, account: Labeller, body: AnimalIn) -> Any:
+    """It is offered wherever an animal is named, and never taken out again."""
+    try:
+        with site.database.write() as session:
+            row = add_animal(
+                session, NewAnimal(storable(body.name), storable(body.taxon), body.parent), account.id, site.clock()
+            )
+            return AnimalOut(key=row.key, name=row.name, taxon=row.taxon, parent=row.parent)
+    except CannotAdd as cannot:
+        return problem(409, str(cannot))
 
 
 @router.get("/labels/changes", summary="Changes of labels, newest first")

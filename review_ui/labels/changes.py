@@ -30,6 +30,10 @@ class CannotChange(ValueError):
     """What was asked for cannot be done; the message says why and what to do."""
 
 
+class UnknownWord(CannotChange):
+    """The vocabulary has no such word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What somebody wants to do with one label. ``seen`` is what it said on their page."""

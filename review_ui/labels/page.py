@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -17,24 +17,28 @@ from db.models import EditAction, LabelChange, LabelEdit
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.labels import changes as work
-from review_ui.labels.changes import CannotChange, DiffLine, Edit
+from review_ui.labels.changes import CannotChange, DiffLine, Edit, UnknownWord
 from review_ui.rendering.pictures import Crop, PictureView, crop, picture
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
+from rollout.evidence.labels.animals import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
 from rollout.evidence.labels.collection import collection
 from rollout.evidence.labels.collection import visit as pictures_of_visit
 from rollout.evidence.labels.csv_export import manifest
 from rollout.evidence.labels.labelled import Labelled
-from rollout.evidence.labels.vocabulary import NAMES, SOURCE_NAMES, Label
+from rollout.evidence.labels.left_out import REASONS, LeftOut
+from rollout.evidence.labels.snapshot import left_out
+from rollout.evidence.labels.vocabulary import SOURCE_NAMES, read_vocabulary
 
 router = APIRouter()
 
 PAGE: Final = 24
+NOTHING: Final[Mapping[str, LeftOut]] = {}
 NO_SUCH_CHANGE: Final = "There is no such change."
 Item = Annotated[str, Form(max_length=80, pattern=r"^[a-z]+:[0-9]{1,10}(:[0-9]{1,4})?$")]
-Shown = Literal["open", "kept", "removed", "all"]
+Shown = Literal["open", "kept", "removed", "left_out", "all"]
 LONGEST_REASON: Final = 600
 
 
@@ -43,7 +47,7 @@ def labels_page(
     request: Request,
     site: SiteDep,
     account: Labeller,
-    label: Label | Literal[""] = "",
+    label: Annotated[str, Query(max_length=40)] = "",
     campsite: Annotated[str, Query(max_length=63)] = "",
     shown: Shown = "open",
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
@@ -54,7 +58,8 @@ def labels_page(
         around = page_chrome(session, site, account, site.clock())
         everything = collection(session, around.scope, site.clock())
         draft = work.draft_of(session, account.id)
-        chosen = [each for each in everything if wanted(each, label, campsite, shown)]
+        why = left_out(session, everything, site.media, site.clock())
+        chosen = [each for each in everything if wanted(each, label, campsite, shown, why)]
         cards = chosen[PAGE * (page - 1) : PAGE * page]
         visits: dict[int | None, list[Labelled]] = {}
         for each in everything:
@@ -63,7 +68,7 @@ def labels_page(
             "chrome": around,
             "total": len(everything),
             "chosen": len(chosen),
-            "cards": [_card(site, each, draft, _together(each, visits[each.visit])) for each in cards],
+            "cards": [_card(site, each, draft, _together(each, visits[each.visit]), why) for each in cards],
             "counts": Counter(each.label for each in everything if not each.removed),
             "filters": {"label": label, "campsite": campsite, "shown": shown, "page": page},
             "pages": -(-len(chosen) // PAGE),
@@ -72,7 +77,8 @@ def labels_page(
             "draft": draft,
             "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
             "problem": problem,
-            **_words(site, account),
+            "left_out": [(REASONS[reason], count) for reason, count in Counter(why.values()).most_common()],
+            **_words(session, site, account),
         }
         return site.pages.render(request, "labels.html", context)
 
@@ -84,8 +90,8 @@ def edit_label(
     account: Labeller,
     item: Item,
     action: Annotated[Literal["keep", "relabel", "remove", "undo"], Form()],
-    seen: Annotated[Label, Form()],
-    label: Annotated[Label | Literal[""], Form()] = "",
+    seen: Annotated[str, Form(max_length=40)],
+    label: Annotated[str, Form(max_length=40)] = "",
     visit: Annotated[bool, Form()] = False,
     back: Annotated[str, Form(max_length=300)] = "/labels",
 ) -> Response:
@@ -103,12 +109,30 @@ def edit_label(
     return RedirectResponse(f"{address}#{item.replace(':', '-')}", status_code=303)
 
 
+@router.post("/labels/animals")
+def add_word(
+    site: SiteDep,
+    account: Labeller,
+    name: Annotated[str, Form(max_length=LONGEST_NAME)],
+    taxon: Annotated[str, Form(max_length=LONGEST_TAXON)],
+    parent: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Add an animal; from then on it is offered wherever one is named."""
+    try:
+        with site.database.write() as session:
+            add_animal(session, NewAnimal(storable(name), storable(taxon), parent or None), account.id, site.clock())
+        site.wake_pages()
+        return RedirectResponse("/labels#animals", status_code=303)
+    except CannotAdd as cannot:
+        return RedirectResponse("/labels?" + urlencode({"problem": str(cannot)}), status_code=303)
+
+
 @router.get("/labels/changes")
 def changes_page(request: Request, site: SiteDep, account: Labeller) -> Response:
     """Open changes, and those of before."""
     with site.database.read() as session:
         around = page_chrome(session, site, account, site.clock())
-        context = {"chrome": around, "changes": work.changes(session), "names": NAMES}
+        context = {"chrome": around, "changes": work.changes(session), "names": read_vocabulary(session).names}
         return site.pages.render(request, "label_changes.html", context)
 
 
@@ -167,12 +191,14 @@ def labels_csv(site: SiteDep, account: Labeller, training: bool = False) -> Resp
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def wanted(each: Labelled, label: Label | Literal[""], campsite: str, shown: Shown) -> bool:
-    """Whether a label belongs to what was asked for."""
+def wanted(each: Labelled, label: str, campsite: str, shown: Shown, why: Mapping[str, LeftOut]) -> bool:
+    """Whether a label belongs to what was asked for. ``why``: those that are not learnt from."""
     if (label and each.label != label) or (campsite and each.campsite_id != campsite):
         return False
     if shown == "open":
         return not each.kept and not each.removed
+    if shown == "left_out":
+        return each.item in why
     return shown == "all" or (each.removed if shown == "removed" else each.kept and not each.removed)
 
 
@@ -189,14 +215,19 @@ class Card:
     """How many pictures of its visit say the same."""
     problem: str = ""
     """Why the edit of it was refused."""
+    left_out: str = ""
+    """Why it is not learnt from."""
 
 
-def _card(site: Site, each: Labelled, draft: LabelChange | None, together: int = 1) -> Card:
+def _card(
+    site: Site, each: Labelled, draft: LabelChange | None, together: int = 1, why: Mapping[str, LeftOut] = NOTHING
+) -> Card:
     shown = picture(site.media, each.media)
     edit = next((edit for edit in draft.edits if edit.item == each.item), None) if draft else None
     around = crop(shown, each.box) if shown and each.box else None
     return Card(each=each, picture=shown, crop=around, edit=edit, anchor=each.item.replace(":", "-"),
-                together=together if each.visit is not None else 1)  # fmt: skip
+                together=together if each.visit is not None else 1,
+                left_out=REASONS[why[each.item]] if each.item in why else "")  # fmt: skip
 
 
 def _answer(request: Request, site: Site, account: Account, item: str, problem: str) -> Response:
@@ -207,11 +238,12 @@ def _answer(request: Request, site: Site, account: Account, item: str, problem: 
         if not labels:
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
-        cards = [_card(site, each, draft, _together(each, labels)) for each in labels]
+        why = left_out(session, labels, site.media, site.clock())
+        cards = [_card(site, each, draft, _together(each, labels), why) for each in labels]
         cards[0] = replace(cards[0], problem=problem)
         context = {"cards": cards, "draft": draft, "address": "/labels",
                    "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
-                   **_words(site, account)}  # fmt: skip
+                   **_words(session, site, account)}  # fmt: skip
         return site.pages.render(request, "_label_answer.html", context)
 
 
@@ -221,15 +253,17 @@ def _together(each: Labelled, visit: Sequence[Labelled]) -> int:
 
 
 def write_edit(
-    site: Site, account: Account, item: str, action: str, seen: Label, label: Label | None, visit: bool = False
+    site: Site, account: Account, item: str, action: str, seen: str, label: str | None, visit: bool = False
 ) -> None:
-    """Put an edit into one's draft, or with ``undo`` take it out. Raises :class:`CannotChange`.
+    """Put an edit into one's draft, or with ``undo`` take it out. Raises :class:`CannotChange`, :class:`UnknownWord`.
 
     ``visit``: the other pictures of its visit that say the same get the same edit.
     """
     now = site.clock()
     with site.database.write() as session:
         scope = access_scope(session, account, now, site.match_rule)
+        if not {seen, label or seen} <= read_vocabulary(session).words.keys():
+            raise UnknownWord("There is no such word. Choose one from the list, or add the animal.")
         if action == "undo":
             work.drop_edit(session, account.id, item)
         else:
@@ -267,7 +301,7 @@ def _change_page(
             "digest": work.digest(change.edits),
             "problem": problem,
             "reason": reason,
-            **_words(site, account),
+            **_words(session, site, account),
         }
         return site.pages.render(request, "label_change.html", context, status=409 if problem else 200)
 
@@ -280,9 +314,12 @@ def timezones(site: Site) -> dict[str, str]:
     return {key: site.config.regions[each.region].timezone for key, each in site.config.campsites.items()}
 
 
-def _words(site: Site, account: Account) -> dict[str, Any]:
+def _words(session: Session, site: Site, account: Account) -> dict[str, Any]:
+    vocabulary = read_vocabulary(session)
     return {
-        "names": NAMES,
+        "names": vocabulary.names,
+        "words": [word for word in vocabulary.words.values() if not word.built_in],
+        "kinds": vocabulary.animals,
         "sources": SOURCE_NAMES,
         "timezones": timezones(site),
         "places": {key: each.name or key for key, each in site.config.campsites.items() if account.covers(key)},

@@ -317,5 +317,5 @@ _AUDITED: Final = {"yes": "a bear", "no": "no bear", "unsure": "unsure"}
 
 
 def _animals(animal: str, number: int) -> str:
-    word = ANIMALS.get(animal, animal).lower()
+    word = ANIMALS.get(animal, animal.replace("_", " ")).lower()
     return f"a {word}" if number == 1 else f"{number} \N{MULTIPLICATION SIGN} {word}"

@@ -17,6 +17,7 @@ from review_ui.rendering.problems import ProblemDocument
 from review_ui.sightings.page import find_sighting, seal
 from review_ui.sightings.sealing import match, match_is_hidden
 from review_ui.site import SiteDep, Viewer, Watcher
+from review_ui.web.animal_names import animal_names
 from review_ui.web.sighting_form import KEY_PATTERN, LONGEST_NOTE, MOST_ANIMALS, SightingForm
 
 router = APIRouter(prefix="/api/v1")
@@ -151,7 +152,9 @@ def post_sighting(site: SiteDep, account: Watcher, body: SightingIn) -> Sighting
         note=body.note,
         idempotency_key=body.idempotency_key,
     )
-    entered, errors = form.entered(site.config, account, site.clock())
+    with site.database.read() as session:
+        animals = animal_names(session)
+    entered, errors = form.entered(site.config, account, site.clock(), animals)
     if entered is None:
         raise HTTPException(422, errors)
     return get_sighting(site, account, seal(site, account, entered, body.idempotency_key))

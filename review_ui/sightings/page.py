@@ -14,9 +14,9 @@ from db.models import Camera, Sighting
 from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 from review_ui.live.watches import open_watches
-from review_ui.rendering.wording import ANIMALS
 from review_ui.sightings.sealing import KeyTaken, intact, log_sighting, match, match_is_hidden, recent
 from review_ui.site import Site, SiteDep, Viewer, Watcher
+from review_ui.web.animal_names import animal_names
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import Entered, SightingForm
 
@@ -31,7 +31,7 @@ def sightings_page(request: Request, site: SiteDep, account: Viewer) -> Response
     with site.database.read() as session:
         around = page_chrome(session, site, account, site.clock())
         rows = recent(session, SHOWN, account.id, around.scope)
-        context = {"chrome": around, "sightings": rows, "animals": ANIMALS}
+        context = {"chrome": around, "sightings": rows, "animals": animal_names(session)}
         return site.pages.render(request, "sightings.html", context)
 
 
@@ -74,12 +74,13 @@ def form_page(
     """The form with what was typed, and what is wrong with it."""
     with site.database.read() as session:
         around = page_chrome(session, site, account, site.clock())
+        animals = animal_names(session)
     context = {
         "chrome": around,
         "form": form,
         "errors": errors,
         "notice": notice,
-        "animals": ANIMALS,
+        "animals": animals,
         "config": site.config,
         "campsites": {key: each for key, each in site.config.campsites.items() if account.covers(key)},
     }
@@ -107,7 +108,9 @@ def _seal_once(site: Site, account: Account, entered: Entered, key: str) -> int:
 
 
 def _log(request: Request, site: Site, account: Account, form: SightingForm) -> Response:
-    entered, errors = form.entered(site.config, account, site.clock())
+    with site.database.read() as session:
+        animals = animal_names(session)
+    entered, errors = form.entered(site.config, account, site.clock(), animals)
     if entered is None:
         return form_page(request, site, account, form, errors)
     return RedirectResponse(f"/sightings/{seal(site, account, entered, form.idempotency_key)}", status_code=303)
@@ -126,7 +129,7 @@ def _context(session: Session, site: Site, account: Account, sighting_id: int) -
         "sighting": sighting,
         "camera": session.get(Camera, sighting.camera_id) if sighting.camera_id else None,
         "timezone": sighting.campsite.region.timezone,
-        "animals": ANIMALS,
+        "animals": animal_names(session),
         "intact": intact(sighting),
         "hidden": hidden,
         "match": None if hidden else match(session, sighting, around.scope, rule),

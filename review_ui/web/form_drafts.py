@@ -31,7 +31,7 @@ _PAGES: Final = tuple(
         (rf"/watches(?:/{_NUMBER}/(?:end|still))?", "/"),
         (rf"/appeals/{_NUMBER}/answer", r"/appeals/\1"),
         (rf"/appeals/{_NUMBER}/settle|/camper-messages/{_NUMBER}", "/appeals"),
-        (r"/labels/edits", "/labels"),
+        (r"/labels/(?:edits|animals)", "/labels"),
         (rf"/labels/changes/{_NUMBER}/(?:apply|withdraw|revert)", r"/labels/changes/\1"),
         (r"/rollout/stop", "/rollout/stop"),
         (r"/rollout/(?:ack|analysis|approve|promote|extend|demote|breakers/reset)", "/rollout"),
@@ -40,6 +40,8 @@ _PAGES: Final = tuple(
         (r"/people", "/people"),
         (rf"/people/{_NUMBER}(?:/[a-z-]+)?", r"/people/\1"),
         (r"/account/[a-z0-9/-]+", "/account"),
+        (r"/models/rollback", "/models"),
+        (r"/models/([0-9a-f]{8,64})/(?:approve|promote|register)", r"/models/\1"),
         (r"/ledger/verify", "/ledger"),
         (r"/try", "/try"),
     )

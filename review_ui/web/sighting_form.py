@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -75,15 +75,18 @@ class SightingForm:
         except BadMoment:
             return self
 
-    def entered(self, config: Config, account: Account, now: float) -> tuple[Entered | None, dict[str, str]]:
-        """What it means, or what is wrong with each field. A campsite that is not theirs is no choice."""
+    def entered(
+        self, config: Config, account: Account, now: float, animals: Collection[str] = tuple(ANIMALS)
+    ) -> tuple[Entered | None, dict[str, str]]:
+        """What it means, or what is wrong with each field. A campsite that is not theirs is no choice; ``animals`` are
+        those that can be chosen."""
         errors: dict[str, str] = {}
         if self.campsite not in config.campsites or not account.covers(self.campsite):
             errors["campsite"] = "Choose the campsite."
         camera = config.cameras.get(self.camera)
         if self.camera and (camera is None or camera.campsite != self.campsite):
             errors["camera"] = "This camera does not stand at that campsite. Choose another, or none."
-        if self.animal not in ANIMALS:
+        if self.animal not in animals:
             errors["animal"] = "Choose the animal."
         if not (self.number.isascii() and self.number.isdigit() and 1 <= int(self.number[:4]) <= MOST_ANIMALS):
             errors["number"] = f"Write how many, a whole number from 1 to {MOST_ANIMALS}."

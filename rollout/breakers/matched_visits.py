@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.messages import EncounterKind
+from db.animals import kinds_of_bear
 from db.models import Alert, AlertStatus, Encounter, Sighting
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.loader import timezones_of
@@ -18,7 +19,6 @@ from rollout.evidence.sealed_sightings import intact_seal
 from rollout.evidence.seals import LATE_S
 from rollout.evidence.stats.visits import SeenVisit, Visit, night_of, visits_of
 
-BEAR = "bear"
 DECIDED_WITHIN_S: Final = 3600.0
 """An alert that nobody has decided for so long has seen nothing."""
 
@@ -44,7 +44,7 @@ class MatchOutcome:
 
 def sightings_since(session: Session, since: float, *, blind_only: bool) -> list[Sighting]:
     """Sightings of bears, by when they were seen."""
-    rows = select(Sighting).where(Sighting.seen_at > since, Sighting.animal == BEAR)
+    rows = select(Sighting).where(Sighting.seen_at > since, Sighting.animal.in_(kinds_of_bear(session)))
     if blind_only:
         rows = rows.where(Sighting.blind, Sighting.sealed_at - Sighting.seen_at <= LATE_S)
     return list(session.scalars(rows.order_by(Sighting.seen_at)))
@@ -55,7 +55,11 @@ def uncounted(session: Session, upto: int, held: Sequence[int]) -> list[Sighting
 
     A bear-night is counted once: who enters a bear of it later, or the same bear again, adds nothing.
     """
-    blind = (Sighting.animal == BEAR, Sighting.blind, Sighting.sealed_at - Sighting.seen_at <= LATE_S)
+    blind = (
+        Sighting.animal.in_(kinds_of_bear(session)),
+        Sighting.blind,
+        Sighting.sealed_at - Sighting.seen_at <= LATE_S,
+    )
     new = session.scalars(
         select(Sighting).where(or_(Sighting.id > upto, Sighting.id.in_(held)), *blind).order_by(Sighting.id)
     ).all()

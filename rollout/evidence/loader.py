@@ -19,8 +19,6 @@ from rollout.evidence.sealed_sightings import BrokenSighting, read_sightings
 from rollout.evidence.stats.intervals import ALWAYS, Interval, union
 from rollout.evidence.watched_time import watches
 
-BEAR = "bear"
-
 
 @dataclass(frozen=True, slots=True)
 class Raised:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.animals import kinds_of_bear
 from db.ledger import record
 from db.models import Campsite, NightExperiment, Sighting
-from rollout.evidence.loader import BEAR, timezones_of
+from rollout.evidence.loader import timezones_of
 from rollout.evidence.stats.visits import night_of
 
 PERMUTATIONS: Final = 1999
@@ -188,7 +189,7 @@ def sightings_by_night(session: Session, plan: NightPlan, now: float) -> list[Ni
     zones: Mapping[str, str] = timezones_of(session)
     rows = session.execute(
         select(Sighting.campsite_id, Sighting.seen_at).where(
-            Sighting.campsite_id.in_(plan.campsites), Sighting.animal == BEAR
+            Sighting.campsite_id.in_(plan.campsites), Sighting.animal.in_(kinds_of_bear(session))
         )
     )
     counts = Counter((site, night_of(at, zones[site])) for site, at in rows)

@@ -7,18 +7,17 @@ must not make the model look better. It is named, and people are paged for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.animals import BEAR, kinds_of_bear
 from db.models import LedgerEntry, Sighting
 from rollout.evidence.comparison import SightedVisit
 from rollout.evidence.seals import BLINDNESS_TOO, LATE_S, SEALED, blindness_of, digest_of_sighting
-
-BEAR: Final = "bear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class _Sealed:
 
 
 def read_sightings(session: Session, now: float, since: float = float("-inf")) -> SealedSightings:
-    """Every sighting of a bear sealed from ``since`` until ``now``.
+    """Every sighting of a bear, or of a kind of bear, sealed from ``since`` until ``now``.
 
     1. In the ledger and in the database, with the same seal, which still fits: intact. It is blind if it was sealed as
        blind, no later than :data:`LATE_S` after it was seen.
@@ -71,7 +70,7 @@ def read_sightings(session: Session, now: float, since: float = float("-inf")) -
        was, it was a bear; where nobody knows whether it was blind, it was.
     3. In the database alone: nobody has sealed it, broken too.
     """
-    sealed = _ledger(session, now, since)
+    sealed, bears = _ledger(session, now, since), kinds_of_bear(session)
     intact: list[SightedVisit] = []
     broken: list[BrokenSighting] = []
     rows = session.scalars(
@@ -81,12 +80,12 @@ def read_sightings(session: Session, now: float, since: float = float("-inf")) -
         said = sealed.pop(row.id, None)
         why = _misfit(row, said)
         if why is not None:
-            broken += _as_broken(row, said, why)
-        elif row.animal == BEAR:
+            broken += _as_broken(row, said, why, bears)
+        elif row.animal in bears:
             blind = row.blind and row.sealed_at - row.seen_at <= LATE_S
             intact.append(SightedVisit(row.id, row.campsite_id, row.camera_id, row.seen_at, blind))
     for number, said in sealed.items():
-        if said.animal == BEAR and session.get(Sighting, number) is None:
+        if said.animal in bears and session.get(Sighting, number) is None:
             broken.append(
                 BrokenSighting(number, said.campsite or "", said.seen_at, said.blind, "it was taken out of the record")
             )
@@ -115,10 +114,10 @@ def _misfit(row: Sighting, said: _Sealed | None) -> str | None:
     return "whether it was blind was changed" if row.blind != said.blind else None
 
 
-def _as_broken(row: Sighting, said: _Sealed | None, why: str) -> list[BrokenSighting]:
+def _as_broken(row: Sighting, said: _Sealed | None, why: str, bears: Collection[str]) -> list[BrokenSighting]:
     if said is None:
         return [BrokenSighting(row.id, row.campsite_id, row.seen_at, True, why)]
-    if said.animal != BEAR:
+    if said.animal not in bears:
         return []
     return [BrokenSighting(row.id, said.campsite or row.campsite_id, said.seen_at, said.blind, why)]
 

@@ -139,9 +139,9 @@ QUANTITY_NAMES = (
 LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
-    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.changed labels.import_undone "
-    "labels.imported learning.ended model.in_use model.promoted model.refused model.registered model.rolled_back "
-    "page.written "
+    "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
+    "labels.import_undone labels.imported learning.ended model.in_use model.promoted model.refused model.registered "
+    "model.rolled_back page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "

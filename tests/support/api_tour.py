@@ -219,6 +219,9 @@ def _sightings(tour: Tour) -> None:
 def _labels(tour: Tour) -> None:
     lena, chin, path = tour.who("lena"), tour.who("chin"), "/api/v1/labels"
     label = tour.ask(lena, "GET", path)["labels"][0]
+    grizzly = {"name": "Grizzly", "taxon": "Ursus arctos horribilis", "parent": "bear"}
+    tour.ask(lena, "POST", f"{path}/animals", grizzly)
+    tour.ask(lena, "GET", f"{path}/animals")
     edit = {"item": label["item"], "action": "keep", "seen": label["label"], "label": None, "visit": True}
     draft = tour.ask(lena, "POST", f"{path}/edits", edit)
     tour.ask(lena, "GET", f"{path}/changes")

@@ -174,8 +174,10 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/camper-messages/{message_id:int}"): Door(Right.REVIEW),
     # Labels
     ("GET", "/api/v1/labels"): Door(Right.LABEL),
+    ("GET", "/api/v1/labels/animals"): Door(Right.LABEL),
     ("GET", "/api/v1/labels/changes"): Door(Right.LABEL),
     ("GET", "/api/v1/labels/changes/{change_id}"): Door(Right.LABEL),
+    ("POST", "/api/v1/labels/animals"): Door(Right.LABEL),
     ("POST", "/api/v1/labels/changes/{change_id}/apply"): Door(Right.LABEL),
     ("POST", "/api/v1/labels/edits"): Door(Right.LABEL),
     ("GET", "/labels"): Door(Right.LABEL),
@@ -185,6 +187,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/labels/changes/{change_id:int}/apply"): Door(Right.LABEL),
     ("POST", "/labels/changes/{change_id:int}/revert"): Door(Right.LABEL),
     ("POST", "/labels/changes/{change_id:int}/withdraw"): Door(Right.LABEL),
+    ("POST", "/labels/animals"): Door(Right.LABEL),
     ("POST", "/labels/edits"): Door(Right.LABEL),
     # Cameras
     ("GET", "/api/v1/cameras/{camera}"): Door(Right.VIEW),

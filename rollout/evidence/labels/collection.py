@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.models import AuditAnswer, AuditSheet, BearSeen, ChangeStatus, EditAction, LabelChange, LabelEdit, SheetKind
+from db.retention import middle_of
 from rollout.evidence.labels.imported import ITEM, of_imports
 from rollout.evidence.labels.label_scope import LabelScope
 from rollout.evidence.labels.labelled import Labelled
@@ -111,7 +112,7 @@ def _of_audits(session: Session, hidden: Collection[str], until: float) -> Itera
     )
     newest = {sheet.id: (sheet, answer) for sheet, answer in session.execute(query)}
     for sheet, answer in newest.values():
-        places = answer.marked if answer.bear == BearSeen.YES else [len(sheet.thumbnails) // 2]
+        places = answer.marked if answer.bear == BearSeen.YES else [middle_of(sheet.thumbnails)]
         label = {BearSeen.YES: Label.BEAR, BearSeen.NO: Label.NOT_BEAR}.get(BearSeen(answer.bear))
         for place in places:
             if label is not None and place < len(sheet.thumbnails):

@@ -22,9 +22,9 @@ from rollout.evidence.labels.label_scope import EveryLabel
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.left_out import LeftOut, Span, contradictions, counted, why_left_out
 from rollout.evidence.labels.origins import Origins, read_origins, source_of
-from rollout.evidence.labels.spoken import SightedAnimals
+from rollout.evidence.labels.spoken import SightedAnimals, decided_alerts
 from rollout.evidence.labels.training_label import TrainingLabel, digest_of
-from rollout.evidence.labels.vocabulary import Label, Source
+from rollout.evidence.labels.vocabulary import Label, Source, read_vocabulary
 from rollout.evidence.labels.weights import weight_of
 from rollout.evidence.matching import MatchRule
 from rollout.evidence.stats.visits import is_dark
@@ -72,6 +72,23 @@ def label_snapshot(
     labels.sort(key=lambda each: (each.captured_at, each.item))
     reasons = [reason for reason, _ in out] + [LeftOut.PLANTED] * planted
     return LabelSnapshot(until, tuple(labels), counted(reasons), _by_reason(out), digest_of(labels))
+
+
+def left_out(session: Session, labels: Sequence[Labelled], media: MediaStore, until: float) -> dict[str, LeftOut]:
+    """Why some of these labels are not learnt from, by item, as far as it can be told without reading pictures.
+
+    What contradicts one another is looked for among them alone: who may not see the one learns nothing of the other.
+    """
+    alerts, vocabulary = decided_alerts(session, until), read_vocabulary(session)
+    contradicted = contradictions(labels, decided_spans(session, labels), vocabulary)
+    found: dict[str, LeftOut] = {}
+    for each in labels:
+        why = why_left_out(each, alerts, contradicted, vocabulary.words)
+        if why is None and each.media is not None and not media.path(each.media).is_file():
+            why = LeftOut.PICTURE_DELETED
+        if why is not None:
+            found[each.item] = why
+    return found
 
 
 def night_clocks(session: Session, config: Config) -> dict[str, str]:

@@ -200,12 +200,18 @@ class Vocabulary:
         """The word that somebody means: by its key, its name, its scientific name, or what other tools call it."""
         return self._meanings.get(_folded(text))
 
+    def means(self, text: str) -> str | None:
+        """The word that is called so here, by its key, its name or its scientific name."""
+        return self._own.get(_folded(text))
+
+    @cached_property
+    def _own(self) -> dict[str, str]:
+        words = self.words.values()
+        return {_folded(said): word.key for word in words for said in (word.taxon, word.name, word.key) if said}
+
     @cached_property
     def _meanings(self) -> dict[str, str]:
-        found = {name: label.value for name, label in _ALSO.items()}
-        for word in self.words.values():
-            found |= {_folded(said): word.key for said in (word.taxon, word.name, word.key) if said}
-        return found
+        return {name: label.value for name, label in _ALSO.items()} | self._own
 
 
 def read_vocabulary(session: Session) -> Vocabulary:
