@@ -35,6 +35,15 @@ SECTIONS: Final = {
     "The disk is full": ("core/disk_reserve.py",),
     "The clock was set": ("stamped with the time that holds",),
     "A line of the configuration can hardly be meant so": ("configuration, ", "worker.py: camera …: …"),
+    "A model is refused or gives way": (
+        *(
+            "detector/model_switch.py",
+            "detector/bundle_loader.py",
+            "model_follower.py: the model",
+            "which model is wanted",
+        ),
+        *("wanted_model.json", "… cannot be read, the configured model"),
+    ),
     "Redis is unreachable": ("Redis", "a status report", "left without", "releasing"),
     "A camera is blind": ("ingest/", "camera_probe.py", "cli/replay.py", "staged_evaluation.py", "not configured here"),
     "Warnings are paused": ("rollout/control/controller.py: …", "the loss of"),

@@ -31,6 +31,7 @@ from review_ui.site import Approver, ModelOwner, Site, SiteDep, Viewer
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
 from review_ui.web.step_up import NotProved, prove
+from rollout.control.status_words import in_words
 from rollout.models.model_status import RegisteredView, lacking_for
 from rollout.models.registry import BadRegistration, UnknownModel
 from rollout.stages.commands import Refused
@@ -162,7 +163,7 @@ def _done(site: Site, account: Account, password: str, command: Callable[[], Non
     except NotProved as not_proved:
         return str(not_proved), not_proved.status
     except (Refused, BadRegistration, UnknownModel) as refused:
-        text = str(refused)
+        text = in_words(str(refused))
         return f"{text[:1].upper()}{text[1:].rstrip('.')}. Nothing was changed.", 409
     return None
 
@@ -227,7 +228,8 @@ def _one(
             "working": [w for w in _working(site) or () if bundle.is_named(w.model)],
             "registry": registry,
             "registered": registered,
-            "lacking": lacking_for(session, plan, bundle.digest, account.name, site.clock()),
+            "lacking": in_words(lacking_for(session, plan, bundle.digest, account.name, site.clock()) or ""),
+            "approval_rule": in_words(registry.approval_rule),
             "beside": _beside_champion(site, bundle, registry.champion, registered),
             "notice": notice,
             "problem": problem,

@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from core.streams import dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY
+from core.wanted_model import WANTED_MODEL_KEY
 from db.models import Base
 from docs.log_lines import OPERATIONS, SECTIONS, LogLine, anchor, log_lines, with_table
 from docs.pipeline_drawing import FILE as DRAWING
@@ -107,7 +108,10 @@ def test_what_the_processes_read_and_write_are_streams_hashes_and_tables_that_th
     named = {name for row in rows for cell in row[1:3] for name in _quoted(cell)}
     named_so = (frames_stream, late_stream, scores_stream, dead_stream)
     streams = {name(0).removesuffix(":0") for name in named_so}
-    assert named - streams - {CAMERAS_KEY, HEARTBEATS_KEY, COUNTERS_KEY} - set(Base.metadata.tables) == set()
+    assert (
+        named - streams - {CAMERAS_KEY, HEARTBEATS_KEY, COUNTERS_KEY, WANTED_MODEL_KEY} - set(Base.metadata.tables)
+        == set()
+    )
 
 
 def test_the_drawing_of_the_pipeline_is_the_one_that_its_program_draws() -> None:

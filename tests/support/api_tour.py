@@ -87,7 +87,7 @@ def walk(there: RolloutStage, redis_url: str, photo: Path) -> dict[str, Any]:
     """Walk past everything. A detector has to run at this Redis: it looks at ``photo``, a PNG."""
     tour = Tour(there)
     _a_site_in_which_something_happens(tour, redis_url)
-    for part in (_rollout, _alerts, _campers, _second_reviews, _sightings, _labels, _audits, _experiments):
+    for part in (_rollout, _models, _alerts, _campers, _second_reviews, _sightings, _labels, _audits, _experiments):
         part(tour)
     for part in (_stop, _people, _tokens, _cameras, _the_past):
         part(tour)
@@ -151,6 +151,23 @@ def _rollout(tour: Tour) -> None:
     assert done["done"], done
     with tour.there.page.database.write() as session:
         session.get_one(AuthorityLease, "upper-pines").expires_at = tour.there.page.clock.now + 3600
+
+
+def _models(tour: Tour) -> None:
+    """The built-in model becomes the champion where campers are warned, and is rolled back."""
+    omar, lena, ana = tour.who("omar"), tour.who("lena"), tour.who("ana")
+    path = "/api/v1/models"
+    (built_in,) = [each["digest"] for each in ana.get(path).json()["models"]]
+    again = {"password": PASSWORD}
+    tour.ask(ana, "POST", f"{path}/{{digest}}/register", again, digest=built_in)
+    for browser in (lena, omar):
+        note = {**again, "note": "looked through what it missed in the last two weeks"}
+        tour.ask(browser, "POST", f"{path}/{{digest}}/approvals", note, digest=built_in)
+    why = {**again, "reason": "sees more at dusk, nothing lost by day"}
+    tour.ask(ana, "POST", f"{path}/{{digest}}/promote", why, digest=built_in)
+    tour.ask(ana, "POST", f"{path}/rollback", {**again, "reason": "two false alarms an hour in the rain"})
+    tour.ask(ana, "GET", f"{path}/registry")
+    tour.ask(ana, "GET", f"{path}/{{digest}}/compare/{{other}}", digest=built_in, other=built_in)
 
 
 def _alerts(tour: Tour) -> None:
