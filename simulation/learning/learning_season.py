@@ -77,11 +77,13 @@ class _Site:
 
 
 class LearningSeason:
-    """Plays the nights. ``say`` is told what is being done."""
+    """Plays the nights. ``say`` is told what is being done; ``history`` nights were judged before the first."""
 
-    def __init__(self, work: Path, nights: int, arrival: int, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, work: Path, nights: int, arrival: int, seed: int, say: Callable[[str], None], history: int = 45
+    ) -> None:
         self.work, self.seed, self.say = work, seed, say
-        self.staged = StagedNights(work / "pictures", seed, nights, arrival)
+        self.staged = StagedNights(work / "pictures", seed, nights, arrival, history)
         self.known: dict[tuple[str, str], float] = {}
 
     def play(self) -> dict[str, list[NightFigures]]:
