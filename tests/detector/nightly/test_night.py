@@ -322,7 +322,10 @@ def test_a_champion_that_is_no_bundle_cannot_be_started_from(site: LearningSite,
 
 
 def spoil(file: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda folder: (folder / file).write_bytes(change((folder / file).read_bytes())) and None
+    def harm(folder: Path) -> None:
+        (folder / file).write_bytes(change((folder / file).read_bytes()))
+
+    return harm
 
 
 @pytest.mark.parametrize(
