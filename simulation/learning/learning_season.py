@@ -22,7 +22,7 @@ from detector.learn.student import start, student_labels
 from detector.learn.warm_start import FineTuned, Lesson, SaidOfChild, bear_scores, fine_tune, write_child
 from detector.models.bundle import ModelBundle, write_bundle
 from detector.models.model import Model, Provenance, Thresholds
-from detector.nightly.curriculum import NightPlan, curriculum
+from detector.nightly.curriculum import LEAST_STEPS, NightPlan, curriculum
 from detector.nightly.evaluation import ANCHOR, CHALLENGER, CHAMPION, Judge, Outcome, compare, judging_set
 from detector.nightly.judged_events import LightThresholds
 from detector.nightly.label_pictures import label_pictures
@@ -42,6 +42,8 @@ from simulation.learning.staged_pictures import staged_picture
 INPUT_PX: Final = 64
 RECIPE: Final = Recipe(train_px=INPUT_PX, input_px=INPUT_PX, batch=16, learning_rate=5e-4, epochs=1.0, frozen_stages=3)
 """Longer steps than at a site: the network is small, and what it knows of staged animals it learnt in a minute."""
+PASSES: Final = 12.0
+"""Over the new labels of a night: there are a few dozen."""
 A_CAMERA_DAY: Final = 0.5
 """False alarms that are accepted."""
 SCHOOL: Final = ("bear", "deer", "dog", "other_animal", "person")
@@ -72,7 +74,6 @@ class _Site:
     thresholds: LightThresholds
     labels: list[TrainingLabel]
     promoted_at: float | None = None
-    learnt_until: float | None = None
     nights: list[NightFigures] = field(default_factory=list)
 
 
@@ -193,7 +194,8 @@ class LearningSeason:
             return "no alert to learn from"
         pictures = label_pictures(alerts, self.staged.folder).pictures
         random = np.random.default_rng(self.seed + number)
-        order = random.integers(0, len(pictures), 24 * RECIPE.batch)
+        steps = max(LEAST_STEPS, round(PASSES * len(pictures) / RECIPE.batch))
+        order = random.integers(0, len(pictures), steps * RECIPE.batch)
         lesson = Lesson(pictures, np.ones(len(pictures), np.float32), order)
         name = f"naive-{number}"
         tuned = fine_tune(site.model, lesson, replace(RECIPE, seed=self.seed + number), self.work / name, _engine)
@@ -202,7 +204,8 @@ class LearningSeason:
 
     def _learn_by_the_gate(self, site: _Site, first: ModelBundle, number: int) -> str:
         effort = self._effort(site)
-        plan = NightPlan(batch=RECIPE.batch, seed=self.seed + number, new_since=site.learnt_until)
+        tonight = BEGINNING + number * DAY_S
+        plan = NightPlan(batch=RECIPE.batch, passes=PASSES, seed=self.seed + number, new_since=tonight)
         laid_out = curriculum(site.labels, effort, plan)
         if laid_out.new < 20:
             return f"{laid_out.new} new labels are too few"
@@ -217,7 +220,7 @@ class LearningSeason:
         verdict = judge_challenger(outcome.golden, outcome.rolling, outcome.budget, since)
         if verdict.passed:
             site.model, site.thresholds = self._kept(tuned, name), thresholds
-            site.promoted_at = site.learnt_until = now
+            site.promoted_at = now
         return _words(verdict, laid_out.new)
 
     def _effort(self, site: _Site) -> dict[str, float]:
