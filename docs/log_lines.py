@@ -54,6 +54,7 @@ SECTIONS: Final = {
         *("detector/engines/", "detector/learn/", "detector/photo.py", "processes/detector.py", "core/machine/gpus.py"),
         *("a photo", "photos", "review_ui/models/"),
     ),
+    "A learning run ends early": ("detector/nightly/",),
     "A picture was not kept, a frame not read": ("detector/",),
     "Audits, clips and reports": ("housekeeping.py", "canary", "host", "periodic_tasks.py"),
     "Staged cameras": ("simulation/",),

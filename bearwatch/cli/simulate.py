@@ -7,7 +7,9 @@ scenarios, the policies and the columns."""
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -27,12 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the first season; equal seeds give equal tables")
     parser.add_argument("--scenarios", help="names, with commas between them (all); `list` shows them")
     parser.add_argument("--policies", help="names, with commas between them (all)")
+    parser.add_argument(
+        "--learning",
+        action="store_true",
+        help="train a small network for real, night after night, on staged pictures: no learning, naive, and this",
+    )
+    parser.add_argument("--nights", type=int, default=10, help="with --learning: so many nights (10)")
+    parser.add_argument("--arrival", type=int, default=2, help="with --learning: raccoons come from this night on (2)")
     parser.add_argument("--json", action="store_true", help="everything as one JSON document on standard output")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the table (CSV, JSON, Markdown) and SVGs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when the seasons were played, 2 for a name that there is not."""
+    if arguments.learning:
+        return _learn(arguments)
     if arguments.scenarios == "list":
         named = [(scenario.name, scenario.summary) for scenario in SCENARIOS.values()]
         named += [(policy.name, policy.summary) for policy in policies().values()]
@@ -61,6 +72,25 @@ def run(arguments: argparse.Namespace) -> int:
     for row in rows:
         table.add_row(*cells(row))
     Output().print(table)
+    return 0
+
+
+def _learn(arguments: argparse.Namespace) -> int:
+    """Nights of real training. Needs torch, and some minutes."""
+    if not 1 <= arguments.arrival <= arguments.nights:
+        print("bearwatch simulate: --arrival must be one of the nights, from 1 to --nights", file=sys.stderr)
+        return 2
+    from simulation.learning.learning_season import LearningSeason
+    from simulation.learning.nights_table import as_document, markdown, write_nights
+
+    said = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="bearwatch-nights-") as folder:
+        arrival = arguments.arrival - 1
+        season = LearningSeason(Path(folder), arguments.nights, arrival, arguments.seed, said.print)
+        found = season.play()
+    if arguments.out is not None:
+        write_nights(found, arguments.seed, arguments.out)
+    print(json.dumps(as_document(found, arguments.seed)) if arguments.json else markdown(found))
     return 0
 
 

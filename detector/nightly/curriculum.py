@@ -56,7 +56,7 @@ def curriculum(labels: Sequence[TrainingLabel], effort_shares: Mapping[str, floa
     """Lay out a night. ``effort_shares``: each campsite's share of the reviews.
 
     1. Of the labels that may train, the model-selected ones are thinned, and their weight is bounded.
-    2. New are the newest ``plan.labels`` since the champion was trained; the others are replayed.
+    2. New are the newest ``plan.labels`` since the last run; the others are replayed.
     3. New ones come in turn, ``plan.passes`` times each, half of every batch. The other half is drawn from the older
        ones: a stratum first, all alike, then a label of it. Without older ones all of the batch is new.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,6 @@ MOST_PICTURES: Final = 2000
 MOST_FOR_THE_MEAN: Final = 500
 """Pictures from which the mean picture of a bear is made."""
 _TINY_PX: Final = 32
-_LOOK_EVERY: Final = 8
 
 Ask = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, of how many; raises to end it."""
@@ -79,24 +78,31 @@ def judging_set(labels: Sequence[TrainingLabel], split: Split, until: float, med
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Scores sets of pictures. ``engine_of`` makes an engine for a model."""
+    """Scores sets of pictures. ``engine_of`` makes an engine for a model.
+
+    ``known`` keeps scores by model and picture: whoever judges the same events again asks about new ones only.
+    """
 
     engine_of: Callable[[ModelBundle], Engine]
     ask: Ask
+    known: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def scores(self, who: str, bundle: ModelBundle, judging: JudgingSet, what: str) -> NDArray[np.float64]:
         """(n,) of events: the highest score of each."""
-        engine, done = self.engine_of(bundle), 0
-        total = len(judging.pictures)
+        asked = [each for each in judging.pictures if (bundle.digest, each.event) not in self.known]
+        done, total = 0, len(asked)
 
         def advance(more: int) -> None:
             nonlocal done
             done += more
-            if done % _LOOK_EVERY == 0:
-                self.ask(f"{who} on {what} events", done, total)
+            self.ask(f"{who} on {what} events", done, total)
 
         self.ask(f"{who} on {what} events", 0, total)
-        return judging.events.highest(bear_scores(engine, judging.pictures, advance))
+        if asked:
+            found = bear_scores(self.engine_of(bundle), asked, advance)
+            self.known.update({(bundle.digest, each.event): float(f) for each, f in zip(asked, found, strict=True)})
+        scores = [self.known[bundle.digest, each.event] for each in judging.pictures]
+        return judging.events.highest(np.array(scores, dtype=np.float64))
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Who is champion now, since when, and from what it has learnt."""
+"""Who is champion now, and when a model was promoted last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.config import Config
-from db.models import ChangeKind, LearningRun, ModelChange, RegisteredModel
+from db.models import ChangeKind, ModelChange, RegisteredModel
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
 from rollout.models.champion import standing
 from rollout.models.registry import BUILT_IN_DIRECTORY
@@ -17,11 +17,10 @@ from rollout.models.registry import BUILT_IN_DIRECTORY
 
 @dataclass(frozen=True, slots=True)
 class Reigning:
-    """The champion. ``learnt_until``: labels of pictures up to then were shown to it; None: none of this site were."""
+    """The champion. ``promoted_at`` is when any model was promoted last; None: never."""
 
     bundle: ModelBundle
     promoted_at: float | None
-    learnt_until: float | None
 
 
 def reigning(session: Session, config: Config, data: Path) -> Reigning:
@@ -34,9 +33,8 @@ def reigning(session: Session, config: Config, data: Path) -> Reigning:
     promoted = select(ModelChange.at).where(ModelChange.kind == ChangeKind.PROMOTE).order_by(ModelChange.id.desc())
     promoted_at = session.scalars(promoted.limit(1)).first()
     if now is None:
-        return Reigning(ModelBundle.open(config.detector.backbone), promoted_at, None)
+        return Reigning(ModelBundle.open(config.detector.backbone), promoted_at)
     row = session.get_one(RegisteredModel, now)
     built_in = row.directory == BUILT_IN_DIRECTORY
     bundle = ModelBundle.open(BUILT_IN_NAME) if built_in else ModelBundle.load(data / row.directory)
-    run = None if row.learning_run_id is None else session.get(LearningRun, row.learning_run_id)
-    return Reigning(bundle, promoted_at, None if run is None else run.labels_until)
+    return Reigning(bundle, promoted_at)

@@ -180,6 +180,13 @@ def recent_runs(session: Session, count: int = 30) -> list[LearningRun]:
     return list(session.scalars(select(LearningRun).order_by(LearningRun.id.desc()).limit(count)))
 
 
+def last_trained(session: Session) -> float | None:
+    """Labels as they stood at this moment were in the newest run that came to a verdict; None: none ever did."""
+    judged = LearningRun.status.in_((LearningStatus.REJECTED, LearningStatus.PASSED))
+    newest = select(LearningRun.labels_until).where(judged).order_by(LearningRun.id.desc())
+    return session.scalars(newest.limit(1)).first()
+
+
 def last_night(session: Session) -> float | None:
     """When the newest nightly run began; None without one."""
     nightly = select(LearningRun.started_at).where(LearningRun.trigger == LearningTrigger.NIGHTLY)

@@ -47,7 +47,7 @@ from detector.nightly.label_pictures import label_pictures
 from detector.nightly.learning_site import LearningSite, LessonError, NothingToLearn, model_folder, work_folder
 from detector.nightly.model_card import night_datasheet
 from detector.nightly.reigning import Reigning
-from detector.nightly.run_store import ClaimedRun
+from detector.nightly.run_store import ClaimedRun, last_trained
 from detector.tracking.camera_thresholds import WHERE_CAMPERS_ARE_WARNED
 from rollout.evidence.challenger_gate import ChallengerVerdict, judge_challenger
 from rollout.evidence.feedback import EFFORT_WINDOW_S
@@ -55,7 +55,7 @@ from rollout.evidence.feedback_metrics import reviews_between
 from rollout.evidence.labels import LabelSnapshot, Split, label_snapshot
 
 LATE_LABELS_S: Final = 7 * 86400.0
-"""Pictures so long before the champion was trained count as new all the same: people answer late."""
+"""Pictures of so long before the last run count as new all the same: people answer late."""
 LEAST_OF_A_NEW_WORD: Final = 10
 """Pictures without which a label that the champion does not know is not begun with."""
 _PART: Final = "bundle.part"
@@ -109,14 +109,14 @@ def challenge(site: LearningSite, run: ClaimedRun, champion: Reigning, guard: Gu
         LessonError: the champion cannot be started from, or the challenger is no model.
         NightEnded: time, memory or an open breaker.
     """
-    snapshot, effort = _read(site, run)
+    snapshot, effort, before = _read(site, run)
     work = _own_work(work_folder(site.data, run.id), snapshot, champion)
     plan = NightPlan(
         labels=site.config.learning.labels_per_night,
         batch=site.recipe.batch,
         passes=site.recipe.epochs,
         seed=run.seed,
-        new_since=_new_since(champion),
+        new_since=None if before is None else before - LATE_LABELS_S,
     )
     laid_out = _laid_out(snapshot, champion, effort, plan, site.config)
     facts: dict[str, Any] = {
@@ -180,22 +180,18 @@ def _judged(
     return Challenged(verdict, facts, short, tuned, thresholds, outcome, lesson, guard, threads)
 
 
-def _read(site: LearningSite, run: ClaimedRun) -> tuple[LabelSnapshot, dict[str, float]]:
-    """The labels as they stood when the run began, and each campsite's share of the reviews."""
+def _read(site: LearningSite, run: ClaimedRun) -> tuple[LabelSnapshot, dict[str, float], float | None]:
+    """The labels as they stood when the run began, each campsite's share of the reviews, and the last run's moment."""
     until = run.labels_until
     with site.database.read() as session:
         snapshot = label_snapshot(session, site.config, site.media, until, site.rule)
-        return snapshot, _effort(session, site.config, until)
+        return snapshot, _effort(session, site.config, until), last_trained(session)
 
 
 def _effort(session: Session, config: Config, until: float) -> dict[str, float]:
     sites = sorted(config.campsites)
     reviews = [each.campsite for each in reviews_between(session, sites, until - EFFORT_WINDOW_S, until)]
     return {name: reviews.count(name) / max(1, len(reviews)) for name in sites}
-
-
-def _new_since(champion: Reigning) -> float | None:
-    return None if champion.learnt_until is None else champion.learnt_until - LATE_LABELS_S
 
 
 def _own_work(folder: Path, snapshot: LabelSnapshot, champion: Reigning) -> Path:

@@ -131,6 +131,17 @@ def test_a_challenger_that_does_not_pass_is_written_down_and_not_registered(
 
 
 @pytest.mark.usefixtures("quickly")
+def test_the_second_night_trains_on_what_is_new_and_replays_the_rest(site: LearningSite, world: LearningWorld) -> None:
+    claim(site.database, BY_HAND, 1, world.until - 5 * 86400)
+    with site.database.write() as session:
+        session.execute(update(LearningRun).values(status="rejected"))
+    row = tonight(site, world)
+    assert row.status in ("passed", "rejected")
+    assert 0 < row.labels["new"] < row.labels["may_train"]
+    assert row.labels["replayed"] > 0
+
+
+@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("stage", ["asking the champion", "training", "challenger on golden events"])
 def test_stopped_in_any_stage_the_same_run_goes_on_to_the_same_challenger(
     stage: str, site: LearningSite, world: LearningWorld, tmp_path: Path
@@ -322,7 +333,10 @@ def test_a_champion_that_is_no_bundle_cannot_be_started_from(site: LearningSite,
 
 
 def spoil(file: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    return lambda folder: (folder / file).write_bytes(change((folder / file).read_bytes())) and None
+    def harm(folder: Path) -> None:
+        (folder / file).write_bytes(change((folder / file).read_bytes()))
+
+    return harm
 
 
 @pytest.mark.parametrize(

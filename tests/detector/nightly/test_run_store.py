@@ -20,6 +20,7 @@ from detector.nightly.run_store import (
     claim,
     finish,
     last_night,
+    last_trained,
     own_name,
     recent_runs,
 )
@@ -85,6 +86,18 @@ def test_an_ended_run_keeps_its_lineage_and_stands_in_the_ledger(database: Datab
         assert verify(session).broken_at is None
         assert last_night(session) == NOW
     assert claim(database, BY_HAND, 1, NOW + 200).id != run.id
+
+
+def test_new_labels_are_those_since_the_last_run_that_came_to_a_verdict(database: Database) -> None:
+    ends = (LearningStatus.REJECTED, LearningStatus.PASSED, LearningStatus.SKIPPED, LearningStatus.FAILED)
+    for day, status in enumerate(ends):
+        with database.read() as session:
+            assert last_trained(session) == (None, NOW, NOW + 86400, NOW + 86400)[day]
+        run = claim(database, BY_HAND, 1, NOW + 86400 * day)
+        with database.write() as session:
+            finish(session, run.id, status, "", NOW + 86400 * day + 60)
+    with database.read() as session:
+        assert last_trained(session) == NOW + 86400
 
 
 def test_progress_is_written_every_few_seconds_and_every_new_stage_at_once(database: Database) -> None:

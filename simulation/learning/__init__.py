@@ -1,0 +1,1 @@
+"""Seasons in which a small network is really trained, night after night, on staged pictures."""
