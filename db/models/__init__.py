@@ -13,6 +13,7 @@ from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSa
 from db.models.label_tables import ChangeStatus, EditAction, LabelChange, LabelEdit
 from db.models.ledger_tables import LedgerEntry
 from db.models.model_tables import (
+    ChallengerCount,
     ChangeKind,
     ChangeTrigger,
     ModelChange,
@@ -54,6 +55,7 @@ __all__ = [
     "CamperMessage",
     "Campsite",
     "CanaryRun",
+    "ChallengerCount",
     "ChangeKind",
     "ChangeStatus",
     "ChangeTrigger",
