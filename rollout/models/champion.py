@@ -107,8 +107,8 @@ def change_challenger(session: Session, to_digest: str | None, by: str, actor: s
 
 
 def changes(session: Session, limit: int = 100, before: int | None = None) -> list[ModelChange]:
-    """The newest changes first, or those before one's number."""
-    query = select(ModelChange).order_by(ModelChange.id.desc()).limit(limit)
+    """The newest changes of the champion first, or those before one's number."""
+    query = select(ModelChange).where(ModelChange.kind.in_(_CHANGES)).order_by(ModelChange.id.desc()).limit(limit)
     return list(session.scalars(query if before is None else query.where(ModelChange.id < before)))
 
 

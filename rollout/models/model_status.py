@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
+from db.models import ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
 from rollout.models.challenger import agreements
 from rollout.models.champion import CHALLENGER_EVERY, challenger_change, changes, reports_on, standing
 from rollout.models.model_changes import approvals_lacking, approvers, consequences, needs_approval
@@ -124,7 +124,7 @@ def model_registry_status(
     state = as_accounts_stand(session, load(session))
     there, rows = standing(session), registered_models(session)
     by_digest = {row.digest: row for row in rows}
-    past = [row for row in changes(session, limit) if row.kind in (ChangeKind.PROMOTE, ChangeKind.ROLLBACK)]
+    past = changes(session, limit)
     said = reports_on(session, [row.id for row in past])
     previous = there.previous if there.may_roll_back else None
     rule = plan.approvals.promote

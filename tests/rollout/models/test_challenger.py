@@ -10,6 +10,7 @@ import redis
 from core.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside, add_counts, take_counts
 from core.wanted_model import BundlePlace, read_wanted
 from db.models import ModelOrigin
+from db.retention import forget_challenger_counts
 from db.session import Database
 from rollout.models.challenger import agreements, challenge, store_counts, withdraw
 from rollout.models.champion import standing, wanted
@@ -69,6 +70,14 @@ def test_more_counts_of_the_same_hour_are_added(database: Database) -> None:
     with database.read() as session:
         [row] = agreements(session, A)
         assert (row.frames, row.challenger_only) == (30, 3)
+
+
+def test_old_counts_go_with_the_rest_of_history(sqlite_database: Database) -> None:
+    later = Beside(A, B, "upper-creek", True, CREEK.hour_at + 7200)
+    with sqlite_database.write() as session:
+        store_counts(session, {CREEK: SAID, later: SAID})
+        forget_challenger_counts(session, CREEK.hour_at + 3600.0)
+        assert [each.frames for each in agreements(session, A)] == [10]
 
 
 def test_one_challenger_at_a_time_is_wanted_until_it_is_withdrawn_or_champion(site: ControllerSite) -> None:
