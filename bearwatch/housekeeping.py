@@ -22,6 +22,7 @@ from db.downsampling import forget_samples, thin_samples
 from db.ledger_anchors import UnreadableAnchors, drop_anchor
 from db.retention import (
     evidence_keys,
+    forget_challenger_counts,
     forget_clips,
     forget_gaps,
     forget_logins,
@@ -182,6 +183,7 @@ def forget_rows(database: Database, retention: Retention, now: float) -> None:
         forget_campers(session, now - retention.camper_days * 86400, now)
         forget_samples(session, now - retention.history_days * 86400)
         forget_clips(session, now - retention.history_days * 86400)
+        forget_challenger_counts(session, now - retention.history_days * 86400)
         forget_gaps(session, now - retention.history_days * 86400)
         forget_weather(session, now - retention.history_days * 86400)
         forget_operating_points(session, now - retention.history_days * 86400)

@@ -11,7 +11,7 @@ from rich.text import Text
 from core.clock import civil
 from review_ui.models.comparison import FiguresOut, ModelComparison
 from review_ui.models.view import RATES
-from rollout.models.model_status import ModelChangeView, ModelRegistryStatus, RegisteredView
+from rollout.models.model_status import ChallengerView, ModelChangeView, ModelRegistryStatus, RegisteredView
 
 
 def registry_text(status: ModelRegistryStatus, unregistered: Sequence[tuple[str, str]], zone: str) -> RenderableType:
@@ -19,6 +19,8 @@ def registry_text(status: ModelRegistryStatus, unregistered: Sequence[tuple[str,
     parts: list[RenderableType] = [Text(f"Champion: {status.champion_name}")]
     before = status.previous_name if status.may_roll_back else "nothing: it is the model that the configuration names"
     parts.append(Text(f"A rollback leads to: {before}"))
+    if status.challenger is not None:
+        parts.append(challenger_text(status.challenger, zone))
     if status.models:
         table = Table("model", "from", "registered", Column("directory", overflow="fold"))
         for each in status.models:
@@ -32,6 +34,23 @@ def registry_text(status: ModelRegistryStatus, unregistered: Sequence[tuple[str,
         parts.append(Text("Changes, the newest first:"))
     parts += [Text(change_text(each, zone)) for each in status.changes]
     return Group(*parts)
+
+
+def challenger_text(challenger: ChallengerView, zone: str) -> RenderableType:
+    """The challenger, and how often it says the same as the champion."""
+    head = (
+        f"Challenger: {challenger.name}, since {civil(challenger.since, zone):%Y-%m-%d %H:%M} by {challenger.by}, at "
+        f"one frame in {challenger.every}"
+    )
+    if not challenger.agreements:
+        return Text(f"{head}; nothing counted yet")
+    table = Table(
+        "camera", "light", "frames", "both a bear", "neither", "champion alone", "challenger alone", "difference"
+    )
+    for each in challenger.agreements:
+        numbers = (each.frames, each.both, each.neither, each.champion_only, each.challenger_only)
+        table.add_row(each.camera, each.light, *map(str, numbers), f"{each.difference:.3f}")
+    return Group(Text(head), table)
 
 
 def model_text(each: RegisteredView, zone: str, thresholds: dict[str, float] | None) -> str:

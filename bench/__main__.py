@@ -11,6 +11,7 @@ BENCHMARKS = (
     "bench.engines",
     "bench.backbones",
     "bench.worker",
+    "bench.live_shadow",
     "bench.load",
     "bench.gpu",
     "bench.latency",

@@ -13,6 +13,7 @@ from db.models import (
     BearSeen,
     CameraLightDay,
     CanaryRun,
+    ChallengerCount,
     Encounter,
     EncounterFrame,
     FreshnessGap,
@@ -79,6 +80,11 @@ def forget_clips(session: Session, before: float) -> None:
 def forget_gaps(session: Session, before: float) -> None:
     """Remove freshness gaps that were over ``before``: the ledger keeps that they were."""
     session.execute(delete(FreshnessGap).where(FreshnessGap.over_at < before))
+
+
+def forget_challenger_counts(session: Session, before: float) -> None:
+    """Remove what challengers said in hours before ``before``."""
+    session.execute(delete(ChallengerCount).where(ChallengerCount.hour_at < before))
 
 
 def forget_visit_scores(session: Session, before: float) -> None:

@@ -17,7 +17,10 @@ from detector.models.model import Model
 from detector.models.prediction import verdict_of
 from detector.parallel_map import side_by_side
 
-__all__ = ["MAX_BATCH", "ScoredFrame", "Seen", "UndecodableFrame", "classify", "decode_jpeg", "score_frames"]
+__all__ = [
+    "MAX_BATCH", "PreparedFrames", "ScoredFrame", "Seen", "UndecodableFrame", "classify", "decode_jpeg", "how_cut",
+    "prepare_frames", "score_frames", "score_prepared",
+]  # fmt: skip
 
 MAX_BATCH = 256
 """Most crops handed to the engine at once: 256 crops of 224 px are 39 MB."""
@@ -42,6 +45,76 @@ class ScoredFrame:
         return FrameScores(frame, self.crops, model, scored_at, self.infrared, self.threshold)
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedFrames:
+    """Frames cut for the network, so that two models may look at the same crops.
+
+    ``crops`` are RGB pictures (n, input_px, input_px, 3) of all frames in order, ``boxes`` those of each frame,
+    ``infrared`` its light, ``moved`` whether it was sent because something moved. ``cut_as`` says how they were cut.
+    """
+
+    crops: NDArray[np.uint8]
+    boxes: tuple[tuple[Box, ...], ...]
+    infrared: tuple[bool, ...]
+    moved: tuple[bool, ...]
+    cut_as: tuple[CropPolicy, int, float]
+
+    def only(self, places: Sequence[int]) -> PreparedFrames:
+        """Some of the frames, by their places in order."""
+        ends = np.cumsum([len(each) for each in self.boxes])
+        parts = [self.crops[ends[place] - len(self.boxes[place]) : ends[place]] for place in places]
+        return PreparedFrames(
+            np.concatenate(parts) if parts else self.crops[:0],
+            tuple(self.boxes[place] for place in places),
+            tuple(self.infrared[place] for place in places),
+            tuple(self.moved[place] for place in places),
+            self.cut_as,
+        )
+
+
+def how_cut(engine: Engine, policy: CropPolicy | None = None) -> tuple[CropPolicy, int, float]:
+    """How a model's crops are cut: its policy, the side of its pictures, its lift of dark ones."""
+    model = engine.bundle.model
+    return policy or model.crops, engine.input_px, model.lift
+
+
+def prepare_frames(engine: Engine, frames: Sequence[Seen], policy: CropPolicy | None = None) -> PreparedFrames:
+    """Cut the crops of every frame, by the model's policy unless another one is given."""
+    cut_as = how_cut(engine, policy)
+    boxes = [crops_for(reason, moving, image.shape[1], image.shape[0], cut_as[0]) for image, moving, reason in frames]
+
+    def prepare(place: int) -> tuple[NDArray[np.uint8], bool]:
+        image = frames[place][0]
+        return cut(image, boxes[place], cut_as[1], cut_as[2]), is_infrared(image)
+
+    prepared = side_by_side(prepare, range(len(frames)), engine.threads)
+    nothing = np.empty((0, cut_as[1], cut_as[1], 3), dtype=np.uint8)
+    return PreparedFrames(
+        np.concatenate([crops for crops, _dark in prepared]) if prepared else nothing,
+        tuple(map(tuple, boxes)),
+        tuple(dark for _crops, dark in prepared),
+        tuple(reason is Reason.MOTION for _image, _moving, reason in frames),
+        cut_as,
+    )
+
+
+def score_prepared(
+    engine: Engine, prepared: PreparedFrames, threshold: float | None = None, max_batch: int = MAX_BATCH
+) -> list[ScoredFrame]:
+    """Score frames that were cut before, as this model cuts them: see :func:`score_frames`."""
+    bundle = engine.bundle
+    if not prepared.boxes:
+        return []
+    logits = np.empty((len(prepared.crops), bundle.labels.outputs), dtype=np.float32)
+    for start in range(0, len(prepared.crops), max_batch):
+        logits[start : start + max_batch] = engine.infer(prepared.crops[start : start + max_batch])
+    answers = zip(bundle.labels.probabilities(logits), bundle.unknown_scores(logits).tolist(), strict=True)
+    return [
+        _scored_frame(bundle.model, [(box, next(answers)) for box in of_frame], dark, threshold, moved)
+        for of_frame, dark, moved in zip(prepared.boxes, prepared.infrared, prepared.moved, strict=True)
+    ]
+
+
 def score_frames(
     engine: Engine,
     frames: Sequence[Seen],
@@ -57,28 +130,7 @@ def score_frames(
        marked when it moved: one in a still frame had to move to get there, and its many crops show scenery more often
        than animals.
     """
-    bundle = engine.bundle
-    policy = policy or bundle.model.crops
-    boxes = [crops_for(reason, moving, image.shape[1], image.shape[0], policy) for image, moving, reason in frames]
-    if not boxes:
-        return []
-
-    def prepare(place: int) -> tuple[NDArray[np.uint8], bool]:
-        image = frames[place][0]
-        return cut(image, boxes[place], engine.input_px, bundle.model.lift), is_infrared(image)
-
-    prepared = side_by_side(prepare, range(len(frames)), engine.threads)
-    crops = np.concatenate([crops for crops, _dark in prepared])
-    logits = np.empty((len(crops), bundle.labels.outputs), dtype=np.float32)
-    for start in range(0, len(crops), max_batch):
-        logits[start : start + max_batch] = engine.infer(crops[start : start + max_batch])
-    answers = zip(bundle.labels.probabilities(logits), bundle.unknown_scores(logits).tolist(), strict=True)
-    return [
-        _scored_frame(
-            bundle.model, [(box, next(answers)) for box in of_frame], dark, threshold, reason is Reason.MOTION
-        )
-        for of_frame, (_crops, dark), (_image, _moving, reason) in zip(boxes, prepared, frames, strict=True)
-    ]
+    return score_prepared(engine, prepare_frames(engine, frames, policy), threshold, max_batch)
 
 
 def classify(

@@ -53,6 +53,8 @@ class ModelSwitch:
         self._refused: Refusal | None = None
         self._not_kept: set[BundlePlace | None] = set()
         """Previous models that cannot be loaded: tried once, and said."""
+        self._challenger: LoadedModel | None = None
+        self._challenger_refused: tuple[BundlePlace, str] | None = None
         self._thread: threading.Thread | None = None
         self.first_scored_at: float | None = None
         """When the scoring model's first scores for the current change were published."""
@@ -85,6 +87,20 @@ class ModelSwitch:
             self._start(wanted.champion, self._load_champion)
         elif self._lacks(self._wanted.previous):
             self._start(self._wanted.previous, self._load_previous)
+        elif wanted.challenger is not None and self._lacks_challenger(wanted.challenger):
+            self._start(wanted.challenger, self._load_challenger)
+
+    def challenger(self) -> LoadedModel | None:
+        """The challenger that is wanted, once it is loaded and has proved itself."""
+        wanted, loaded = self._wanted.challenger, self._challenger
+        if wanted is None or loaded is None or loaded.digest != wanted.digest or self._scores(wanted):
+            return None
+        return loaded
+
+    @property
+    def challenger_every(self) -> int:
+        """The challenger looks at one frame in so many."""
+        return self._wanted.challenger_every
 
     def take(self) -> LoadedModel | None:
         """A model that has become ready since, to score with from the next batch on."""
@@ -127,13 +143,24 @@ class ModelSwitch:
             "first_scored_at": self.first_scored_at if state == IN_USE else None,
             "kept": sorted(self._kept),
             "why": refused.why[:MAX_TEXT] if refused is not None and is_refused else "",
+            "challenger": self._challenger_facts(),
         }
+
+    def _challenger_facts(self) -> dict[str, str] | None:
+        wanted, refused = self._wanted.challenger, self._challenger_refused
+        if wanted is None:
+            return None
+        if refused is not None and refused[0] == wanted:
+            return {"digest": wanted.digest, "state": REFUSED, "why": refused[1][:MAX_TEXT]}
+        return {"digest": wanted.digest, "state": IN_USE if self.challenger() else LOADING, "why": ""}
 
     def _follow_another(self, wanted: WantedModel) -> None:
         if wanted.change != self._wanted.change:
             self.first_scored_at, self._refused = None, None
             self._not_kept.clear()
         self._wanted = wanted
+        if wanted.challenger is None:
+            self._challenger, self._challenger_refused = None, None
         if self._scores(wanted.champion):
             self._remember()
 
@@ -161,6 +188,20 @@ class ModelSwitch:
         """Whether the model before the champion is to be loaded for a rollback. Before any change there is none."""
         first = self._wanted.change == 0 or self._wanted.champion is None
         return not first and previous not in self._not_kept and self._loaded(previous) is None
+
+    def _lacks_challenger(self, wanted: BundlePlace) -> bool:
+        if self._scores(wanted) or (self._challenger_refused is not None and self._challenger_refused[0] == wanted):
+            return False
+        return self._challenger is None or self._challenger.digest != wanted.digest
+
+    def _load_challenger(self, place: BundlePlace | None) -> None:
+        """Always an engine of its own: the one that scores belongs to the champion, whichever that becomes."""
+        try:
+            self._challenger = self._loader.load(place)
+        except ModelRefused as error:
+            log.error("the challenger is refused: %s", error)
+            if place is not None:
+                self._challenger_refused = (place, str(error))
 
     def _use(self, loaded: LoadedModel) -> None:
         if self._scoring is not None:

@@ -28,6 +28,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from core.challenger_counts import add_counts
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
@@ -37,8 +38,9 @@ from core.telemetry import Telemetry, counter
 from core.wanted_model import read_wanted
 from detector.batching import Waiting, choose
 from detector.bundle_loader import LoadedModel
-from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, score_frames
+from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, prepare_frames, score_prepared
 from detector.engines.engine import Engine
+from detector.live_shadow import LiveShadow
 from detector.model_switch import ModelSwitch
 from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
@@ -75,6 +77,7 @@ class DetectorWorker:
     ) -> None:
         self.engine = engine
         self.switch = switch
+        self.live_shadow: LiveShadow | None = None
         self.detector = detector
         self.consumer = f"{socket.gethostname()}-{os.getpid()}"
         self.client = client
@@ -209,12 +212,16 @@ class DetectorWorker:
             return
         began = time.perf_counter()
         frames = [(image, frame.boxes, frame.reason) for _entry, frame, image in decoded]
-        answers = score_frames(self.engine, frames, self.detector.threshold)
+        prepared = prepare_frames(self.engine, frames)
+        answers = score_prepared(self.engine, prepared, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
         scored = [(e, self._scores(f, result)) for (e, f, _image), result in zip(decoded, answers, strict=True)]
         streams.publish_scores(DETECTORS, scored)
         if self.switch is not None:
             self.switch.scored(now_s())
+        if self.live_shadow is not None and not self.waiting[streams.shard]:
+            seen = [(frame, one) for (_entry, frame, _image), one in zip(decoded, frames, strict=True)]
+            self.live_shadow.look(seen, prepared, answers, self.engine.bundle.digest)
 
     def _scores(self, frame: Frame, result: ScoredFrame) -> FrameScores:
         scores = replace(result.scores(frame, self.engine.name, now_s()), self_test_ok=self.self_test.last.ok)
@@ -247,10 +254,21 @@ class DetectorWorker:
             return
         if wanted is not None:
             self.switch.follow(wanted)
+        self._follow_challenger(self.switch)
         if self.self_test.last.failed >= FAILED_AT_MOST:
             before = self.switch.fall_back(self.self_test.last.why)
             if before is not None:
                 self._use(before)
+
+    def _follow_challenger(self, switch: ModelSwitch) -> None:
+        """Let the wanted challenger look at frames beside the champion, and hand in what was counted."""
+        if self.live_shadow is not None:
+            add_counts(self.client, self.live_shadow.take_counts())
+        loaded, now = switch.challenger(), self.live_shadow
+        if loaded is None:
+            self.live_shadow = None
+        elif now is None or (now.digest, now.every) != (loaded.digest, switch.challenger_every):
+            self.live_shadow = LiveShadow(loaded, self.detector.threshold, switch.challenger_every)
 
     def _use(self, loaded: LoadedModel) -> None:
         """Score with another model from here on."""
@@ -286,6 +304,7 @@ class DetectorWorker:
         return {
             "model": self.engine.name,
             "model_change": self.switch.facts() if self.switch is not None else None,
+            "challenger_left_out": self.live_shadow.why if self.live_shadow is not None else "",
             "device": self.engine.device,
             "shards": [streams.shard for streams in self.shard_streams],
             "self_test": self.self_test.last.facts(),

@@ -42,7 +42,7 @@ SECTIONS: Final = {
             "model_follower.py: the model",
             "which model is wanted",
         ),
-        *("wanted_model.json", "… cannot be read, the configured model"),
+        *("wanted_model.json", "… cannot be read, the configured model", "detector/live_shadow.py"),
     ),
     "Redis is unreachable": ("Redis", "a status report", "left without", "releasing"),
     "A camera is blind": ("ingest/", "camera_probe.py", "cli/replay.py", "staged_evaluation.py", "not configured here"),

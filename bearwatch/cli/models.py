@@ -25,7 +25,7 @@ from core.redis_client import connect
 from core.settings import Settings
 from db.existing import open_existing
 from db.migrate import upgrade
-from db.models import ModelChange, Role
+from db.models import ChangeKind, ModelChange, Role
 from db.session import Database
 from review_ui.auth.accounts import TooManyLogins
 from review_ui.auth.passwords import Busy
@@ -33,6 +33,7 @@ from review_ui.auth.rights import RIGHT_WORDS, Right, may
 from review_ui.models.comparison import compare_models
 from rollout.control.model_approval import approve_model
 from rollout.control.service import person
+from rollout.models.challenger import challenge, withdraw
 from rollout.models.model_changes import consequences, promote_model, roll_back
 from rollout.models.model_follower import tell_detectors
 from rollout.models.model_status import model_registry_status
@@ -50,8 +51,11 @@ ACTIONS = {
     "approve": "agree to promote a model, where the rollout plan asks for people: DIGEST",
     "promote": "make a model the champion: DIGEST",
     "rollback": "go back to the model before the champion",
+    "challenge": "let a model score beside the champion, alerting nobody: DIGEST",
+    "withdraw": "let no challenger score any more",
 }
-ARGUMENTS = {"list": 0, "show": 1, "compare": 2, "add": 1, "approve": 1, "promote": 1, "rollback": 0}
+ARGUMENTS = {name: what.count("DIGEST") + what.count("DIRECTORY") for name, what in ACTIONS.items()}
+"""So many names each action takes, as its words say."""
 AT_THE_MACHINE = "operator at the machine"
 
 
@@ -190,6 +194,14 @@ def _rollback(call: Call) -> int:
     return _changed(call, said)
 
 
+def _challenge(call: Call) -> int:
+    by = _who(call, Right.MODELS).name
+    with call.database.write() as session:
+        row = challenge(session, call.names[0], by, call.now) if call.names else withdraw(session, by, call.now)
+        said = _change(row)
+    return _changed(call, said)
+
+
 def _change(row: ModelChange) -> dict[str, Any]:
     return {"change": row.id, "kind": row.kind, "from": row.from_digest, "to": row.to_digest}
 
@@ -198,6 +210,10 @@ def _changed(call: Call, said: dict[str, Any]) -> int:
     told = tell_detectors(call.database, connect(call.settings.redis))
     if call.arguments.json:
         print(json.dumps({"done": True, **said, "detectors_told": told}))
+        return 0
+    if said["kind"] in (ChangeKind.CHALLENGE, ChangeKind.WITHDRAW):
+        beside = f"{said['to'][:12]} scores beside the champion" if said["to"] else "no challenger scores any more"
+        print(f"Done: {beside}. `bearwatch models list` says how often both agree.")
         return 0
     to = (said["to"] or "the configured model")[:20]
     when = (
@@ -247,4 +263,6 @@ _DO: dict[str, Callable[[Call], int]] = {
     "approve": _approve,
     "promote": _promote,
     "rollback": _rollback,
+    "challenge": _challenge,
+    "withdraw": _challenge,
 }

@@ -22,6 +22,7 @@ from db.models.label_tables import (
 from db.models.learning_tables import LearningRun, LearningStatus, LearningTrigger
 from db.models.ledger_tables import LedgerEntry
 from db.models.model_tables import (
+    ChallengerCount,
     ChangeKind,
     ChangeTrigger,
     ModelChange,
@@ -64,6 +65,7 @@ __all__ = [
     "CamperMessage",
     "Campsite",
     "CanaryRun",
+    "ChallengerCount",
     "ChangeKind",
     "ChangeStatus",
     "ChangeTrigger",

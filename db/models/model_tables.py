@@ -98,3 +98,26 @@ class ModelChangeReport(Base):
     first_scored_at: Mapped[float | None]
     """When it published the first scores of the new model."""
     why: Mapped[str] = mapped_column(Text)
+
+
+class ChallengerCount(Base):
+    """How often a challenger said the same as the champion: one camera, one light, one hour.
+
+    ``difference`` is the sum of the differences of both bear scores over the frames.
+    """
+
+    __tablename__ = "challenger_counts"
+    __table_args__ = (UniqueConstraint("challenger_digest", "champion_digest", "camera_id", "infrared", "hour_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    challenger_digest: Mapped[str] = mapped_column(String(64))
+    champion_digest: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[str] = mapped_column(ForeignKey("cameras.id"))
+    infrared: Mapped[bool]
+    hour_at: Mapped[float]
+    frames: Mapped[int]
+    both: Mapped[int]
+    neither: Mapped[int]
+    champion_only: Mapped[int]
+    challenger_only: Mapped[int]
+    difference: Mapped[float]

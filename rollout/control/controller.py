@@ -46,8 +46,9 @@ from rollout.breakers import (
 from rollout.control.analysis_schedule import AnalysisScheduler
 from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.control.service import confirm, execute, renew
+from rollout.models.challenger import store_counts
 from rollout.models.champion import wanted
-from rollout.models.model_follower import follow_models
+from rollout.models.model_follower import fetch_counts, follow_models
 from rollout.stages import commands as c
 from rollout.stages.commands import Effect
 from rollout.stages.decide import CLOCK_STEP_S
@@ -171,6 +172,7 @@ class Controller:
         with self.database.read() as session:
             load(session)  # a long history is read before anybody has to wait for this transaction
         snapshot = collect_telemetry(self.client, self.watcher.config, now)
+        counts = fetch_counts(self.client)
         with self.database.write() as session:
             lock(session)
             in_force = self.watcher.config
@@ -185,6 +187,7 @@ class Controller:
             events += self._watch_breakers(session, snapshot, now)
             rolled_back = follow_models(session, self.watcher.plan, snapshot, open_trips(session), now)
             model = wanted(session)
+            store_counts(session, counts)
             renewed = self._may_renew(session, snapshot, now)
             if renewed:
                 events += renew(session, self.watcher.plan, now, "controller").events

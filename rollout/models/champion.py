@@ -9,13 +9,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.wanted_model import BundlePlace, WantedModel
-from db.ledger import record
+from db.ledger import lock, record
 from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
 from rollout.models.lineage import ChampionChange, Standing, standing_after
 
 CONFIGURED: Final = "configured"
 """How the ledger names the model that the configuration names."""
+CHALLENGER_EVERY: Final = 6
+"""A challenger looks at one frame in so many: then a detector works for both not more than 1.2 times as much as for one
+(``python -m bench.live_shadow``)."""
 _CHANGES: Final = (ChangeKind.PROMOTE, ChangeKind.ROLLBACK)
+_CHALLENGES: Final = (ChangeKind.CHALLENGE, ChangeKind.WITHDRAW)
 
 
 def standing(session: Session) -> Standing:
@@ -24,13 +28,24 @@ def standing(session: Session) -> Standing:
     return standing_after(map(_change, rows))
 
 
+def challenger_change(session: Session) -> ModelChange | None:
+    """The change by which a challenger scores beside the champion now; None: no challenger does."""
+    query = select(ModelChange).where(ModelChange.kind.in_(_CHALLENGES)).order_by(ModelChange.id.desc()).limit(1)
+    last = session.scalar(query)
+    if last is None or last.kind != ChangeKind.CHALLENGE or last.to_digest == standing(session).champion:
+        return None
+    return last
+
+
 def wanted(session: Session) -> WantedModel:
-    """What the detectors are to use."""
-    now = standing(session)
+    """What the detectors are to use, and which model scores beside it."""
+    now, challenge = standing(session), challenger_change(session)
     return WantedModel(
         change=now.last.id if now.last else 0,
         champion=_place(session, now.champion),
         previous=_place(session, now.previous) if now.may_roll_back else None,
+        challenger=_place(session, challenge.to_digest) if challenge is not None else None,
+        challenger_every=CHALLENGER_EVERY if challenge is not None else 1,
     )
 
 
@@ -68,9 +83,32 @@ def change_champion(
     return row
 
 
+def change_challenger(session: Session, to_digest: str | None, by: str, actor: str, at: float) -> ModelChange:
+    """Let a registered model score beside the champion from now on; None: none does any more."""
+    lock(session)
+    row = ModelChange(
+        at=at,
+        kind=ChangeKind.WITHDRAW if to_digest is None else ChangeKind.CHALLENGE,
+        trigger=ChangeTrigger.PERSON,
+        from_digest=standing(session).champion,
+        to_digest=to_digest,
+        requested_by=by,
+        approved_by=[],
+        reason="",
+    )
+    session.add(row)
+    session.flush()
+    record(
+        session, at=at, kind="model.withdrawn" if to_digest is None else "model.challenges",
+        subject=f"model:{(to_digest or CONFIGURED)[:12]}", actor=actor,
+        body={"change": row.id, "beside": row.from_digest, "challenger": to_digest, "by": by},
+    )  # fmt: skip
+    return row
+
+
 def changes(session: Session, limit: int = 100, before: int | None = None) -> list[ModelChange]:
-    """The newest changes first, or those before one's number."""
-    query = select(ModelChange).order_by(ModelChange.id.desc()).limit(limit)
+    """The newest changes of the champion first, or those before one's number."""
+    query = select(ModelChange).where(ModelChange.kind.in_(_CHANGES)).order_by(ModelChange.id.desc()).limit(limit)
     return list(session.scalars(query if before is None else query.where(ModelChange.id < before)))
 
 

@@ -10,6 +10,7 @@ import redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.challenger_counts import Beside, take_counts
 from core.redis_client import RedisDown
 from core.wanted_model import publish_wanted
 from db.ledger import record
@@ -65,6 +66,14 @@ def tell_detectors(database: Database, client: redis.Redis) -> bool:
         log.warning("the detectors cannot be told which model is wanted (%s); the controller tells them later", error)
         return False
     return True
+
+
+def fetch_counts(client: redis.Redis) -> dict[Beside, dict[str, int]]:
+    """What detectors counted about a challenger; nothing while Redis is unreachable."""
+    try:
+        return take_counts(client)
+    except (*RedisDown, redis.RedisError):
+        return {}  # it stays there, or is lost with it: whoever asks for leadership says that Redis is away
 
 
 def _reports(snapshot: TelemetrySnapshot, now: float) -> list[DetectorReport]:

@@ -11,8 +11,9 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
-from rollout.models.champion import changes, reports_on, standing
+from db.models import ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
+from rollout.models.challenger import agreements
+from rollout.models.champion import CHALLENGER_EVERY, challenger_change, changes, reports_on, standing
 from rollout.models.model_changes import approvals_lacking, approvers, consequences, needs_approval
 from rollout.models.registry import registered_models
 from rollout.stages.account_checks import as_accounts_stand
@@ -71,6 +72,31 @@ class ModelChangeView(_Values):
     refusals: tuple[RefusalView, ...]
 
 
+class AgreementView(_Values):
+    """How often the challenger said the same as a champion of one camera in one light."""
+
+    camera: str
+    light: str = Field(description="`day` or `infrared`")
+    champion: str = Field(description="digest of the champion beside which it scored")
+    frames: int = Field(description="frames that both scored")
+    both: int = Field(description="of these, frames in which both see a bear")
+    neither: int
+    champion_only: int
+    challenger_only: int
+    difference: float = Field(description="mean difference of both bear scores")
+
+
+class ChallengerView(_Values):
+    """The model that scores beside the champion, and alerts nobody."""
+
+    digest: str
+    name: str
+    since: float
+    by: str
+    every: int = Field(description="it looks at one frame in so many")
+    agreements: tuple[AgreementView, ...] = Field(description="hidden from whoever watches blind")
+
+
 class ModelRegistryStatus(_Values):
     """The registry now."""
 
@@ -79,6 +105,7 @@ class ModelRegistryStatus(_Values):
     previous: str | None = Field(description="digest of the model that a rollback leads to; null: the configured one")
     previous_name: str | None = Field(description="null: there is nothing to roll back to")
     may_roll_back: bool
+    challenger: ChallengerView | None = Field(description="the model that scores beside the champion, if one does")
     models: tuple[RegisteredView, ...]
     changes: tuple[ModelChangeView, ...] = Field(description="the newest first")
     needs_approval: bool = Field(description="whether others than the one who asks must agree to another model")
@@ -97,7 +124,7 @@ def model_registry_status(
     state = as_accounts_stand(session, load(session))
     there, rows = standing(session), registered_models(session)
     by_digest = {row.digest: row for row in rows}
-    past = [row for row in changes(session, limit) if row.kind in (ChangeKind.PROMOTE, ChangeKind.ROLLBACK)]
+    past = changes(session, limit)
     said = reports_on(session, [row.id for row in past])
     previous = there.previous if there.may_roll_back else None
     rule = plan.approvals.promote
@@ -107,6 +134,7 @@ def model_registry_status(
         previous=previous,
         previous_name=model_words(by_digest, previous) if there.may_roll_back else None,
         may_roll_back=there.may_roll_back,
+        challenger=_challenger(session, by_digest, knows_all),
         models=tuple(
             RegisteredView(
                 digest=row.digest,
@@ -153,6 +181,34 @@ def model_words(by_digest: dict[str, RegisteredModel], digest: str | None) -> st
         return CONFIGURED
     row = by_digest.get(digest)
     return row.name if row is not None and row.name else digest[:12]
+
+
+def _challenger(session: Session, by_digest: dict[str, RegisteredModel], knows_all: bool) -> ChallengerView | None:
+    change = challenger_change(session)
+    if change is None or change.to_digest is None:
+        return None
+    said = agreements(session, change.to_digest, change.at) if knows_all else []
+    return ChallengerView(
+        digest=change.to_digest,
+        name=model_words(by_digest, change.to_digest),
+        since=change.at,
+        by=change.requested_by,
+        every=CHALLENGER_EVERY,
+        agreements=tuple(
+            AgreementView(
+                camera=each.camera,
+                light="infrared" if each.infrared else "day",
+                champion=each.champion,
+                frames=each.frames,
+                both=each.both,
+                neither=each.neither,
+                champion_only=each.champion_only,
+                challenger_only=each.challenger_only,
+                difference=round(each.difference, 4),
+            )
+            for each in said
+        ),
+    )
 
 
 def _change(

@@ -16,6 +16,7 @@ import yaml
 
 from bearwatch.cli.models import add_arguments, run
 from bearwatch.model_files import BadBundle
+from core.challenger_counts import Beside
 from core.settings import settings
 from core.wanted_model import BundlePlace, WantedModel, read_wanted
 from db.models import Role, User
@@ -24,6 +25,7 @@ from db.session import Database
 from detector.models.bundle import BUILT_IN, ModelBundle
 from review_ui.auth.accounts import hash_password
 from rollout.control.service import perform
+from rollout.models.challenger import store_counts
 from rollout.models.champion import standing
 from rollout.stages import commands as c
 from rollout.stages.plan_watcher import PlanWatcher
@@ -112,6 +114,26 @@ def test_a_model_is_added_compared_promoted_and_rolled_back(
     status, said = command("rollback", "--json")
     assert (status, said["done"]) == (1, False)
     assert "there is none before it" in said["why"][0]
+
+
+def test_a_challenger_scores_beside_the_champion_until_it_is_withdrawn(
+    command: Command, redis_client: redis.Redis, sqlite_database: Database
+) -> None:
+    added = command("add", "built-in", "--json")[1]["model"]
+    assert "needs --as with your account" in command("challenge", added["digest"][:12])[1]
+    assert command("challenge", added["digest"][:12], "--as", "omar")[0] == 0
+    wanted = read_wanted(redis_client)
+    assert wanted is not None
+    assert (wanted.challenger, wanted.change) == (BundlePlace(added["digest"], "built-in"), 0)
+    beside = Beside(added["digest"], "ab" * 32, "upper-creek", False, int(START))
+    with sqlite_database.write() as session:
+        store_counts(session, {beside: {"frames": 9, "both": 8, "challenger_only": 1}})
+    assert f"Challenger: {added['name']}" in command("list")[1]
+    [said] = command("list", "--json")[1]["challenger"]["agreements"]
+    assert (said["camera"], said["light"], said["frames"], said["challenger_only"]) == ("upper-creek", "day", 9, 1)
+    assert command("withdraw", "--as", "omar")[0] == 0
+    assert read_wanted(redis_client) == WantedModel()
+    assert "no challenger scores" in command("withdraw", "--as", "omar")[1]
 
 
 def test_who_may_not_is_told_which_right_it_takes(command: Command, sqlite_database: Database) -> None:

@@ -20,6 +20,7 @@ import pytest
 from pydantic import Field, TypeAdapter
 
 from bearwatch.cli.processes.jobs import timetable
+from core.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside
 from core.config import Config
 from core.jobs import FORMER_NAMES, JOBS, QUEUES, JobFormat, UnknownJob, function_of
 from core.messages import CameraHealth, EncounterKind, Reason
@@ -140,8 +141,8 @@ LEDGER = (
     "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
     "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
-    "labels.import_undone labels.imported learning.ended model.in_use model.promoted model.refused model.registered "
-    "model.rolled_back page.written "
+    "labels.import_undone labels.imported learning.ended model.challenges model.in_use model.promoted model.refused "
+    "model.registered model.rolled_back model.withdrawn page.written "
     "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
     "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
@@ -230,6 +231,11 @@ def test_redis_keys_stay() -> None:
     assert names == ("frames:3", "late:3", "scores:3", "dead:3", "detectors", "tracker")
     assert (CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY) == ("cameras", "counters", "heartbeats")
     assert (WAKE_UP_CHANNEL, PROBE_PREFIX, WANTED_MODEL_KEY) == ("bell", "probe:", "wanted_model")
+    beside = Beside("a1" * 32, "b2" * 32, "upper-creek", True, 1800000000)
+    assert (CHALLENGER_COUNTS_KEY, beside.field("frames")) == (
+        "challenger_counts", f"{'a1' * 32}|{'b2' * 32}|upper-creek|1|1800000000|frames",
+    )  # fmt: skip
+    assert " ".join(COUNTED) == "frames both neither champion_only challenger_only difference_ppm"
     wanted = WantedModel(7, BundlePlace("a1" * 32, "bundles/x"))
     assert json.loads(wanted.pack()) == {
         "change": 7, "champion": {"digest": "a1" * 32, "directory": "bundles/x"}, "previous": None,

@@ -56,9 +56,35 @@ def upgrade() -> None:
             "change_id", "process", "outcome", name=op.f("uq_model_change_reports_change_id_process_outcome")
         ),
     )
+    op.create_table(
+        "challenger_counts",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("challenger_digest", sa.String(length=64), nullable=False),
+        sa.Column("champion_digest", sa.String(length=64), nullable=False),
+        sa.Column("camera_id", sa.String(length=63), nullable=False),
+        sa.Column("infrared", sa.Boolean(), nullable=False),
+        sa.Column("hour_at", sa.Double(), nullable=False),
+        sa.Column("frames", sa.Integer(), nullable=False),
+        sa.Column("both", sa.Integer(), nullable=False),
+        sa.Column("neither", sa.Integer(), nullable=False),
+        sa.Column("champion_only", sa.Integer(), nullable=False),
+        sa.Column("challenger_only", sa.Integer(), nullable=False),
+        sa.Column("difference", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name=op.f("fk_challenger_counts_camera_id_cameras")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_challenger_counts")),
+        sa.UniqueConstraint(
+            "challenger_digest",
+            "champion_digest",
+            "camera_id",
+            "infrared",
+            "hour_at",
+            name=op.f("uq_challenger_counts_challenger_digest_champion_digest_camera_id_infrared_hour_at"),
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("challenger_counts")
     op.drop_table("model_change_reports")
     op.drop_table("model_changes")
     op.drop_index(op.f("ix_registered_models_registered_at"), table_name="registered_models")
