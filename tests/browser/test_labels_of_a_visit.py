@@ -7,9 +7,10 @@ import uuid
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from db.models import Alert, AlertStatus, EncounterFrame, LabelEdit
+from db.models import Alert, AlertStatus, EncounterFrame, LabelEdit, Review, Verdict
 from rollout.evidence.labels.visit_labels import PICTURES
 from tests.support.browser.night import Night
+from tests.support.cast import add_user
 
 
 def _long_visit(night: Night) -> None:
@@ -18,6 +19,13 @@ def _long_visit(night: Night) -> None:
     with night.database.write() as session:
         row = session.get_one(Alert, alert)
         row.status = AlertStatus.REJECTED
+        session.add(
+            Review(
+                alert_id=alert, user_id=add_user(session, "decider").id, verdict=Verdict.NOT_A_BEAR, seen_version=1,
+                created_at=row.created_at + 1.0, effective_at=row.created_at + 1.0, score_hidden=True,
+                idempotency_key="a-decision-key",
+            )
+        )  # fmt: skip
         frames = select(EncounterFrame).where(EncounterFrame.encounter_id == row.encounter_id)
         for number, frame in enumerate(session.scalars(frames.order_by(EncounterFrame.captured_at))):
             frame.captured_at += 5.0 * number
