@@ -17,6 +17,7 @@ BENCHMARKS = (
     "bench.pages",
     "bench.rollout",
     "bench.breakers",
+    "bench.learning",
 )
 
 
