@@ -18,6 +18,7 @@ BENCHMARKS = (
     "bench.pages",
     "bench.rollout",
     "bench.breakers",
+    "bench.learning",
 )
 
 

@@ -56,22 +56,23 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--labels", type=int, default=120, help="new labels of the night (120)")
+    parser.add_argument("--steps", type=int, default=8, help="of training that are measured (8)")
     parser.add_argument("--threads", type=int, default=1, help="processor cores that training may take (1)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with TemporaryDirectory() as folder:
-        stages = measure(Path(folder), arguments.labels, arguments.threads)
+        stages = measure(Path(folder), arguments.labels, arguments.steps, arguments.threads)
     peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     asked, trained, judged = (each.cpu_s / each.pictures for each in stages)
-    steps = 2 * WANTED
-    cpu = steps * (asked + trained) + 3 * 2 * JUDGED_EACH * judged
+    drawn = 2 * WANTED
+    cpu = drawn * (asked + trained) + 3 * 2 * JUDGED_EACH * judged
     rows = [each.row for each in stages]
-    rows.append({"stage": f"a night of {WANTED} labels, computed", "pictures": steps, "CPU s": round(cpu), "wall s": "",
+    rows.append({"stage": f"a night of {WANTED} labels, computed", "pictures": drawn, "CPU s": round(cpu), "wall s": "",
                  "CPU-ms each": ""})  # fmt: skip
     show(f"A learning night of {arguments.labels} labels, {peak} MB at the most", rows, arguments.json)
 
 
-def measure(folder: Path, labels: int, threads: int) -> list[Spent]:
+def measure(folder: Path, labels: int, steps: int, threads: int) -> list[Spent]:
     """The champion asked, training, judging; half of what is drawn is replay."""
     staged = StagedNights(folder, 1, 0, 0, history=6)
     found = [each.label for number in range(-6, 3) for each in staged.night(number)]
@@ -80,15 +81,16 @@ def measure(folder: Path, labels: int, threads: int) -> list[Spent]:
     plan = NightPlan(labels=labels, batch=NIGHT_RECIPE.batch, new_since=newest)
     laid_out = curriculum(found, {name: 1 / len(sites) for name in sites}, plan)
     pictures = label_pictures(laid_out.labels, folder).pictures
-    lesson = Lesson(pictures, np.ones(len(pictures), np.float32), laid_out.order)
+    order = laid_out.order[: steps * NIGHT_RECIPE.batch]
+    lesson = Lesson(pictures, np.ones(len(pictures), np.float32), order)
     champion = ModelBundle.open("built-in")
 
     def engine(of: ModelBundle) -> TorchEngine:
         return TorchEngine(of, "cpu", threads)
 
-    asking = Spent("champion asked", len(np.unique(laid_out.order)))
-    training = Spent("training", len(laid_out.order))
-    judging = Spent("judging", min(100, len(pictures)))
+    asking = Spent("champion asked", len(np.unique(order)))
+    training = Spent("training", len(order))
+    judging = Spent("judging", min(60, len(pictures)))
     judging.of(lambda: bear_scores(engine(champion), pictures[: judging.pictures]))
     asking.of(lambda: _asked(champion, pictures, asking.pictures, engine))
     whole = Spent("both", 0)

@@ -35,7 +35,7 @@ from simulation.learning.staged_nights import (
     DAY_S,
     StagedNights,
     StagedVisitor,
-    by_lot,
+    is_audited,
 )
 from simulation.learning.staged_pictures import staged_picture
 
@@ -163,7 +163,7 @@ class LearningSeason:
             elif alert:
                 chosen = replace(visit.label, source=LabelSource.DECISION, weight=0.5, model_selected=True)
                 site.labels.append(replace(chosen, model=site.model.short_digest))
-            elif by_lot(visit.label.item):
+            elif is_audited(visit.label.item):
                 site.labels.append(replace(visit.label, inclusion_probability=AUDITED, weight=1 / AUDITED))
         bear = np.array([each.is_bear for each in visits])
         new = np.array([each.is_newcomer for each in visits])

@@ -1,7 +1,8 @@
 """Nights of staged visits at three campsites, and the labels that people give of them.
 
 Bears come every night; from a night on, an animal that the network never saw comes too. People answer every alert,
-and look at one visit in five of the others by lot. Of nights that judge (golden and rolling) they have seen everything.
+and look at one visit in five of the others, drawn at random. Of nights that judge (golden and rolling) they have seen
+everything.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ OTHERS: Final = ("deer", "dog", "other_animal", "person")
 NEWCOMERS: Final = 5
 """Visits of a night at one campsite."""
 AUDITED: Final = 0.2
-"""Of the visits without an alert, so many are looked at by lot."""
+"""Of the visits without an alert, so many are looked at, drawn at random."""
 DAY_S: Final = 86_400.0
 BEGINNING: Final = 1_804_233_600.0
 """The first night, noon UTC on 5 March 2027; an hour lies between two visits of one campsite."""
@@ -126,6 +127,6 @@ def _night_of(campsite: str, number: int) -> str:
     return bear_night(campsite, BEGINNING + number * DAY_S + 60.0, "UTC")
 
 
-def by_lot(item: str) -> bool:
-    """Whether an auditor looks at a visit without an alert; each visit's lot is its own for ever."""
+def is_audited(item: str) -> bool:
+    """Whether an auditor looks at a visit without an alert; each visit's draw is its own for ever."""
     return int.from_bytes(hashlib.sha256(f"audit {item}".encode()).digest()[:4]) / 2**32 < AUDITED
