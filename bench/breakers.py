@@ -28,8 +28,8 @@ from rollout.breakers.detector_steps import (
     week_step,
 )
 from rollout.evidence.stats.drift import REFERENCE_WEEKS
-from tests.support.breaker_site import healthy, inject
 from tests.support.factories import T0
+from tests.support.rollout.breaker_site import healthy, inject
 
 SPECS = Breakers().specs()
 CAMERAS = 1000

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.wanted_model import BundlePlace
+from core.bundles.wanted_model import BundlePlace
 from detector.engines.engine import Engine
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
 from detector.self_test import SelfTest

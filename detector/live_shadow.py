@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from core.challenger_counts import (
+from core.bundles.challenger_counts import (
     BOTH,
     CHALLENGER_ONLY,
     CHAMPION_ONLY,

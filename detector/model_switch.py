@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from core.bundles.wanted_model import BundlePlace, WantedModel, keep_wanted
 from core.message_fields import MAX_TEXT
-from core.wanted_model import BundlePlace, WantedModel, keep_wanted
 from detector.bundle_loader import BundleLoader, LoadedModel, ModelRefused
 from detector.engines.engine import Engine
 

@@ -28,14 +28,14 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
-from core.challenger_counts import add_counts
+from core.bundles.challenger_counts import add_counts
+from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
-from core.wanted_model import read_wanted
 from detector.batching import Waiting, choose
 from detector.bundle_loader import LoadedModel
 from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, prepare_frames, score_prepared

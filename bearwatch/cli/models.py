@@ -19,7 +19,7 @@ from bearwatch.account_proof import NotYou, account_named, prove_account
 from bearwatch.models_text import comparison_text, model_text, registry_text
 from bearwatch.output import Output
 from bearwatch.site_options import add_site_options, site_settings
-from core.bundle_files import BundleFiles, known_bundles
+from core.bundles.bundle_files import BundleFiles, known_bundles
 from core.clock import now_s
 from core.redis_client import connect
 from core.settings import Settings

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi import Path as InPath
 from pydantic import Field
 
-from core.bundle_files import BundleFiles
+from core.bundles.bundle_files import BundleFiles
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.models import commanding as give

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from core.bundle_files import BUILT_IN, BundleFiles, known_bundles
+from core.bundles.bundle_files import BUILT_IN, BundleFiles, known_bundles
 from db.models import ModelOrigin
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
-from core.bundle_files import BundleFiles
+from core.bundles.bundle_files import BundleFiles
 from review_ui.models.view import RATES, SliceFigures, evaluation
 
 

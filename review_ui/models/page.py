@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.bundle_files import BundleFiles
+from core.bundles.bundle_files import BundleFiles
 from core.charts.axes import SHARES
 from core.charts.line import unit_square
 from core.charts.rows import row_chart

@@ -19,12 +19,12 @@ import redis
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from core.bundles.wanted_model import WantedModel, publish_wanted
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
-from core.wanted_model import WantedModel, publish_wanted
 from db.ledger import lock
 from db.places import sync_places
 from db.session import Database

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.challenger_counts import (
+from core.bundles.challenger_counts import (
     BOTH,
     CHALLENGER_ONLY,
     CHAMPION_ONLY,

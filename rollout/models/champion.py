@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.wanted_model import BundlePlace, WantedModel
+from core.bundles.wanted_model import BundlePlace, WantedModel
 from db.ledger import lock, record
 from db.models import ChangeKind, ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
 from rollout.models.lineage import ChampionChange, Standing, standing_after

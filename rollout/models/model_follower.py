@@ -10,9 +10,9 @@ import redis
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.challenger_counts import Beside, take_counts
+from core.bundles.challenger_counts import Beside, take_counts
+from core.bundles.wanted_model import publish_wanted
 from core.redis_client import RedisDown
-from core.wanted_model import publish_wanted
 from db.ledger import record
 from db.models import ModelChange, ModelChangeReport, ReportOutcome
 from db.session import Database

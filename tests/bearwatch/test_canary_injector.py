@@ -38,9 +38,9 @@ from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.track_worker import TrackWorker
 from detector.tracking.tracker import AlertRule
 from rollout.breakers.gate_metrics import CLIP_EVERY_S, JUDGED_AFTER_S, canary_recall
-from tests.support.breaker_site import inject
 from tests.support.cast import grant
 from tests.support.factories import T0
+from tests.support.rollout.breaker_site import inject
 from tests.support.waiting import wait_for
 
 

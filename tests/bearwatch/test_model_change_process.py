@@ -13,11 +13,11 @@ import pytest
 import redis
 import yaml
 
+from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.messages import FrameScores
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry
-from core.wanted_model import read_wanted
 from db.models import ModelOrigin
 from db.session import Database
 from detector.models.bundle import BUILT_IN, ModelBundle
@@ -29,7 +29,7 @@ from rollout.models.registry import RegisteredBundle, register_model
 from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.bundles import changed_bundle
 from tests.support.factories import frame
-from tests.support.rollout_plans import OWNER, settings
+from tests.support.rollout.rollout_plans import OWNER, settings
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -16,9 +16,9 @@ import yaml
 
 from bearwatch.cli.models import add_arguments, run
 from bearwatch.model_files import BadBundle
-from core.challenger_counts import Beside
+from core.bundles.challenger_counts import Beside
+from core.bundles.wanted_model import BundlePlace, WantedModel, read_wanted
 from core.settings import settings
-from core.wanted_model import BundlePlace, WantedModel, read_wanted
 from db.models import Role, User
 from db.places import sync_places
 from db.session import Database
@@ -30,8 +30,8 @@ from rollout.models.champion import standing
 from rollout.stages import commands as c
 from rollout.stages.plan_watcher import PlanWatcher
 from tests.support.bundles import changed_bundle, nan_bundle, of_another_format, of_other_weights
-from tests.support.rollout_plans import DIGEST, START
-from tests.support.rollout_plans import settings as configured
+from tests.support.rollout.rollout_plans import DIGEST, START
+from tests.support.rollout.rollout_plans import settings as configured
 
 PASSWORD = "correct-horse-battery"
 Command = Callable[..., tuple[int, Any]]

@@ -26,8 +26,8 @@ from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.browser.night import THEMES
 from tests.support.bundles import changed_bundle
 from tests.support.pages import PASSWORD, Clock, Stage, served
-from tests.support.rollout_pages import STAGES, RolloutStage, with_plan
-from tests.support.rollout_plans import LEAD, OPERATOR, OWNER
+from tests.support.rollout.rollout_pages import STAGES, RolloutStage, with_plan
+from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER
 
 SHOTS = os.environ.get("BEARWATCH_SCREENSHOTS")
 """A folder for pictures of the pages that this test has walked, for whoever wants to look at them."""

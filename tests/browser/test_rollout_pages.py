@@ -26,7 +26,7 @@ from rollout.evidence.stats.visits import night_of
 from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.factories import jpeg
 from tests.support.pages import Clock, Stage, report, served
-from tests.support.rollout_pages import STAGES, RolloutStage, with_plan
+from tests.support.rollout.rollout_pages import STAGES, RolloutStage, with_plan
 
 PICTURES = 60
 MOST_BYTES = 60 * 1024

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from core.message_fields import MalformedMessage
-from core.wanted_model import (
+from core.bundles.wanted_model import (
     WANTED_MODEL_FILE,
     WANTED_MODEL_KEY,
     BundlePlace,
@@ -19,6 +18,7 @@ from core.wanted_model import (
     publish_wanted,
     read_wanted,
 )
+from core.message_fields import MalformedMessage
 
 A = BundlePlace("a1" * 32, "bundles/first")
 WANTED = WantedModel(3, A, BundlePlace("b2" * 32, "built-in"), BundlePlace("c3" * 32, "bundles/third"), 5)

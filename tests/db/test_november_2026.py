@@ -40,7 +40,7 @@ from rollout.stages.state import State, grants
 from tests.support.browser.pages_list import PAGES
 from tests.support.november_2026 import FOLDER, configured, restore, said
 from tests.support.pages import Clock, Stage
-from tests.support.report_season import FIRST, LAST, NOW, SITES, asked
+from tests.support.rollout.report_season import FIRST, LAST, NOW, SITES, asked
 
 KEY = "kept-for-the-fixture-0123456789ab"
 REPORTED = {Kind.SHADOW: (FIRST, LAST), Kind.ROLLOUT: (FIRST, LAST), Kind.LOOP: (FIRST, LAST),

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import redis
 
-from core.challenger_counts import Beside, take_counts
+from core.bundles.challenger_counts import Beside, take_counts
+from core.bundles.wanted_model import BundlePlace, WantedModel, publish_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, Reason
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry
-from core.wanted_model import BundlePlace, WantedModel, publish_wanted
 from detector.bundle_loader import BundleLoader, LoadedModel
 from detector.classify import decode_jpeg, prepare_frames, score_frames, score_prepared
 from detector.engines.choose import engine_for

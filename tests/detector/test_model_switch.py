@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import redis
 
+from core.bundles.wanted_model import BundlePlace, WantedModel, keep_wanted, kept_wanted, publish_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import FrameScores
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry
-from core.wanted_model import BundlePlace, WantedModel, keep_wanted, kept_wanted, publish_wanted
 from detector.bundle_loader import BundleLoader, ModelRefused
 from detector.engines.choose import engine_for
 from detector.engines.engine import Engine

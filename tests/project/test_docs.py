@@ -11,9 +11,9 @@ from typing import Final
 import pytest
 from pydantic import AliasChoices, BaseModel, Field
 
+from core.bundles.wanted_model import WANTED_MODEL_KEY
 from core.streams import dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY
-from core.wanted_model import WANTED_MODEL_KEY
 from db.models import Base
 from docs.log_lines import OPERATIONS, SECTIONS, LogLine, anchor, log_lines, with_table
 from docs.pipeline_drawing import FILE as DRAWING

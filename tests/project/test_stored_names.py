@@ -20,14 +20,14 @@ import pytest
 from pydantic import Field, TypeAdapter
 
 from bearwatch.cli.processes.jobs import timetable
-from core.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside
+from core.bundles.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside
+from core.bundles.wanted_model import WANTED_MODEL_KEY, BundlePlace, WantedModel
 from core.config import Config
 from core.jobs import FORMER_NAMES, JOBS, QUEUES, JobFormat, UnknownJob, function_of
 from core.messages import CameraHealth, EncounterKind, Reason
 from core.pictures.photo_request import PhotoAnswer
 from core.streams import DETECTORS, TRACKER, dead_stream, frames_stream, late_stream, scores_stream
 from core.telemetry import CAMERAS_KEY, COUNTERS_KEY, HEARTBEATS_KEY, PROBE_PREFIX, WAKE_UP_CHANNEL
-from core.wanted_model import WANTED_MODEL_KEY, BundlePlace, WantedModel
 from db import models as m
 from detector.models.imagenet_labels import ImagenetLabel as ModelLabel
 from detector.models.model import Model
@@ -47,7 +47,7 @@ from rollout.stages.commands import Effect, Step
 from rollout.stages.events import EVENT_NAMES, Event, kind_of
 from rollout.stages.spec_file import plan_from
 from tests.support.november_2026 import FOLDER, configured, said
-from tests.support.rollout_plans import default_plan
+from tests.support.rollout.rollout_plans import default_plan
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "db", "ingest", "detector", "rollout", "review_ui", "simulation", "bearwatch")

@@ -35,7 +35,7 @@ from review_ui.rendering.openapi import examples
 from rollout.alerting.appeals import open_appeal
 from tests.support.api_tour import NO, shape, walk
 from tests.support.pages import SAME_ORIGIN, Clock, Stage, served
-from tests.support.rollout_pages import RolloutStage
+from tests.support.rollout.rollout_pages import RolloutStage
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "review_ui" / "api_examples.json"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import redis
 
+from core.bundles.wanted_model import BundlePlace, WantedModel, read_wanted
 from core.config import Config
-from core.wanted_model import BundlePlace, WantedModel, read_wanted
 from db.models import ChangeTrigger, Role, UserCampsite
 from db.session import Database
 from detector.models.bundle import BUILT_IN, ModelBundle
@@ -22,8 +22,8 @@ from rollout.stages.commands import Step
 from tests.support.blindness_leaks import go_on_watch
 from tests.support.bundles import changed_bundle
 from tests.support.pages import PASSWORD
-from tests.support.rollout_pages import RolloutStage, rollout_stage, with_plan
-from tests.support.rollout_plans import LEAD, OPERATOR, OWNER
+from tests.support.rollout.rollout_pages import RolloutStage, rollout_stage, with_plan
+from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER
 
 WITH = {"password": PASSWORD, "reason": "sees more at night"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.bundle_files import BUILT_IN, bundle_directories, read_bundle
+from core.bundles.bundle_files import BUILT_IN, bundle_directories, read_bundle
 from core.redis_client import connect
 from core.telemetry import Telemetry
 from detector.models.bundle import BUILT_IN as BUILT_IN_BUNDLE

@@ -11,7 +11,7 @@ from rollout.reports.build import make
 from rollout.reports.document import Kind
 from tests.support.host_days import MINUTE, machine_rows, queue_rows, write
 from tests.support.pages import Stage
-from tests.support.report_season import NOW, asked, filled
+from tests.support.rollout.report_season import NOW, asked, filled
 
 KINDS = [kind.value for kind in Kind]
 

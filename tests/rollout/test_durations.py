@@ -9,7 +9,7 @@ import pytest
 from core.clock import civil
 from rollout.base.durations import Duration, tzdata_version
 from rollout.stages.spec import StageDuration
-from tests.support.rollout_plans import DAY_S, ZONE, default_plan, local
+from tests.support.rollout.rollout_plans import DAY_S, ZONE, default_plan, local
 
 
 @pytest.mark.parametrize(

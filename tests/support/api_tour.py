@@ -29,8 +29,8 @@ from rollout.reports.build import make
 from rollout.reports.document import Kind
 from tests.support.factories import T0, jpeg
 from tests.support.pages import PASSWORD, report, served
-from tests.support.report_season import asked
-from tests.support.rollout_pages import RolloutStage
+from tests.support.rollout.report_season import asked
+from tests.support.rollout.rollout_pages import RolloutStage
 from tests.support.waiting import wait_for
 
 MOST_ROWS: Final = 2

@@ -1,5 +1,5 @@
 """Minutes of machines and queues as they are written down, for a day of the season of
-:mod:`tests.support.report_season`.
+:mod:`tests.support.rollout.report_season`.
 """
 
 from __future__ import annotations

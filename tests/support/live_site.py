@@ -33,7 +33,7 @@ from rollout.stages.spec_file import load_configured
 from rollout.stages.state import State
 from simulation.cameras.builtin import load_test_scenes
 from simulation.cameras.staged_server import StagedCameras
-from tests.support.rollout_plans import LEAD, OPERATOR, OWNER, add_people, gate_results
+from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER, add_people, gate_results
 from tests.support.services.heartbeat_listener import Listener
 from tests.support.waiting import wait_for
 

@@ -16,7 +16,7 @@ from sqlalchemy import JSON, MetaData, create_engine, insert, null, select, text
 
 from core.config import Config
 from db.session import Database
-from tests.support.rollout_pages import with_plan
+from tests.support.rollout.rollout_pages import with_plan
 
 FOLDER: Final = Path(__file__).parents[1] / "fixtures" / "november_2026"
 _OPEN: Final = {"metric": "open_breakers", "op": "==", "value": 0}

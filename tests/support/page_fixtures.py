@@ -13,7 +13,7 @@ from core.telemetry import Telemetry
 from db.session import Database
 from tests.support.factories import T0
 from tests.support.pages import Stage, report, stage
-from tests.support.rollout_pages import RolloutStage, rollout_stage
+from tests.support.rollout.rollout_pages import RolloutStage, rollout_stage
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import redis
 from bearwatch.config_following import begin_again_when
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
+from core.bundles.wanted_model import WANTED_MODEL_FILE, WantedModel, kept_wanted, read_wanted
 from core.config import Config
 from core.machine.disk_reserve import DiskReserve
 from core.machine.host import MachineReporter
 from core.message_fields import MalformedMessage
 from core.redis_client import RedisDown, connect
 from core.settings import settings
-from core.wanted_model import WANTED_MODEL_FILE, WantedModel, kept_wanted, read_wanted
 
 log = logging.getLogger(__name__)
 

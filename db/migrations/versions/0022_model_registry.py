@@ -56,6 +56,10 @@ def upgrade() -> None:
             "change_id", "process", "outcome", name=op.f("uq_model_change_reports_change_id_process_outcome")
         ),
     )
+    _challenger_counts()
+
+
+def _challenger_counts() -> None:
     op.create_table(
         "challenger_counts",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -17,10 +17,10 @@ from rollout.evidence.on_off_nights import NightPlan, schedule
 from rollout.evidence.stats.visits import night_of
 from rollout.stages.commands import Effect
 from rollout.stages.plan_watcher import PlanWatcher
-from tests.support.evidence_rows import add_bear, add_hours
 from tests.support.pages import stage
-from tests.support.rollout_pages import RolloutStage, rollout_stage
-from tests.support.rollout_plans import DIGEST
+from tests.support.rollout.evidence_rows import add_bear, add_hours
+from tests.support.rollout.rollout_pages import RolloutStage, rollout_stage
+from tests.support.rollout.rollout_plans import DIGEST
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from db.session import Database
 from rollout.authority.authority import authority
 from rollout.stages import commands as c
 from tests.support.pages import PASSWORD, stage
-from tests.support.rollout_pages import RolloutStage, fields
+from tests.support.rollout.rollout_pages import RolloutStage, fields
 
 WRONG = "not-the-password-at-all"
 

@@ -12,7 +12,7 @@ from review_ui.auth.rights import Right
 from review_ui.auth.tokens import BadScope, make_token
 from review_ui.web.step_up import FRESH_S
 from tests.support.pages import PASSWORD
-from tests.support.rollout_pages import RolloutStage, fields
+from tests.support.rollout.rollout_pages import RolloutStage, fields
 
 WRONG = "not-the-password-at-all"
 

@@ -12,7 +12,7 @@ from rollout.authority.diagnosis import causes
 from rollout.authority.freshness import Watermark, is_fresh
 from rollout.breakers.telemetry_snapshot import QueueDepth, TelemetrySnapshot
 from tests.support.factories import T0, scored
-from tests.support.rollout_plans import settings
+from tests.support.rollout.rollout_plans import settings
 
 WITHIN, BACK = 30.0, 15.0
 

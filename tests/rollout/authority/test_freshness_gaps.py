@@ -19,7 +19,7 @@ from rollout.stages.spec_file import plan_from
 from tests.support.alerting_site import OutwardStage, outward_stage
 from tests.support.cast import grant, require_freshness, seen
 from tests.support.factories import T0
-from tests.support.rollout_plans import settings
+from tests.support.rollout.rollout_plans import settings
 
 UPPER, CREEK, TRAIL = "upper-pines", "upper-creek", "upper-trail"
 

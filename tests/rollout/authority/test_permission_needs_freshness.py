@@ -41,9 +41,9 @@ from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.event_store import load
 from rollout.stages.plan_watcher import PlanWatcher
-from tests.support.breaker_site import camera_status
 from tests.support.factories import frame
-from tests.support.rollout_plans import DAY_S, EVERYBODY, LEAD, ON_CALL, OPERATOR, OWNER, gate_results
+from tests.support.rollout.breaker_site import camera_status
+from tests.support.rollout.rollout_plans import DAY_S, EVERYBODY, LEAD, ON_CALL, OPERATOR, OWNER, gate_results
 from tests.support.waiting import wait_for
 
 CREEK, TRAIL = "upper-creek", "upper-trail"

@@ -36,9 +36,9 @@ from rollout.breakers import (
     reset,
 )  # fmt: skip
 from rollout.evidence.seals import digest_of_sighting
-from tests.support.breaker_site import Desk, healthy, inject, what, with_camera
 from tests.support.cast import open_encounter
 from tests.support.factories import T0
+from tests.support.rollout.breaker_site import Desk, healthy, inject, what, with_camera
 
 SPECS = Breakers().specs()
 SIERRA, UPPER, CREEK = Unit(Scope.REGION, "sierra"), Unit(Scope.SITE, "upper-pines"), Unit(Scope.CAMERA, "upper-creek")

@@ -13,10 +13,10 @@ from core.messages import CameraHealth
 from db.models import AlertStatus, CameraHour
 from db.session import Database
 from rollout.breakers import Action, Scope, TelemetrySnapshot, Unit, open_trips, reset
-from tests.support.breaker_site import Desk, healthy, what
 from tests.support.cast import open_encounter
-from tests.support.evidence_rows import add_bear
 from tests.support.factories import T0
+from tests.support.rollout.breaker_site import Desk, healthy, what
+from tests.support.rollout.evidence_rows import add_bear
 
 SIERRA, CREEK = Unit(Scope.REGION, "sierra"), Unit(Scope.CAMERA, "upper-creek")
 

@@ -28,9 +28,9 @@ from rollout.stages.gates import GateOutcome
 from rollout.stages.plan import RolloutPlan, Stage
 from rollout.stages.spec import Gate
 from rollout.stages.state import State
-from tests.support.evidence_rows import add_bear, add_sighting, add_watch
-from tests.support.rollout_plans import DAY_S, DIGEST, LEAD, OPERATOR, OWNER, ZONE
-from tests.support.rollout_site import RolloutSite
+from tests.support.rollout.evidence_rows import add_bear, add_sighting, add_watch
+from tests.support.rollout.rollout_plans import DAY_S, DIGEST, LEAD, OPERATOR, OWNER, ZONE
+from tests.support.rollout.rollout_site import RolloutSite
 
 RECALL = "recall_blind (cp_lower) >= 0.9"
 UPPER = "upper-pines"

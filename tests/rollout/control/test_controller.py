@@ -29,8 +29,8 @@ from rollout.stages.event_store import everything
 from rollout.stages.gates import GateOutcome
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import Phase
-from tests.support.controller_site import LOWER, UPPER, ControllerSite
-from tests.support.rollout_plans import (
+from tests.support.rollout.controller_site import LOWER, UPPER, ControllerSite
+from tests.support.rollout.rollout_plans import (
     AUDITOR,
     DAY_S,
     DIGEST,

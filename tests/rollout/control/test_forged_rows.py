@@ -22,8 +22,8 @@ from rollout.stages import commands as c
 from rollout.stages.events import kind_of, to_json
 from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import start
-from tests.support.rollout_plans import LEAD, OWNER, RANGER, settings
-from tests.support.rollout_site import RolloutSite
+from tests.support.rollout.rollout_plans import LEAD, OWNER, RANGER, settings
+from tests.support.rollout.rollout_site import RolloutSite
 
 UPPER, LOWER, CREEK = "upper-pines", "lower-pines", "upper-creek"
 

@@ -31,8 +31,8 @@ from rollout.stages import commands as c
 from rollout.stages.event_store import load
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase
-from tests.support.rollout_pages import STAGES, with_plan
-from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, add_people, gate_results
+from tests.support.rollout.rollout_pages import STAGES, with_plan
+from tests.support.rollout.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, add_people, gate_results
 from tests.support.services.heartbeat_listener import Listener, listening
 from tests.support.waiting import wait_for
 

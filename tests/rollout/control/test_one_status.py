@@ -16,9 +16,9 @@ from core.settings import settings
 from db.models import AlertStatus, Role, UserCampsite
 from rollout.stages.commands import Effect
 from tests.support.blindness_leaks import go_on_watch
-from tests.support.evidence_rows import add_bear, add_hours
-from tests.support.rollout_pages import RolloutStage
-from tests.support.rollout_plans import DIGEST
+from tests.support.rollout.evidence_rows import add_bear, add_hours
+from tests.support.rollout.rollout_pages import RolloutStage
+from tests.support.rollout.rollout_plans import DIGEST
 
 Said = Callable[..., dict[str, Any]]
 

@@ -24,7 +24,7 @@ from rollout.control.service import perform
 from rollout.stages import commands as c
 from rollout.stages.spec_file import load_plan
 from tests.support.cast import grant, require_freshness, seen
-from tests.support.rollout_plans import DIGEST, EVERYBODY, settings
+from tests.support.rollout.rollout_plans import DIGEST, EVERYBODY, settings
 
 PASSWORD = "four-quiet-otters-swim"
 HASH = hash_password(PASSWORD)

@@ -31,8 +31,8 @@ from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
 from rollout.stages.gates import GateOutcome, assess_gate
 from rollout.stages.spec import FreshnessTimes, Gate
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
 from tests.support.factories import T0
+from tests.support.rollout.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
 
 DAY_S = 86400.0
 EVENING = T0 // DAY_S * DAY_S + 5 * 3600  # nine or ten in the evening in California

@@ -15,8 +15,8 @@ from db.session import Database
 from rollout.evidence.audits import draw_day, draw_due
 from rollout.evidence.audits.contact_sheets import DUE_AFTER_S, MADE_UP_DAYS, days_to_draw
 from tests.support.cast import add_user
-from tests.support.evidence_rows import add_hours
 from tests.support.factories import T0
+from tests.support.rollout.evidence_rows import add_hours
 
 DAY_S = 86400.0
 START = T0 // DAY_S * DAY_S

@@ -31,8 +31,8 @@ from rollout.evidence.before_after import before_after
 from rollout.evidence.on_off_nights import NightPlan, end, helps_now, schedule, sightings_by_night
 from rollout.evidence.random_watches import draw_watches, random_share
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed, thumbnail
 from tests.support.factories import T0, jpeg
+from tests.support.rollout.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed, thumbnail
 
 DAY_S = 86400.0
 START = T0 // DAY_S * DAY_S

@@ -12,8 +12,8 @@ from rollout.evidence.before_after import before_after
 from rollout.evidence.calibration import KnownHour, known_hours
 from rollout.evidence.stats.intervals import Interval
 from tests.support.cast import add_user
-from tests.support.evidence_rows import add_bear, add_hours
 from tests.support.factories import T0
+from tests.support.rollout.evidence_rows import add_bear, add_hours
 
 DAY_S, HOUR_S = 86400.0, 3600.0
 START = T0 // DAY_S * DAY_S

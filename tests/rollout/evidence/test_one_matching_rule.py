@@ -19,10 +19,10 @@ from rollout.stages.plan import evidence_rule
 from rollout.stages.spec import Evidence
 from tests.support.blindness_leaks import cover_of, go_on_watch, log_sighting, ways_in
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_watch, assessed, seal_sighting
 from tests.support.factories import T0
 from tests.support.pages import Stage, stage
-from tests.support.rollout_plans import default_plan
+from tests.support.rollout.evidence_rows import MODEL, add_bear, add_watch, assessed, seal_sighting
+from tests.support.rollout.rollout_plans import default_plan
 
 ANY_CAMERA = EvidenceRule(match=MatchRule(same_camera=False))
 SAME_CAMERA = EvidenceRule(match=MatchRule(same_camera=True))

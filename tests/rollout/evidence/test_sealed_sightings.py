@@ -17,7 +17,8 @@ from rollout.control.sealed_evidence import page_broken_sightings
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.sealed_sightings import read_sightings
 from tests.support.cast import add_user
-from tests.support.evidence_rows import (
+from tests.support.factories import T0
+from tests.support.rollout.evidence_rows import (
     MODEL,
     add_bear,
     add_hours,
@@ -27,8 +28,7 @@ from tests.support.evidence_rows import (
     note_sealing,
     seal_sighting,
 )
-from tests.support.factories import T0
-from tests.support.rollout_plans import default_plan, settings
+from tests.support.rollout.rollout_plans import default_plan, settings
 
 DAY_S = 86400.0
 NIGHTS, MISSES = 30, 6

@@ -15,9 +15,9 @@ from rollout.control.analysis import by_rollout
 from rollout.evidence.watched_time import SILENT_S, Kept, kept_watches, watches
 from rollout.stages.state import State
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_sighting, add_watch, assessed
 from tests.support.factories import T0
-from tests.support.rollout_plans import default_plan
+from tests.support.rollout.evidence_rows import MODEL, add_sighting, add_watch, assessed
+from tests.support.rollout.rollout_plans import default_plan
 
 HOUR = 3600.0
 SHIFT = 14 * HOUR

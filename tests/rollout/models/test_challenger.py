@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from core.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside, add_counts, take_counts
-from core.wanted_model import BundlePlace, read_wanted
+from core.bundles.challenger_counts import CHALLENGER_COUNTS_KEY, COUNTED, Beside, add_counts, take_counts
+from core.bundles.wanted_model import BundlePlace, read_wanted
 from db.models import ModelOrigin
 from db.retention import forget_challenger_counts
 from db.session import Database
@@ -18,8 +18,8 @@ from rollout.models.model_changes import promote_model
 from rollout.models.model_status import model_registry_status
 from rollout.models.registry import RegisteredBundle, register_model
 from rollout.stages.commands import Refused
-from tests.support.controller_site import ControllerSite
-from tests.support.rollout_plans import OWNER
+from tests.support.rollout.controller_site import ControllerSite
+from tests.support.rollout.rollout_plans import OWNER
 
 A, B = "a1" * 32, "b2" * 32
 CREEK = Beside(A, B, "upper-creek", True, 1_800_000_000)

@@ -9,7 +9,7 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from core.wanted_model import WANTED_MODEL_KEY, BundlePlace, WantedModel, read_wanted
+from core.bundles.wanted_model import WANTED_MODEL_KEY, BundlePlace, WantedModel, read_wanted
 from db.ledger import verify
 from db.models import Delivery, LedgerEntry, Mode, ModelChange, ModelChangeReport, ModelOrigin
 from db.session import Database
@@ -27,8 +27,8 @@ from rollout.models.registry import RegisteredBundle, UnknownModel, register_mod
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused, Step
 from rollout.stages.state import Phase
-from tests.support.controller_site import UPPER, ControllerSite
-from tests.support.rollout_plans import CHIEF, DIGEST, LEAD, OPERATOR, OWNER
+from tests.support.rollout.controller_site import UPPER, ControllerSite
+from tests.support.rollout.rollout_plans import CHIEF, DIGEST, LEAD, OPERATOR, OWNER
 
 A, B = "a1" * 32, "b2" * 32
 DETECTOR = "detector:test"

@@ -21,9 +21,9 @@ from rollout.reports.document import Kind, Panels, Report, Status
 from rollout.reports.render.html_report import as_html
 from rollout.reports.render.machine_readable import as_csv, as_json
 from rollout.reports.render.plots import svg
-from tests.support.evidence_rows import add_hours
 from tests.support.host_days import DAY, DAY_S, MINUTE, START, machine_rows, queue_rows, write
-from tests.support.report_season import NOW, SITES, add_delivery, asked
+from tests.support.rollout.evidence_rows import add_hours
+from tests.support.rollout.report_season import NOW, SITES, add_delivery, asked
 
 NOTHING = TelemetrySnapshot(NOW, True)
 """Redis answers, and no machine reports now."""

@@ -27,8 +27,8 @@ from rollout.reports.period import midnight, parse_day
 from rollout.reports.render.html_report import as_html
 from rollout.stages.event_store import load
 from rollout.stages.spec_file import plan_from
-from tests.support.evidence_rows import add_bear, add_hours
-from tests.support.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, snapshot
+from tests.support.rollout.evidence_rows import add_bear, add_hours
+from tests.support.rollout.report_season import DAY_S, EVENING, FIRST, LAST, NOW, SITES, asked, filled, snapshot
 
 ROOT = Path(__file__).parents[3]
 ZONE = "America/Los_Angeles"

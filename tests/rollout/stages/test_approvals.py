@@ -11,8 +11,8 @@ from rollout.control.status import overview
 from rollout.stages import commands as c
 from rollout.stages.commands import Refused, Step
 from rollout.stages.state import Phase
-from tests.support.rollout_plans import CHIEF, LEAD, OPERATOR, OWNER, RANGER, gate_results
-from tests.support.rollout_site import RolloutSite
+from tests.support.rollout.rollout_plans import CHIEF, LEAD, OPERATOR, OWNER, RANGER, gate_results
+from tests.support.rollout.rollout_site import RolloutSite
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from rollout.stages.events import Event, kind_of
 from rollout.stages.gates import GateOutcome
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase, grants
-from tests.support.rollout_plans import (
+from tests.support.rollout.rollout_plans import (
     AUDITOR,
     CHIEF,
     DAY_S,

@@ -15,7 +15,7 @@ from rollout.control.verification import verify_rollout
 from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused
 from rollout.stages.event_store import everything, load
-from tests.support.rollout_plans import (
+from tests.support.rollout.rollout_plans import (
     AUDITOR,
     DIGEST,
     LEAD,

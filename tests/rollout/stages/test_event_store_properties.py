@@ -26,7 +26,7 @@ from rollout.stages.event_store import everything, load
 from rollout.stages.evolve import replay
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State, grants
-from tests.support.rollout_plans import (
+from tests.support.rollout.rollout_plans import (
     AUDITOR,
     CHIEF,
     DIGEST,
@@ -39,7 +39,7 @@ from tests.support.rollout_plans import (
     default_plan,
     gate_results,
 )
-from tests.support.rollout_plans import settings as site
+from tests.support.rollout.rollout_plans import settings as site
 
 SITES = ("upper-pines", "lower-pines")
 MEMORY = Path("/dev/shm")

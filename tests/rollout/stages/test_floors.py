@@ -10,7 +10,7 @@ from core.config_file import ConfigError
 from rollout.stages.floors import below_floors
 from rollout.stages.spec import StageSpec
 from rollout.stages.spec_file import plan_from
-from tests.support.rollout_plans import default_plan, settings
+from tests.support.rollout.rollout_plans import default_plan, settings
 
 RECALL = {"metric": "recall_blind", "bound": "cp_lower", "op": ">=", "value": 0.9}
 ALARMS = {"metric": "false_alarms_per_camera_day", "bound": "quasipoisson_upper", "op": "<=", "value": 0.5}

@@ -14,7 +14,7 @@ from rollout.control.forecast import Rates, demand, needed
 from rollout.evidence.stats.proportions import anytime_lower, clopper_pearson_lower
 from rollout.stages.gates import GateOutcome, assess_gate, assess_gates
 from rollout.stages.spec import Gate
-from tests.support.rollout_plans import default_plan
+from tests.support.rollout.rollout_plans import default_plan
 
 RECALL = Gate(metric="recall_blind", bound="cp_lower", op=">=", value=0.9, min_n=14)
 E_RECALL = Gate(metric="recall_blind_cumulative", bound="eprocess", e_min=20, r0=0.9)

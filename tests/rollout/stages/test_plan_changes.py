@@ -19,7 +19,7 @@ from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec import Gate
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import grants
-from tests.support.rollout_plans import LEAD, OPERATOR, OWNER, RANGER, Walk, gate_results, settings
+from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER, RANGER, Walk, gate_results, settings
 
 
 @pytest.fixture

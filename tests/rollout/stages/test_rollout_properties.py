@@ -26,8 +26,8 @@ from rollout.stages.plan import RolloutPlan
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import Phase, State, grants
-from tests.support import rollout_plans
-from tests.support.rollout_plans import CHIEF, EVERYBODY, LEAD, OPERATOR, OWNER, RANGER
+from tests.support.rollout import rollout_plans
+from tests.support.rollout.rollout_plans import CHIEF, EVERYBODY, LEAD, OPERATOR, OWNER, RANGER
 
 ZONES = (
     "America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu",

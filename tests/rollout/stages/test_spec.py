@@ -14,7 +14,7 @@ from db.models import Mode
 from rollout.base.scopes import Place
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.spec_file import load_plan, parse_plan, plan_from
-from tests.support.rollout_plans import settings
+from tests.support.rollout.rollout_plans import settings
 
 GOOD = """\
 metadata: {name: bears, timezone: America/Los_Angeles, author: lena}

@@ -46,7 +46,7 @@ from tests.support.browser.pages_list import PAGES, Sheet
 from tests.support.cast import seen
 from tests.support.factories import frame, jpeg
 from tests.support.pages import Clock, Stage, report, served
-from tests.support.rollout_pages import STAGES, RolloutStage, with_plan
+from tests.support.rollout.rollout_pages import STAGES, RolloutStage, with_plan
 
 FRAMES = 6
 ZONE = "America/Los_Angeles"

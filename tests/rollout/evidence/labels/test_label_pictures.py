@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bearwatch.housekeeping import remove_old_pictures
-from core.config import Config, Retention
+from core.config import Config
+from core.site_config import Retention
 from db.models import ImportedLabel, Role, SheetKind
 from rollout.evidence.labels.import_store import ImportOrigin, store_import
 from rollout.evidence.labels.importing import CheckedLabel

@@ -15,9 +15,9 @@ from db.models import (
 )
 from db.session import Database
 from rollout.evidence.labels import LabelSource, split_of
-from tests.support.evidence_rows import seal_sighting
 from tests.support.factories import T0, jpeg
 from tests.support.labelling import Rangers
+from tests.support.rollout.evidence_rows import seal_sighting
 
 
 def test_a_decision_is_a_label_with_everything_about_how_it_came(

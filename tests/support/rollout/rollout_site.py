@@ -13,7 +13,15 @@ from rollout.stages.commands import Command, Person, Step
 from rollout.stages.event_store import load
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State
-from tests.support.rollout_plans import DIGEST, OPERATOR, START, add_people, default_plan, gate_results, settings
+from tests.support.rollout.rollout_plans import (
+    DIGEST,
+    OPERATOR,
+    START,
+    add_people,
+    default_plan,
+    gate_results,
+    settings,
+)
 
 
 class RolloutSite:

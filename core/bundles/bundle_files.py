@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-BUILT_IN: Final = Path(__file__).parents[1] / "detector" / "bundles"
+BUILT_IN: Final = Path(__file__).parents[2] / "detector" / "bundles"
 DESCRIPTION: Final = "bundle.json"
 DATASHEET: Final = "datasheet.md"
 EVALUATION: Final = "evaluation.json"

@@ -23,7 +23,7 @@ from rollout.stages.spec import Gate
 from rollout.stages.spec_file import plan_from
 from rollout.stages.state import State
 from tests.support.pages import Stage, stage
-from tests.support.rollout_plans import DIGEST, LEAD, ON_CALL, OPERATOR, OWNER
+from tests.support.rollout.rollout_plans import DIGEST, LEAD, ON_CALL, OPERATOR, OWNER
 
 DAY_S = 86400.0
 OPEN = {"metric": "open_breakers", "op": "==", "value": 0}

@@ -35,8 +35,8 @@ from rollout.stages import events as e
 from rollout.stages.commands import Step
 from rollout.stages.spec_file import plan_from
 from tests.support.cast import add_user
-from tests.support.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 from tests.support.factories import T0
+from tests.support.rollout.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch
 
 DAY_S = 86400.0
 EVENING = T0 // DAY_S * DAY_S + 5 * 3600

@@ -22,7 +22,7 @@ from rollout.stages.event_store import everything, load
 from rollout.stages.plan_watcher import PlanWatcher
 from rollout.stages.promotion import analysis_opens_at
 from rollout.stages.state import State
-from tests.support.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, START, add_people, gate_results, settings
+from tests.support.rollout.rollout_plans import DIGEST, LEAD, OPERATOR, OWNER, START, add_people, gate_results, settings
 
 UPPER, LOWER = "upper-pines", "lower-pines"
 CAMERAS = ("upper-creek", "upper-trail", "lower-meadow")

@@ -1,0 +1,1 @@
+"""Rollouts, their evidence and their breakers, for tests."""
