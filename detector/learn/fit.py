@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from detector.evaluate.manifest import LabelledPicture
 from detector.learn.cutouts import Cutouts
-from detector.learn.objective import Objective
+from detector.learn.objective import Objective, places_of
 from detector.learn.recipe import Recipe
 from detector.learn.sampling import SamplingPlan, batches, draw_weights
 from detector.learn.student import Start, build, fold_for_training, freeze, start, student_labels
@@ -116,7 +116,7 @@ class _Learner:
         self.network = fold_for_training(plain, beginning.architecture)
         labels = student_labels() if run.warm is None else run.warm.labels
         self.objective = Objective(labels, run.recipe.smoothing, run.recipe.keep)
-        self.truth = torch.tensor([labels.names.index(picture.label) for picture in run.pictures])
+        self.truth = places_of(labels.names, (picture.label for picture in run.pictures))
         self.taught = torch.from_numpy(run.taught)
         self.counts = None if run.warm is None else torch.from_numpy(run.warm.counts)
         trained = [each for each in self.tensors.values() if isinstance(each, nn.Parameter) and each.requires_grad]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Final
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from detector.models.imagenet_labels import LabelMap
+
+NOT_BEAR: Final = "not_bear"
+"""A label that says only what a picture does not show: an alert was rejected, and nobody has named the animal."""
+UNNAMED: Final = -1
+"""Its place among the truths; no label's."""
+
+
+def places_of(names: Sequence[str], labels: Iterable[str]) -> Tensor:
+    """(n,) places of labels among a network's, :data:`UNNAMED` for :data:`NOT_BEAR`. Raises ValueError for others."""
+    return torch.tensor([UNNAMED if label == NOT_BEAR else names.index(label) for label in labels])
 
 
 class Objective:
@@ -14,7 +27,8 @@ class Objective:
 
     1. Labels: the softmax over all outputs, summed by label; the negative logarithm of the right label's share. A
        share of ``smoothing`` of it is spread over all labels, so that a wrong label in the data costs a bounded
-       amount: some "animal" pictures of camera traps are empty.
+       amount: some "animal" pictures of camera traps are empty. Of a picture that is only known to show no bear it is
+       that of the share of everything else: what it is instead stays as it was.
     2. Keeping: the pretrained network saw the clean picture; trained on the degraded one, ours shall still say the
        same among the ImageNet classes. Left out where the pretrained network was wrong about the bear. A network that
        starts from a bundle keeps what that bundle said.
@@ -36,7 +50,8 @@ class Objective:
         counts = torch.ones_like(logits[:, 0]) if weights is None else weights.to(logits)
         counts = counts / counts.mean()
         shares = logits.softmax(1) @ self.membership.to(logits)
-        of_truth = shares.gather(1, truth[:, None])[:, 0]
+        of_label = shares.gather(1, truth.clamp(min=0)[:, None])[:, 0]
+        of_truth = torch.where(truth == UNNAMED, 1 - shares[:, self.labels.bear], of_label)
         smoothed = (1 - self.smoothing) * of_truth + self.smoothing / len(self.labels.names)
         wrong = -(smoothed.log() * counts).mean()
         if not self.keep:

@@ -27,6 +27,7 @@ from detector.engines.network import load_network
 from detector.evaluate.manifest import LabelledPicture, read_picture
 from detector.learn.fit import Run, TrainingDiverged, WarmStart, fit
 from detector.learn.intake import TrainingError
+from detector.learn.objective import NOT_BEAR
 from detector.learn.recipe import Recipe
 from detector.learn.student import Start, last_layer
 from detector.models.backbones import BackboneError
@@ -137,7 +138,7 @@ def fine_tune(
         TrainingError: the bundle cannot be started from.
         TrainingDiverged: the loss, or a weight in half precision, is no number.
     """
-    known = set(parent.labels.names)
+    known = {*parent.labels.names, NOT_BEAR}
     new = sorted({picture.label for picture in lesson.pictures} - known)
     beginning, labels = start_from(parent, new)
     recipe = warm_recipe(parent, recipe)

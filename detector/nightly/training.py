@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from detector.evaluate.manifest import UndecodablePicture
 from detector.learn.exported import export_if_possible
 from detector.learn.fit import TrainingDiverged
 from detector.learn.intake import TrainingError
+from detector.learn.objective import NOT_BEAR
 from detector.learn.warm_start import (
     FineTuned,
     Lesson,
@@ -42,7 +43,7 @@ from detector.nightly.evaluation import (
     results,
 )
 from detector.nightly.guard import Guard
-from detector.nightly.judged_events import LightThresholds
+from detector.nightly.judged_events import BEAR, LightThresholds
 from detector.nightly.label_pictures import label_pictures
 from detector.nightly.learning_site import LearningSite, LessonError, NothingToLearn, model_folder, work_folder
 from detector.nightly.model_card import night_datasheet
@@ -53,6 +54,7 @@ from rollout.evidence.challenger_gate import ChallengerVerdict, judge_challenger
 from rollout.evidence.feedback import EFFORT_WINDOW_S
 from rollout.evidence.feedback_metrics import reviews_between
 from rollout.evidence.labels import LabelSnapshot, Split, label_snapshot
+from rollout.evidence.labels.vocabulary import read_vocabulary
 
 LATE_LABELS_S: Final = 7 * 86400.0
 """Pictures of so long before the last run count as new all the same: people answer late."""
@@ -185,7 +187,14 @@ def _read(site: LearningSite, run: ClaimedRun) -> tuple[LabelSnapshot, dict[str,
     until = run.labels_until
     with site.database.read() as session:
         snapshot = label_snapshot(session, site.config, site.media, until, site.rule)
-        return snapshot, _effort(session, site.config, until), last_trained(session)
+        bears = read_vocabulary(session).bears
+        return _bears_as_one(snapshot, bears), _effort(session, site.config, until), last_trained(session)
+
+
+def _bears_as_one(snapshot: LabelSnapshot, bears: Collection[str]) -> LabelSnapshot:
+    """A kind of bear is a bear: the network has one output for all of them, on which people are warned."""
+    labels = tuple(replace(each, label=BEAR) if each.label in bears else each for each in snapshot.labels)
+    return replace(snapshot, labels=labels)
 
 
 def _effort(session: Session, config: Config, until: float) -> dict[str, float]:
@@ -208,7 +217,7 @@ def _own_work(folder: Path, snapshot: LabelSnapshot, champion: Reigning) -> Path
 def _laid_out(
     snapshot: LabelSnapshot, champion: Reigning, effort: Mapping[str, float], plan: NightPlan, config: Config
 ) -> Curriculum:
-    known = set(champion.bundle.labels.names)
+    known = {*champion.bundle.labels.names, NOT_BEAR}
     of_word: dict[str, int] = {}
     for each in snapshot.labels:
         of_word[each.label] = of_word.get(each.label, 0) + 1

@@ -105,8 +105,13 @@ def alerts_after(
     session: Session, scope: AccessScope, filters: AlertFilters, after: int, limit: int
 ) -> Sequence[Alert]:
     """The oldest first, those after an alert's number."""
-    query = select(Alert).where(Alert.id > after, *_conditions(session, scope, filters))
-    return session.scalars(query.order_by(Alert.id).limit(limit).options(*FULL)).all()
+    query = select(Alert.id).where(Alert.id > after, *_conditions(session, scope, filters))
+    found = session.scalars(query.order_by(Alert.id).limit(limit)).all()
+    return (
+        session.scalars(select(Alert).where(Alert.id.in_(found)).order_by(Alert.id).options(*FULL)).all()
+        if found
+        else []
+    )
 
 
 def cards_found(

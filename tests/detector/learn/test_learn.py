@@ -22,7 +22,7 @@ from detector.learn.fit import learning_rate
 from detector.learn.folds import assign_folds
 from detector.learn.heldout import HeldOut, choose_mix, known_pictures, table
 from detector.learn.judge import STILL_OTHERS, still_places
-from detector.learn.objective import Objective
+from detector.learn.objective import Objective, places_of
 from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.sampling import SamplingPlan, batches, draw_weights
 from detector.learn.student import build, fold_for_training, interpolate_weights, start, student_labels
@@ -180,6 +180,21 @@ def test_the_loss_is_small_for_the_right_label_and_bounded_for_a_wrong_one() -> 
     bear, deer = LABELS.names.index("bear"), LABELS.names.index("deer")
     assert objective(logits, torch.tensor([bear]), taught) < 0.1
     assert 4 < objective(logits, torch.tensor([deer]), taught) < -np.log(0.05 / len(LABELS.names)) + 0.1
+
+
+def test_a_rejected_alert_makes_a_bear_less_likely_and_says_nothing_of_the_others() -> None:
+    objective = Objective(LABELS, smoothing=0.0, keep=0.0)
+    logits, taught = torch.from_numpy(sure_of(294)).requires_grad_(), torch.zeros(1, IMAGENET_CLASSES)
+    truth = places_of(LABELS.names, ["not_bear"])
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(objective(logits, truth, taught), logits)
+        logits = (logits - gradient).detach().requires_grad_()
+    before, after = torch.from_numpy(sure_of(294)).softmax(1)[0], logits.detach().softmax(1)[0]
+    bears = torch.tensor([LABELS.names[label] == "bear" for label in LABELS.of_output])
+    assert before[bears].sum() > 0.9
+    assert after[bears].sum() < 0.1
+    shares = (after / before)[~bears]
+    assert shares.max() / shares.min() == pytest.approx(1.0, rel=0.01), "what it is instead stays as it was"
 
 
 def test_what_the_teacher_knew_is_kept_unless_it_was_wrong_about_the_bear() -> None:

@@ -103,6 +103,20 @@ def test_a_few_steps_teach_the_network_what_it_took_for_bears(parent: ModelBundl
     assert share(child) > 1000 * share(parent)
 
 
+def test_rejected_alerts_that_nobody_has_named_make_bears_less_likely_and_no_new_word(
+    parent: ModelBundle, tmp_path: Path
+) -> None:
+    rows = read_manifest(write_pictures(tmp_path / "p"))
+    bears, eager = [row for row in rows if row.label == "bear"], replace(TINY, learning_rate=3e-4)
+    sure = tune(parent, lesson(bears, 12), tmp_path / "sure", eager).bundle()
+    rejected = [replace(row, label="not_bear") for row in bears]
+    child = tune(sure, lesson(rejected, 12), tmp_path / "w", eager).bundle()
+    assert child.labels.names == parent.labels.names
+    crops = np.concatenate([live_crops(each, parent)[:1] for each in bears])
+    before, after = (float(of.labels.bear_scores(engine(of).infer(crops)).mean()) for of in (sure, child))
+    assert after < 0.5 * before
+
+
 def test_a_label_that_the_parent_does_not_know_gets_an_output_of_its_own(parent: ModelBundle, tmp_path: Path) -> None:
     _beginning, labels = start_from(parent, ["grizzly", "deer", "wolverine"])
     assert labels.names[-2:] == ("grizzly", "wolverine")

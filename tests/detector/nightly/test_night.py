@@ -141,6 +141,17 @@ def test_the_second_night_trains_on_what_is_new_and_replays_the_rest(site: Learn
     assert row.labels["replayed"] > 0
 
 
+def test_a_kind_of_bear_is_learnt_as_a_bear(site: LearningSite, world: LearningWorld) -> None:
+    run = claim(site.database, BY_HAND, 1, world.until)
+    plain, _effort, _before = training._read(site, run)
+    bears = {each.item for each in plain.labels if each.label == "bear"}
+    assert bears
+    kinds = [replace(each, label="grizzly") if each.item in bears else each for each in plain.labels]
+    one = training._bears_as_one(replace(plain, labels=tuple(kinds)), {"bear", "grizzly"})
+    assert {each.item for each in one.labels if each.label == "bear"} == bears
+    assert one.digest == plain.digest
+
+
 @pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("stage", ["asking the champion", "training", "challenger on golden events"])
 def test_stopped_in_any_stage_the_same_run_goes_on_to_the_same_challenger(
