@@ -214,6 +214,7 @@ def _shown(content: dict[str, Any], description: dict[str, Any]) -> bool:
 BOUNDED = {
     "/api/v1/audit/sheets": "you answer the first fifty, then there are others",
     "/api/v1/experiments": "three weeks of hours, experiments that go on and the last few of old ones",
+    "/api/v1/models/registry": "the gate lets a model a week in at most; the newest twenty changes",
     "/api/v1/nights/{date}/frames": "one moment: a picture a camera",
     "/api/v1/rollout": "the plan as it is written",
     "/api/v1/rollout/plan": "the stages of the plan as it is written",
