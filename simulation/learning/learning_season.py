@@ -26,6 +26,7 @@ from detector.nightly.curriculum import LEAST_STEPS, NightPlan, curriculum
 from detector.nightly.evaluation import ANCHOR, CHALLENGER, CHAMPION, Judge, Outcome, compare, judging_set
 from detector.nightly.judged_events import LightThresholds
 from detector.nightly.label_pictures import label_pictures
+from detector.nightly.training import LATE_LABELS_S
 from rollout.evidence.challenger_gate import ChallengerVerdict, judge_challenger
 from rollout.evidence.labels import LabelSource, Split, TrainingLabel
 from simulation.learning.staged_nights import (
@@ -74,6 +75,8 @@ class _Site:
     thresholds: LightThresholds
     labels: list[TrainingLabel]
     promoted_at: float | None = None
+    judged_at: float = BEGINNING
+    """When a challenger was last judged here; at first, when the season began."""
     nights: list[NightFigures] = field(default_factory=list)
 
 
@@ -204,8 +207,8 @@ class LearningSeason:
 
     def _learn_by_the_gate(self, site: _Site, first: ModelBundle, number: int) -> str:
         effort = self._effort(site)
-        tonight = BEGINNING + number * DAY_S
-        plan = NightPlan(batch=RECIPE.batch, passes=PASSES, seed=self.seed + number, new_since=tonight)
+        since_then = site.judged_at - LATE_LABELS_S
+        plan = NightPlan(batch=RECIPE.batch, passes=PASSES, seed=self.seed + number, new_since=since_then)
         laid_out = curriculum(site.labels, effort, plan)
         if laid_out.new < 20:
             return f"{laid_out.new} new labels are too few"
@@ -221,6 +224,7 @@ class LearningSeason:
         if verdict.passed:
             site.model, site.thresholds = self._kept(tuned, name), thresholds
             site.promoted_at = now
+        site.judged_at = now
         return _words(verdict, laid_out.new)
 
     def _effort(self, site: _Site) -> dict[str, float]:

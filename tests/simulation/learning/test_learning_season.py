@@ -49,6 +49,7 @@ def test_newcomers_come_from_their_night_on_and_nights_keep_their_split(tmp_path
 def test_a_season_is_really_trained_and_really_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning_season, "SCHOOL_STEPS", 3)
     monkeypatch.setattr(learning_season, "SCHOOL_PICTURES", 4)
+    monkeypatch.setattr(learning_season, "LATE_LABELS_S", 2 * learning_season.DAY_S)  # a week would train for minutes
     said = list[str]()
     season = LearningSeason(tmp_path, 1, 0, 1, said.append, history=4)
     found = season.play()
