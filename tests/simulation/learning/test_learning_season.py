@@ -10,6 +10,7 @@ import pytest
 
 from bearwatch.cli import main
 from detector.evaluate.manifest import read_picture
+from detector.nightly import curriculum
 from rollout.evidence.labels import LabelSource, Split
 from simulation.learning import learning_season
 from simulation.learning.learning_season import NAIVE, NEVER, THIS, LearningSeason, NightFigures
@@ -50,6 +51,9 @@ def test_a_season_is_really_trained_and_really_judged(tmp_path: Path, monkeypatc
     monkeypatch.setattr(learning_season, "SCHOOL_STEPS", 3)
     monkeypatch.setattr(learning_season, "SCHOOL_PICTURES", 4)
     monkeypatch.setattr(learning_season, "LATE_LABELS_S", 2 * learning_season.DAY_S)  # a week would train for minutes
+    monkeypatch.setattr(learning_season, "PASSES", 1.0)
+    for module in (learning_season, curriculum):
+        monkeypatch.setattr(module, "LEAST_STEPS", 4)
     said = list[str]()
     season = LearningSeason(tmp_path, 1, 0, 1, said.append, history=4)
     found = season.play()
