@@ -15,7 +15,7 @@ from rollout.evidence.labels import LabelSource, Split
 from simulation.learning import learning_season
 from simulation.learning.learning_season import NAIVE, NEVER, THIS, LearningSeason, NightFigures
 from simulation.learning.nights_table import as_document, markdown, write_nights
-from simulation.learning.staged_nights import BEARS, CAMPSITES, NEWCOMERS, OTHERS, StagedNights
+from simulation.learning.staged_nights import BEARS, CAMPSITES, DAY_S, NEWCOMERS, OTHERS, StagedNights
 from simulation.learning.staged_pictures import STAGED_BY, staged_picture
 
 
@@ -50,7 +50,7 @@ def test_newcomers_come_from_their_night_on_and_nights_keep_their_split(tmp_path
 def test_a_season_is_really_trained_and_really_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning_season, "SCHOOL_STEPS", 3)
     monkeypatch.setattr(learning_season, "SCHOOL_PICTURES", 4)
-    monkeypatch.setattr(learning_season, "LATE_LABELS_S", 2 * learning_season.DAY_S)  # a week would train for minutes
+    monkeypatch.setattr(learning_season, "LATE_LABELS_S", 2 * DAY_S)  # a week would train for minutes
     monkeypatch.setattr(learning_season, "PASSES", 1.0)
     for module in (learning_season, curriculum):
         monkeypatch.setattr(module, "LEAST_STEPS", 4)
