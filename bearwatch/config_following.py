@@ -44,11 +44,11 @@ def load_whole(path: Path) -> Config:
 class ConfigFollower:
     """Looks at the files about once a second; whatever is wrong with them, the last good configuration holds."""
 
-    def __init__(self, path: Path, load: Callable[[Path], Config] = load_whole, first: Config | None = None) -> None:
+    def __init__(self, path: Path, first: Callable[[Path], Config] = load_whole) -> None:
+        """``first`` reads the configuration to begin with, and raises :class:`core.config_file.ConfigError`."""
         self.path = path
-        self._load = load
         before = stamp(path)  # looked at first: what is written while it is read counts as a change
-        self.config = first or load(path)
+        self.config = first(path)
         self._seen: list[Stamp] = [before, *config_stamps(path, self.config)[1:]]
         self._settling = self._seen
 
@@ -66,7 +66,7 @@ class ConfigFollower:
             return None
         self._seen = now
         try:
-            config = self._load(self.path)
+            config = load_whole(self.path)
         except ConfigError as error:
             log.error("the configuration cannot be used, what was in force stays in force:\n%s", error)
             return None

@@ -56,7 +56,7 @@ def begin(name: str, arguments: argparse.Namespace) -> Process:
     current = site_settings(arguments)
     keep_private(current)
     configure_logging(name, current.bearwatch_log)
-    follower = ConfigFollower(current.bearwatch_config, first=load_config(current.bearwatch_config))
+    follower = ConfigFollower(current.bearwatch_config, load_config)
     process = Process(name, current, stop_on_signals(), follower)
     threading.excepthook = _end_process
     return process

@@ -71,7 +71,7 @@ def run_site(chosen: Settings, config_file: Path, staged: bool = False) -> int:
         watch = supervisor(chosen, config_file, embedded)
         watch.stop_on_signals()
         env = environment(chosen, config_file, embedded.url if embedded else chosen.redis)
-        follower = ConfigFollower(config_file, first=config)
+        follower = ConfigFollower(config_file)
         follower.start(threading.Event(), lambda _before, after: watch.change(programs(env, after)))
         # Said once the page answers, so that nobody opens it too early.
         threading.Thread(target=announce, args=(chosen, account, staged), daemon=True).start()
