@@ -73,7 +73,7 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BenchPicture:
     """One row of the manifest."""
 
     path: Path
@@ -117,17 +117,19 @@ def print_speed(labels: Sequence[str], rounds: int) -> None:
                 )
 
 
-def read_manifest(manifest: Path, root: Path, slice_column: str) -> list[Picture]:
+def read_manifest(manifest: Path, root: Path, slice_column: str) -> list[BenchPicture]:
     """Rows of the manifest whose file exists."""
     with manifest.open(newline="", encoding="utf-8") as file:
-        rows = [Picture(root / row["file"], row["label"], row.get(slice_column) or "-") for row in csv.DictReader(file)]
+        rows = [
+            BenchPicture(root / row["file"], row["label"], row.get(slice_column) or "-") for row in csv.DictReader(file)
+        ]
     found = [row for row in rows if row.path.is_file()]
     if len(found) < len(rows):
         print(f"{len(rows) - len(found)} of {len(rows)} files of {manifest} are missing under {root}")
     return found
 
 
-def whole_scores(engine: Engine, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+def whole_scores(engine: Engine, pictures: Sequence[BenchPicture]) -> NDArray[np.float32]:
     """Bear scores of whole pictures."""
     scores = []
     for start in range(0, len(pictures), CHUNK):
@@ -139,7 +141,7 @@ def whole_scores(engine: Engine, pictures: Sequence[Picture]) -> NDArray[np.floa
     return np.concatenate(scores)
 
 
-def print_whole(labels: Sequence[str], pictures: Sequence[Picture]) -> None:
+def print_whole(labels: Sequence[str], pictures: Sequence[BenchPicture]) -> None:
     """Table 2: one line per backbone and slice."""
     is_bear = np.array([picture.label == "bear" for picture in pictures])
     slices = {"all": np.ones(len(pictures), dtype=bool)}
@@ -151,7 +153,7 @@ def print_whole(labels: Sequence[str], pictures: Sequence[Picture]) -> None:
             print_recall(f"{label} {name}", scores[inside], is_bear[inside])
 
 
-def print_staged(labels: Sequence[str], pictures: Sequence[Picture], margins: Sequence[float]) -> None:
+def print_staged(labels: Sequence[str], pictures: Sequence[BenchPicture], margins: Sequence[float]) -> None:
     """Table 3: one line per backbone and margin, then by night, then for animals under a fifth of the frame."""
     backgrounds = [frame_shaped(_read(picture.path)) for picture in pictures if picture.label == "empty"]
     if not backgrounds:

@@ -12,7 +12,7 @@ import psutil
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CpuSeconds:
     """CPU seconds by process, and what the rest of the machine did in the same ``wall_s`` seconds."""
 
     wall_s: float
@@ -41,14 +41,14 @@ class Meter:
         self._began = time.monotonic()
         self._before, self._all_before = self._own(), psutil.cpu_times()
 
-    def read(self) -> Spent:
+    def read(self) -> CpuSeconds:
         """What was spent until now. The processes must still live."""
         wall_s = time.monotonic() - self._began
         own = {name: after - self._before[name] for name, after in self._own().items()}
         after = psutil.cpu_times()
         busy = _busy(after) - _busy(self._all_before) - sum(own.values())
         stolen = getattr(after, "steal", 0.0) - getattr(self._all_before, "steal", 0.0)
-        return Spent(wall_s, own, max(0.0, busy) / wall_s, stolen / wall_s, os.getloadavg()[0])
+        return CpuSeconds(wall_s, own, max(0.0, busy) / wall_s, stolen / wall_s, os.getloadavg()[0])
 
     def _own(self) -> dict[str, float]:
         return {name: sum(process.cpu_times()[:2]) for name, process in self._processes.items()}

@@ -41,7 +41,7 @@ class Method(Protocol):
         """Boxes of one picture."""
 
 
-class Gate:
+class GateCost:
     """The gate of Bearwatch."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Subtractor:
 
 
 METHODS: dict[str, Callable[[], Method]] = {
-    "this gate": Gate,
+    "this gate": GateCost,
     "MOG2": lambda: Subtractor(cv2.createBackgroundSubtractorMOG2(600, 16, False)),
     "KNN": lambda: Subtractor(cv2.createBackgroundSubtractorKNN(600, 400.0, False)),
 }

@@ -19,7 +19,7 @@ from detector.evaluate.manifest import LabelledPicture
 from detector.learn.recipe import NIGHT_RECIPE
 from detector.learn.warm_start import Lesson, bear_scores, fine_tune
 from detector.models.bundle import ModelBundle
-from detector.nightly.curriculum import NightPlan, curriculum
+from detector.nightly.curriculum import NightDraws, curriculum
 from detector.nightly.label_pictures import label_pictures
 from simulation.learning.staged_nights import StagedNights
 
@@ -78,7 +78,7 @@ def measure(folder: Path, labels: int, steps: int, threads: int) -> list[Spent]:
     found = [each.label for number in range(-6, 3) for each in staged.night(number)]
     newest = sorted(found, key=lambda each: each.captured_at)[-labels].captured_at
     sites = {each.campsite: 1.0 for each in found}
-    plan = NightPlan(labels=labels, batch=NIGHT_RECIPE.batch, new_since=newest)
+    plan = NightDraws(labels=labels, batch=NIGHT_RECIPE.batch, new_since=newest)
     laid_out = curriculum(found, {name: 1 / len(sites) for name in sites}, plan)
     pictures = label_pictures(laid_out.labels, folder).pictures
     order = laid_out.order[: steps * NIGHT_RECIPE.batch]

@@ -43,7 +43,7 @@ P99_MS = 2500
 
 
 @dataclass
-class Seen:
+class SeenAlert:
     """What happened: latencies of scored frames, ages of the newest picture of each camera, and how many were sent."""
 
     latencies_s: list[float] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Seen:
     sent: int = 0
 
 
-def send(streams: FrameStreams, cameras: int, until: float, seen: Seen) -> None:
+def send(streams: FrameStreams, cameras: int, until: float, seen: SeenAlert) -> None:
     """Frames of all cameras, evenly spread over time."""
     jpeg = picture()
     digest = content_digest(jpeg)
@@ -66,7 +66,7 @@ def send(streams: FrameStreams, cameras: int, until: float, seen: Seen) -> None:
 
 
 def listen(
-    client: redis.Redis, scores: str, counts_from: float, until: float, stop: threading.Event, seen: Seen
+    client: redis.Redis, scores: str, counts_from: float, until: float, stop: threading.Event, seen: SeenAlert
 ) -> None:
     """Read the scores as they come, and sample how old the newest of each camera is."""
     last: dict[Any, Any] = {scores: "0"}
@@ -81,18 +81,18 @@ def listen(
             seen.ages_s += [now - captured_at for captured_at in seen.newest.values()]
 
 
-def _note(scores: FrameScores, counts_from: float, seen: Seen) -> None:
+def _note(scores: FrameScores, counts_from: float, seen: SeenAlert) -> None:
     frame = scores.frame
     seen.newest[frame.camera] = max(frame.captured_at, seen.newest.get(frame.camera, 0.0))
     if frame.captured_at >= counts_from:
         seen.latencies_s.append(scores.scored_at - frame.captured_at)
 
 
-def at_load(engine: Engine, url: str, cameras: int, seconds: float, max_batch: int) -> Seen:
+def at_load(engine: Engine, url: str, cameras: int, seconds: float, max_batch: int) -> SeenAlert:
     """A worker, the cameras and a listener for a while; the first seconds do not count."""
     clients = [connect(url) for _ in range(3)]
     clients[0].flushall()
-    streams, seen, stop = FrameStreams(clients[0]), Seen(), threading.Event()
+    streams, seen, stop = FrameStreams(clients[0]), SeenAlert(), threading.Event()
     worker = DetectorWorker(engine, Detector(max_batch=max_batch), clients[1], [0])
     began = time.time()
     until = began + SETTLE_S + seconds
@@ -125,7 +125,7 @@ def measure(device: Device, threads: int | None, seconds: float, max_batch: int,
     return rows
 
 
-def _row(load: float, cameras: int, capacity: float, seen: Seen) -> Row:
+def _row(load: float, cameras: int, capacity: float, seen: SeenAlert) -> Row:
     counted = len(seen.latencies_s)
     sent = seen.sent * (1 - SETTLE_S * cameras * FPS / seen.sent) if seen.sent else 0.0
     return {

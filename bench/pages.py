@@ -28,7 +28,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bearwatch.embedded import EmbeddedRedis
-from bench.busy import Meter, Spent
+from bench.busy import CpuSeconds, Meter
 from bench.tables import Row, percentile, show
 from core.config import Config
 from core.redis_client import connect
@@ -225,7 +225,7 @@ def paint(port: int, cookie: str) -> list[Row]:
 
 
 @dataclass
-class Run:
+class PageRun:
     """What one run has shown."""
 
     committed: dict[int, float]
@@ -233,7 +233,7 @@ class Run:
     decided_s: list[float]
     wrote_s: float
     writer_cpu_s: float
-    spent: Spent
+    spent: CpuSeconds
 
 
 def measure(pages: int, rate: float, seconds: float, *, with_paint: bool, fetch: bool) -> dict[str, list[Row]]:
@@ -264,7 +264,7 @@ def _run(
     pids: dict[str, int],
     rate: float,
     seconds: float,
-) -> Run:
+) -> PageRun:
     stop, decided_s = threading.Event(), list[float]()
     ranger = threading.Thread(target=decide, args=(database, port, cookie, stop, decided_s))
     meter = Meter(pids)
@@ -277,7 +277,7 @@ def _run(
     time.sleep(LATE_S)
     spent = meter.read()
     to_pages.send("stop")
-    return Run(committed, to_pages.recv(), decided_s, wrote_s, cpu_s, spent)
+    return PageRun(committed, to_pages.recv(), decided_s, wrote_s, cpu_s, spent)
 
 
 def _people(database: Database, count: int) -> list[str]:
@@ -309,7 +309,7 @@ def _process(function: Callable[..., None], *arguments: Any) -> Iterator[tuple[i
         process.terminate()
 
 
-def _tables(run: Run, pages: int, painted: Sequence[Row]) -> dict[str, list[Row]]:
+def _tables(run: PageRun, pages: int, painted: Sequence[Row]) -> dict[str, list[Row]]:
     alerts, arrivals = len(run.committed), run.heard.arrivals
     waits = [at - run.committed[number] for number, ats in arrivals.items() for at in ats if number in run.committed]
     rows = [_row("alert committed to page told", waits, 1000), _row("decision acknowledged", run.decided_s, 100)]

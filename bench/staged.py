@@ -26,7 +26,7 @@ _GREY_BELOW_SATURATION = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedFrames:
     """One staged frame (360, 640, 3) BGR, the box in which the gate saw motion, and the truth."""
 
     image: NDArray[np.uint8]
@@ -41,7 +41,7 @@ class Staged:
         return self.animal in BEARS
 
 
-def stage(backgrounds: Sequence[NDArray[np.uint8]], bears: int, others: int, seed: int) -> list[Staged]:
+def stage(backgrounds: Sequence[NDArray[np.uint8]], bears: int, others: int, seed: int) -> list[StagedFrames]:
     """``bears`` frames with a bear and ``others`` with another animal, over all heights, by day and by night."""
     random = np.random.default_rng(seed)
     cast = [BEARS[i % len(BEARS)] for i in range(bears)] + [OTHERS[i % len(OTHERS)] for i in range(others)]
@@ -52,7 +52,7 @@ def stage(backgrounds: Sequence[NDArray[np.uint8]], bears: int, others: int, see
         night = bool(number // (2 * len(HEIGHTS)) % 2)
         background = backgrounds[int(random.integers(len(backgrounds)))]
         image, box = _paste(background, cutouts[animal], height, night, random)
-        frames.append(Staged(image, _as_a_gate_sees_it(box, random), animal, height, night))
+        frames.append(StagedFrames(image, _as_a_gate_sees_it(box, random), animal, height, night))
     return frames
 
 

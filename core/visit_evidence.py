@@ -40,7 +40,7 @@ _LEAST_ODDS: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class VisitEvidence:
     """What is known after a frame taken at ``at``: its own ``level``, and ``past``, what those before it add to it."""
 
     at: float
@@ -58,7 +58,7 @@ def level_of(score: float, threshold: float) -> float:
     return min(max(1.0 + (log_odds(score) - log_odds(threshold)) / STEP, WEAKEST), STRONGEST)
 
 
-def follow(before: Evidence | None, at: float, level: float, window_s: float) -> Evidence:
+def follow(before: VisitEvidence | None, at: float, level: float, window_s: float) -> VisitEvidence:
     """The evidence after one more frame, ``at`` not before the last one.
 
     1. The frame before it adds its level, for the share of independent news that fits into the time since.
@@ -66,10 +66,10 @@ def follow(before: Evidence | None, at: float, level: float, window_s: float) ->
     3. It never falls below nothing: an hour of branches does not outweigh a bear.
     """
     if before is None:
-        return Evidence(at, level, 0.0)
+        return VisitEvidence(at, level, 0.0)
     since_s = max(0.0, at - before.at)
     past = kept(since_s, window_s) * (before.past + independent(since_s) * before.level)
-    return Evidence(at, level, max(0.0, past))
+    return VisitEvidence(at, level, max(0.0, past))
 
 
 def kept(since_s: float, window_s: float) -> float:
@@ -89,7 +89,9 @@ def needed(min_hits: int) -> float:
     return last.total - _ROUNDING
 
 
-def along(levels: Iterable[tuple[float, float]], window_s: float, before: Evidence | None = None) -> Iterator[Evidence]:
+def along(
+    levels: Iterable[tuple[float, float]], window_s: float, before: VisitEvidence | None = None
+) -> Iterator[VisitEvidence]:
     """The evidence after each frame, from ``(at, level)`` in order of time."""
     for at, level in levels:
         before = follow(before, at, level, window_s)

@@ -43,7 +43,7 @@ cameras:
 """
 
 
-class Staged:
+class StagedDetector:
     """Pictures of the staged cameras while their bear walks by."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def every_page(browser: Browser) -> int:
         upgrade(database)
         with database.write() as session:
             sync_places(session, config)
-        with whole_world(database, config, valkey.url, Path(directory), Staged()) as world:
+        with whole_world(database, config, valkey.url, Path(directory), StagedDetector()) as world:
             for stem, size in (("phone", PHONE), ("desktop", DESKTOP)):
                 _album(browser, world, size, stem)
         database.close()

@@ -23,7 +23,7 @@ LEAST_STEPS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class NightPlan:
+class NightDraws:
     """How a night is trained. ``labels`` at most are new, the newest; ``batch`` pictures make a step.
 
     ``new_since``: labels of pictures taken since then (UTC seconds) are new; None: all of them are.
@@ -52,7 +52,7 @@ def for_training(labels: Iterable[TrainingLabel]) -> list[TrainingLabel]:
     return [each for each in labels if each.split is Split.TRAIN and not each.item.startswith("planted")]
 
 
-def curriculum(labels: Sequence[TrainingLabel], effort_shares: Mapping[str, float], plan: NightPlan) -> Curriculum:
+def curriculum(labels: Sequence[TrainingLabel], effort_shares: Mapping[str, float], plan: NightDraws) -> Curriculum:
     """Lay out a night. ``effort_shares``: each campsite's share of the reviews.
 
     1. Of the labels that may train, the model-selected ones are thinned, and their weight is bounded.

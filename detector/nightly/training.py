@@ -31,7 +31,7 @@ from detector.learn.warm_start import (
 )
 from detector.models.bundle import ModelBundle
 from detector.models.model import Thresholds
-from detector.nightly.curriculum import Curriculum, NightPlan, curriculum
+from detector.nightly.curriculum import Curriculum, NightDraws, curriculum
 from detector.nightly.evaluation import (
     ANCHOR,
     CHALLENGER,
@@ -113,7 +113,7 @@ def challenge(site: LearningSite, run: ClaimedRun, champion: Reigning, guard: Gu
     """
     snapshot, effort, before = _read(site, run)
     work = _own_work(work_folder(site.data, run.id), snapshot, champion)
-    plan = NightPlan(
+    plan = NightDraws(
         labels=site.config.learning.labels_per_night,
         batch=site.recipe.batch,
         passes=site.recipe.epochs,
@@ -215,7 +215,7 @@ def _own_work(folder: Path, snapshot: LabelSnapshot, champion: Reigning) -> Path
 
 
 def _laid_out(
-    snapshot: LabelSnapshot, champion: Reigning, effort: Mapping[str, float], plan: NightPlan, config: Config
+    snapshot: LabelSnapshot, champion: Reigning, effort: Mapping[str, float], plan: NightDraws, config: Config
 ) -> Curriculum:
     known = {*champion.bundle.labels.names, NOT_BEAR}
     of_word: dict[str, int] = {}

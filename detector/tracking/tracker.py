@@ -20,7 +20,7 @@ from typing import Final
 
 from core.config import Detector, Point
 from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
-from core.visit_evidence import WEAKEST, Evidence, along, can_fire, least_fps, level_of, needed, window_at
+from core.visit_evidence import WEAKEST, VisitEvidence, along, can_fire, least_fps, level_of, needed, window_at
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
@@ -115,8 +115,8 @@ class Track:
 
     history: tuple[FrameScores, ...] = ()
     visit: TrackedVisit | None = None
-    trail: tuple[Evidence, ...] = ()
-    before: Evidence | None = None
+    trail: tuple[VisitEvidence, ...] = ()
+    before: VisitEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ CSV_COLUMNS: Final = (
 )  # fmt: skip
 
 
-class Light(StrEnum):
+class LightFilter(StrEnum):
     """By which light the best frame was taken."""
 
     DAY = "day"
@@ -48,7 +48,7 @@ class AlertFilters:
     camera: str = ""
     status: AlertStatus | None = None
     kind: EncounterKind | None = None
-    light: Light | None = None
+    light: LightFilter | None = None
     by: str = ""
     """Name of somebody who has decided about it, whether that stands or not."""
     model: str = ""
@@ -66,7 +66,7 @@ def filters_of(
     camera: Annotated[str, Query(max_length=63)] = "",
     status: Annotated[AlertStatus | Literal[""], Query(description="what has been decided so far")] = "",
     kind: EncounterKind | Literal[""] = "",
-    light: Annotated[Light | Literal[""], Query(description="by which light the best frame was taken")] = "",
+    light: Annotated[LightFilter | Literal[""], Query(description="by which light the best frame was taken")] = "",
     by: Annotated[str, Query(max_length=80, description="name of somebody who has decided about it")] = "",
     model: Annotated[str, Query(max_length=100)] = "",
     first_day: Annotated[date | Literal[""], Query(description="by the campsite's clock")] = "",
@@ -191,7 +191,7 @@ def _conditions(session: Session, scope: AccessScope, filters: AlertFilters) -> 
 def _of_encounter(filters: AlertFilters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.light is not None:
-        found.append(Encounter.infrared.is_(filters.light is Light.INFRARED))
+        found.append(Encounter.infrared.is_(filters.light is LightFilter.INFRARED))
     if filters.model:
         found.append(Encounter.model == filters.model)
     return found

@@ -39,7 +39,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class ModelOpinion:
     """What the model thinks. Only shown after the first answer."""
 
     score: float
@@ -73,7 +73,7 @@ class AlertDetail:
     zones: tuple[Zone, ...]
     decided: DecidedCard | None
     history: tuple[HistoryLine, ...]
-    opinion: Opinion | None
+    opinion: ModelOpinion | None
     held: int
     """Visits of unknown animals to the same camera soon after, which were written down without an alert."""
     previous_id: int | None
@@ -131,12 +131,12 @@ def _reviews(session: Session, alert: Alert) -> list[Review]:
     return list(session.scalars(query))
 
 
-def opinion(alert: Alert, answered: bool) -> Opinion | None:
+def opinion(alert: Alert, answered: bool) -> ModelOpinion | None:
     """The model's score and label, once somebody has answered; until then nobody sees them."""
     if not answered:
         return None
     encounter = alert.encounter
-    return Opinion(encounter.peak_score, encounter.label, encounter.model, encounter.threshold)
+    return ModelOpinion(encounter.peak_score, encounter.label, encounter.model, encounter.threshold)
 
 
 def _held(session: Session, config: Config, alert: Alert, scope: AccessScope) -> int:

@@ -22,7 +22,7 @@ from detector.learn.student import start, student_labels
 from detector.learn.warm_start import FineTuned, Lesson, SaidOfChild, bear_scores, fine_tune, write_child
 from detector.models.bundle import ModelBundle, write_bundle
 from detector.models.model import Model, Provenance, Thresholds
-from detector.nightly.curriculum import LEAST_STEPS, NightPlan, curriculum
+from detector.nightly.curriculum import LEAST_STEPS, NightDraws, curriculum
 from detector.nightly.evaluation import ANCHOR, CHALLENGER, CHAMPION, Judge, Outcome, compare, judging_set
 from detector.nightly.judged_events import LightThresholds
 from detector.nightly.label_pictures import label_pictures
@@ -208,7 +208,7 @@ class LearningSeason:
     def _learn_by_the_gate(self, site: _Site, first: ModelBundle, number: int) -> str:
         effort = self._effort(site)
         since_then = site.judged_at - LATE_LABELS_S
-        plan = NightPlan(batch=RECIPE.batch, passes=PASSES, seed=self.seed + number, new_since=since_then)
+        plan = NightDraws(batch=RECIPE.batch, passes=PASSES, seed=self.seed + number, new_since=since_then)
         laid_out = curriculum(site.labels, effort, plan)
         if laid_out.new < 20:
             return f"{laid_out.new} new labels are too few"

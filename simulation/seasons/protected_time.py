@@ -16,7 +16,7 @@ from simulation.seasons.noticing import promised_s
 from simulation.seasons.random_streams import BearVisit
 
 
-class Status(StrEnum):
+class ProtectionStatus(StrEnum):
     """What a camera's campers may rely on, best first."""
 
     LIVE = "live"
@@ -44,8 +44,8 @@ class Broken:
 class Protection:
     """The course of a season for every camera."""
 
-    changes: dict[str, list[tuple[float, Status]]] = field(
-        default_factory=lambda: {camera: [(float("-inf"), Status.NEVER)] for camera in CAMERAS}
+    changes: dict[str, list[tuple[float, ProtectionStatus]]] = field(
+        default_factory=lambda: {camera: [(float("-inf"), ProtectionStatus.NEVER)] for camera in CAMERAS}
     )
     broken: dict[str, list[Broken]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
     paused: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {camera: [] for camera in CAMERAS})
@@ -59,11 +59,11 @@ class Protection:
         for number, camera in enumerate(CAMERAS):
             before = self.changes[camera][-1][1]
             if SITES[number // CAMERAS_EACH] in granted and camera not in state.withdrawn:
-                status = Status.LIVE
+                status = ProtectionStatus.LIVE
             elif camera in paged:
-                status = Status.PAGED
+                status = ProtectionStatus.PAGED
             else:
-                status = Status.NEVER if before is Status.NEVER else Status.WATCHED
+                status = ProtectionStatus.NEVER if before is ProtectionStatus.NEVER else ProtectionStatus.WATCHED
             if status is not before:
                 self.changes[camera].append((now, status))
 
@@ -77,12 +77,12 @@ class Protection:
         for camera in cameras:
             self.paused[camera].append((start, end))
 
-    def status(self, camera: str, at: float) -> Status:
+    def status(self, camera: str, at: float) -> ProtectionStatus:
         """What the camera's campers may rely on."""
         course = self.changes[camera]
         status = course[bisect_right(course, at, key=lambda change: change[0]) - 1][1]
-        pauses = status is Status.LIVE and any(start <= at < end for start, end in self.paused[camera])
-        return Status.PAUSED if pauses else status
+        pauses = status is ProtectionStatus.LIVE and any(start <= at < end for start, end in self.paused[camera])
+        return ProtectionStatus.PAUSED if pauses else status
 
     def cause(self, camera: str, at: float) -> str | None:
         """Why its path does not work; None when it does."""
@@ -116,22 +116,22 @@ class Protection:
 
     def _kind(self, cameras: tuple[str, ...], at: float) -> str:
         statuses = {camera: self.status(camera, at) for camera in cameras}
-        live = [self.why(camera, at) for camera, status in statuses.items() if status is Status.LIVE]
+        live = [self.why(camera, at) for camera, status in statuses.items() if status is ProtectionStatus.LIVE]
         if live:
             broken = [each for each in live if each is not None]
             if len(broken) < len(live):
-                return Status.LIVE
+                return ProtectionStatus.LIVE
             latest = max(broken, key=lambda each: each.start + promised_s(each.cause))
             return f"{'within' if at < latest.start + promised_s(latest.cause) else 'beyond'}:{latest.cause}"
-        return next(status for status in Status if status in statuses.values())
+        return next(status for status in ProtectionStatus if status in statuses.values())
 
     def stretches(self) -> Iterator[tuple[str, float]]:
         """Cause and length of every time in which authority stood over a camera whose path did not work."""
         for camera, broken in self.broken.items():
-            course = [*self.changes[camera], (float("inf"), Status.NEVER)]
+            course = [*self.changes[camera], (float("inf"), ProtectionStatus.NEVER)]
             for each in broken:
                 for (start, status), (end, _next) in pairwise(course):
-                    if status is Status.LIVE:
+                    if status is ProtectionStatus.LIVE:
                         for one in self._unsaid(camera, max(start, each.start), min(end, each.end)):
                             yield each.cause, one
 

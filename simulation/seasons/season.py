@@ -40,7 +40,7 @@ from simulation.seasons.fixture_site import (
     Policy,
     places,
 )
-from simulation.seasons.protected_time import Protection, Status, cameras_of
+from simulation.seasons.protected_time import Protection, ProtectionStatus, cameras_of
 from simulation.seasons.random_streams import DAY_S, DAYS, END, START, BearVisit, RandomStreams
 from simulation.seasons.result import Result
 from simulation.seasons.scenarios import Scenario
@@ -232,7 +232,7 @@ class Season:
         """A bear has come. What is live then decides who hears of it; it is judged when no alert can come any more."""
         site = SITES[bear_visit.site]
         statuses = {self.protection.status(camera, now) for camera in bear_visit.cameras}
-        live = Status.LIVE in statuses
+        live = ProtectionStatus.LIVE in statuses
         works = self.protection.works(bear_visit.cameras, now)
         saw = bear_visit.model_sees and works
         if live and works and not saw:
@@ -292,7 +292,7 @@ class Season:
         self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
 
     def _warn_falsely(self, camera: str, number: int, at: float) -> None:
-        if self.protection.status(camera, at) is not Status.LIVE:
+        if self.protection.status(camera, at) is not ProtectionStatus.LIVE:
             return
         reviewed = any(camera in latch.cameras for latch in self.state.latches)
         passes = NOT_VETOED if self.state.mode.value == "automatic" and not reviewed else CONFIRMED_WRONGLY
@@ -341,8 +341,10 @@ class Season:
         result.longest_unknown_s = longest
         decay = START + (self.scenario.drift_day or DAYS) * DAY_S
         for course in self.protection.changes.values():
-            for (start, status), (end, _next) in zip(course, [*course[1:], (until, Status.NEVER)], strict=True):
-                if status is Status.LIVE:
+            for (start, status), (end, _next) in zip(
+                course, [*course[1:], (until, ProtectionStatus.NEVER)], strict=True
+            ):
+                if status is ProtectionStatus.LIVE:
                     result.live_camera_days += (end - start) / DAY_S
                     result.bad_live_d += max(0.0, end - max(start, decay)) / DAY_S / len(CAMERAS)
         return result

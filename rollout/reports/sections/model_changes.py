@@ -22,7 +22,7 @@ _MOST_MOMENTS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChange:
+class ReportedModelChange:
     """A promotion, a demotion or another model, and what differs around it; None where there is too little."""
 
     what: str
@@ -30,15 +30,15 @@ class ModelChange:
     found: BeforeAfter | None
 
 
-def changes_of(asked: ReportContext) -> list[ModelChange]:
+def changes_of(asked: ReportContext) -> list[ReportedModelChange]:
     """All of the period, each compared over up to four weeks on both sides."""
     return [
-        ModelChange(what, at, before_after(asked.session, asked.campsites, at, asked.now))
+        ReportedModelChange(what, at, before_after(asked.session, asked.campsites, at, asked.now))
         for what, at in _moments(asked)
     ]
 
 
-def changed(changes: Sequence[ModelChange]) -> Answer:
+def changed(changes: Sequence[ReportedModelChange]) -> Answer:
     """Whether scores look different after any of them."""
     question = "Did a promotion or a new model change what people see?"
     known = [(each.what, each.found) for each in changes if each.found is not None]
@@ -78,7 +78,7 @@ def _moments(asked: ReportContext) -> list[tuple[str, float]]:
     return found
 
 
-def changes_section(changes: Sequence[ModelChange]) -> Section:
+def changes_section(changes: Sequence[ReportedModelChange]) -> Section:
     """What differs around each of them."""
     rows: list[tuple[Cell, ...]] = []
     meaning: list[tuple[Cell, ...]] = []

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from detector.nightly.curriculum import Curriculum, NightPlan, curriculum
+from detector.nightly.curriculum import Curriculum, NightDraws, curriculum
 from rollout.evidence.labels import LabelSource, Split, TrainingLabel
 
 EVEN = {"north": 0.5, "south": 0.5}
-PLAN = NightPlan(labels=50, batch=8, passes=2.0, seed=3, new_since=1000.0)
+PLAN = NightDraws(labels=50, batch=8, passes=2.0, seed=3, new_since=1000.0)
 
 
 def label(number: int, at: float, **changes: object) -> TrainingLabel:
