@@ -1,8 +1,8 @@
 """The configuration follows its file while a process runs: taken whole, or refused whole and said.
 
 Every process of a site reads the same file in the same way. The readers of cameras take a change on the fly
-(:meth:`ingest.worker.Ingest.take`); every other process whose part of it has changed ends in order and begins again in
-its place: what waits for it in Redis waits for a few seconds, and nothing is lost.
+(:meth:`ingest.ingest_process.Ingest.take`); every other process whose part of it has changed ends in order and begins
+again in its place: what waits for it in Redis waits for a few seconds, and nothing is lost.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from core.clock import civil
-from review_ui.models.comparison import FiguresOut, ModelComparison
+from review_ui.models.bundle_comparison import FiguresOut, ModelComparison
 from review_ui.models.view import RATES
 from rollout.models.model_status import ChallengerView, ModelChangeView, ModelRegistryStatus, RegisteredView
 

@@ -22,7 +22,7 @@ from bearwatch.footage_replay import Progress, score
 from core.config import Camera, Detector, Motion
 from core.messages import CropScore, EncounterKind, FrameScores, Reason
 from detector.engines.engine import Engine
-from detector.evaluate.events import Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
+from detector.evaluate.event_figures import Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.tracking.tracker import AlertRule, Opened, Track, Upgraded, observe
 from ingest.sources.footage import Source, find_footage
 from ingest.sources.recorded import ReadTally, gate_frames, recording_s
@@ -150,7 +150,7 @@ def evaluate_events(
     ``engines`` are the networks by name; the first is the model, beside which motion alone is measured.
     ``progress(system, recording)`` gives the function that is told how far a recording is.
 
-    Keys: ``systems`` (name to :func:`detector.evaluate.events.event_figures`), ``by_light``: the same for the
+    Keys: ``systems`` (name to :func:`detector.evaluate.event_figures.event_figures`), ``by_light``: the same for the
     recordings by light, ``recordings``, ``visits`` (each bear visit and which system found it when).
     """
     found = list(found)

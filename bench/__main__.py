@@ -7,16 +7,16 @@ import sys
 
 BENCHMARKS = (
     "bench.queue",
-    "bench.ingest",
+    "bench.ingest_cost",
     "bench.engines",
-    "bench.backbones",
-    "bench.worker",
-    "bench.live_shadow",
+    "bench.backbone_speed",
+    "bench.detector_worker",
+    "bench.challenger_cost",
     "bench.load",
     "bench.gpu",
     "bench.latency",
-    "bench.pages",
-    "bench.rollout",
+    "bench.page_load",
+    "bench.controller_tick",
     "bench.breakers",
     "bench.learning",
 )

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from bearwatch.embedded import EmbeddedRedis
+from bench.detector_worker import worker_pace
 from bench.load import FPS, at_load
 from bench.served import served_bundle
 from bench.tables import Row, percentile, show
-from bench.worker import worker_pace
 from detector.engines.network import load_network
 from detector.engines.torch_engine import TorchEngine
 from detector.models.bundle import ModelBundle

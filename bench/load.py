@@ -24,9 +24,9 @@ from typing import Any
 import redis
 
 from bearwatch.embedded import EmbeddedRedis
+from bench.detector_worker import BOX, picture, worker_pace
 from bench.served import served_bundle
 from bench.tables import Row, percentile, show
-from bench.worker import BOX, picture, worker_pace
 from core.config import Detector
 from core.messages import Frame, FrameScores, Reason, content_digest
 from core.redis_client import connect

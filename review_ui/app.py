@@ -40,7 +40,7 @@ from review_ui.rendering.pages import STATIC_DIR, Pages
 from review_ui.rendering.style_sheets import bundle
 from review_ui.site import Site
 from review_ui.watch.periodic_tasks import keep_going
-from review_ui.web.errors import install_error_pages
+from review_ui.web.error_answers import install_error_pages
 from review_ui.web.proxy_trust import ProxyTrust
 from review_ui.web.request_guards import MAX_BODY_BYTES, BodyDeadline, RefuseCrossSite, SecurityHeaders
 from review_ui.web.stranger_lanes import StrangerLane

@@ -30,7 +30,7 @@ from db.session import Database
 from review_ui.auth.accounts import TooManyLogins
 from review_ui.auth.passwords import Busy
 from review_ui.auth.rights import RIGHT_WORDS, Right, may
-from review_ui.models.comparison import compare_models
+from review_ui.models.bundle_comparison import compare_models
 from rollout.control.model_approval import approve_model
 from rollout.control.service import person
 from rollout.models.challenger import challenge, withdraw

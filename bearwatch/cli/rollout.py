@@ -30,9 +30,9 @@ from review_ui.auth.passwords import Busy
 from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
-from rollout.control.redaction import redact
 from rollout.control.service import CommandOutcome, more_time, perform, person, promote
 from rollout.control.status import overview
+from rollout.control.status_redaction import redact
 from rollout.control.verification import verify_rollout
 from rollout.stages.commands import (
     Approve,

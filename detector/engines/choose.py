@@ -16,7 +16,7 @@ from detector.models.bundle import ModelBundle
 log = logging.getLogger(__name__)
 
 DEFAULT_BACKBONE = "lite2@224"
-"""Chosen by ``python -m bench.backbones``: it sees bears at night that lite0 misses, and 50 crops/s take one core.
+"""Chosen by ``python -m bench.backbone_speed``: it sees bears at night that lite0 misses, and 50 crops/s take one core.
 More than 224 px costs more and gains nothing on motion crops, which are small to begin with."""
 
 _SIGNS_OF_A_GPU = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg", "/dev/kfd")

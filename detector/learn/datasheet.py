@@ -8,8 +8,8 @@ from typing import Any
 
 from detector.evaluate.manifest import LabelledPicture
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE
+from detector.learn.held_out_thresholds import DAY, NIGHT, TRAPS
 from detector.learn.heldout import GENERIC_KEY
-from detector.learn.operating_point import DAY, NIGHT, TRAPS
 from detector.learn.recipe import Recipe
 from detector.learn.sampling import is_at_night
 from detector.models.crops import LEAST_EXPONENT

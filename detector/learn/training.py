@@ -38,6 +38,7 @@ from detector.learn.datasheet import datasheet
 from detector.learn.exported import export_if_possible
 from detector.learn.fit import Run
 from detector.learn.folds import assign_folds
+from detector.learn.held_out_thresholds import JudgedPictures, operating_point
 from detector.learn.heldout import (
     ALL,
     GENERIC_KEY,
@@ -50,7 +51,6 @@ from detector.learn.heldout import (
 )
 from detector.learn.intake import TrainingError, claim, contents_key, usable_pictures
 from detector.learn.judge import FoldPredictors
-from detector.learn.operating_point import JudgedPictures, operating_point
 from detector.learn.recipe import NEW_LABELS, Recipe
 from detector.learn.runs import Watcher, averaged, fit_all, soup_of
 from detector.learn.student import Start, interpolate_weights, start, student_labels

@@ -3,7 +3,7 @@
 The network squeezes whatever it gets into a small square: a bear that is a tenth of the frame high disappears in the
 whole frame and is plain in its own crop. Boxes are ``(x0, y0, x1, y1)`` in 0-1 coordinates of the frame.
 
-The numbers of :class:`CropPolicy` were measured on staged and real frames (``python -m bench.backbones``).
+The numbers of :class:`CropPolicy` were measured on staged and real frames (``python -m bench.backbone_speed``).
 """
 
 from __future__ import annotations

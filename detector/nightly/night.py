@@ -2,7 +2,7 @@
 
 1. What would be in vain is said at once and changes nothing: no torch, a full disk, an open breaker, too few labels.
 2. The run is claimed (:mod:`~detector.nightly.run_store`); one whose process died is taken over and goes on.
-3. A challenger is trained from the champion and judged (:mod:`~detector.nightly.training`).
+3. A challenger is trained from the champion and judged (:mod:`~detector.nightly.nightly_training`).
 4. Passed, its bundle is put into place whole, and registered in the transaction that ends the run. It is not promoted.
 """
 
@@ -111,7 +111,7 @@ def _night(site: LearningSite, run: ClaimedRun, guard: Guard) -> _Outcome:
     with site.database.read() as session:
         champion = reigning(session, site.config, site.data)
     # Imported here: what comes next needs torch, and all that was said until now does not.
-    from detector.nightly.training import challenge
+    from detector.nightly.nightly_training import challenge
 
     challenged = challenge(site, run, champion, guard)
     if not challenged.verdict.passed:

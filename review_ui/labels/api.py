@@ -28,7 +28,7 @@ from review_ui.rendering.cursors import (
 from review_ui.rendering.problems import problem
 from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.sighting_form import storable
-from rollout.evidence.labels.animals import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
+from rollout.evidence.labels.animal_vocabulary import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
 from rollout.evidence.labels.collection import collection, find
 from rollout.evidence.labels.labelled import Labelled
 from rollout.evidence.labels.snapshot import left_out

@@ -23,7 +23,7 @@ from review_ui.site import Labeller, Site, SiteDep
 from review_ui.web.form_drafts import local_path
 from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
-from rollout.evidence.labels.animals import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
+from rollout.evidence.labels.animal_vocabulary import LONGEST_NAME, LONGEST_TAXON, CannotAdd, NewAnimal, add_animal
 from rollout.evidence.labels.collection import collection
 from rollout.evidence.labels.collection import visit as pictures_of_visit
 from rollout.evidence.labels.csv_export import manifest

@@ -12,9 +12,9 @@ from pydantic import Field
 from core.bundles.bundle_files import BundleFiles
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
-from review_ui.models import commanding as give
-from review_ui.models.commanding import LONGEST_WORDS
-from review_ui.models.comparison import ModelComparison, compare_models
+from review_ui.models import model_commands
+from review_ui.models.bundle_comparison import ModelComparison, compare_models
+from review_ui.models.model_commands import LONGEST_WORDS
 from review_ui.rendering.cursors import StrictBody
 from review_ui.site import Approver, ModelOwner, Site, SiteDep, Viewer
 from review_ui.web.sighting_form import storable
@@ -56,14 +56,14 @@ class ModelChangeIn(ModelProved):
 def get_registry(site: SiteDep, account: Viewer) -> ModelRegistryStatus:
     """The newest twenty changes; `consequences` is what another model does to the rollout."""
     with site.database.read() as session:
-        return give.registry_status(session, site, account)
+        return model_commands.registry_status(session, site, account)
 
 
 @router.post("/rollback", summary="Go back to the model before the champion", responses=REFUSED)
 def post_rollback(site: SiteDep, account: ModelOwner, body: ModelChangeIn) -> ModelRegistryStatus:
     """The detectors have it loaded: the next frame but a few is scored by it. Where campers are warned, that ends."""
     _prove(site, account, body, programs=True)
-    return _answer(site, account, lambda: give.rollback(site, account, storable(body.reason)))
+    return _answer(site, account, lambda: model_commands.rollback(site, account, storable(body.reason)))
 
 
 @router.post("/{digest}/register", summary="Register a bundle that lies in the data folder", responses=REFUSED)
@@ -71,14 +71,14 @@ def post_register(site: SiteDep, account: ModelOwner, digest: Digest, body: Mode
     """It can be promoted from then on; once registered it stays."""
     _prove(site, account, body, programs=True)
     bundle = named_bundle(site, digest)
-    return _answer(site, account, lambda: give.register(site, account, bundle))
+    return _answer(site, account, lambda: model_commands.register(site, account, bundle))
 
 
 @router.post("/{digest}/approvals", summary="Agree to promote a model", responses=REFUSED)
 def post_model_approval(site: SiteDep, account: Approver, digest: Digest, body: ModelApproveIn) -> ModelRegistryStatus:
     """Asked for where campers are warned: the people of the rollout plan, and not the one who asks."""
     _prove(site, account, body)
-    return _answer(site, account, lambda: give.approve(site, account, digest, storable(body.note)))
+    return _answer(site, account, lambda: model_commands.approve(site, account, digest, storable(body.note)))
 
 
 @router.post("/{digest}/promote", summary="Make a registered model the champion", responses=REFUSED)
@@ -87,7 +87,7 @@ def post_model_promotion(
 ) -> ModelRegistryStatus:
     """Read `consequences` of the registry before: evidence starts anew, and authority ends where it holds."""
     _prove(site, account, body, programs=True)
-    return _answer(site, account, lambda: give.promote(site, account, digest, storable(body.reason)))
+    return _answer(site, account, lambda: model_commands.promote(site, account, digest, storable(body.reason)))
 
 
 @router.get("/{digest}/compare/{other}", summary="Two models side by side")
@@ -98,7 +98,7 @@ def get_comparison(site: SiteDep, account: Viewer, digest: Digest, other: Digest
 
 def named_bundle(site: Site, digest: str) -> BundleFiles:
     """The bundle whose digest begins so. Raises HTTPException 404."""
-    found = next((each for each in give.bundles_of(site) if each.digest.startswith(digest)), None)
+    found = next((each for each in model_commands.bundles_of(site) if each.digest.startswith(digest)), None)
     if found is None:
         raise HTTPException(404, NO_SUCH_MODEL)
     return found
@@ -113,7 +113,7 @@ def _answer(site: Site, account: Account, command: Callable[[], None]) -> ModelR
         text = str(refused)
         raise HTTPException(409, f"{text[:1].upper()}{text[1:].rstrip('.')}.") from None
     with site.database.read() as session:
-        return give.registry_status(session, site, account)
+        return model_commands.registry_status(session, site, account)
 
 
 def _prove(site: Site, account: Account, body: ModelProved, *, programs: bool = False) -> None:

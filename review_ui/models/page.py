@@ -20,10 +20,10 @@ from core.charts.rows import row_chart
 from db.models import Encounter
 from review_ui.auth.accounts import Account
 from review_ui.auth.passwords import LONGEST_PASSWORD
-from review_ui.models import commanding as give
+from review_ui.models import model_commands
 from review_ui.models.api import Digest, named_bundle
-from review_ui.models.commanding import LONGEST_WORDS
-from review_ui.models.comparison import compare_models
+from review_ui.models.bundle_comparison import compare_models
+from review_ui.models.model_commands import LONGEST_WORDS
 from review_ui.models.view import CHART_RATE, RATES, evaluation, recall_rows
 from review_ui.rendering.cursors import AfterKey, Limit, NextAfterKey, page_of
 from review_ui.rendering.markdown import rendered
@@ -111,7 +111,7 @@ def rollback(
     request: Request, site: SiteDep, account: ModelOwner, reason: Words = "", password: Password = ""
 ) -> Response:
     """Go back to the model before the champion."""
-    problem = _done(site, account, password, lambda: give.rollback(site, account, storable(reason)))
+    problem = _done(site, account, password, lambda: model_commands.rollback(site, account, storable(reason)))
     if problem is not None:
         return _list(request, site, account, problem=problem[0], status=problem[1], typed=reason)
     return _back("/models", "rolled-back")
@@ -128,7 +128,7 @@ def promote(
     request: Request, site: SiteDep, account: ModelOwner, digest: Digest, reason: Words = "", password: Password = ""
 ) -> Response:
     """Make it the champion."""
-    problem = _done(site, account, password, lambda: give.promote(site, account, digest, storable(reason)))
+    problem = _done(site, account, password, lambda: model_commands.promote(site, account, digest, storable(reason)))
     if problem is not None:
         return _one(request, site, account, digest, problem=problem[0], status=problem[1], typed=reason)
     return _back("/models", "promoted")
@@ -139,7 +139,7 @@ def approve(
     request: Request, site: SiteDep, account: Approver, digest: Digest, note: Words = "", password: Password = ""
 ) -> Response:
     """Agree to promote it."""
-    problem = _done(site, account, password, lambda: give.approve(site, account, digest, storable(note)))
+    problem = _done(site, account, password, lambda: model_commands.approve(site, account, digest, storable(note)))
     if problem is not None:
         return _one(request, site, account, digest, problem=problem[0], status=problem[1], typed=note)
     return _back(f"/models/{digest}", "approved")
@@ -149,7 +149,7 @@ def approve(
 def register(request: Request, site: SiteDep, account: ModelOwner, digest: Digest, password: Password = "") -> Response:
     """Register a bundle that lies in the data folder."""
     bundle = named_bundle(site, digest)
-    problem = _done(site, account, password, lambda: give.register(site, account, bundle))
+    problem = _done(site, account, password, lambda: model_commands.register(site, account, bundle))
     if problem is not None:
         return _one(request, site, account, digest, problem=problem[0], status=problem[1])
     return _back(f"/models/{digest}", "registered")
@@ -183,9 +183,9 @@ def _list(
     status: int = 200,
 ) -> Response:
     """The whole page; ``typed`` is the reason that a refused form had."""
-    bundles, working = give.bundles_of(site), _working(site)
+    bundles, working = model_commands.bundles_of(site), _working(site)
     with site.database.read() as session:
-        registry = give.registry_status(session, site, account)
+        registry = model_commands.registry_status(session, site, account)
         registered = {each.digest for each in registry.models}
         context = {
             "chrome": page_chrome(session, site, account, site.clock()),
@@ -218,7 +218,7 @@ def _one(
     """One model's page; ``typed`` is what a refused form had."""
     bundle = named_bundle(site, digest)
     with site.database.read() as session:
-        registry = give.registry_status(session, site, account)
+        registry = model_commands.registry_status(session, site, account)
         registered = next((each for each in registry.models if each.digest == bundle.digest), None)
         plan = site.plan_watcher.current()
         context = {
@@ -262,7 +262,7 @@ def _beside_champion(site: Site, bundle: BundleFiles, champion: str | None, regi
     """The champion beside this model; None where this is the champion, or the champion's files are not here."""
     if registered is not None and registered.is_champion:
         return None
-    others = give.bundles_of(site)
+    others = model_commands.bundles_of(site)
     if champion is None:
         live = [w.model for w in _working(site) or () if not w.silent]
         other = next((each for each in others if any(each.is_named(model) for model in live)), None)
@@ -276,7 +276,7 @@ def list_models(site: SiteDep, account: Viewer, after: AfterKey = "", limit: Lim
     """By their digests, without evaluations: ask for one model."""
     working = _working(site) or []
     models, following = page_of(
-        [_out(each, working) for each in give.bundles_of(site)], lambda m: m.digest, after, limit
+        [_out(each, working) for each in model_commands.bundles_of(site)], lambda m: m.digest, after, limit
     )
     return ModelsOut(working=[WorkingOut.of(each) for each in working], models=models, next_after=following)
 

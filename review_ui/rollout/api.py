@@ -21,9 +21,9 @@ from review_ui.web.sighting_form import KEY_PATTERN, storable
 from review_ui.web.step_up import NotProved, prove
 from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
-from rollout.control.redaction import redact
 from rollout.control.service import CommandOutcome
 from rollout.control.status import RolloutStatus, StageView, overview
+from rollout.control.status_redaction import redact
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import history
 from rollout.stages.events import kind_of

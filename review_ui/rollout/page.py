@@ -30,8 +30,8 @@ from review_ui.web.viewer_scope import configured_site, reader_of
 from rollout.base.durations import Duration
 from rollout.control.drills import drills
 from rollout.control.open_status import BreakerView
-from rollout.control.redaction import redact
 from rollout.control.status import overview
+from rollout.control.status_redaction import redact
 from rollout.control.status_words import breaker_name
 from rollout.stages.commands import Refused, Step
 from rollout.stages.event_store import StoredEvent, history

@@ -1,7 +1,7 @@
 """Everything that the page, the API and ``bearwatch rollout status`` tell of the rollout, in one read and one document:
 where we are, the clock, each gate with its evidence and what is missing, who agrees, what is open, who is called.
 
-:func:`overview` knows everything. What one reader may know of it is :func:`rollout.control.redaction.redact`.
+:func:`overview` knows everything. What one reader may know of it is :func:`rollout.control.status_redaction.redact`.
 """
 
 from __future__ import annotations

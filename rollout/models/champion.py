@@ -17,7 +17,7 @@ CONFIGURED: Final = "configured"
 """How the ledger names the model that the configuration names."""
 CHALLENGER_EVERY: Final = 6
 """A challenger looks at one frame in so many: then a detector works for both not more than 1.2 times as much as for one
-(``python -m bench.live_shadow``)."""
+(``python -m bench.challenger_cost``)."""
 _CHANGES: Final = (ChangeKind.PROMOTE, ChangeKind.ROLLBACK)
 _CHALLENGES: Final = (ChangeKind.CHALLENGE, ChangeKind.WITHDRAW)
 

@@ -28,7 +28,7 @@ from rollout.reports.document import (
 from rollout.reports.metric_figures import figure
 from rollout.reports.period_evidence import case_of
 from rollout.reports.render.number_format import number
-from rollout.reports.sections.model_changes import changed, changes_of, changes_section
+from rollout.reports.sections.before_and_after import changed, changes_of, changes_section
 from rollout.reports.sections.switchback import experiments_section
 
 TITLE: Final = "Feedback-loop audit"

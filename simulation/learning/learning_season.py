@@ -23,10 +23,10 @@ from detector.learn.warm_start import FineTuned, Lesson, SaidOfChild, bear_score
 from detector.models.bundle import ModelBundle, write_bundle
 from detector.models.model import Model, Provenance, Thresholds
 from detector.nightly.curriculum import LEAST_STEPS, NightDraws, curriculum
-from detector.nightly.evaluation import ANCHOR, CHALLENGER, CHAMPION, Judge, Outcome, compare, judging_set
 from detector.nightly.judged_events import LightThresholds
 from detector.nightly.label_pictures import label_pictures
-from detector.nightly.training import LATE_LABELS_S
+from detector.nightly.nightly_evaluation import ANCHOR, CHALLENGER, CHAMPION, Judge, Outcome, compare, judging_set
+from detector.nightly.nightly_training import LATE_LABELS_S
 from rollout.evidence.challenger_gate import ChallengerVerdict, judge_challenger
 from rollout.evidence.labels import LabelSource, Split, TrainingLabel
 from simulation.learning.staged_nights import (

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from core.messages import CameraHealth, CameraStatus
-from ingest.worker import Ingest
+from ingest.ingest_process import Ingest
 from simulation.cameras.builtin import walk
 from simulation.cameras.scene import Scene
 from simulation.cameras.staged_server import StagedCameras

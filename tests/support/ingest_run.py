@@ -14,9 +14,9 @@ from core.config import Camera, Config
 from core.messages import CameraStatus, Frame
 from core.streams import frames_stream, late_stream
 from core.telemetry import Telemetry
+from ingest.ingest_process import Ingest
 from ingest.sources.probe import ProbeResult, probe
 from ingest.spool import Spool
-from ingest.worker import Ingest
 from tests.support.waiting import WITHIN_S, wait_for
 
 

@@ -9,7 +9,7 @@ from bearwatch.site_options import add_site_options
 from core.machine.disk_reserve import DiskReserve
 from core.machine.host import MachineReporter
 from core.redis_client import connect
-from ingest.worker import run as run_ingest
+from ingest.ingest_process import run as run_ingest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from rollout.evidence.operations import FLUSH_S
 from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Figure, Form, Section, Spot, Spots, Table, table
 from rollout.reports.sections.camera_coverage import MOST_HOURS, CameraCoverage, seeing, seen_minutes
-from rollout.reports.sections.latency import percentiles
+from rollout.reports.sections.percentiles import percentiles
 
 MACHINE_BREAKERS: Final = ("gpu_temp", "machine")
 _MOST_SPOTS: Final = 24

@@ -15,7 +15,7 @@ from rollout.evidence.stats.rates import poisson_upper
 from rollout.reports.context import ReportContext
 from rollout.reports.document import Cell, Column, Figure, Form, Section, table
 from rollout.reports.metric_figures import ONE_SIDED, counted
-from rollout.reports.sections.latency import percentiles
+from rollout.reports.sections.percentiles import percentiles
 
 LATE_S: Final = 60.0
 """A message that took longer than this from when it was due is late."""

@@ -285,8 +285,8 @@ from bearwatch.cli import module_of
 from bearwatch.local_site import SERVICES
 for name in [*SERVICES, "demo", "up", "check", "replay", "migrate"]:
     import_module(module_of(name))
-modules = "detector.worker detector.tracking.track_worker detector.engines.onnx_engine ingest.worker review_ui.app"
-for name in modules.split():
+shared = "detector.worker detector.tracking.track_worker detector.engines.onnx_engine"
+for name in [*shared.split(), "ingest.ingest_process", "review_ui.app"]:
     import_module(name)
 print(sorted(NotHere.names & set(sys.modules)))
 """

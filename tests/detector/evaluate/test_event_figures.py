@@ -22,7 +22,7 @@ from bearwatch.staged_evaluation import (
     read_footage,
 )
 from core.config import Detector
-from detector.evaluate.events import DAY_S, Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
+from detector.evaluate.event_figures import DAY_S, Alarm, TrueVisit, WatchedFootage, event_figures, rate_matched
 from detector.models.bundle import ModelBundle
 from simulation.cameras.builtin import walk
 from simulation.cameras.encode import prepare

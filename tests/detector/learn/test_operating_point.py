@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from detector.evaluate.manifest import LabelledPicture
+from detector.learn.held_out_thresholds import (
+    DAY,
+    NIGHT,
+    TRAPS,
+    JudgedPictures,
+    flagged_by_other_sources,
+    operating_point,
+)
 from detector.learn.judge import live_box
-from detector.learn.operating_point import DAY, NIGHT, TRAPS, JudgedPictures, flagged_by_other_sources, operating_point
 
 
 def row(label: str, source: str, light: str = "day", event: str = "", number: int = 0) -> LabelledPicture:

@@ -14,7 +14,8 @@ from core.config import Config
 from db.ledger import verify
 from db.models import BreakerTrip, LearningRun, LearningTrigger, LedgerEntry, RegisteredModel
 from detector.models.bundle import ModelBundle
-from detector.nightly import curriculum, environment, guard, night, run_store, training
+from detector.nightly import curriculum, environment, guard, night, run_store
+from detector.nightly import nightly_training as training
 from detector.nightly.learning_site import Company, LearningSite, work_folder
 from detector.nightly.night import learn
 from detector.nightly.run_store import AlreadyLearning, claim

@@ -20,11 +20,11 @@ from core.config import Camera, Motion
 from core.messages import CameraHealth, CameraStatus, Frame, Reason
 from core.redis_client import connect
 from core.telemetry import Telemetry
+from ingest.ingest_process import REPORT_EVERY_S
 from ingest.scene.motion import MotionGate
 from ingest.sources.camera import CameraReader
 from ingest.sources.probe import probe
 from ingest.tally import BEHIND
-from ingest.worker import REPORT_EVERY_S
 from simulation.cameras.builtin import walk
 from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.scene import Scene, truth

@@ -20,10 +20,10 @@ from core.messages import CameraHealth, CameraStatus, Reason
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
+from ingest.ingest_process import run
 from ingest.scene.liveness import Content, content_of
 from ingest.scene.picture import Picture
 from ingest.sources.probe import probe
-from ingest.worker import run
 from tests.support.drawn_scenes import animal_box, colour, ground, noisy, overlap, with_animal, write_video
 from tests.support.ingest_run import config_of, fresh, probed, running, status
 from tests.support.services.http_servers import answering

@@ -11,7 +11,7 @@ from db.animals import kinds_of_bear
 from db.models import Encounter, LedgerEntry, Role
 from rollout.breakers.matched_visits import sightings_since
 from rollout.evidence.labels import label_snapshot
-from rollout.evidence.labels.animals import CannotAdd, NewAnimal, add_animal
+from rollout.evidence.labels.animal_vocabulary import CannotAdd, NewAnimal, add_animal
 from rollout.evidence.labels.vocabulary import read_vocabulary
 from rollout.evidence.sealed_sightings import read_sightings
 from tests.support.factories import T0

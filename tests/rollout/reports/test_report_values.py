@@ -37,7 +37,7 @@ from rollout.reports.render.number_format import interval, number, said, seconds
 from rollout.reports.render.plots import svg
 from rollout.reports.sections.camera_coverage import Spell, seeing
 from rollout.reports.sections.host_status import machines
-from rollout.reports.sections.latency import percentiles, upper
+from rollout.reports.sections.percentiles import percentiles, upper
 
 ZONE = "America/Los_Angeles"
 NOW = 1_800_000_000.0

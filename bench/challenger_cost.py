@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bearwatch.embedded import EmbeddedRedis
+from bench.detector_worker import BOX, picture
 from bench.tables import Row, show
-from bench.worker import BOX, picture
 from core.config import Detector
 from core.messages import Frame, Reason, content_digest
 from core.redis_client import connect

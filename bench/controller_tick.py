@@ -1,7 +1,7 @@
 """The rollout at the size of a state: a controller's tick for 1,000 cameras after a year of events, what `authority()`
 costs, and how long a stop takes until it holds everywhere.
 
-python -m bench.rollout [--cameras 1000] [--days 365] [--json]
+python -m bench.controller_tick [--cameras 1000] [--days 365] [--json]
 """
 
 from __future__ import annotations

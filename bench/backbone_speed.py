@@ -1,7 +1,7 @@
 """Speed and recall of the pretrained networks on this machine: what the default backbone was chosen by.
 
-    python -m bench.backbones                                          # speed only
-    python -m bench.backbones --manifest images/manifest.csv --root images
+    python -m bench.backbone_speed                                          # speed only
+    python -m bench.backbone_speed --manifest images/manifest.csv --root images
 
 A manifest is a CSV with the columns ``file`` and ``label`` (``bear``, ``empty``, anything else) and, if there, slice
 columns such as ``day_night``. Three tables:
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench.recall import RecallFigures, recall_figures
+from bench.score_figures import RecallFigures, recall_figures
 from bench.staged import frame_shaped, stage
 from core.messages import WHOLE_FRAME, Reason
 from detector.classify import classify
@@ -202,7 +202,7 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m bench.backbones", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.backbone_speed", description=__doc__.partition("\n")[0])
     parser.add_argument("--manifest", type=Path, help="CSV with the columns file and label")
     parser.add_argument("--root", type=Path, help="folder of the files (the manifest's own if not given)")
     parser.add_argument("--slice", default="day_night", help="column to slice by (%(default)s)")

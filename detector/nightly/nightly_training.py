@@ -32,7 +32,12 @@ from detector.learn.warm_start import (
 from detector.models.bundle import ModelBundle
 from detector.models.model import Thresholds
 from detector.nightly.curriculum import Curriculum, NightDraws, curriculum
-from detector.nightly.evaluation import (
+from detector.nightly.guard import Guard
+from detector.nightly.judged_events import BEAR, LightThresholds
+from detector.nightly.label_pictures import label_pictures
+from detector.nightly.learning_site import LearningSite, LessonError, NothingToLearn, model_folder, work_folder
+from detector.nightly.model_card import night_datasheet
+from detector.nightly.nightly_evaluation import (
     ANCHOR,
     CHALLENGER,
     CHAMPION,
@@ -42,11 +47,6 @@ from detector.nightly.evaluation import (
     judging_set,
     results,
 )
-from detector.nightly.guard import Guard
-from detector.nightly.judged_events import BEAR, LightThresholds
-from detector.nightly.label_pictures import label_pictures
-from detector.nightly.learning_site import LearningSite, LessonError, NothingToLearn, model_folder, work_folder
-from detector.nightly.model_card import night_datasheet
 from detector.nightly.reigning import Reigning
 from detector.nightly.run_store import ClaimedRun, last_trained
 from detector.tracking.camera_thresholds import WHERE_CAMPERS_ARE_WARNED

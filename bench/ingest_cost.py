@@ -1,6 +1,6 @@
 """Cameras per core: what one ingest process needs for staged cameras on which somebody is always walking.
 
-    python -m bench.ingest --cameras 8 --seconds 20 [--troubles] [--json]
+    python -m bench.ingest_cost --cameras 8 --seconds 20 [--troubles] [--json]
 
 Cameras and Redis run in processes of their own and are not counted. ``--troubles`` also measures how soon a camera in
 trouble counts as blind, and how soon it sees again once healed.
@@ -59,7 +59,7 @@ def configuration(cameras: StagedCameras, blind_after_s: float = 15.0) -> Config
 
 def work(config_json: str, redis_url: str) -> None:
     """The measured process."""
-    from ingest.worker import run
+    from ingest.ingest_process import run
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
