@@ -29,7 +29,7 @@ for name in COMMANDS:
 for name in COMMANDS:
     child = os.fork()
     if child == 0:
-        sys.exit(main([name, "--help"]))
+        os._exit(main([name, "--help"]))
     ended[name] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 print(json.dumps(ended), file=sys.stderr)
 """
@@ -56,7 +56,8 @@ def _into_a_closed_pipe(*words: str, **environment: str) -> tuple[int, str]:
 
 
 def test_the_help_of_every_command_may_be_cut_off() -> None:
-    """One process for each command, forked from one that has imported them all: starting anew would take a minute."""
+    """One process for each command, forked from one that has imported them all: starting anew would take a minute, and
+    taking everything down in order as long again."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(

@@ -6,11 +6,12 @@ import threading
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import delete, update
 
 from core.config import Config
 from db.ledger import head_seq, record, verify
-from db.migrate import upgrade
+from db.migrate import alembic_config, known_revisions, upgrade
 from db.models import Base, Camera, LedgerEntry
 from db.places import sync_places
 from db.session import Database
@@ -20,6 +21,11 @@ def test_migrations_and_models_say_the_same(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_files_of_the_migrations_are_named_after_their_revisions() -> None:
+    chain = ScriptDirectory.from_config(alembic_config()).walk_revisions("base", "head")
+    assert [each.revision for each in chain] == list(reversed(known_revisions()))
 
 
 def test_two_processes_may_migrate_at_once(database_url: str) -> None:
