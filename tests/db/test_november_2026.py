@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from tests.support.browser.pages_list import PAGES
 from tests.support.november_2026 import FOLDER, configured, restore, said
 from tests.support.pages import Clock, Stage
 from tests.support.rollout.report_season import FIRST, LAST, NOW, SITES, asked
+from tests.support.services.servers import create_database, drop_database
 
 KEY = "kept-for-the-fixture-0123456789ab"
 REPORTED = {Kind.SHADOW: (FIRST, LAST), Kind.ROLLOUT: (FIRST, LAST), Kind.LOOP: (FIRST, LAST),
@@ -51,25 +53,52 @@ WIDER: dict[Kind, tuple[int, ...]] = {Kind.SHADOW: (46,)}
 """Figures that are another one today: the bound of false alarms allows for clumps over cameras and days."""
 
 
-@pytest.fixture
-def old(database_url: str) -> Iterator[Database]:
-    """Its database, brought to today's schema: on SQLite and on PostgreSQL."""
-    restore(database_url)
-    database = Database(database_url)
-    upgrade(database)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def old_file(tmp_path: Path) -> Iterator[Database]:
-    """As ``old``, on SQLite only."""
-    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+def _brought_to_today(url: str) -> None:
     restore(url)
     database = Database(url)
     upgrade(database)
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def upgraded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its database, brought to today's schema, as a SQLite file to be copied."""
+    file = tmp_path_factory.mktemp("november") / "old.sqlite3"
+    _brought_to_today(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="module")
+def upgraded_template(postgresql_address: str) -> Iterator[str]:
+    """As ``upgraded_file``: a database of that name on the PostgreSQL server."""
+    name = "november"
+    _brought_to_today(create_database(postgresql_address, name))
+    yield name
+    drop_database(postgresql_address, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest) -> Database:
+    """Its database, brought to today's schema: on SQLite and on PostgreSQL."""
+    return request.getfixturevalue("old_file" if request.param == "sqlite" else "old_on_server")  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def old_file(tmp_path: Path, upgraded_file: Path) -> Iterator[Database]:
+    """As ``old``, on SQLite only."""
+    database = Database(f"sqlite:///{shutil.copy(upgraded_file, tmp_path / 'old.sqlite3')}")
     yield database
     database.close()
+
+
+@pytest.fixture
+def old_on_server(postgresql_address: str, upgraded_template: str) -> Iterator[Database]:
+    """As ``old``, on PostgreSQL only."""
+    name = "november_copy"
+    database = Database(create_database(postgresql_address, name, template=upgraded_template))
+    yield database
+    database.close()
+    drop_database(postgresql_address, name)
 
 
 def test_its_events_are_read_and_lead_where_they_led(old: Database) -> None:
