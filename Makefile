@@ -12,7 +12,7 @@ DEMO_SET := $(shell scripts/which-set $(DEVICE))
 PACKAGES := core db rollout ingest detector review_ui simulation bearwatch bench tests docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo site test test-random lint format bench chaos examples reference screenshots lock clean
+.PHONY: help demo site test test-long test-random lint format bench chaos examples reference screenshots lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,15 +24,21 @@ site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, faster statis
 	@printf 'Ready: %s init, check, up\n' $(BIN)/bearwatch
 
 # Three at once also on two cores: a third of the time tests wait for servers and browsers.
-test: $(VENV)/.dev ## set up, then pass the whole test suite
+test: $(VENV)/.dev ## set up, then pass the test suite
 	@scripts/ensure-chromium
 	@scripts/ensure-strace
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
+test-long: $(VENV)/.dev ## what takes longer: whole sites, trainings, every page in a browser
+	@scripts/ensure-chromium
+	@scripts/ensure-strace
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m long
+
 # The seed stands at the head of what pytest prints; SEED=… gives the same order again.
 test-random: $(VENV)/.dev ## the same in random order: no test may need what another one left
 	@scripts/ensure-chromium
-	@$(BIN)/python -m pytest -p randomly $(if $(SEED),--randomly-seed=$(SEED)) -n 3 --dist loadfile
+	@scripts/ensure-strace
+	@$(BIN)/python -m pytest -m 'not chaos' -p randomly $(if $(SEED),--randomly-seed=$(SEED)) -n 3 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
 	@$(BIN)/ruff check .

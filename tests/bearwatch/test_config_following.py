@@ -176,6 +176,7 @@ def _until(browser: httpx.Client, wanted: dict[str, str | None]) -> None:
         raise AssertionError(f"{found} and not {wanted}") from None
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_corrected_file_is_taken_up_by_a_running_site_and_a_broken_one_is_on_the_page(
     file: Path, tmp_path: Path

@@ -32,6 +32,8 @@ from tests.support.factories import frame
 from tests.support.rollout.rollout_plans import OWNER, settings
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 60.0
 

@@ -51,6 +51,7 @@ def _context(world: World, chromium: Browser, who: str | None) -> BrowserContext
     return context
 
 
+@pytest.mark.long
 def test_every_page_is_open_to_all_fits_a_phone_and_is_light(world: World, chromium: Browser) -> None:
     listed = world.pages()
     covered = {each.pattern or each.path for each, _ in listed}

@@ -29,6 +29,8 @@ from tests.support.pages import PASSWORD, Clock, Stage, served
 from tests.support.rollout.rollout_pages import STAGES, RolloutStage, with_plan
 from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER
 
+pytestmark = pytest.mark.long
+
 SHOTS = os.environ.get("BEARWATCH_SCREENSHOTS")
 """A folder for pictures of the pages that this test has walked, for whoever wants to look at them."""
 

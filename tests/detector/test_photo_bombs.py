@@ -31,6 +31,8 @@ from tests.support.bombs import animated_webp, large_webp, mismatched_webp, scan
 from tests.support.factories import frame
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("scans", [MAX_SCANS + 1, 1000, 15_000])
 def test_a_jpeg_of_too_many_scans_is_refused_unopened_wherever_one_is_decoded(scans: int) -> None:

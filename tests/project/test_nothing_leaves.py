@@ -134,6 +134,7 @@ def test_a_resolver_behind_a_unix_socket_is_one_too() -> None:
     assert strangers(f'sendto(3, "{escaped(asked)}", 33, 0, NULL, 0) = 33') == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(480)
 def test_a_detector_asks_for_nothing_where_onnx_runtime_alone_asks_for_its_maker(tmp_path: Path) -> None:
     """The library's reports come after some seconds: ours is watched for longer than the other takes to ask."""
@@ -217,6 +218,7 @@ def all_sent(database: Database) -> bool:
         return {each.status for each in session.scalars(select(Delivery))} == {DeliveryStatus.SENT}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(480)
 def test_a_whole_site_calls_nobody_but_whom_its_configuration_names(tmp_path: Path) -> None:
     with watched_site(tmp_path) as site:

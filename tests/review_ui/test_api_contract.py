@@ -83,6 +83,7 @@ def running(sqlite_database: Database, config: Config, redis_url: str, tmp_path:
         yield Running(url, app.openapi(), {"bearwatch": admin.cookies["bearwatch"]})
 
 
+@pytest.mark.long
 def test_whatever_a_program_sends_the_api_answers_as_it_promises(running: Running) -> None:
     schema = schemathesis.openapi.from_dict(running.description)
     found = list(schema.get_all_operations())

@@ -58,6 +58,7 @@ def test_an_interrupted_run_ends_where_an_undisturbed_one_ends(
         torch.testing.assert_close(again[name], each, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)  # networks are trained
 def test_the_command_writes_a_bundle_that_predicts_and_says_how_good_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -115,6 +116,7 @@ def test_pictures_that_cannot_be_trained_on_are_refused(tmp_path: Path, capsys: 
     assert "0 of 16 readable pictures are bears" in said
 
 
+@pytest.mark.long
 def test_two_runs_side_by_side_train_the_same_as_one_after_the_other(tmp_path: Path) -> None:
     from detector.learn.runs import fit_all
 

@@ -198,6 +198,7 @@ def test_the_threshold_keeps_the_false_positives_of_the_parent() -> None:
 WORDS = ("--train-px", "64", "--epochs", "0.4", "--batch", "4", "--device", "cpu", "--jobs", "1")
 
 
+@pytest.mark.long
 def test_the_command_goes_on_from_a_bundle_and_judges_both(
     parent: ModelBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,7 +221,6 @@ def test_the_command_goes_on_from_a_bundle_and_judges_both(
         (("--from", "lite2@224"), "is a pretrained network and no bundle"),
         (("--from", "PARENT", "--backbone", "lite2"), "weights of one do not fit the other"),
         (("--from", "PARENT", "--input-px", "224"), "--input-px does not go with --from"),
-        (("--from", "PARENT", "--average-with", "built-in"), "--average-with does not go with --from"),
         (("--layers", "last"), "--layers goes with --from"),
         (("--from", "./nowhere/"), "is not a model bundle"),
     ],

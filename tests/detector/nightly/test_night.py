@@ -23,6 +23,8 @@ from rollout.evidence.challenger_gate import ChallengerRules
 from rollout.models.registry import registered_models
 from tests.support.learning_world import LearningWorld, build_world
 
+pytestmark = pytest.mark.long
+
 BY_HAND = LearningTrigger.PERSON
 
 

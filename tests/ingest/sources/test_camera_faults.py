@@ -33,6 +33,8 @@ from tests.support.drawn_scenes import overlap
 from tests.support.ingest_run import config_of, fresh, late, probed, running
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 BLIND_AFTER_S = 2.0
 SUFFER_S = 5.0
 LOOP_S = 8

@@ -18,6 +18,8 @@ from simulation.cameras.encode import prepare
 from simulation.cameras.record import record
 from simulation.cameras.scene import Scene
 
+pytestmark = pytest.mark.long
+
 SLACK_S = 1.0
 
 

@@ -47,6 +47,7 @@ def test_newcomers_come_from_their_night_on_and_nights_keep_their_split(tmp_path
     assert all(label.captured_at < first[0].label.captured_at for label in staged.before)
 
 
+@pytest.mark.long
 def test_a_season_is_really_trained_and_really_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning_season, "SCHOOL_STEPS", 3)
     monkeypatch.setattr(learning_season, "SCHOOL_PICTURES", 4)
