@@ -30,6 +30,9 @@ WEAKEST: Final = -0.5
 """A frame without a bear takes back half of what one on the threshold adds: a bear behind trunks is hidden in many of
 its frames. With this and :data:`STEP` as many of 42 measured visits without a bear raise an alert as by three frames
 above the threshold within three seconds, and all 24 staged bears as early or earlier."""
+WITHOUT_AGREEMENT: Final = 3.0
+"""The evidence that opens a bear's encounter in which no frame reaches the threshold: half a minute of a bear that is
+seen badly. A boar that walks by for ten seconds, a little below the threshold all the time, comes to less."""
 MEMORY_S: Final = 20.0
 """While frames keep coming, what they said is forgotten at this pace; in a silence much faster."""
 REFERENCE_S: Final = 0.2

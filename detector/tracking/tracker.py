@@ -20,7 +20,17 @@ from typing import Final
 
 from core.config import Detector, Point
 from core.messages import WHOLE_FRAME, Box, EncounterKind, FrameScores, Reason
-from core.visit_evidence import WEAKEST, VisitEvidence, along, can_fire, least_fps, level_of, needed, window_at
+from core.visit_evidence import (
+    WEAKEST,
+    WITHOUT_AGREEMENT,
+    VisitEvidence,
+    along,
+    can_fire,
+    least_fps,
+    level_of,
+    needed,
+    window_at,
+)
 
 MAX_KEPT = 60
 """Frames kept of one encounter: half a minute of a bear that stays, and every new best one."""
@@ -198,7 +208,8 @@ def expire(track: Track, now: float, rule: AlertRule) -> tuple[Track, list[Chang
 def decide(history: Sequence[FrameScores], rule: AlertRule) -> EncounterDraft | None:
     """Open an encounter when the recent frames of one camera, in capture order, are enough.
 
-    1. Evidence of a bear that reaches ``rule.needed`` opens a bear's encounter.
+    1. Evidence of a bear that reaches ``rule.needed`` opens a bear's encounter; where no frame has reached the
+       threshold, it takes :data:`core.visit_evidence.WITHOUT_AGREEMENT`.
     2. Otherwise ``rule.unknown_hits`` frames within ``rule.window_s`` that show no bear, and an animal that the model
        does not know, open one of an unknown animal.
     3. Whatever else the history holds becomes the context.
@@ -267,7 +278,8 @@ class Tracks:
 
 def _bear_draft(track: Track, rule: AlertRule) -> EncounterDraft | None:
     """The encounter of a bear, if the evidence is enough at some frame of the last ``window_s``."""
-    reached = _reached(track, rule)
+    seen_well = any(scores.is_bear for scores in track.history)
+    reached = _reached(track, rule, rule.needed if seen_well else max(rule.needed, WITHOUT_AGREEMENT))
     if reached is None:
         return None
     recent = _within(track.history, rule)
@@ -284,12 +296,12 @@ def _unknown_draft(history: Sequence[FrameScores], rule: AlertRule) -> Encounter
     return EncounterDraft(hits, _context(history, hits, rule), EncounterKind.UNKNOWN_ANIMAL)
 
 
-def _reached(track: Track, rule: AlertRule) -> float | None:
-    """When the evidence for a bear was last enough, within the window before the newest frame; None: it was not."""
+def _reached(track: Track, rule: AlertRule, enough: float) -> float | None:
+    """When the evidence for a bear was last ``enough``, within the window before the newest frame; None: it was not."""
     for found in reversed(track.trail):
         if found.at < track.trail[-1].at - rule.window_s:
             return None
-        if found.level > 0.0 and found.total >= rule.needed:
+        if found.level > 0.0 and found.total >= enough:
             return found.at
     return None
 
@@ -306,7 +318,7 @@ def _supported(track: Track, visit: TrackedVisit, scores: FrameScores, rule: Ale
     if scores.frame.captured_at <= visit.last_at:
         return [each for each in speaking if each is scores]
     if is_bear:
-        until = _reached(track, rule)
+        until = _reached(track, rule, rule.needed)
     else:
         until = speaking[-1].frame.captured_at if len(speaking) >= LEAST_SUPPORT else None
     return [] if until is None else [each for each in speaking if visit.last_at < each.frame.captured_at <= until]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.messages import FrameScores, Reason
-from core.visit_evidence import STEP, STRONGEST, WEAKEST, independent, kept, log_odds
+from core.visit_evidence import STEP, STRONGEST, WEAKEST, WITHOUT_AGREEMENT, independent, kept, log_odds
 from detector.tracking.tracker import AlertRule
 
 _LOG_ODDS: Final = np.arange(-1.4, 3.7, 0.2)
@@ -40,11 +40,17 @@ class VisitPeak:
 
 @dataclass
 class _Followed:
-    """One camera in one light: the evidence at each threshold of the ladder, and the visit that goes on."""
+    """One camera in one light: the evidence at each threshold of the ladder, and the visit that goes on.
+
+    ``agreed_at`` is when a frame last reached each threshold, ``enough_at`` when the evidence was last enough where one
+    does.
+    """
 
     at: float = -math.inf
     level: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(LADDER)))
     past: NDArray[np.float64] = field(default_factory=lambda: np.zeros(len(LADDER)))
+    agreed_at: NDArray[np.float64] = field(default_factory=lambda: np.full(len(LADDER), -math.inf))
+    enough_at: NDArray[np.float64] = field(default_factory=lambda: np.full(len(LADDER), -math.inf))
     visit: VisitPeak | None = None
 
 
@@ -89,7 +95,7 @@ class VisitPeaks:
 def _enough(followed: _Followed, scores: FrameScores, rule: AlertRule) -> NDArray[np.bool_]:
     """Whether the evidence is enough for an encounter after one more frame, at each threshold of the ladder.
 
-    As :func:`core.visit_evidence.follow` has it, for all at once.
+    As :func:`core.visit_evidence.follow` and :func:`detector.tracking.tracker.observe` have it, for all at once.
     """
     at = scores.frame.captured_at
     if followed.at > -math.inf:
@@ -98,7 +104,12 @@ def _enough(followed: _Followed, scores: FrameScores, rule: AlertRule) -> NDArra
         followed.past = np.maximum(kept(since_s, rule.window_s) * grown, 0.0)
     levels = 1.0 + (log_odds(scores.bear) - _LOG_ODDS) / STEP if scores.crops else np.full(len(LADDER), WEAKEST)
     followed.at, followed.level = at, np.clip(levels, WEAKEST, STRONGEST)
-    return (followed.level > 0.0) & (np.minimum(followed.level, 1.0) + followed.past >= rule.needed)
+    totals = np.where(followed.level > 0.0, np.minimum(followed.level, 1.0) + followed.past, -math.inf)
+    followed.agreed_at[np.array(LADDER) <= scores.bear] = at
+    followed.enough_at[totals >= rule.needed] = at
+    seen_well = followed.agreed_at >= at - rule.memory_s
+    recently = followed.enough_at >= at - rule.window_s
+    return (seen_well & recently) | (totals >= max(rule.needed, WITHOUT_AGREEMENT))
 
 
 def _longer(visit: VisitPeak | None, scores: FrameScores, peak: float) -> VisitPeak:

@@ -237,10 +237,16 @@ def test_a_bear_seen_badly_for_a_minute_counts_as_one_seen_well_for_a_second() -
     _track, changes = run(badly)
     assert kinds(changes) == [(Opened, EncounterKind.BEAR)]
     opened = next(change for change in changes if isinstance(change, Opened))
-    assert opened.draft.hits[-1].frame.captured_at < T0 + 10
+    assert opened.draft.hits[-1].frame.captured_at < T0 + 30
     assert all(hit.bear == 0.35 for hit in opened.draft.hits)
     assert _track.visit is not None
     assert _track.visit.last_at == badly[-1].frame.captured_at
+
+
+def test_a_boar_a_little_below_the_threshold_for_some_seconds_opens_nothing_until_one_frame_reaches_it() -> None:
+    boar = visit(T0, 8, bear=0.4)  # the threshold is .5
+    assert run(boar)[1] == []
+    assert kinds(run([*boar, scored(0.5, at=T0 + 8.2)])[1]) == [(Opened, EncounterKind.BEAR)]
 
 
 def test_what_hardly_ever_looks_like_a_bear_opens_nothing_however_long_it_stays() -> None:
