@@ -99,7 +99,8 @@ class Camera(Strict):
     url: CameraUrl = Field(description="stream to analyse: rtsp://…, http://… (MJPEG) or a video file")
     record_url: CameraUrl | None = Field(
         default=None,
-        description="better stream of the same camera; `bearwatch check` opens it, nothing is recorded from it yet",
+        description="the camera's main stream, of the same view: small animals are looked at in it before an alert, "
+        "and an alert keeps a picture at full size and a clip of it",
     )
     username: str | None = Field(
         default=None, min_length=1, description="who logs in to the camera, for both streams; as it is, without quoting"
@@ -128,9 +129,17 @@ class Camera(Strict):
     @property
     def stream_url(self) -> str:
         """The address to open: ``url`` with name and password before its host. Never to be shown."""
-        scheme, there, rest = self.url.partition("://")
+        return self._with_login(self.url)
+
+    @property
+    def record_stream_url(self) -> str:
+        """The same of ``record_url``; empty where there is none."""
+        return self._with_login(self.record_url or "")
+
+    def _with_login(self, url: str) -> str:
+        scheme, there, rest = url.partition("://")
         if self.username is None or not there or scheme.lower() == "file":
-            return self.url
+            return url
         password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password is not None else ""
         return f"{scheme}://{quote(self.username, safe='')}{password}@{rest}"
 

@@ -24,7 +24,7 @@ from core.redaction import shown_address
 from ingest.sources.arrivals import Arrival, arrivals
 from ingest.sources.backoff import Backoff
 from ingest.sources.lag import Lag
-from ingest.sources.pace import FrameRateLimiter, RateMeter, Timestamper
+from ingest.sources.pace import SPRINT_FPS, FrameRateLimiter, RateMeter, Sprint, Timestamper
 from ingest.sources.stream import StreamFailure, is_file, open_stream, prepare
 from ingest.sources.stream_tracks import main_track
 from ingest.sources.video import VideoPicture, pixel_aspect
@@ -68,6 +68,7 @@ class CameraReader:
     ) -> None:
         self.name = name
         self.facts = ReaderFacts()
+        self.sprint = Sprint()
         self._camera = camera
         self._read_timeout_s = read_timeout_s
         self._stop = stop
@@ -127,19 +128,20 @@ class CameraReader:
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[CapturedFrame]:
         """Decode a connection's packets and pick the pictures that are due.
 
-        1. Pictures that are not due are decoded only if others need them.
+        1. Pictures that are not due are decoded only if others need them. In a sprint more are due, beside the beat.
         2. While the reader is behind, nothing is decoded; it resumes at the next key frame.
         3. Broken data is counted; a stream that shows nothing else for the read time-out is given up.
         """
-        limiter = FrameRateLimiter(self._camera.fps)
+        limiter, sprinting = FrameRateLimiter(self._camera.fps), FrameRateLimiter(SPRINT_FPS)
         skipper = _Skipper()
         context = stream.codec_context
         good_at = time.monotonic()
         for arrival in arrivals(container, stream, self._camera.url, self._read_timeout_s, self._stop):
             self.facts.arrivals.tick(arrival.at)
-            due = limiter.due(arrival.at)
+            on_beat = limiter.due(arrival.at)
+            due = on_beat or (self.sprint.on(arrival.at) and sprinting.due(arrival.at))
             if skipper.skip(arrival):
-                if due:
+                if on_beat:
                     limiter.took(arrival.at)
                     self.facts.behind += 1
                 continue
@@ -152,7 +154,9 @@ class CameraReader:
             elif arrival.at - good_at > self._read_timeout_s:
                 raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
-                limiter.took(arrival.at)
+                sprinting.took(arrival.at)
+                if on_beat:
+                    limiter.took(arrival.at)
                 yield self._captured(frames[-1], arrival, pixel_aspect(stream))
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
