@@ -73,6 +73,9 @@ def _check_authority(url: str, rest: str) -> None:
 CameraUrl = Annotated[str, Field(min_length=1), AfterValidator(_camera_url)]
 
 
+HardwareDecoding = Literal["auto", "cuda", "vaapi", "none"]
+
+
 class Region(Strict):
     """A county or park: one clock, one stream shard."""
 
@@ -113,6 +116,11 @@ class Camera(Strict):
     fps: float = Field(default=5.0, gt=0.0, le=30.0, description="frames analysed per second")
     width: int = Field(default=640, ge=160, le=3840, description="frames wider than this are scaled down, pixels")
     height: int = Field(default=360, ge=90, le=2160, description="frames higher than this are scaled down, pixels")
+    hwaccel: HardwareDecoding = Field(
+        default="none",
+        description="what decodes its pictures: a graphics chip (`cuda`, `vaapi`, `auto` for the first that is there) "
+        "or the processor. Where the chip cannot, the processor does, and the camera's page says so",
+    )
     masks: list[Polygon] = Field(default_factory=list, description="areas whose motion is ignored")
     zones: dict[Name, Polygon] = Field(default_factory=dict, description="named areas, for the ranger to read")
 
@@ -216,6 +224,16 @@ class Detector(Strict):
         ge=1.0,
         le=3600.0,
         description="silence that closes an encounter; a single frame does not break it",
+    )
+    closer_look: bool = Field(
+        default=True,
+        description="what moved and is small, or nearly a bear, is looked at in the main stream (`record_url`) before "
+        "an alert",
+    )
+    sprint: bool = Field(
+        default=True,
+        description="after a camera's first suspicious frame, fifteen of its pictures a second are looked at for a "
+        "moment",
     )
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
     max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")

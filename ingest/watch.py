@@ -100,6 +100,7 @@ class CameraWatch:
             sent=sent,
             dropped=dropped,
             main_stream=None if self.main_stream is None else self.main_stream.why_away,
+            notice=facts.notice,
         )
 
     def _run(self) -> None:

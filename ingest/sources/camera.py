@@ -23,6 +23,7 @@ from core.config import Camera
 from core.redaction import shown_address
 from ingest.sources.arrivals import Arrival, arrivals
 from ingest.sources.backoff import Backoff
+from ingest.sources.hardware import Decoding, decoding_for
 from ingest.sources.lag import Lag
 from ingest.sources.pace import SPRINT_FPS, FrameRateLimiter, RateMeter, Sprint, Timestamper
 from ingest.sources.stream import StreamFailure, is_file, open_stream, prepare
@@ -54,6 +55,8 @@ class ReaderFacts:
     reconnects: int = 0
     undecodable: int = 0
     behind: int = 0
+    notice: str = ""
+    """By what its pictures are decoded, where that is not what the configuration asks for."""
     arrivals: RateMeter = field(default_factory=RateMeter)
 
 
@@ -75,6 +78,9 @@ class CameraReader:
         self._lost = lost
         self._timestamper = Timestamper()
         self._scaler = VideoReformatter()
+        self._decoding = decoding_for(camera.hwaccel)
+        if self._decoding.notice:
+            log.warning("camera %s: %s", name, self._decoding.notice)
         self._told: str | None = None
         """What the log last said of the connection: a night without a camera is two lines, not a thousand."""
 
@@ -113,7 +119,7 @@ class CameraReader:
         self._stop.wait(wait_s)
 
     def _connection(self) -> Iterator[CapturedFrame]:
-        container = open_stream(self._camera.stream_url, self._read_timeout_s)
+        container = self._opened()
         try:
             stream = main_track(container)
             prepare(stream)
@@ -122,8 +128,30 @@ class CameraReader:
             log.log(level, "camera %s: connected, %s", self.name, self.facts.codec)
             self._told = ""
             yield from self._pictures(container, stream)
+        except StreamFailure:
+            if self._decoding.device is not None and not self.facts.width:
+                self._use_processor("it shows nothing of this camera")
+            raise
         finally:
             container.close()
+
+    def _opened(self) -> InputContainer:
+        """The camera's address, open: with the chip that is to decode it, without where that cannot."""
+        self.facts.notice = self._decoding.notice
+        if self._decoding.device is not None:
+            try:
+                accelerator = self._decoding.accelerator()
+                return open_stream(self._camera.stream_url, self._read_timeout_s, hwaccel=accelerator)
+            except NotImplementedError:
+                self._use_processor("it does not decode what this camera sends")
+        return open_stream(self._camera.stream_url, self._read_timeout_s)
+
+    def _use_processor(self, why: str) -> None:
+        """From the next connection on; the camera is not lost to a driver."""
+        notice = f"decoded by the processor, not as `hwaccel: {self._camera.hwaccel}` asks ({why})"
+        self._decoding = Decoding(None, notice)
+        self.facts.notice = notice
+        log.warning("camera %s: %s", self.name, notice)
 
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[CapturedFrame]:
         """Decode a connection's packets and pick the pictures that are due.

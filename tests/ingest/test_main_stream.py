@@ -19,6 +19,7 @@ from av.container import InputContainer
 
 from bearwatch.embedded import EmbeddedRedis
 from core.clock import now_s
+from core.config import HardwareDecoding
 from core.messages import WHOLE_FRAME, CameraStatus
 from core.reader_requests import (
     ClipRequest,
@@ -32,6 +33,7 @@ from core.reader_requests import (
 from core.redis_client import connect
 from core.telemetry import Telemetry, counter
 from ingest.reader_requests import ANSWERS, SPRINTS
+from ingest.sources.hardware import decoding_for, why_not
 from simulation.cameras.builtin import walk
 from simulation.cameras.fault_injection import CameraFault
 from simulation.cameras.scene import Scene
@@ -84,7 +86,7 @@ def watched(redis_server: EmbeddedRedis) -> Iterator[Watched]:
     client = connect(redis_server.url)
     client.flushall()
     with StagedCameras([SUB, MAIN]) as cameras:
-        camera = {"url": cameras.url("creek"), "record_url": cameras.url("creek-main")}
+        camera = {"url": cameras.url("creek"), "record_url": cameras.url("creek-main"), "hwaccel": "auto"}
         with running(config_of({"creek": camera}), redis_server.url):
             there = Watched(cameras, client)
             wait_for(lambda: (found := status(client, "creek")) is not None and found.main_stream == "")
@@ -169,3 +171,19 @@ def test_a_main_stream_that_is_away_is_said_and_the_watch_goes_on(watched: Watch
     assert watched.status().blind_reason(now_s(), 5.0) is None
     watched.cameras.fault("creek-main", CameraFault.NONE)
     wait_for(lambda: watched.status().main_stream == "")
+
+
+def test_a_chip_that_is_not_there_costs_no_picture_and_is_said(watched: Watched) -> None:
+    sees = watched.status()
+    assert sees.blind_reason(now_s(), 5.0) is None
+    there = any(why_not(kind) is None for kind in ("cuda", "vaapi"))
+    assert ("decoded by the processor" in sees.notice) is not there
+
+
+@pytest.mark.parametrize("wanted", ["cuda", "vaapi", "auto", "none"])
+def test_every_wish_for_a_chip_ends_with_something_that_decodes(wanted: HardwareDecoding) -> None:
+    found = decoding_for(wanted)
+    assert (found.accelerator() is None) is (found.device is None)
+    assert bool(found.notice) is (found.device is None and wanted != "none")
+    if found.notice:
+        assert f"`hwaccel: {wanted}`" in found.notice
