@@ -12,6 +12,7 @@ BENCHMARKS = (
     "bench.backbones",
     "bench.worker",
     "bench.live_shadow",
+    "bench.closer_look",
     "bench.load",
     "bench.gpu",
     "bench.latency",

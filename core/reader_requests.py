@@ -82,6 +82,8 @@ class ReaderAnswer:
     width: int = 0
     height: int = 0
     parts: tuple[bytes, ...] = ()
+    again: bool = False
+    """Whether the same question may have a better answer in a moment."""
 
     def pack(self) -> bytes:
         """A line of JSON, and the parts one after another."""
@@ -92,6 +94,7 @@ class ReaderAnswer:
             "seconds": self.seconds,
             "width": self.width,
             "height": self.height,
+            "again": self.again,
             "sizes": [len(part) for part in self.parts],
         }
         return json.dumps(header).encode() + b"\n" + b"".join(self.parts)
@@ -118,6 +121,7 @@ class ReaderAnswer:
             width=read.whole(fields, "width", 0, read.MAX_SIDE_PX),
             height=read.whole(fields, "height", 0, read.MAX_SIDE_PX),
             parts=tuple(parts),
+            again=read.flag(fields, "again", False),
         )
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.clock import now_s
 from core.messages import Box, Frame, Reason, canary_camera
-from core.reader_requests import PictureRequest, ReaderAnswer, ask_reader, new_id, take_answers
+from core.reader_requests import MOST_BOXES, PictureRequest, ReaderAnswer, ask_reader, new_id, take_answers
 from core.streams import FrameStreams, StreamEntry
 from core.telemetry import counter
 from core.visit_evidence import level_of
@@ -197,19 +197,20 @@ def doubtful_crops(frame: Frame, scored: ScoredFrame) -> list[tuple[Box, Box]]:
     """The crops of a frame that deserve a closer look, each with what moved in it.
 
     Only what moved: a still frame's tiles are as small for the network in any resolution. A crop that is a bear's
-    already needs none; one that is nearly a bear's does, however large, and any other whose subject is small.
+    already needs none; one that is nearly a bear's does, however large, and any other whose subject is small. The
+    likeliest come first.
     """
     if frame.reason is not Reason.MOTION:
         return []
     found = []
-    for crop in scored.crops:
+    for crop in sorted(scored.crops, key=lambda each: -each.bear):
         subject = _moved_in(crop.box, frame.boxes)
         if subject is None or crop.bear >= scored.threshold:
             continue
         shorter_px = min((subject[2] - subject[0]) * frame.width, (subject[3] - subject[1]) * frame.height)
         if shorter_px < SMALL_PX or level_of(crop.bear, scored.threshold) > 0.0:
             found.append((crop.box, subject))
-    return found
+    return found[:MOST_BOXES]
 
 
 def _moved_in(crop: Box, boxes: Sequence[Box]) -> Box | None:

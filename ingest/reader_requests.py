@@ -28,7 +28,7 @@ from core.reader_requests import (
     unpack_request,
 )
 from ingest.main_stream.kept_pictures import NoPicture, clip_of, cut_jpegs, picture_of
-from ingest.main_stream.packet_ring import PacketRing
+from ingest.main_stream.main_stream import MainStream
 from ingest.tally import FrameCounters
 from ingest.watch import CameraWatch
 
@@ -38,6 +38,9 @@ ANSWERS: Final = "bearwatch_main_stream_answers_total"
 SPRINTS: Final = "bearwatch_sprints_total"
 MOST_WAITING: Final = 3
 """Questions about one camera's main stream that wait at the same time."""
+AWAY_S: Final = 1.0
+"""Of a main stream that is away, a picture so long before the moment that is asked for shows another one."""
+LONGEST_WHY: Final = 200
 LISTEN_S: Final = 0.5
 RETRY_S: Final = 1.0
 
@@ -131,26 +134,32 @@ class ReaderRequests:
         if main is None:
             self._reply(request, "none", "the camera has no main stream here")
             return
-        if main.why_away and isinstance(request, PictureRequest):
-            self._reply(request, "away", f"its main stream is away: {main.why_away}"[:200])
-            return
         try:
-            answer = _made(request, main.ring)
+            answer = _made(request, main)
         except NoPicture as error:
-            self._reply(request, "nothing", str(error))
+            outcome = "away" if main.why_away else "nothing"
+            self._reply(request, outcome, str(error)[:LONGEST_WHY])
             return
         answer_request(self._client, request.reply_to, answer)
         self._counters.event(ANSWERS, request.camera, "clip" if isinstance(request, ClipRequest) else "picture")
 
     def _reply(self, request: PictureRequest | ClipRequest, outcome: str, why: str) -> None:
         self._counters.event(ANSWERS, request.camera, outcome)
-        answer_request(self._client, request.reply_to, ReaderAnswer(request.id, why))
+        answer = ReaderAnswer(request.id, why, again=outcome == "busy")
+        answer_request(self._client, request.reply_to, answer)
 
 
-def _made(request: PictureRequest | ClipRequest, ring: PacketRing) -> ReaderAnswer:
+def _made(request: PictureRequest | ClipRequest, main: MainStream) -> ReaderAnswer:
+    """What there is to answer. What was kept before the main stream went away is shown all the same.
+
+    Raises :class:`ingest.main_stream.kept_pictures.NoPicture`.
+    """
     if isinstance(request, ClipRequest):
-        clip, began_at, seconds = clip_of(ring.between(request.since, request.until))
+        clip, began_at, seconds = clip_of(main.ring.between(request.since, request.until))
         return ReaderAnswer(request.id, "", began_at, seconds, parts=(clip,))
-    picture, taken_at = picture_of(ring.up_to(request.at))
+    packets = main.ring.up_to(request.at)
+    if main.why_away and (not packets or request.at - packets[-1].arrived_at > AWAY_S):
+        raise NoPicture(f"its main stream is away: {main.why_away}")
+    picture, taken_at = picture_of(packets)
     height, width = picture.shape[:2]
     return ReaderAnswer(request.id, "", taken_at, 0.0, width, height, tuple(cut_jpegs(picture, request.boxes)))

@@ -102,7 +102,8 @@ class Recordings:
         still = self._ask(PictureRequest(new_id(), camera, decided_at, (WHOLE_FRAME,), reply_to, until))
         since = max(first_at - BEFORE_S, decided_at - GIVE_UP_S)
         clip = self._ask(ClipRequest(new_id(), camera, since, decided_at + AFTER_S, reply_to, until))
-        if (still is None or clip is None) and self._clock() < decided_at + GIVE_UP_S:
+        better_later = any(each is None or each.again for each in (still, clip))
+        if better_later and self._clock() < decided_at + GIVE_UP_S:
             return False
         recording = Recording(
             encounter_id=encounter_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from threading import Event, Lock, Thread
 
 import av.error
@@ -120,7 +119,3 @@ class MainStream:
 def _kept(arrival: Arrival, data: bytes, head: StreamHead) -> KeptPacket:
     packet = arrival.packet
     return KeptPacket(data, packet.pts, packet.dts, packet.is_keyframe, arrival.arrived_at, arrival.came_at, head)
-
-
-MainStreamOf = Callable[[str], MainStream | None]
-"""The main stream of a camera that is watched here; None where it has none."""

@@ -74,12 +74,6 @@ class PacketRing:
     def _too_much(self, now: float) -> bool:
         return self._bytes > self._most_bytes or now - self._groups[1][0].came_at >= self._longest_s
 
-    def forget(self) -> None:
-        """The clock was set, or the camera is another one: what was kept means nothing now."""
-        with self._lock:
-            self._groups.clear()
-            self._bytes = 0
-
     def take_overflowed(self) -> int:
         """Packets dropped for want of space since this was asked last."""
         with self._lock:

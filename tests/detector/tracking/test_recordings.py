@@ -15,13 +15,13 @@ from sqlalchemy import select
 from core.clock import now_s
 from core.config import Camera, Config
 from core.media import MediaStore
-from core.pictures.jpeg_header import jpeg_size
 from core.reader_requests import CHANNEL
 from core.redis_client import connect
 from core.telemetry import Telemetry, counter
 from db.models import Recording
 from db.session import Database
 from detector.tracking.recordings import AFTER_S, GIVE_UP_S, RECORDED, Recordings
+from review_ui.rendering.pictures import jpeg_size
 from simulation.cameras.staged_server import StagedCameras
 from tests.ingest.test_main_stream import MAIN, SUB
 from tests.support.cast import open_encounter
