@@ -150,8 +150,10 @@ class LiveHub:
         upto = listener.sent  # later entries reach the listener's queue
         start = upto if after is None else after
         yield on_the_wire("hello", {"at": self.clock()}, id=min(start, upto), retry=2000)
-        yield _cameras_for(listener.account, await self._in_thread(self._cameras_news))
         listener.scope = await self._in_thread(self._scope_of, listener.account)
+        news = await self._in_thread(self._cameras_news)
+        notices = notices_for(self.board.config, listener.account, news.notices, listener.scope)
+        yield _cameras_for(listener.account, news, notices)
         if start > upto or upto - start > MOST_MISSED:
             yield on_the_wire("resync", {}, id=upto)
             return
