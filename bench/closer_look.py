@@ -56,7 +56,7 @@ def far_animals(backgrounds: Sequence[tuple[Light, NDArray[np.uint8]]], seed: in
             for height_px in HEIGHTS_PX:
                 for _place in range(EACH):
                     main, box = _far_animal(height_px, light, background, sprite, random)
-                    analysed = cv2.resize(main, ANALYSED, interpolation=cv2.INTER_AREA)
+                    analysed = np.asarray(cv2.resize(main, ANALYSED, interpolation=cv2.INTER_AREA), dtype=np.uint8)
                     yield FarAnimal(animal, height_px, light, _as_sent(analysed, 80), main, box)
 
 
@@ -114,14 +114,14 @@ def measure(engine: Engine, seed: int = 11) -> list[Row]:
         (light, SceneRenderer(Scene(place, *MAIN, light=light, place=place, loop_s=1, seed=7)).bgr(0))
         for place, light in SCENERY
     ]
-    found = [(far, *seen(engine, far)) for far in far_animals(backgrounds, seed)]
+    found = [(far, seen(engine, far)) for far in far_animals(backgrounds, seed)]
     rows: list[Row] = []
     for kind in ("bear", "other"):
         mine = [each for each in found if (each[0].animal in BEARS) == (kind == "bear")]
         groups = [(f"{px} px", [each for each in mine if each[0].height_px == px]) for px in HEIGHTS_PX]
         groups += [(light, [each for each in mine if each[0].light == light]) for light in ("day", "infrared")]
         for name, group in [*groups, ("all", mine)]:
-            alone, with_it = (sum(each[place] for each in group) / len(group) for place in (1, 2))
+            alone, with_it = (sum(each[1][place] for each in group) / len(group) for place in (0, 1))
             rows.append(
                 {"animal": kind, "which": name, "n": len(group), "analysed stream": alone, "closer look": with_it}
             )

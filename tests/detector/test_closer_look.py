@@ -17,7 +17,7 @@ import redis
 from core.clock import now_s
 from core.config import Detector
 from core.messages import CameraHealth, CameraStatus, Frame, FrameScores, Reason
-from core.reader_requests import CHANNEL, ReaderAnswer, answer_request, unpack_request
+from core.reader_requests import CHANNEL, PictureRequest, ReaderAnswer, answer_request, unpack_request
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry, counter
@@ -78,7 +78,7 @@ def reader(redis_url: str) -> Iterator[Callable[..., None]]:
         while not stop.is_set():
             message = channel.get_message(timeout=0.05)
             request = None if message is None else unpack_request(message["data"])
-            if answer is not None and request is not None and hasattr(request, "reply_to"):
+            if answer is not None and isinstance(request, PictureRequest):
                 answer_request(client, request.reply_to, replace(answer, id=request.id, taken_at=now_s()))
         channel.close()
 
