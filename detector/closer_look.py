@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from core.clock import now_s
 from core.messages import Box, Frame, Reason, canary_camera
-from core.reader_requests import MOST_BOXES, PictureRequest, ReaderAnswer, ask_reader, new_id, take_answers
+from core.pictures.reader_requests import MOST_BOXES, PictureRequest, ReaderAnswer, ask_reader, new_id, take_answers
 from core.streams import FrameStreams, StreamEntry
 from core.telemetry import counter
 from core.visit_evidence import level_of

@@ -35,7 +35,7 @@ from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
-from core.reader_requests import SprintRequest, ask_reader
+from core.pictures.reader_requests import SprintRequest, ask_reader
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter

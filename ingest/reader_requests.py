@@ -1,4 +1,4 @@
-"""Hears what is asked of the cameras that are read here, and answers (:mod:`core.reader_requests`).
+"""Hears what is asked of the cameras that are read here, and answers (:mod:`core.pictures.reader_requests`).
 
 A sprint is begun at once. Pictures and clips of the main stream are made one after another on a thread of their own,
 and only a few wait for each camera: whoever asks for more is told so at once.
@@ -18,7 +18,7 @@ import redis
 
 from core.clock import now_s
 from core.message_fields import MalformedMessage
-from core.reader_requests import (
+from core.pictures.reader_requests import (
     CHANNEL,
     ClipRequest,
     PictureRequest,

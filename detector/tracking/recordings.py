@@ -22,7 +22,7 @@ from core.clock import now_s
 from core.config import Config
 from core.media import MediaFull, MediaKind, MediaStore
 from core.messages import WHOLE_FRAME, MalformedMessage
-from core.reader_requests import (
+from core.pictures.reader_requests import (
     ClipRequest,
     PictureRequest,
     ReaderAnswer,

@@ -29,12 +29,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
+from core.machine.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from core.media import MediaFull, MediaStore
 from core.messages import FrameScores, MalformedMessage, Reason
 from core.redis_client import RedisDown
 from core.streams import TRACKER, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
-from core.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from db.ledger import lock
 from db.models import Encounter
 from db.session import Database

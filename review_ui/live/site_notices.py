@@ -16,9 +16,9 @@ from core.clock import ClockStep, ClockWatch
 from core.config import Config
 from core.config_warnings import config_warnings, rate_problem
 from core.machine.disk_reserve import DiskReserve, DiskState
+from core.machine.unwritten_alerts import UnwrittenAlert, unwritten_alerts
 from core.messages import CameraHealth, CameraStatus, EncounterKind
 from core.telemetry import Telemetry
-from core.unwritten_alerts import UnwrittenAlert, unwritten_alerts
 from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 

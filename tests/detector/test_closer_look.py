@@ -17,7 +17,7 @@ import redis
 from core.clock import now_s
 from core.config import Detector
 from core.messages import CameraHealth, CameraStatus, Frame, FrameScores, Reason
-from core.reader_requests import CHANNEL, PictureRequest, ReaderAnswer, answer_request, unpack_request
+from core.pictures.reader_requests import CHANNEL, PictureRequest, ReaderAnswer, answer_request, unpack_request
 from core.redis_client import connect
 from core.streams import DETECTORS, TRACKER, FrameStreams
 from core.telemetry import Telemetry, counter

@@ -21,7 +21,7 @@ from bearwatch.embedded import EmbeddedRedis
 from core.clock import now_s
 from core.config import HardwareDecoding
 from core.messages import WHOLE_FRAME, CameraStatus
-from core.reader_requests import (
+from core.pictures.reader_requests import (
     ClipRequest,
     PictureRequest,
     ReaderAnswer,

@@ -9,9 +9,9 @@ import redis
 
 from core.config import Config
 from core.machine.disk_reserve import DiskReserve, DiskState
+from core.machine.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from core.messages import CameraHealth, CameraStatus, EncounterKind
 from core.telemetry import Telemetry
-from core.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from review_ui.live.site_notices import SiteNotices
 from tests.support.blindness_leaks import go_on_watch
 from tests.support.factories import T0

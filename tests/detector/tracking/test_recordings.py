@@ -15,7 +15,7 @@ from sqlalchemy import select
 from core.clock import now_s
 from core.config import Camera, Config
 from core.media import MediaStore
-from core.reader_requests import CHANNEL
+from core.pictures.reader_requests import CHANNEL
 from core.redis_client import connect
 from core.telemetry import Telemetry, counter
 from db.models import Recording

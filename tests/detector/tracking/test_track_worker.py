@@ -16,11 +16,11 @@ from sqlalchemy import event, func, select
 
 from core.clock import now_s
 from core.config import Config
+from core.machine.unwritten_alerts import unwritten_alerts
 from core.media import MediaStore
 from core.messages import EncounterKind, FrameScores, Reason
 from core.redis_client import connect
 from core.streams import FrameStreams
-from core.unwritten_alerts import unwritten_alerts
 from db.models import Alert, CameraHour, CameraLightDay, Encounter, OperatingPointChange
 from db.session import Database
 from detector.tracking.mean_picture import WARM
