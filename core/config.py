@@ -225,7 +225,7 @@ class Detector(Strict):
         le=3600.0,
         description="silence that closes an encounter; a single frame does not break it",
     )
-    closer_look: bool = Field(
+    use_main_stream: bool = Field(
         default=True,
         description="what moved and is small, or nearly a bear, is looked at in the main stream (`record_url`) before "
         "an alert",

@@ -286,7 +286,7 @@ class DetectorWorker:
                 self._claim_abandoned(streams, stream)
         statuses = self.telemetry.cameras().values()
         there = {status.camera for status in statuses if status.main_stream == ""}
-        self.closer_look.watch(there if self.detector.closer_look else ())
+        self.closer_look.watch(there if self.detector.use_main_stream else ())
         counts, self.counts = self.counts, Counter()
         looks, self.closer_look.counts = self.closer_look.counts, Counter()
         self.telemetry.count(counts + looks)
