@@ -36,11 +36,11 @@ PASSWORD = "bench-bench-bench"
 SETTLE_S = 12.0
 """Cameras connect, the gate learns the background, the network loads; what happens meanwhile does not count."""
 CONFIG = """\
-regions: {{bench: {{timezone: UTC}}}}
-campsites: {{bench: {{region: bench}}}}
+regions: {{bench-region: {{timezone: UTC}}}}
+campsites: {{bench: {{region: bench-region}}}}
 cameras:
 {cameras}
-detector: {{quiet_gap_s: 4}}
+detector: {{quiet_gap_s: 4, sprint: {sprint}}}
 """
 
 
@@ -106,13 +106,13 @@ def memory_mb(root: psutil.Process) -> float:
     return sum(p.memory_full_info().pss for p in [root, *root.children(recursive=True)]) / 1e6
 
 
-def measure(camera_count: int, seconds: float) -> list[Row]:
+def measure(camera_count: int, seconds: float, sprint: bool = True) -> list[Row]:
     """Run the whole site for a while and read off when things happened."""
     with TemporaryDirectory() as directory, cameras(camera_count) as urls:
         data = Path(directory)
         file = data / "bearwatch.yaml"
         lines = [f"  {name}: {{campsite: bench, url: {json.dumps(url)}}}" for name, url in urls.items()]
-        file.write_text(CONFIG.format(cameras="\n".join(lines)))
+        file.write_text(CONFIG.format(cameras="\n".join(lines), sprint=str(sprint).lower()))
         chosen = Settings(
             bearwatch_data=data, bearwatch_ui_port=8765, bearwatch_log="ERROR", bearwatch_admin_password=PASSWORD
         )
@@ -211,10 +211,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=90.0)
+    parser.add_argument("--no-sprint", action="store_true", help="keep every camera at its own rate")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
-    show(f"Latency, {arguments.cameras} moving cameras", measure(arguments.cameras, arguments.seconds), arguments.json)
+    rows = measure(arguments.cameras, arguments.seconds, not arguments.no_sprint)
+    show(f"Latency, {arguments.cameras} moving cameras", rows, arguments.json)
 
 
 if __name__ == "__main__":

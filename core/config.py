@@ -73,6 +73,9 @@ def _check_authority(url: str, rest: str) -> None:
 CameraUrl = Annotated[str, Field(min_length=1), AfterValidator(_camera_url)]
 
 
+HardwareDecoding = Literal["auto", "cuda", "vaapi", "none"]
+
+
 class Region(Strict):
     """A county or park: one clock, one stream shard."""
 
@@ -99,7 +102,8 @@ class Camera(Strict):
     url: CameraUrl = Field(description="stream to analyse: rtsp://…, http://… (MJPEG) or a video file")
     record_url: CameraUrl | None = Field(
         default=None,
-        description="better stream of the same camera; `bearwatch check` opens it, nothing is recorded from it yet",
+        description="the camera's main stream, of the same view: small animals are looked at in it before an alert, "
+        "and an alert keeps a picture at full size and a clip of it",
     )
     username: str | None = Field(
         default=None, min_length=1, description="who logs in to the camera, for both streams; as it is, without quoting"
@@ -112,6 +116,11 @@ class Camera(Strict):
     fps: float = Field(default=5.0, gt=0.0, le=30.0, description="frames analysed per second")
     width: int = Field(default=640, ge=160, le=3840, description="frames wider than this are scaled down, pixels")
     height: int = Field(default=360, ge=90, le=2160, description="frames higher than this are scaled down, pixels")
+    hwaccel: HardwareDecoding = Field(
+        default="none",
+        description="what decodes its pictures: a graphics chip (`cuda`, `vaapi`, `auto` for the first that is there) "
+        "or the processor. Where the chip cannot, the processor does, and the camera's page says so",
+    )
     masks: list[Polygon] = Field(default_factory=list, description="areas whose motion is ignored")
     zones: dict[Name, Polygon] = Field(default_factory=dict, description="named areas, for the ranger to read")
 
@@ -128,9 +137,17 @@ class Camera(Strict):
     @property
     def stream_url(self) -> str:
         """The address to open: ``url`` with name and password before its host. Never to be shown."""
-        scheme, there, rest = self.url.partition("://")
+        return self._with_login(self.url)
+
+    @property
+    def record_stream_url(self) -> str:
+        """The same of ``record_url``; empty where there is none."""
+        return self._with_login(self.record_url or "")
+
+    def _with_login(self, url: str) -> str:
+        scheme, there, rest = url.partition("://")
         if self.username is None or not there or scheme.lower() == "file":
-            return self.url
+            return url
         password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password is not None else ""
         return f"{scheme}://{quote(self.username, safe='')}{password}@{rest}"
 
@@ -207,6 +224,16 @@ class Detector(Strict):
         ge=1.0,
         le=3600.0,
         description="silence that closes an encounter; a single frame does not break it",
+    )
+    use_main_stream: bool = Field(
+        default=True,
+        description="what moved and is small, or nearly a bear, is looked at in the main stream (`record_url`) before "
+        "an alert",
+    )
+    sprint: bool = Field(
+        default=True,
+        description="after a camera's first suspicious frame, fifteen of its pictures a second are looked at for a "
+        "moment",
     )
     context_s: float = Field(default=3.0, ge=0.0, le=30.0, description="seconds kept before an encounter")
     max_batch: int = Field(default=8, ge=1, le=512, description="crops scored in one batch")

@@ -1,7 +1,8 @@
-"""Pictures on disk, named by their content.
+"""Pictures and clips on disk, named by their content.
 
-A key is ``<day>/<camera>/<digest>.jpg``: retention removes a whole day at once, and writing the same picture twice
-changes nothing. Files are written beside their final name and renamed, so that a reader never sees half a picture.
+A key is ``<day>/<camera>/<digest>.jpg``, or ``.mp4`` for a clip: retention removes a whole day at once, and writing the
+same picture twice changes nothing. Files are written beside their final name and renamed, so that a reader never sees
+half a picture.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import re
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from core.machine.disk_reserve import PICTURES_LEAVE_BYTES, free_bytes
 from core.messages import content_digest
 
-_KEY = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]+/[0-9a-f]{32}\.jpg")
+_KEY = re.compile(r"\d{4}-\d{2}-\d{2}/[A-Za-z0-9_-]+/[0-9a-f]{32}\.(jpg|mp4)")
+
+
+MediaKind = Literal["jpg", "mp4"]
 
 
 class MediaFull(OSError):
@@ -29,13 +34,13 @@ class MediaStore:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def put(self, camera: str, captured_at: float, jpeg: bytes) -> str:
-        """Store a picture and return its key.
+    def put(self, camera: str, captured_at: float, jpeg: bytes, kind: MediaKind = "jpg") -> str:
+        """Store a picture, or a clip, and return its key.
 
         Raises :class:`MediaFull` when no space is left: the caller keeps its records without the picture, because
         an alert without a picture is better than no alert.
         """
-        key = self.key(camera, captured_at, jpeg)
+        key = self.key(camera, captured_at, jpeg, kind)
         path = self.root / key
         if path.exists():
             return key
@@ -53,10 +58,10 @@ class MediaStore:
             raise
         return key
 
-    def key(self, camera: str, captured_at: float, jpeg: bytes) -> str:
+    def key(self, camera: str, captured_at: float, jpeg: bytes, kind: MediaKind = "jpg") -> str:
         """The key under which a picture is or would be stored."""
         day = datetime.fromtimestamp(captured_at, UTC).strftime("%Y-%m-%d")
-        return f"{day}/{camera}/{content_digest(jpeg)}.jpg"
+        return f"{day}/{camera}/{content_digest(jpeg)}.{kind}"
 
     def get(self, key: str) -> bytes | None:
         """The picture, or None when retention has removed it. Raises ValueError for a key that is none."""
@@ -78,8 +83,9 @@ class MediaStore:
         return sorted(p.name for p in self.root.iterdir() if re.fullmatch(r"\d{4}-\d{2}-\d{2}", p.name))
 
     def keys(self, day: str) -> list[str]:
-        """Keys of one day's pictures."""
-        return [str(path.relative_to(self.root)) for path in sorted((self.root / day).glob("*/*.jpg"))]
+        """Keys of one day's pictures and clips."""
+        found = (path for path in (self.root / day).glob("*/*") if path.suffix in (".jpg", ".mp4"))
+        return [str(path.relative_to(self.root)) for path in sorted(found)]
 
     def remove(self, key: str) -> None:
         """Remove one picture, and its directories when they are empty."""

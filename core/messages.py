@@ -222,6 +222,10 @@ class CameraStatus:
     reconnects: int
     sent: Mapping[str, int]
     dropped: Mapping[str, int]
+    main_stream: str | None = None
+    """Why nothing comes of its main stream, empty while it comes; None where it has none."""
+    notice: str = ""
+    """What people should know of it although it sees."""
 
     def pack(self) -> bytes:
         """As JSON."""
@@ -238,6 +242,8 @@ class CameraStatus:
             "reconnects": self.reconnects,
             "sent": dict(self.sent),
             "dropped": dict(self.dropped),
+            "main_stream": self.main_stream,
+            "notice": self.notice,
         }
         return json.dumps(fields).encode()
 
@@ -258,6 +264,10 @@ class CameraStatus:
             reconnects=read.whole(fields, "reconnects"),
             sent=_counts(fields, "sent"),
             dropped=_counts(fields, "dropped"),
+            main_stream=None
+            if fields.get("main_stream") is None
+            else read.text(fields, "main_stream", most=_LONGEST_DETAIL),
+            notice=read.text({"notice": "", **fields}, "notice", most=_LONGEST_DETAIL),
         )
 
     def blind_reason(self, now: float, stale_after_s: float) -> str | None:

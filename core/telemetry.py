@@ -34,6 +34,15 @@ COUNTERS: Final = {
     "bearwatch_frames_unknown_total": "scored frames with an animal that the model does not know, by camera",
     "bearwatch_encounters_total": "encounters that have begun, by kind; one that turns out to be a bear's counts again",
     "bearwatch_encounters_held_total": "unknown animals' encounters without an alert of their own, by camera",
+    "bearwatch_main_stream_answers_total": "questions about a camera's main stream, by camera and what came of it "
+    "(picture, clip, away, busy, late, nothing, none)",
+    "bearwatch_main_stream_dropped_total": "pictures of a main stream that were too large to be kept, by camera",
+    "bearwatch_sprints_total": "moments of more pictures that were asked for, by camera and what came of it (asked, "
+    "started, too_soon, overloaded, unheard)",
+    "bearwatch_closer_looks_total": "small or doubtful animals to look at in the main stream, by camera and "
+    "outcome (raised, same, late, away, far_off, busy, budget, overloaded, unheard)",
+    "bearwatch_recordings_total": "alerts of cameras with a main stream, by camera and what was kept of it "
+    "(kept, partly, missing)",
     "bearwatch_outside_pings_total": "calls to the service elsewhere, by what was said and the result",
     "bearwatch_photos_total": "photos looked at that somebody handed in",
     "bearwatch_photos_ended_total": "of these, photos that ended the process that looked at them",

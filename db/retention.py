@@ -20,6 +20,7 @@ from db.models import (
     ImportedLabel,
     LoginSession,
     OperatingPointChange,
+    Recording,
     VisitScore,
     Weather,
 )
@@ -31,7 +32,9 @@ def evidence_keys(session: Session, day: str) -> set[str]:
     frames = session.scalars(select(EncounterFrame.media).where(EncounterFrame.media.like(prefix)))
     covers = session.scalars(select(Encounter.cover).where(Encounter.cover.like(prefix)))
     imported = session.scalars(select(ImportedLabel.media).where(ImportedLabel.media.like(prefix)))
-    return {key for key in (*frames, *covers, *imported) if key} | _audit_keys(session, day)
+    stills = session.scalars(select(Recording.still).where(Recording.still.like(prefix)))
+    clips = session.scalars(select(Recording.clip).where(Recording.clip.like(prefix)))
+    return {key for key in (*frames, *covers, *imported, *stills, *clips) if key} | _audit_keys(session, day)
 
 
 def _audit_keys(session: Session, day: str) -> set[str]:
@@ -63,6 +66,8 @@ def forget_pictures(session: Session, keys: Iterable[str]) -> None:
     for key in keys:
         session.execute(update(EncounterFrame).where(EncounterFrame.media == key).values(media=None))
         session.execute(update(Encounter).where(Encounter.cover == key).values(cover=None))
+        session.execute(update(Recording).where(Recording.still == key).values(still=None))
+        session.execute(update(Recording).where(Recording.clip == key).values(clip=None))
         session.execute(update(ImportedLabel).where(ImportedLabel.media == key).values(media=None))
 
 

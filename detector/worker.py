@@ -3,9 +3,11 @@
 1. Take over what a dead worker left, one frame at a time, so that a frame that kills workers is found out.
 2. Read whatever waits; when the detector is overloaded the newest frame of each camera wins.
 3. Decode, cut the crops of all frames, score them in one batch.
-4. Publish the scores and acknowledge the frames in one step.
-5. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
-6. Score with another model from the next batch on when the registry wants one and it has proved itself here
+4. Where something small moved on a camera with a main stream, hold the frame for a closer look
+   (:mod:`detector.closer_look`); after the first suspicious one of a camera, ask for more of its pictures.
+5. Publish the scores and acknowledge the frames in one step.
+6. Every half minute, prove that a known bear is still recognised; every score says whether that was so.
+7. Score with another model from the next batch on when the registry wants one and it has proved itself here
    (:mod:`detector.model_switch`); go back to the one before when the new one fails its self-test.
 
 Frames that waited out an outage (the ``late`` stream) are taken when nothing fresh waits. Photos that somebody hands in
@@ -33,12 +35,21 @@ from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
+from core.pictures.reader_requests import SprintRequest, ask_reader
 from core.redis_client import RedisDown
 from core.streams import DETECTORS, FrameStreams, StreamEntry
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
 from detector.bundle_loader import LoadedModel
-from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, prepare_frames, score_prepared
+from detector.classify import (
+    ScoredFrame,
+    UndecodableFrame,
+    decode_jpeg,
+    prepare_frames,
+    score_frames,
+    score_prepared,
+)
+from detector.closer_look import CloserLook
 from detector.engines.engine import Engine
 from detector.live_shadow import LiveShadow
 from detector.model_switch import ModelSwitch
@@ -46,6 +57,7 @@ from detector.models.crops import crops_for
 from detector.parallel_map import side_by_side
 from detector.photo_service import PhotoService
 from detector.self_test import SelfTest
+from detector.sprints import Sprints
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +69,8 @@ MAX_TRIES = 3
 READ_COUNT = 64
 DRAIN_AT_MOST = 512
 BLOCK_MS = 500
+HELD_BLOCK_MS = 20
+"""While a closer look is out, its answer is looked for this often."""
 PAUSE_AFTER_ERROR_S = 1.0
 FAILED_AT_MOST = 2
 """So many self-tests in a row may fail before the model gives way to the one before it."""
@@ -85,6 +99,8 @@ class DetectorWorker:
         self.photos = PhotoService(engine.bundle, client)
         self.self_test = SelfTest(engine, detector.threshold)
         self.shard_streams = [FrameStreams(client, shard) for shard in shards]
+        self.closer_look = CloserLook(client, self.consumer)
+        self.sprints = Sprints()
         self._start_over()
         self.counts: Counter[str] = Counter()
         self.recent: deque[tuple[float, int, float]] = deque(maxlen=200)
@@ -113,6 +129,7 @@ class DetectorWorker:
     def _start_over(self) -> None:
         """Forget what was read and not finished: it is still pending on the server."""
         self.waiting: dict[int, list[Waiting[Token]]] = {streams.shard: [] for streams in self.shard_streams}
+        self.closer_look.start_over()
         self.groups_ready = False
 
     def _round(self) -> None:
@@ -123,9 +140,10 @@ class DetectorWorker:
         ready = self.switch.take() if self.switch is not None else None
         if ready is not None:
             self._use(ready)
+        looked = self._finish_closer_looks()
         fresh = sum(self._work(streams) for streams in self.shard_streams)
         late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
-        if not fresh and not late:
+        if not fresh and not late and not looked:
             self._wait()
 
     def _ensure_groups(self) -> None:
@@ -156,7 +174,9 @@ class DetectorWorker:
 
     def _wait(self) -> None:
         """Sleep until a fresh frame comes; with several shards, look at each in turn."""
-        block_ms = BLOCK_MS if len(self.shard_streams) == 1 else max(5, BLOCK_MS // 20 // len(self.shard_streams))
+        longest_ms = HELD_BLOCK_MS if self.closer_look.held else BLOCK_MS
+        several = max(5, BLOCK_MS // 20 // len(self.shard_streams))
+        block_ms = longest_ms if len(self.shard_streams) == 1 else min(several, longest_ms)
         for streams in self.shard_streams:
             entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
             self.waiting[streams.shard] += self._queue(entries)
@@ -215,13 +235,38 @@ class DetectorWorker:
         prepared = prepare_frames(self.engine, frames)
         answers = score_prepared(self.engine, prepared, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
-        scored = [(e, self._scores(f, result)) for (e, f, _image), result in zip(decoded, answers, strict=True)]
-        streams.publish_scores(DETECTORS, scored)
+        found = [(entry, frame, result) for (entry, frame, _image), result in zip(decoded, answers, strict=True)]
+        busy = bool(self.waiting[streams.shard])
+        self._ask_for_sprints([(frame, result) for _entry, frame, result in found], busy)
+        ready = [each for each in found if not self.closer_look.hold(streams, *each, busy)]
+        streams.publish_scores(DETECTORS, [(entry, self._scores(frame, result)) for entry, frame, result in ready])
         if self.switch is not None:
             self.switch.scored(now_s())
         if self.live_shadow is not None and not self.waiting[streams.shard]:
             seen = [(frame, one) for (_entry, frame, _image), one in zip(decoded, frames, strict=True)]
             self.live_shadow.look(seen, prepared, answers, self.engine.bundle.digest)
+
+    def _ask_for_sprints(self, found: Sequence[tuple[Frame, ScoredFrame]], busy: bool) -> None:
+        """More pictures of the cameras that show something suspicious, unless there are too many frames already."""
+        for frame, result in found if self.detector.sprint else ():
+            if self.sprints.due(frame, result):
+                outcome = "overloaded" if busy else "asked"
+                if not busy and not ask_reader(self.client, SprintRequest(frame.camera)):
+                    outcome = "unheard"
+                self.counts[counter("bearwatch_sprints_total", camera_name=frame.camera, reason=outcome)] += 1
+
+    def _finish_closer_looks(self) -> bool:
+        """Score what the main streams show, and let the frames that waited for it go on; whether there were any."""
+        taken = self.closer_look.take()
+        parts = [self.closer_look.parts_of(held, answer) for held, answer in taken]
+        if not taken:
+            return False
+        answers = iter(score_frames(self.engine, [part for each in parts for part in each], self.detector.threshold))
+        for (held, _answer), seen in zip(taken, parts, strict=True):
+            result = self.closer_look.judged(held, [next(answers) for _part in seen])
+            self._ask_for_sprints([(held.frame, result)], busy=bool(self.waiting[held.streams.shard]))
+            held.streams.publish_scores(DETECTORS, [(held.entry, self._scores(held.frame, result))])
+        return True
 
     def _scores(self, frame: Frame, result: ScoredFrame) -> FrameScores:
         scores = replace(result.scores(frame, self.engine.name, now_s()), self_test_ok=self.self_test.last.ok)
@@ -239,8 +284,12 @@ class DetectorWorker:
         for streams in self.shard_streams:
             for stream in (streams.frames, streams.late):
                 self._claim_abandoned(streams, stream)
+        statuses = self.telemetry.cameras().values()
+        there = {status.camera for status in statuses if status.main_stream == ""}
+        self.closer_look.watch(there if self.detector.use_main_stream else ())
         counts, self.counts = self.counts, Counter()
-        self.telemetry.count(counts)
+        looks, self.closer_look.counts = self.closer_look.counts, Counter()
+        self.telemetry.count(counts + looks)
         self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
 
     def _follow_registry(self) -> None:
@@ -276,7 +325,7 @@ class DetectorWorker:
         self.photos.change_model(loaded.engine.bundle)
 
     def _claim_abandoned(self, streams: FrameStreams, stream: str) -> None:
-        mine = {frame.token[0].id for frame in self.waiting[streams.shard]}
+        mine = {frame.token[0].id for frame in self.waiting[streams.shard]} | self.closer_look.held
         abandoned = streams.claim(stream, DETECTORS, self.consumer, CLAIM_AFTER_MS, CLAIM_COUNT)
         for entry, deliveries in abandoned:
             if entry.id in mine:

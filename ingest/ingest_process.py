@@ -17,6 +17,7 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from ingest.allocator import keep_freed_memory
+from ingest.reader_requests import ReaderRequests
 from ingest.sender import FrameSender
 from ingest.spool import Spool
 from ingest.tally import FrameCounters, counter_names
@@ -25,6 +26,8 @@ from ingest.watch import CameraWatch
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 1.0
+CROWDED_FRAMES = 8
+"""With so many frames waiting to be sent nobody sprints."""
 STOP_WITHIN_S = 2.5
 """A thread that is inside a wait for a silent camera is left to end with its time-out."""
 
@@ -59,6 +62,7 @@ class Ingest:
         self._gone: set[str] = set()
         self._cameras_done = Event()
         self._sender = FrameSender(self._client, self._shard_of, self.spool, self._counters, self._cameras_done)
+        self._requests = ReaderRequests(self._client, self._watch_of, self._crowded, self._counters, stop)
         self._reporting = False
         self._running = False
         self._clock = ClockWatch()
@@ -73,11 +77,13 @@ class Ingest:
         others = [
             Thread(target=self._sender.run, name="frame sender", daemon=True),
             Thread(target=self._report_for_ever, name="status reporter", daemon=True),
+            Thread(target=self._requests.listen, name="reader requests", daemon=True),
+            Thread(target=self._requests.answer, name="main stream answers", daemon=True),
         ]
         log.info("watching %d cameras", len(self._watches))
         _warn_of(self._config)
         with self._guard:
-            for thread in (*(watch.thread for watch in self._watches.values()), *others):
+            for thread in (*_threads(self._watches.values()), *others):
                 thread.start()
             self._running = True
         self._stop.wait()
@@ -86,7 +92,7 @@ class Ingest:
             watches = [*self._watches.values(), *self._leaving]
         for watch in watches:
             watch.end()
-        cameras = [watch.thread for watch in watches]
+        cameras = _threads(watches)
         _join(cameras, deadline - 1.0)
         self._cameras_done.set()
         _join(others, deadline)
@@ -111,13 +117,14 @@ class Ingest:
             leaving = [self._watches.pop(name) for name in ending]
             for watch in leaving:
                 watch.end()
-            self._leaving = [watch for watch in (*self._leaving, *leaving) if watch.thread.is_alive()]
+            self._leaving = [watch for watch in (*self._leaving, *leaving) if watch.is_alive]
             self._config = config
             beginning = [name for name in wanted if name not in self._watches]
             for name in beginning:
                 self._watches[name] = self._watch(name, config)
                 if self._running:
-                    self._watches[name].thread.start()
+                    for thread in self._watches[name].threads:
+                        thread.start()
             self._gone = (self._gone | ending) - set(wanted)
             self._told_rates -= ending
         log.info("cameras that have come or changed: %s; gone: %s", _names(beginning), _names(ending - set(wanted)))
@@ -125,6 +132,13 @@ class Ingest:
 
     def _watch(self, name: str, config: Config) -> CameraWatch:
         return CameraWatch(name, config, self.spool, self._counters)
+
+    def _watch_of(self, name: str) -> CameraWatch | None:
+        return self._watches.get(name)
+
+    def _crowded(self) -> bool:
+        """Whether so many frames wait to be sent that more of them would only make others wait."""
+        return self.spool.load()[0] > CROWDED_FRAMES
 
     def _shard_of(self, camera: str) -> int:
         return self._config.shard_of(camera)
@@ -174,6 +188,7 @@ class Ingest:
             "live": live,
             "spooled_frames": frames,
             "spooled_bytes": size,
+            "main_stream_bytes": sum(each.main_stream.ring.load()[1] for each in watches if each.main_stream),
             **self._stepped,
         }
         self._telemetry.beat("ingest", now, facts)
@@ -194,6 +209,10 @@ class Ingest:
 def _warn_of(config: Config) -> None:
     for warning in config_warnings(config):
         log.warning("configuration, %s: %s", ".".join(warning.key), warning.message)
+
+
+def _threads(watches: Iterable[CameraWatch]) -> list[Thread]:
+    return [thread for watch in watches for thread in watch.threads]
 
 
 def _names(cameras: Iterable[str]) -> str:

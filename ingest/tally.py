@@ -11,6 +11,7 @@ from core.telemetry import counter
 SENT = "bearwatch_frames_sent_total"
 DROPPED = "bearwatch_frames_dropped_total"
 OVERFLOWED = "bearwatch_frames_overflowed_total"
+MAIN_STREAM_DROPPED = "bearwatch_main_stream_dropped_total"
 
 UNDECODABLE = "undecodable"
 """Broken data that the decoder refused."""
@@ -41,6 +42,10 @@ class FrameCounters:
     def overflowed(self, amount: int) -> None:
         """The bounded stream was full of frames that nobody had read; it does not say whose it let go."""
         self._add(OVERFLOWED, "", "", amount)
+
+    def event(self, name: str, camera: str, reason: str, amount: int = 1) -> None:
+        """Something else that is counted by camera and reason, under that counter's name."""
+        self._add(name, camera, reason, amount)
 
     def of(self, camera: str) -> tuple[dict[str, int], dict[str, int]]:
         """``(sent, dropped)`` of one camera, by reason."""

@@ -8,6 +8,7 @@ from threading import Event, Lock, Thread
 
 from core.config import Camera, Config, Motion
 from core.messages import CameraStatus
+from ingest.main_stream.main_stream import MainStream
 from ingest.scene.frames import FrameMaker
 from ingest.scene.liveness import REMEMBERED, Liveness, content_of
 from ingest.scene.scene_life import SceneLife
@@ -15,7 +16,7 @@ from ingest.sources.camera import CameraReader, CapturedFrame
 from ingest.sources.pace import RateMeter
 from ingest.sources.stream import is_file
 from ingest.spool import Spool
-from ingest.tally import BEHIND, SPOOL_FULL, UNDECODABLE, FrameCounters
+from ingest.tally import BEHIND, MAIN_STREAM_DROPPED, SPOOL_FULL, UNDECODABLE, FrameCounters
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,22 @@ class CameraWatch:
         self._maker = FrameMaker(name, camera, config.motion)
         self._counted = {UNDECODABLE: 0, BEHIND: 0}
         self.thread = Thread(target=self._run, name=f"camera {name}", daemon=True)
+        timeout_s = read_timeout_s(config.blind_after_s)
+        self.main_stream = MainStream(name, camera, timeout_s, stop) if camera.record_url else None
+
+    @property
+    def threads(self) -> list[Thread]:
+        """Its own, and that of its main stream if it has one."""
+        return [self.thread, *([self.main_stream.thread] if self.main_stream is not None else [])]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether one of its threads still runs."""
+        return any(thread.is_alive() for thread in self.threads)
+
+    def sprint(self, at: float) -> bool:
+        """Look at more of its pictures for a moment; false when it has just done so. ``at``: steady clock."""
+        return self._reader.sprint.begin(at)
 
     def end(self) -> None:
         """Send nothing more, and end soon: at once, or with the time-out of whatever the thread waits for."""
@@ -82,6 +99,8 @@ class CameraWatch:
             reconnects=facts.reconnects,
             sent=sent,
             dropped=dropped,
+            main_stream=None if self.main_stream is None else self.main_stream.why_away,
+            notice=facts.notice,
         )
 
     def _run(self) -> None:
@@ -126,6 +145,8 @@ class CameraWatch:
 
     def _count_reader_drops(self) -> None:
         facts = self._reader.facts
+        if self.main_stream is not None and (overflowed := self.main_stream.ring.take_overflowed()):
+            self._counters.event(MAIN_STREAM_DROPPED, self.name, "too_large", overflowed)
         for reason, total in ((UNDECODABLE, facts.undecodable), (BEHIND, facts.behind)):
             if total > self._counted[reason]:
                 self._counters.dropped(self.name, reason, total - self._counted[reason])

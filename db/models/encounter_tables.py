@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.messages import Box, EncounterKind
@@ -51,6 +51,7 @@ class Encounter(Base):
     """An unknown animal's, without an alert of its own: its camera had raised one a short while before."""
 
     camera: Mapped[Camera] = relationship()
+    recording: Mapped[Recording | None] = relationship()
     frames: Mapped[list[EncounterFrame]] = relationship(order_by="EncounterFrame.captured_at")
 
 
@@ -70,6 +71,27 @@ class EncounterFrame(Base):
     """The crop that decided; the whole frame when nothing was found."""
     agrees: Mapped[bool]
     """True when the frame reached the threshold, false for context."""
+
+
+class Recording(Base):
+    """What the main stream of the camera showed of an encounter: one row once it is known, with or without files."""
+
+    __tablename__ = "recordings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encounter_id: Mapped[int] = mapped_column(ForeignKey("encounters.id"), unique=True)
+    created_at: Mapped[float]
+    still: Mapped[str | None] = mapped_column(String(200))
+    """Media key of the deciding moment at full size; None when there is none (any more)."""
+    still_at: Mapped[float | None]
+    """When that picture was taken."""
+    clip: Mapped[str | None] = mapped_column(String(200))
+    """Media key of an MP4 file, as it came from the camera; None when there is none (any more)."""
+    clip_at: Mapped[float | None]
+    """When the clip begins."""
+    clip_s: Mapped[float | None]
+    why: Mapped[str] = mapped_column(Text)
+    """Why something is missing, for people; empty when both were kept."""
 
 
 class CameraHour(Base):

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import redis
@@ -29,6 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
+from core.machine.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from core.media import MediaFull, MediaStore
 from core.messages import FrameScores, MalformedMessage, Reason
 from core.redis_client import RedisDown
@@ -42,7 +43,7 @@ from detector.tracking.camera_thresholds import CameraThresholds
 from detector.tracking.canary_results import CanaryTracks
 from detector.tracking.encounter_writer import EncounterWriter
 from detector.tracking.mean_picture import Scenes
-from detector.tracking.tracker import AlertRule, Track, Tracks, expire, observe
+from detector.tracking.tracker import AlertRule, Change, Opened, Track, Tracks, Upgraded, expire, observe
 from detector.tracking.watermarks import Watermarks
 
 log = logging.getLogger(__name__)
@@ -226,7 +227,7 @@ class TrackWorker:
     def _track(self, reads: list[Read]) -> list[Encounter]:
         """Run the frames through their tracks and write what changes; returns what has begun or turned out a bear's."""
         trial = self.tracks.trial()
-        changes = []
+        changes: list[tuple[tuple[str, bool], list[Change]]] = []
         for read in reads:
             rule = self._rule(read.scores.frame.camera)
             key = trial.key_for(read.scores, rule)
@@ -238,13 +239,36 @@ class TrackWorker:
             if found:
                 changes.append((key, found))
         news: list[Encounter] = []
-        if changes:
-            with self.database.write() as session:
-                lock(session)  # a predecessor that lost its lease may still be writing the same visit
-                for (camera, late), found in changes:
-                    news += self.encounter_writer.write(session, camera, late, found)
+        try:
+            if changes:
+                with self.database.write() as session:
+                    lock(session)  # a predecessor that lost its lease may still be writing the same visit
+                    for (camera, late), found in changes:
+                        news += self.encounter_writer.write(session, camera, late, found)
+        except (OperationalError, InternalError, PoolTimeout, OSError):
+            self._tell_unwritten(changes)
+            raise
         self.tracks.commit(trial)
         return news
+
+    def _tell_unwritten(self, changes: Sequence[tuple[tuple[str, bool], list[Change]]]) -> None:
+        """Nothing can be written now (a full disk, a database that is away): open pages hear of a new visit all the
+        same, and again at each try."""
+        opened = [
+            UnwrittenAlert(camera, change.draft.kind, change.draft.hits[-1].frame.captured_at, now_s())
+            for (camera, late), found in changes
+            if not late
+            for change in found
+            if isinstance(change, Opened | Upgraded)
+        ]
+        try:
+            for alert in opened:
+                log.error("camera %s: an alert cannot be written, open pages are told of it", alert.camera)
+                tell_unwritten(self.telemetry.client, alert)
+            if opened:
+                self.telemetry.publish_wake_up()
+        except redis.RedisError as error:
+            log.error("an alert can neither be written nor told: %s", error)
 
     def _track_one_by_one(self, reads: list[Read]) -> tuple[list[Encounter], list[Read]]:
         """Track frame by frame, and bury what the database refuses for ever; returns what was left."""

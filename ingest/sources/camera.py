@@ -23,8 +23,9 @@ from core.config import Camera
 from core.redaction import shown_address
 from ingest.sources.arrivals import Arrival, arrivals
 from ingest.sources.backoff import Backoff
+from ingest.sources.hardware import Decoding, decoding_for
 from ingest.sources.lag import Lag
-from ingest.sources.pace import FrameRateLimiter, RateMeter, Timestamper
+from ingest.sources.pace import SPRINT_FPS, FrameRateLimiter, RateMeter, Sprint, Timestamper
 from ingest.sources.stream import StreamFailure, is_file, open_stream, prepare
 from ingest.sources.stream_tracks import main_track
 from ingest.sources.video import VideoPicture, pixel_aspect
@@ -54,6 +55,8 @@ class ReaderFacts:
     reconnects: int = 0
     undecodable: int = 0
     behind: int = 0
+    notice: str = ""
+    """By what its pictures are decoded, where that is not what the configuration asks for."""
     arrivals: RateMeter = field(default_factory=RateMeter)
 
 
@@ -68,12 +71,16 @@ class CameraReader:
     ) -> None:
         self.name = name
         self.facts = ReaderFacts()
+        self.sprint = Sprint()
         self._camera = camera
         self._read_timeout_s = read_timeout_s
         self._stop = stop
         self._lost = lost
         self._timestamper = Timestamper()
         self._scaler = VideoReformatter()
+        self._decoding = decoding_for(camera.hwaccel)
+        if self._decoding.notice:
+            log.warning("camera %s: %s", name, self._decoding.notice)
         self._told: str | None = None
         """What the log last said of the connection: a night without a camera is two lines, not a thousand."""
 
@@ -112,7 +119,7 @@ class CameraReader:
         self._stop.wait(wait_s)
 
     def _connection(self) -> Iterator[CapturedFrame]:
-        container = open_stream(self._camera.stream_url, self._read_timeout_s)
+        container = self._opened()
         try:
             stream = main_track(container)
             prepare(stream)
@@ -121,25 +128,48 @@ class CameraReader:
             log.log(level, "camera %s: connected, %s", self.name, self.facts.codec)
             self._told = ""
             yield from self._pictures(container, stream)
+        except StreamFailure:
+            if self._decoding.device is not None and not self.facts.width:
+                self._use_processor("it shows nothing of this camera")
+            raise
         finally:
             container.close()
+
+    def _opened(self) -> InputContainer:
+        """The camera's address, open: with the chip that is to decode it, without where that cannot."""
+        self.facts.notice = self._decoding.notice
+        if self._decoding.device is not None:
+            try:
+                accelerator = self._decoding.accelerator()
+                return open_stream(self._camera.stream_url, self._read_timeout_s, hwaccel=accelerator)
+            except NotImplementedError:
+                self._use_processor("it does not decode what this camera sends")
+        return open_stream(self._camera.stream_url, self._read_timeout_s)
+
+    def _use_processor(self, why: str) -> None:
+        """From the next connection on; the camera is not lost to a driver."""
+        notice = f"decoded by the processor, not as `hwaccel: {self._camera.hwaccel}` asks ({why})"
+        self._decoding = Decoding(None, notice)
+        self.facts.notice = notice
+        log.warning("camera %s: %s", self.name, notice)
 
     def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[CapturedFrame]:
         """Decode a connection's packets and pick the pictures that are due.
 
-        1. Pictures that are not due are decoded only if others need them.
+        1. Pictures that are not due are decoded only if others need them. In a sprint more are due, beside the beat.
         2. While the reader is behind, nothing is decoded; it resumes at the next key frame.
         3. Broken data is counted; a stream that shows nothing else for the read time-out is given up.
         """
-        limiter = FrameRateLimiter(self._camera.fps)
+        limiter, sprinting = FrameRateLimiter(self._camera.fps), FrameRateLimiter(SPRINT_FPS)
         skipper = _Skipper()
         context = stream.codec_context
         good_at = time.monotonic()
         for arrival in arrivals(container, stream, self._camera.url, self._read_timeout_s, self._stop):
             self.facts.arrivals.tick(arrival.at)
-            due = limiter.due(arrival.at)
+            on_beat = limiter.due(arrival.at)
+            due = on_beat or (self.sprint.on(arrival.at) and sprinting.due(arrival.at))
             if skipper.skip(arrival):
-                if due:
+                if on_beat:
                     limiter.took(arrival.at)
                     self.facts.behind += 1
                 continue
@@ -152,7 +182,9 @@ class CameraReader:
             elif arrival.at - good_at > self._read_timeout_s:
                 raise StreamFailure(f"nothing that it sent for {arrival.at - good_at:.0f} s can be decoded")
             if frames and due:
-                limiter.took(arrival.at)
+                sprinting.took(arrival.at)
+                if on_beat:
+                    limiter.took(arrival.at)
                 yield self._captured(frames[-1], arrival, pixel_aspect(stream))
 
     def _decoded(self, packet: Packet[VideoStream]) -> list[VideoFrame]:

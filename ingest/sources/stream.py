@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -30,12 +31,14 @@ def is_file(url: str) -> bool:
     return urlsplit(url).scheme in ("", "file")
 
 
-def open_stream(url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TIMEOUT_S) -> InputContainer:
+def open_stream(
+    url: str, read_timeout_s: float, open_timeout_s: float = OPEN_TIMEOUT_S, hwaccel: HWAccel | None = None
+) -> InputContainer:
     """Open an address for reading, every wait bounded. Raises :class:`StreamFailure`."""
     timeouts = None if is_file(url) else (open_timeout_s, read_timeout_s)
     try:
         options = limits(url) | _options(url, read_timeout_s)
-        container = av.open(_path(url), mode="r", options=options, timeout=timeouts)
+        container = av.open(_path(url), mode="r", options=options, timeout=timeouts, hwaccel=hwaccel)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         why = refusal(url, error) or explain(error, f"no answer within {open_timeout_s:.0f} s")
         raise StreamFailure(why) from error

@@ -103,10 +103,23 @@ class OpinionOut(BaseModel):
     threshold: float | None = Field(description="the bear score from which its frames agree; null in old ones")
 
 
+class RecordingOut(BaseModel):
+    """What the camera's main stream shows of it."""
+
+    still: str | None = Field(description="address of the deciding moment at full size")
+    clip: str | None = Field(description="address of an MP4 file with the seconds before, as it came from the camera")
+    clip_at: float | None = Field(description="when the clip begins")
+    clip_s: float | None
+    why: str = Field(description="why something is missing; empty when both are there")
+
+
 class AlertFileOut(AlertOut):
     """One alert in full."""
 
     frames: list[FrameOut]
+    recording: RecordingOut | None = Field(
+        description="null where the camera has no main stream, and for some seconds after the alert"
+    )
     history: list[AlertHistoryOut]
     opinion: OpinionOut | None = Field(description="null until somebody has answered")
     second_review: int | None = Field(
@@ -124,6 +137,7 @@ class AlertFileOut(AlertOut):
                 FrameOut(captured_at=f.captured_at, picture=f.picture.url, box=f.box, agrees=f.agrees)
                 for f in file.frames
             ],
+            recording=_recording(file),
             held=file.held,
             history=[AlertHistoryOut(at=h.at, who=h.who, what=h.what, undone=h.undone) for h in file.history],
             opinion=OpinionOut(score=said.score, label=said.label, model=said.model, threshold=said.threshold)
@@ -131,6 +145,14 @@ class AlertFileOut(AlertOut):
             else None,
             second_review=file.second_review,
         )
+
+
+def _recording(file: AlertDetail) -> RecordingOut | None:
+    kept = file.recording
+    if kept is None:
+        return None
+    still = kept.still.url if kept.still else None
+    return RecordingOut(still=still, clip=kept.clip_url, clip_at=kept.clip_at, clip_s=kept.clip_s, why=kept.why)
 
 
 class AlertsOut(BaseModel):

@@ -64,12 +64,25 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingView:
+    """What the camera's main stream shows: addresses of the files that are kept, and why something is missing."""
+
+    still: PictureView | None
+    clip_url: str | None
+    clip_at: float | None
+    clip_s: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertDetail:
     """All that the alert page shows."""
 
     card: AlertCard
     frames: tuple[FrameView, ...]
     lost_frames: int
+    recording: RecordingView | None
+    """None where the camera has no main stream, or it has not been kept yet."""
     zones: tuple[Zone, ...]
     decided: DecidedCard | None
     history: tuple[HistoryLine, ...]
@@ -111,6 +124,7 @@ def alert_detail(
         card=card,
         frames=frames,
         lost_frames=len(rows) - len(frames),
+        recording=_recording(alert.encounter, media),
         zones=_zones(config, card),
         decided=DecidedCard(
             card, Verdict(stands.verdict), stands.user_id, stands.user.name, stands.created_at, stands.effective_at
@@ -164,6 +178,17 @@ def _frames(rows: list[EncounterFrame], media: MediaStore) -> tuple[FrameView, .
         box: Box | None = None if (x0, y0, x1, y1) == WHOLE_FRAME else (x0, y0, x1, y1)
         found.append(FrameView(len(found) + 1, row.captured_at, image, box, row.agrees))
     return tuple(found)
+
+
+def _recording(encounter: Encounter, media: MediaStore) -> RecordingView | None:
+    row = encounter.recording
+    if row is None:
+        return None
+    still = picture(media, row.still)
+    clip = row.clip if row.clip is not None and media.path(row.clip).is_file() else None
+    gone = "" if still or clip or row.why else "they are no longer kept"
+    url = None if clip is None else f"/media/{clip}"
+    return RecordingView(still, url, row.clip_at, row.clip_s, row.why or gone)
 
 
 def _zones(config: Config, card: AlertCard) -> tuple[Zone, ...]:

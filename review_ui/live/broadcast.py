@@ -32,7 +32,7 @@ from review_ui.auth.tokens import still_here
 from review_ui.live.camera_status import CameraBoard, CameraView, ModeView
 from review_ui.live.modes import modes_now
 from review_ui.live.page_events import Happening, entries, happenings, on_the_wire
-from review_ui.live.site_notices import SiteNotice
+from review_ui.live.site_notices import SiteNotice, notices_for
 from rollout.authority.freshness import stale_cameras
 from rollout.evidence.matching import MatchRule
 
@@ -150,8 +150,10 @@ class LiveHub:
         upto = listener.sent  # later entries reach the listener's queue
         start = upto if after is None else after
         yield on_the_wire("hello", {"at": self.clock()}, id=min(start, upto), retry=2000)
-        yield _cameras_for(listener.account, await self._in_thread(self._cameras_news))
         listener.scope = await self._in_thread(self._scope_of, listener.account)
+        news = await self._in_thread(self._cameras_news)
+        notices = notices_for(self.board.config, listener.account, news.notices, listener.scope)
+        yield _cameras_for(listener.account, news, notices)
         if start > upto or upto - start > MOST_MISSED:
             yield on_the_wire("resync", {}, id=upto)
             return
@@ -230,7 +232,7 @@ class LiveHub:
         listeners = list(self._listeners)  # whoever comes meanwhile has just been told
         news = await self._in_thread(self._cameras_news)
         accounts, scopes = await self._in_thread(self._who_sees_what, [each.account for each in listeners])
-        told: dict[frozenset[str] | None, bytes] = {}  # the same for all who may see the same campsites
+        told: dict[object, bytes] = {}  # the same for all who may see the same campsites and notices
         for listener in listeners:
             account = accounts.get(listener.account.session)
             if account is None or not account.may(Right.VIEW):
@@ -239,9 +241,11 @@ class LiveHub:
             if (account, scopes[account.session]) != (listener.account, listener.scope):
                 listener.account, listener.scope = account, scopes[account.session]
                 listener.give(on_the_wire("resync", {}))
-            if account.campsites not in told:
-                told[account.campsites] = _cameras_for(account, news)
-            listener.give(told[account.campsites])
+            notices = notices_for(self.board.config, account, news.notices, scopes[account.session])
+            key = (account.campsites, *notices)
+            if key not in told:
+                told[key] = _cameras_for(account, news, notices)
+            listener.give(told[key])
 
     # Reading, in threads -------------------------------------------------------------------------------------
 
@@ -300,7 +304,7 @@ class _CamerasNews:
     notices: tuple[SiteNotice, ...]
 
 
-def _cameras_for(account: Account, news: _CamerasNews) -> bytes:
+def _cameras_for(account: Account, news: _CamerasNews, notices: Sequence[SiteNotice]) -> bytes:
     """What the cameras of somebody's campsites are worth."""
     modes = [mode for mode in news.modes if account.covers(mode.campsite_id)]
     cameras = [
@@ -308,7 +312,6 @@ def _cameras_for(account: Account, news: _CamerasNews) -> bytes:
         for view in news.cameras
         if account.covers(view.campsite_id)
     ]
-    notices = [each for each in news.notices if set(each.cameras) <= {camera["id"] for camera in cameras}]
     data = {"at": news.at, "redis_away": news.redis_away, "cameras": cameras, "shape": shape(modes, notices)}
     return on_the_wire("cameras", {**data, "modes": {m.campsite_id: m.mode for m in modes}})
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 import redis
 
@@ -14,29 +16,41 @@ from core.clock import ClockStep, ClockWatch
 from core.config import Config
 from core.config_warnings import config_warnings, rate_problem
 from core.machine.disk_reserve import DiskReserve, DiskState
-from core.messages import CameraHealth, CameraStatus
+from core.machine.unwritten_alerts import UnwrittenAlert, unwritten_alerts
+from core.messages import CameraHealth, CameraStatus, EncounterKind
 from core.telemetry import Telemetry
+from review_ui.auth.access_scope import AccessScope
 from review_ui.auth.accounts import Account
 
 SHOWN_FOR_S: Final = 3600.0
 """A clock that was set stays on the page for so long: what was written around it has a doubtful time."""
+ALERT: Final = "alert"
 SKEW_S: Final = 5.0
 """Between this machine's clock and that of Redis."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteNotice:
-    """``kind`` is ``disk``, ``clock`` or ``configuration``; ``cameras`` are those it is about, none for the site."""
+    """``kind`` is ``alert``, ``disk``, ``clock`` or ``configuration``; ``cameras`` are those it is about, none for the
+    site. An ``alert`` is one that could not be written down: it is hidden from whoever may not see its camera now.
+    """
 
     kind: str
     text: str
     cameras: tuple[str, ...] = ()
 
 
-def notices_for(config: Config, account: Account, notices: Sequence[SiteNotice]) -> tuple[SiteNotice, ...]:
-    """Those that somebody may read: about the site, or about cameras that are all at their campsites."""
+def notices_for(
+    config: Config, account: Account, notices: Sequence[SiteNotice], scope: AccessScope
+) -> tuple[SiteNotice, ...]:
+    """Those that somebody may read: about the site, or about cameras that are all at their campsites; of alerts only
+    where what those cameras see is not hidden from them."""
+    places = [{name: config.cameras[name].campsite for name in each.cameras} for each in notices]
     return tuple(
-        each for each in notices if all(account.covers(config.cameras[name].campsite) for name in each.cameras)
+        each
+        for each, at in zip(notices, places, strict=True)
+        if all(account.covers(campsite) for campsite in at.values())
+        and not (each.kind == ALERT and any(scope.hides_camera(*place) for place in at.items()))
     )
 
 
@@ -72,8 +86,30 @@ class SiteNotices:
             self._step = (steady, step)
         self.disk = self._reserve.state() if self._reserve is not None else DiskState.OK
         disk = (SiteNotice("disk", self.disk.text),) if self.disk.text else ()
-        now = (*disk, *self._refused_notices(), *self._clock_notices(wall, steady, ask_redis))
+        alerts = self._unwritten(wall) if ask_redis else ()
+        now = (*alerts, *disk, *self._refused_notices(), *self._clock_notices(wall, steady, ask_redis))
         self.current = (*now, *self._fixed, *self._slow(statuses))
+
+    def _unwritten(self, wall: float) -> tuple[SiteNotice, ...]:
+        """Alerts that the tracker cannot write down."""
+        try:
+            found = unwritten_alerts(self._telemetry.client, wall)
+        except redis.RedisError:
+            return ()  # that it is away is told elsewhere
+        known = [each for each in found if each.camera in self._config.cameras]
+        return tuple(SiteNotice(ALERT, self._told(each), (each.camera,)) for each in known)
+
+    def _told(self, alert: UnwrittenAlert) -> str:
+        camera = self._config.cameras[alert.camera]
+        animal = "a bear" if alert.kind is EncounterKind.BEAR else "an animal that the model does not know"
+        place = self._config.campsites[camera.campsite].name or camera.campsite
+        zone = ZoneInfo(self._config.region_of(alert.camera).timezone)
+        at = datetime.fromtimestamp(alert.captured_at, zone).strftime("%H:%M:%S")
+        return (
+            f"{animal} on camera {camera.name or alert.camera}, {place}, at {at}. It cannot be written down now, so "
+            "nobody is warned and nothing can be decided about it: look there yourself, and free the disk or bring the "
+            "database back"
+        )
 
     def _refused_notices(self) -> tuple[SiteNotice, ...]:
         refused = self._refused()

@@ -102,7 +102,7 @@ def page_chrome(
     seq = head_seq(session)
     scope = access_scope(session, account, now, site.match_rule)
     modes = [mode for mode in modes_now(session, site.board, now, stale) if account.covers(mode.campsite_id)]
-    notices = notices_for(site.config, account, site.board.notices.current)
+    notices = notices_for(site.config, account, site.board.notices.current, scope)
     return PageChrome(
         modes=tuple(modes),
         shape=shape(modes, notices),

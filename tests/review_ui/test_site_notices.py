@@ -9,9 +9,14 @@ import redis
 
 from core.config import Config
 from core.machine.disk_reserve import DiskReserve, DiskState
-from core.messages import CameraHealth, CameraStatus
+from core.machine.unwritten_alerts import UnwrittenAlert, tell_unwritten
+from core.messages import CameraHealth, CameraStatus, EncounterKind
 from core.telemetry import Telemetry
 from review_ui.live.site_notices import SiteNotices
+from tests.support.blindness_leaks import go_on_watch
+from tests.support.factories import T0
+from tests.support.pages import Stage
+from tests.support.waiting import wait_for
 
 
 def site(**cameras: dict[str, object]) -> Config:
@@ -64,3 +69,15 @@ def test_what_can_hardly_be_meant_so_is_told_with_its_cameras(redis_client: redi
         ("configuration", ("slow",)),
     ]
     assert "it gives 0.05 pictures a second" in notices.current[1].text
+
+
+def test_an_alert_that_cannot_be_written_stands_on_every_page_that_may_show_it(
+    page: Stage, redis_client: redis.Redis
+) -> None:
+    ranger, watcher = page.person("ranger"), page.person("watcher")
+    go_on_watch(watcher)
+    tell_unwritten(redis_client, UnwrittenAlert("upper-creek", EncounterKind.BEAR, T0, time.time() + 10))
+    tell_unwritten(redis_client, UnwrittenAlert("not-configured", EncounterKind.BEAR, T0, time.time()))
+    wait_for(lambda: "A bear on camera Creek, Upper Pines, at " in ranger.get("/").text)
+    assert "not-configured" not in ranger.get("/").text
+    assert "on camera Creek" not in watcher.get("/").text  # blind while on watch, to this as to every alert

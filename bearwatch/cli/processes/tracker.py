@@ -13,6 +13,7 @@ from core.redis_client import connect
 from db.existing import open_existing
 from db.migrate import upgrade
 from db.places import sync_places
+from detector.tracking.recordings import Recordings
 from detector.tracking.track_worker import TrackWorker
 
 
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until SIGTERM, one thread per shard."""
+    """Run until SIGTERM, one thread per shard, and one for what the main streams show."""
     process = begin("tracker", arguments)
     process.follower.start(process.stop, begin_again_when(but_the_plan))
     database = open_existing(process.settings.database)
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         threading.Thread(target=worker.run, args=(process.stop,), name=f"tracker of shard {worker.streams.shard}")
         for worker in workers
     ]
+    recordings = Recordings(process.config, database, connect(process.settings.redis), media)
+    threads.append(threading.Thread(target=recordings.run, args=(process.stop,), name="recordings"))
     for thread in threads:
         thread.start()
     for thread in threads:

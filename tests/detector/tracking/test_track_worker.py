@@ -6,17 +6,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from core.clock import now_s
 from core.config import Config
+from core.machine.unwritten_alerts import unwritten_alerts
 from core.media import MediaStore
-from core.messages import FrameScores, Reason
+from core.messages import EncounterKind, FrameScores, Reason
 from core.redis_client import connect
 from core.streams import FrameStreams
 from db.models import Alert, CameraHour, CameraLightDay, Encounter, OperatingPointChange
@@ -211,6 +213,29 @@ def test_a_full_disk_costs_the_pictures_and_not_the_alert(
         assert encounter.cover is None
         assert len(encounter.frames) >= 3
         assert {kept.media for kept in encounter.frames} == {None}
+
+
+def test_an_alert_that_cannot_be_written_is_told_to_open_pages_and_written_when_it_can_be(
+    sqlite_database: Database, config: Config, redis_client: redis.Redis, redis_url: str, publish: Publish,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    def takes_nothing(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    event.listen(sqlite_database.engine, "connect", takes_nothing)
+    sqlite_database.engine.dispose()
+    start = now_s()
+    with Tracker(config, sqlite_database, redis_url, tmp_path):
+        publish(bear(start))
+        wait_for(lambda: unwritten_alerts(redis_client, now_s()))
+        (alert,) = unwritten_alerts(redis_client, now_s())
+        assert (alert.camera, alert.kind) == ("upper-creek", EncounterKind.BEAR)
+        assert start < alert.captured_at < start + 1
+        assert count(sqlite_database, Alert) == 0
+        event.remove(sqlite_database.engine, "connect", takes_nothing)
+        sqlite_database.engine.dispose()
+        wait_for(lambda: count(sqlite_database, Alert) == 1)
+    assert unwritten_alerts(redis_client, now_s() + 60) == []  # nothing is told of for longer than it holds
 
 
 def test_a_camera_with_a_threshold_of_its_own_alerts_from_there_on(
