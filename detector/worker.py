@@ -28,15 +28,17 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from core.boxes.box_door import RefusedFrame
 from core.bundles.challenger_counts import add_counts
 from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.redis_client import RedisDown
-from core.streams import DETECTORS, FrameStreams, StreamEntry
+from core.streams import DETECTORS, FrameStreams, StreamEntry, read_first
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
+from detector.box_streams import BoxStreams
 from detector.bundle_loader import LoadedModel
 from detector.classify import ScoredFrame, UndecodableFrame, decode_jpeg, prepare_frames, score_prepared
 from detector.engines.engine import Engine
@@ -65,7 +67,8 @@ Token = tuple[StreamEntry, Frame]
 
 
 class DetectorWorker:
-    """The loop of one worker on one or more shards. Without a ``switch`` it keeps the engine that it was given."""
+    """The loop of one worker on one or more shards. Without a ``switch`` it keeps the engine that it was given, without
+    ``boxes`` there are none."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class DetectorWorker:
         client: redis.Redis,
         shards: Sequence[int],
         switch: ModelSwitch | None = None,
+        boxes: BoxStreams | None = None,
     ) -> None:
         self.engine = engine
         self.switch = switch
@@ -84,7 +88,9 @@ class DetectorWorker:
         self.telemetry = Telemetry(client)
         self.photos = PhotoService(engine.bundle, client)
         self.self_test = SelfTest(engine, detector.threshold)
-        self.shard_streams = [FrameStreams(client, shard) for shard in shards]
+        self.shards = list(shards)
+        self.boxes = boxes or BoxStreams(client, shards)
+        self.streams = [FrameStreams(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
         self.recent: deque[tuple[float, int, float]] = deque(maxlen=200)
@@ -112,7 +118,7 @@ class DetectorWorker:
 
     def _start_over(self) -> None:
         """Forget what was read and not finished: it is still pending on the server."""
-        self.waiting: dict[int, list[Waiting[Token]]] = {streams.shard: [] for streams in self.shard_streams}
+        self.waiting: dict[str, list[Waiting[Token]]] = {streams.frames: [] for streams in self.streams}
         self.groups_ready = False
 
     def _round(self) -> None:
@@ -123,25 +129,25 @@ class DetectorWorker:
         ready = self.switch.take() if self.switch is not None else None
         if ready is not None:
             self._use(ready)
-        fresh = sum(self._work(streams) for streams in self.shard_streams)
-        late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
+        fresh = sum(self._work(streams) for streams in self.streams)
+        late = 0 if fresh else sum(self._work_late(streams) for streams in self.streams)
         if not fresh and not late:
             self._wait()
 
     def _ensure_groups(self) -> None:
-        for streams in self.shard_streams:
+        for streams in self.streams:
             streams.ensure_group(streams.frames, DETECTORS)
             streams.ensure_group(streams.late, DETECTORS)
         self.groups_ready = True
 
     def _work(self, streams: FrameStreams) -> bool:
         """Read, choose and score one batch of fresh frames of a shard; returns whether there was any."""
-        waiting = [*self.waiting[streams.shard], *self._read_all(streams)]
+        waiting = [*self.waiting[streams.frames], *self._read_all(streams)]
         if not waiting:
             return False
         waiting = self._fill_up(streams, waiting)
         choice = choose(waiting, now_s(), self.detector.max_batch, self.detector.fresh_s)
-        self.waiting[streams.shard] = choice.wait
+        self.waiting[streams.frames] = choice.wait
         if choice.discard:
             streams.discard(DETECTORS, [frame.token[0] for frame in choice.discard])
             for frame in choice.discard:
@@ -155,11 +161,14 @@ class DetectorWorker:
         return bool(entries)
 
     def _wait(self) -> None:
-        """Sleep until a fresh frame comes; with several shards, look at each in turn."""
-        block_ms = BLOCK_MS if len(self.shard_streams) == 1 else max(5, BLOCK_MS // 20 // len(self.shard_streams))
-        for streams in self.shard_streams:
-            entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
-            self.waiting[streams.shard] += self._queue(entries)
+        """Sleep until a fresh frame comes, on whichever stream."""
+        of_frames = [streams.frames for streams in self.streams]
+        entries = read_first(self.client, of_frames, DETECTORS, self.consumer, READ_COUNT, BLOCK_MS)
+        if entries is None:
+            self.groups_ready = False  # the server lost its memory: start over with the same streams
+            return
+        for stream in of_frames:
+            self.waiting[stream] += self._queue([entry for entry in entries if entry.stream == stream])
 
     def _read_all(self, streams: FrameStreams) -> list[Waiting[Token]]:
         """Everything that waits on the server, so that an overload is seen for what it is."""
@@ -191,9 +200,15 @@ class DetectorWorker:
 
     def _unpack(self, entry: StreamEntry) -> Token | None:
         try:
+            self.boxes.door.check_signature(entry)
             frame = Frame.unpack(entry.fields)
+            self.boxes.door.check_camera(entry, frame)
             frame.refuse_future(now_s())
             return entry, frame
+        except RefusedFrame as refused:
+            self._streams_of(entry).discard(DETECTORS, [entry])
+            self.boxes.door.refusals.note(refused.box, refused.why)
+            return None
         except MalformedMessage as error:
             self._bury(entry, str(error))
             return None
@@ -219,7 +234,7 @@ class DetectorWorker:
         streams.publish_scores(DETECTORS, scored)
         if self.switch is not None:
             self.switch.scored(now_s())
-        if self.live_shadow is not None and not self.waiting[streams.shard]:
+        if self.live_shadow is not None and not self.waiting[streams.frames]:
             seen = [(frame, one) for (_entry, frame, _image), one in zip(decoded, frames, strict=True)]
             self.live_shadow.look(seen, prepared, answers, self.engine.bundle.digest)
 
@@ -236,12 +251,25 @@ class DetectorWorker:
         self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
         self.self_test.run_if_due(time.monotonic())
         self._follow_registry()
-        for streams in self.shard_streams:
+        self._follow_boxes()
+        for streams in self.streams:
             for stream in (streams.frames, streams.late):
                 self._claim_abandoned(streams, stream)
         counts, self.counts = self.counts, Counter()
         self.telemetry.count(counts)
         self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
+
+    def _follow_boxes(self) -> None:
+        """Read the streams of boxes that have come, no longer those of boxes that have gone; tell what was refused."""
+        if self.boxes.refresh():
+            site = [streams for streams in self.streams if streams.box is None]
+            self.streams = [*site, *self.boxes.streams]
+            self.waiting = {streams.frames: self.waiting.get(streams.frames, []) for streams in self.streams}
+            self._ensure_groups()
+        self.counts.update(self.boxes.report(now_s()))
+
+    def _streams_of(self, entry: StreamEntry) -> FrameStreams:
+        return next(streams for streams in self.streams if entry.stream in (streams.frames, streams.late))
 
     def _follow_registry(self) -> None:
         """Ask which model is wanted; give way to the one before when this one does not see the known bear any more."""
@@ -276,7 +304,7 @@ class DetectorWorker:
         self.photos.change_model(loaded.engine.bundle)
 
     def _claim_abandoned(self, streams: FrameStreams, stream: str) -> None:
-        mine = {frame.token[0].id for frame in self.waiting[streams.shard]}
+        mine = {frame.token[0].id for frame in self.waiting[streams.frames]}
         abandoned = streams.claim(stream, DETECTORS, self.consumer, CLAIM_AFTER_MS, CLAIM_COUNT)
         for entry, deliveries in abandoned:
             if entry.id in mine:
@@ -290,8 +318,7 @@ class DetectorWorker:
 
     def _bury(self, entry: StreamEntry, why: str) -> None:
         log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
-        streams = next(streams for streams in self.shard_streams if entry.stream in (streams.frames, streams.late))
-        streams.dead_letter(DETECTORS, entry, why)
+        self._streams_of(entry).dead_letter(DETECTORS, entry, why)
         self.counts[counter("bearwatch_dead_letters_total", stream="frames")] += 1
 
     def _note(self, frames: int, seconds: float) -> None:
@@ -306,7 +333,8 @@ class DetectorWorker:
             "model_change": self.switch.facts() if self.switch is not None else None,
             "challenger_left_out": self.live_shadow.why if self.live_shadow is not None else "",
             "device": self.engine.device,
-            "shards": [streams.shard for streams in self.shard_streams],
+            "shards": self.shards,
+            "boxes": len(self.boxes.streams),
             "self_test": self.self_test.last.facts(),
             "frames_per_s": round(frames / 10, 2),
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
