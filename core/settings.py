@@ -67,8 +67,13 @@ class Settings(BaseSettings):
     bearwatch_secret_key: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="what the secrets of second factors are encrypted with, at least 16 random characters; unset, the "
+        description="what secrets in the database are encrypted with, at least 16 random characters; unset, the "
         "file `secret.key` in the data directory, made when it is first needed. Keep a copy apart from the database's",
+    )
+    bearwatch_secret_key_before: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="the key before `BEARWATCH_SECRET_KEY`, until `bearwatch secrets rotate` has sealed everything anew",
     )
     bearwatch_watch_ends_after_s: float = Field(
         default=14 * 3600.0, gt=0.0, description="a watch that its watcher forgets ends by itself after this"

@@ -74,9 +74,13 @@ class FrameStreams:
         self.box = box
         self.frames = frames_stream(shard) if box is None else frames_of(shard, box)
         self.late = late_stream(shard) if box is None else late_of(shard, box)
-        self.bounds = (MAX_FRAMES, MAX_LATE) if box is None else (MAX_BOX_FRAMES, MAX_BOX_LATE)
         self.scores = scores_stream(shard)
         self.dead = dead_stream(shard)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """How many fresh frames, and late ones, may wait."""
+        return (MAX_FRAMES, MAX_LATE) if self.box is None else (MAX_BOX_FRAMES, MAX_BOX_LATE)
 
     # Readers -------------------------------------------------------------------------------------------------
 

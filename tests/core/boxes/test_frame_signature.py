@@ -119,9 +119,14 @@ def test_a_list_that_was_damaged_is_no_list(tmp_path_factory: pytest.TempPathFac
 
 def test_a_change_that_fails_changes_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     data = tmp_path_factory.mktemp("data")
-    with pytest.raises(ZeroDivisionError), changing_boxes(data) as boxes:
-        boxes["creek"] = new_box("creek", ["upper-creek"], T0).box
-        raise ZeroDivisionError
+
+    def add_and_fail() -> None:
+        with changing_boxes(data) as boxes:
+            boxes["creek"] = new_box("creek", ["upper-creek"], T0).box
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
     assert read_boxes(data) == []
 
 
