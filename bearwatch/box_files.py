@@ -64,8 +64,8 @@ def with_login(url: str, user: str, password: str) -> str:
     """A Redis address with another name and password; one of a socket carries them as options."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        return f"{url}{'&' if parts.query else '?'}username={quote(user)}&password={quote(password)}"
-    authority = f"{quote(user)}:{quote(password)}@{parts.netloc.rpartition('@')[2]}"
+        return f"{url}{'&' if parts.query else '?'}username={quote(user)}&password={quote(password, safe='')}"
+    authority = f"{quote(user)}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"
     return urlunsplit(parts._replace(netloc=authority))
 
 

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     bearwatch_secret_key_before: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="the key before `BEARWATCH_SECRET_KEY`, until `bearwatch secrets rotate` has sealed everything anew",
+        description="the key before `BEARWATCH_SECRET_KEY`, until `bearwatch secrets rotate` has sealed all anew",
     )
     bearwatch_watch_ends_after_s: float = Field(
         default=14 * 3600.0, gt=0.0, description="a watch that its watcher forgets ends by itself after this"

@@ -78,7 +78,7 @@ def _add(arguments: argparse.Namespace, current: Settings, config: Config) -> in
         _expect_free(made, boxes, config)
         boxes[made.box.name] = made.box
         write_box_files(out, arguments.config, made, arguments.redis)
-    _record(current, "box.added", made.box.name, {"cameras": list(made.box.cameras)})
+    _record(current, made.box)
     granted = _granted(current, config)
     _say_added(arguments, made.box, out, granted)
     return 0
@@ -103,7 +103,7 @@ def _revoke(arguments: argparse.Namespace, current: Settings, config: Config) ->
         if box is None or not box.active:
             raise BadBoxList(f"There is no box {arguments.name} with access; `bearwatch box list` shows them.")
         boxes[box.name] = revoked(box, now_s())
-    _record(current, "box.revoked", box.name, {"cameras": list(box.cameras)})
+    _record(current, boxes[box.name])
     granted = _granted(current, config)
     if arguments.json:
         print(json.dumps({"name": box.name, "revoked": True, "redis_told": granted}))
@@ -125,11 +125,14 @@ def _granted(current: Settings, config: Config) -> bool:
     return True
 
 
-def _record(current: Settings, kind: str, name: str, body: dict[str, object]) -> None:
+def _record(current: Settings, box: EdgeBox) -> None:
     database = open_existing(current.database)
     try:
         with database.write() as session:
-            record(session, at=now_s(), kind=kind, subject=f"box:{name}", actor=AT_THE_MACHINE, body=body)
+            record(
+                session, at=now_s(), kind="box.added" if box.active else "box.revoked", subject=f"box:{box.name}",
+                actor=AT_THE_MACHINE, body={"cameras": list(box.cameras)},
+            )  # fmt: skip
     finally:
         database.close()
 

@@ -106,7 +106,7 @@ def _bytes(client: redis.Redis, key: str) -> int:
 
 
 def _ask(client: redis.Redis, *words: str) -> Sequence[Any]:
-    return cast(Any, client.execute_command(*words))
+    return cast("Sequence[Any]", cast(Any, client).execute_command(*words))
 
 
 def _text(value: bytes | str) -> str:

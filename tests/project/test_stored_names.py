@@ -143,8 +143,8 @@ LEDGER = (
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
     "labels.import_undone labels.imported learning.ended model.challenges model.graphs model.in_use model.promoted "
     "model.refused model.registered model.rolled_back model.withdrawn page.written "
-    "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
-    "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
+    "push.asked push.ended review.made review.undone secrets.rotated session.revoked sight.closed sight.lost "
+    "sight.returned sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
     "watch.ended watch.started watches.drawn weather.stored"
 )

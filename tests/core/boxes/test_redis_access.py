@@ -224,7 +224,7 @@ def test_a_site_that_may_not_keep_users_is_told_so_once(
         with pytest.raises(redis.exceptions.NoPermissionError) as refused:
             keeper.keep()
         keeper.tell(refused.value)
-    assert caplog.text.count("give its user the ACL commands") == 1
+    assert caplog.text.count("does not let this site keep users for its boxes") == 1
     poor.close()
 
 
