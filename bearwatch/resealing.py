@@ -27,9 +27,8 @@ def reseal(database: Database, box: SecretBox) -> Resealed:
     """Everything that was sealed with the key before, or is kept in clear still. May be called again at any time."""
     found = Resealed()
     with database.read() as session:
-        people = [(number, owner_of_secret(number)) for number in session.scalars(select(User.id))]
-    for number, whose in people:
-        _reseal(database, box, User.id, User.totp_sealed, {number: whose}, found)
+        people = {user_id: owner_of_secret(user_id) for user_id in session.scalars(select(User.id))}
+    _reseal(database, box, User.id, User.totp_sealed, people, found)
     for number, sealed, whose in (
         (PushKey.id, PushKey.private_key, "key of push messages"),
         (Delivery.id, Delivery.target, "address of a message"),

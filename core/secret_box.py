@@ -127,17 +127,17 @@ def is_sealed(text: str) -> bool:
     return text.startswith(f"{_VERSION}.")
 
 
-def install(box: SecretBox) -> None:
-    """From here on this process seals what it writes into sealed columns (:mod:`db.sealed_text`)."""
+def install(box: SecretBox | None) -> None:
+    """From here on this process seals what it writes into sealed columns (:mod:`db.sealed_text`); None: no longer."""
     _INSTALLED[:] = [box]
 
 
 def installed() -> SecretBox | None:
     """This process's box; None before a site was chosen."""
-    return _INSTALLED[0] if _INSTALLED else None
+    return _INSTALLED[0]
 
 
-_INSTALLED: Final[list[SecretBox]] = []
+_INSTALLED: Final[list[SecretBox | None]] = [None]
 
 
 def _write_key(file: Path, key: str) -> None:

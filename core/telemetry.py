@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -93,9 +94,13 @@ class Telemetry:
         return found
 
     def boxes(self) -> dict[str, SaidOfBox]:
-        """The boxes of the site, by name, as :func:`core.boxes.redis_access.keep_access` wrote them."""
-        rows = cast(Any, self.client.hgetall(BOXES_KEY)).items()
-        return {name.decode(): SaidOfBox.unpack(raw) for name, raw in rows}
+        """The boxes of the site, by name, as :func:`core.boxes.redis_access.keep_access` wrote them. One that cannot be
+        read is none: nothing of it is heard."""
+        found = {}
+        for name, raw in cast(Any, self.client.hgetall(BOXES_KEY)).items():
+            with suppress(ValueError):
+                found[text_in(name.decode(), "a box")] = SaidOfBox.unpack(raw)
+        return found
 
     def refuse(self, box: str, at: float, why: str) -> None:
         """Say that frames of a box were refused, and why."""

@@ -12,13 +12,14 @@ import redis
 
 from core.boxes.box_door import WORDS, BoxDoor, RefusalReason
 from core.boxes.box_list import BadBoxList, BoxList
-from core.message_fields import MalformedMessage
 from core.streams import FrameStreams
 from core.telemetry import Telemetry, counter
 
 log = logging.getLogger(__name__)
 
 REFUSED: Final = "bearwatch_frames_refused_total"
+SETTLES_WITHIN_S: Final = 30.0
+"""So long after a box was added the site's own reader may have sent frames of its cameras."""
 
 
 class BoxStreams:
@@ -41,7 +42,7 @@ class BoxStreams:
         try:
             self._list.refresh()
             known = {name: said.shards for name, said in self._telemetry.boxes().items() if name in self._list.boxes}
-        except (BadBoxList, MalformedMessage) as error:
+        except BadBoxList as error:
             if str(error) != self._told_bad:
                 self._told_bad = str(error)
                 log.error("which boxes there are cannot be read, those of before stay: %s", error)
@@ -66,7 +67,13 @@ class BoxStreams:
         for (box, why), amount in self.door.refusals.take().items():
             if not amount:
                 continue
-            log.warning("box %s: %d frames were refused: %s", box, amount, WORDS[why])
-            self._telemetry.refuse(box, now, WORDS[why])
+            if not (why is RefusalReason.SITES_STREAM and self._is_new(box, now)):
+                log.warning("box %s: %d frames were refused: %s", box, amount, WORDS[why])
+                self._telemetry.refuse(box, now, WORDS[why])
             counts[counter(REFUSED, box=box, reason=why)] += amount
         return counts
+
+    def _is_new(self, box: str, now: float) -> bool:
+        """Whether the site itself may still have been reading its cameras a moment ago."""
+        known = self._list.boxes.get(box) if self._list is not None else None
+        return known is not None and now - known.added_at < SETTLES_WITHIN_S

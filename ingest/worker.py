@@ -13,7 +13,7 @@ from core.boxes.frame_signature import BoxIdentity
 from core.clock import ClockWatch, now_s
 from core.config import Camera, Config
 from core.config_warnings import config_warnings, rate_problem
-from core.messages import CameraHealth, CameraStatus, MalformedMessage
+from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
@@ -138,7 +138,7 @@ class Ingest:
             return frozenset()
         try:
             boxes = self._telemetry.boxes().values()
-        except (redis.RedisError, MalformedMessage):
+        except redis.RedisError:
             return None
         return frozenset(camera for box in boxes for camera in box.cameras)
 

@@ -25,6 +25,7 @@ class RefusalReason(StrEnum):
     UNSIGNED = "unsigned"
     FORGED = "forged"
     ANOTHERS_CAMERA = "anothers_camera"
+    SITES_STREAM = "sites_stream"
     TOO_MUCH = "too_much"
 
 
@@ -32,6 +33,7 @@ WORDS: Final[Mapping[str, str]] = {
     RefusalReason.UNSIGNED: "frames without a signature",
     RefusalReason.FORGED: "frames with a wrong signature",
     RefusalReason.ANOTHERS_CAMERA: "frames of cameras that are not its own",
+    RefusalReason.SITES_STREAM: "frames of its cameras over the site's own stream",
     RefusalReason.TOO_MUCH: "more frames than can be looked at",
 }
 
@@ -87,7 +89,7 @@ class BoxDoor:
         if sender is not None and owner != sender:
             raise RefusedFrame(sender, RefusalReason.ANOTHERS_CAMERA)
         if sender is None and owner is not None and canary_camera(frame.camera) is None:
-            raise RefusedFrame(owner, RefusalReason.UNSIGNED)
+            raise RefusedFrame(owner, RefusalReason.SITES_STREAM)
 
 
 def box_of(stream: str) -> str | None:

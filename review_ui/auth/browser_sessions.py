@@ -60,7 +60,7 @@ def new_devices(session: Session, account: Account, now: float) -> list[SessionV
     return [_view(row) for row in session.scalars(rows.order_by(LoginSession.created_at.desc()))]
 
 
-def _alive(user_id: int, now: float) -> Select[tuple[LoginSession]]:
+def _alive(user_id: int, now: float) -> Select[LoginSession]:
     whole = LoginSession.half.is_(False), LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
     return select(LoginSession).where(LoginSession.user_id == user_id, *whole)
 

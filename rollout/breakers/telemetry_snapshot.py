@@ -12,7 +12,7 @@ from rq import Queue
 
 from core.config import Config
 from core.jobs import QUEUES
-from core.messages import CameraStatus, MalformedMessage
+from core.messages import CameraStatus
 from core.redis_client import RedisDown
 from core.streams import TRACKER, FrameStreams
 from core.telemetry import Telemetry
@@ -72,7 +72,7 @@ def collect_telemetry(client: redis.Redis, config: Config, now: float) -> Teleme
             {shard: _waiting(client, _streams(client, telemetry, shard), now) for shard in config.shards()},
             sum(Queue(name, connection=client).count for name in QUEUES),
         )
-    except (*RedisDown, redis.RedisError, MalformedMessage) as error:
+    except (*RedisDown, redis.RedisError) as error:
         log.warning("Redis is unreachable (%s); the breakers have no telemetry", error)
         return TelemetrySnapshot(now, False)
 

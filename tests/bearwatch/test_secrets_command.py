@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from bearwatch.cli import main
 from core.config import Config
-from core.secret_box import LostKey, SecretBox, install, installed, is_sealed
+from core.secret_box import LostKey, SecretBox, install, is_sealed
 from core.settings import settings
 from db.models import Delivery, PushKey, Role, User
 from db.places import sync_places
@@ -73,7 +73,6 @@ def site(tmp_path: Path, migrated_file: Path, config: Config, monkeypatch: pytes
     shutil.copy(migrated_file, tmp_path / "bearwatch.sqlite3")
     monkeypatch.setenv("BEARWATCH_DATA", str(tmp_path))
     settings.cache_clear()
-    before = installed()
     install(SecretBox.of(settings()))
     there = SealedSite(tmp_path)
     with there.database.write() as session:
@@ -84,14 +83,6 @@ def site(tmp_path: Path, migrated_file: Path, config: Config, monkeypatch: pytes
         page(session, key="test", title="t", body="b", targets=[HOOK, BROKER], now=T0)
     yield there
     there.database.close()
-    install(before) if before is not None else install_none()
-
-
-def install_none() -> None:
-    """As before a site was chosen."""
-    from core import secret_box
-
-    secret_box._INSTALLED.clear()
 
 
 def test_addresses_and_the_push_key_lie_sealed_and_are_read_as_they_were(site: SealedSite) -> None:

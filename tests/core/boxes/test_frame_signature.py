@@ -88,7 +88,7 @@ def plain(camera: str) -> Fields:
         ("frames:0:creek", fields_of(CREEK, frame(f"{CANARY}upper-creek")), RefusalReason.ANOTHERS_CAMERA),
         ("frames:0:gone", fields_of(BoxIdentity("gone", bytes(32)), frame("upper-trail")), RefusalReason.FORGED),
         ("frames:0:nobody", fields_of(BoxIdentity("nobody", b"")), RefusalReason.FORGED),
-        ("frames:0", plain("upper-creek"), RefusalReason.UNSIGNED),
+        ("frames:0", plain("upper-creek"), RefusalReason.SITES_STREAM),
         ("frames:0", plain(f"{CANARY}upper-creek"), None),
         ("frames:0", plain("upper-trail"), None),
         ("late:0", plain("lower-meadow"), None),
