@@ -136,4 +136,4 @@ def test_a_change_that_fails_changes_nothing(tmp_path_factory: pytest.TempPathFa
 )
 def test_a_box_needs_its_name_and_its_whole_key(name: str | None, key: str | None, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        Settings(bearwatch_box=name, bearwatch_box_key=key)  # type: ignore[arg-type]
+        Settings(bearwatch_box=name, bearwatch_box_key=key)
