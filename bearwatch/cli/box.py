@@ -13,7 +13,7 @@ from pathlib import Path
 
 import redis
 
-from bearwatch.box_files import write_box_files
+from bearwatch.keys.box_files import write_box_files
 from bearwatch.site_options import add_site_options, site_settings
 from core.boxes.box_keeper import BoxKeeper
 from core.boxes.box_list import NAME, BadBoxList, EdgeBox, changing_boxes, read_boxes

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from bearwatch.account_proof import NotYou, account_named, prove_account
-from bearwatch.model_signing import sign_bundle, verify_bundle
+from bearwatch.keys.model_signing import sign_bundle, verify_bundle
 from bearwatch.models_text import comparison_text, model_text, registry_text
 from bearwatch.output import Output
 from bearwatch.site_options import add_site_options, site_settings

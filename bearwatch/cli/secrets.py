@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 
-from bearwatch.resealing import reseal
+from bearwatch.keys.resealing import reseal
 from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.secret_box import LostKey, SecretBox

@@ -4,6 +4,8 @@
 
 What is signed is the digest over everything that runs (:attr:`detector.models.bundle.ModelBundle.runs`): weights,
 thresholds, graphs. Whoever can write into the bundle's directory can compute that digest anew, but not the signature.
+
+The package `cryptography` is imported where it is used: a machine that asks for no signatures needs none.
 """
 
 from __future__ import annotations
@@ -14,19 +16,12 @@ import json
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING, Final
 
 from detector.models.bundle import BUILT_IN, BundleError, ModelBundle
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SIGNATURE: Final = "bundle.sig"
 _MEANING: Final = b"bearwatch model bundle\0"
@@ -43,6 +38,14 @@ def signing_key(file: Path) -> Ed25519PrivateKey:
     Raises:
         BundleError: the file holds no such key.
     """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
     if not file.exists():
         key = Ed25519PrivateKey.generate()
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -60,6 +63,8 @@ def signing_key(file: Path) -> Ed25519PrivateKey:
 
 def public_key(key: Ed25519PrivateKey) -> str:
     """Its public half in base64, as ``BEARWATCH_MODEL_KEYS`` names it."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
@@ -78,8 +83,13 @@ def signer(bundle: ModelBundle) -> str:
     """The public key whose owner vouches for the bundle, trusted or not.
 
     Raises:
-        UnsignedError: it has no signature, or one that is not over these files.
+        UnsignedError: it has no signature, or one that is not over these files; or nobody here can tell.
     """
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError as error:
+        raise UnsignedError(f"the signature of {bundle.directory} needs the package cryptography: {error}") from error
     file = (bundle.directory or Path()) / SIGNATURE
     try:
         content = file.read_bytes()[: _MOST_BYTES + 1]

@@ -16,9 +16,9 @@ import pytest
 import redis
 import yaml
 
-from bearwatch.box_files import with_login
 from bearwatch.cli import main
 from bearwatch.embedded import EmbeddedRedis
+from bearwatch.keys.box_files import with_login
 from core.config import Detector
 from core.messages import CameraHealth, FrameScores
 from core.redis_client import connect

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 import redis
 
-from bearwatch.box_files import with_login
 from bearwatch.embedded import EmbeddedRedis
+from bearwatch.keys.box_files import with_login
 from core.boxes.box_keeper import BoxKeeper
 from core.boxes.box_list import EdgeBox, changing_boxes
 from core.boxes.frame_signature import BoxIdentity
