@@ -25,6 +25,7 @@ from core.redis_client import RedisDown, connect, exposed_address
 from core.settings import Settings
 from db.existing import open_existing
 from db.ledger import record
+from db.session import Database
 
 ACTIONS = ("add", "revoke", "list")
 AT_THE_MACHINE = "operator at the machine"
@@ -49,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit status 0 when it was done, 1 when it was refused, 2 when the command line is wrong."""
     current = site_settings(arguments)
+    database = open_existing(current.database)  # first: whoever stands in the wrong folder is told so
+    try:
+        return _run(arguments, current, database)
+    finally:
+        database.close()
+
+
+def _run(arguments: argparse.Namespace, current: Settings, database: Database) -> int:
     if arguments.action == "list":
         return _list(current, arguments.json)
     if not NAME.fullmatch(arguments.name or ""):
@@ -57,14 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     try:
         if arguments.action == "add":
-            return _add(arguments, current, config)
-        return _revoke(arguments, current, config)
+            return _add(arguments, current, config, database)
+        return _revoke(arguments, current, config, database)
     except BadBoxList as error:
         print(f"{error} Nothing was changed.", file=sys.stderr)
         return 1
 
 
-def _add(arguments: argparse.Namespace, current: Settings, config: Config) -> int:
+def _add(arguments: argparse.Namespace, current: Settings, config: Config, database: Database) -> int:
     if not arguments.redis:
         raise BadBoxList("--redis is missing: under which address does the box reach this site's Redis?")
     address = exposed_address(current.model_copy(update={"redis_url": arguments.redis}))
@@ -78,7 +87,7 @@ def _add(arguments: argparse.Namespace, current: Settings, config: Config) -> in
         _expect_free(made, boxes, config)
         boxes[made.box.name] = made.box
         write_box_files(out, arguments.config, made, arguments.redis)
-    _record(current, made.box)
+    _record(database, made.box)
     granted = _granted(current, config)
     _say_added(arguments, made.box, out, granted)
     return 0
@@ -97,13 +106,13 @@ def _expect_free(made: NewBox, boxes: dict[str, EdgeBox], config: Config) -> Non
             raise BadBoxList(f"Box {other.name} reads {', '.join(both)} already; a camera is read by one.")
 
 
-def _revoke(arguments: argparse.Namespace, current: Settings, config: Config) -> int:
+def _revoke(arguments: argparse.Namespace, current: Settings, config: Config, database: Database) -> int:
     with changing_boxes(current.bearwatch_data) as boxes:
         box = boxes.get(arguments.name)
         if box is None or not box.active:
             raise BadBoxList(f"There is no box {arguments.name} with access; `bearwatch box list` shows them.")
         boxes[box.name] = revoked(box, now_s())
-    _record(current, boxes[box.name])
+    _record(database, boxes[box.name])
     granted = _granted(current, config)
     if arguments.json:
         print(json.dumps({"name": box.name, "revoked": True, "redis_told": granted}))
@@ -125,16 +134,12 @@ def _granted(current: Settings, config: Config) -> bool:
     return True
 
 
-def _record(current: Settings, box: EdgeBox) -> None:
-    database = open_existing(current.database)
-    try:
-        with database.write() as session:
-            record(
-                session, at=now_s(), kind="box.added" if box.active else "box.revoked", subject=f"box:{box.name}",
-                actor=AT_THE_MACHINE, body={"cameras": list(box.cameras)},
-            )  # fmt: skip
-    finally:
-        database.close()
+def _record(database: Database, box: EdgeBox) -> None:
+    with database.write() as session:
+        record(
+            session, at=now_s(), kind="box.added" if box.active else "box.revoked", subject=f"box:{box.name}",
+            actor=AT_THE_MACHINE, body={"cameras": list(box.cameras)},
+        )  # fmt: skip
 
 
 def _say_added(arguments: argparse.Namespace, box: EdgeBox, out: Path, granted: bool) -> None:
