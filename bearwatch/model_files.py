@@ -11,8 +11,10 @@ import numpy as np
 from safetensors.numpy import load as load_tensors
 
 from core.errors import OperatorError
+from core.settings import Settings
 from db.models import ModelOrigin
 from detector.models.bundle import BUILT_IN_NAME, BundleError, ModelBundle
+from detector.models.signature import expect_signed
 from rollout.models.registry import RegisteredBundle
 
 FOLDER: Final = "bundles"
@@ -23,17 +25,20 @@ class BadBundle(OperatorError):
     """What was to be added is no sound bundle, or cannot be brought into the data folder."""
 
 
-def bring_bundle(named: str, data: Path, at: float, by: str) -> RegisteredBundle:
+def bring_bundle(named: str, chosen: Settings, at: float, by: str) -> RegisteredBundle:
     """Check a bundle and bring it below the data folder unless it lies there; ``built-in`` stays where it is.
 
-    Raises :class:`BadBundle`: it is none, of another format, damaged, full of what is no number, or the disk is full.
+    Raises :class:`BadBundle`: it is none, of another format, damaged, full of what is no number, not signed where that
+    is asked for, or the disk is full.
     """
     try:
         bundle = ModelBundle.open(BUILT_IN_NAME) if named == BUILT_IN_NAME else ModelBundle.load(named)
+        bundle.check_files()
+        expect_signed(bundle, chosen.model_keys)
     except BundleError as error:
         raise BadBundle(f"{error}. Nothing was added.") from error
     _expect_numbers(bundle, named)
-    directory = BUILT_IN_NAME if named == BUILT_IN_NAME else _below(Path(named), data, bundle)
+    directory = BUILT_IN_NAME if named == BUILT_IN_NAME else _below(Path(named), chosen.bearwatch_data, bundle)
     parent = bundle.provenance.parent or ""
     return RegisteredBundle(
         digest=bundle.digest,
@@ -44,6 +49,7 @@ def bring_bundle(named: str, data: Path, at: float, by: str) -> RegisteredBundle
         at=at,
         name=bundle.short_digest,
         by=by,
+        runs="" if named == BUILT_IN_NAME else bundle.runs,  # that of the program is as good as the program
     )
 
 
@@ -66,7 +72,11 @@ def _below(source: Path, data: Path, bundle: ModelBundle) -> str:
         shutil.copytree(place, half)
         if not target.exists():
             half.replace(target)
-        ModelBundle.load(target)
+        if ModelBundle.load(target).runs != bundle.runs:
+            raise BadBundle(
+                f"{target} holds the same model with other graphs. Remove that directory where nobody runs it, or "
+                "bring its own graphs back with `bearwatch export --onnx`. Nothing was added."
+            )
     except (OSError, shutil.Error, BundleError) as error:
         raise BadBundle(f"{source} cannot be brought to {target}: {error}. Nothing was added.") from error
     finally:

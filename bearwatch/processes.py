@@ -69,7 +69,7 @@ def keep_private(current: Settings) -> None:
     """
     os.umask(0o077)
     data = current.bearwatch_data
-    for name in ("bearwatch.sqlite3", "bearwatch.sqlite3-wal", "bearwatch.sqlite3-shm", "secret.key"):
+    for name in ("bearwatch.sqlite3", "bearwatch.sqlite3-wal", "bearwatch.sqlite3-shm", "secret.key", "boxes.json"):
         file = data / name
         with suppress(FileNotFoundError, PermissionError):
             if file.stat().st_mode & 0o077:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from core.secret_box import SecretBox, install
 from core.settings import Settings, settings
 
 
@@ -26,4 +27,5 @@ def site_settings(arguments: argparse.Namespace) -> Settings:
     """
     chosen = settings()
     chosen.bearwatch_config, chosen.bearwatch_data = arguments.config, arguments.data
+    install(SecretBox.of(chosen))
     return chosen

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.boxes.frame_signature import BoxIdentity
 from core.client_network import networks
 
 
@@ -65,8 +67,13 @@ class Settings(BaseSettings):
     bearwatch_secret_key: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="what the secrets of second factors are encrypted with, at least 16 random characters; unset, the "
+        description="what secrets in the database are encrypted with, at least 16 random characters; unset, the "
         "file `secret.key` in the data directory, made when it is first needed. Keep a copy apart from the database's",
+    )
+    bearwatch_secret_key_before: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="the key before `BEARWATCH_SECRET_KEY`, until `bearwatch secrets rotate` has sealed all anew",
     )
     bearwatch_watch_ends_after_s: float = Field(
         default=14 * 3600.0, gt=0.0, description="a watch that its watcher forgets ends by itself after this"
@@ -127,13 +134,51 @@ class Settings(BaseSettings):
         description="name under which this machine reports itself; unset, its host name. A container's host name "
         "changes with each new one, and the old ones would be missed as silent machines",
     )
+    bearwatch_model_keys: str = Field(
+        default="",
+        description="public keys of those who sign models, separated by spaces; set, a model from a directory is taken "
+        "only when one of them has signed it (`bearwatch models sign`). What is registered already is held by its hash",
+    )
+    bearwatch_box: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
+        description="on a box: its name, as `bearwatch box add` gave it",
+    )
+    bearwatch_box_key: SecretStr | None = Field(
+        default=None, description="on a box: what its frames are signed with, as `bearwatch box add` made it"
+    )
     bearwatch_device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the detector runs")
+
+    @field_validator("bearwatch_box_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[0-9a-f]{64}", key.get_secret_value()):
+            raise ValueError("a box's key has 64 hexadecimal digits; take it as `bearwatch box add` wrote it")
+        return key
+
+    @model_validator(mode="after")
+    def _box_with_key(self) -> Settings:
+        if (self.bearwatch_box is None) != (self.bearwatch_box_key is None):
+            raise ValueError("BEARWATCH_BOX and BEARWATCH_BOX_KEY belong together; `bearwatch box add` writes both")
+        return self
+
+    @property
+    def box(self) -> BoxIdentity | None:
+        """Who this box is; None where this is the site itself."""
+        if self.bearwatch_box is None or self.bearwatch_box_key is None:
+            return None
+        return BoxIdentity(self.bearwatch_box, bytes.fromhex(self.bearwatch_box_key.get_secret_value()))
 
     @field_validator("bearwatch_metrics_from", "bearwatch_trusted_proxies")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         networks(text)
         return text
+
+    @property
+    def model_keys(self) -> frozenset[str]:
+        """Public keys of those who may sign models; empty: no signature is asked for."""
+        return frozenset(self.bearwatch_model_keys.split())
 
     @property
     def second_factor_roles(self) -> frozenset[str]:

@@ -4,6 +4,9 @@
 (taken only when nothing fresh waits), ``scores:<shard>`` carries scored frames to the tracker, ``dead:<shard>`` what
 could not be processed. An entry is acknowledged only after its result is published, in the same MULTI; so a worker
 that dies loses nothing, and a frame may come twice. Streams are bounded; whatever is dropped is counted by reason.
+
+A box (:mod:`core.boxes`) has streams of its own, ``frames:<shard>:<box>`` and ``late:<shard>:<box>``, which nobody else
+may write; detectors read them beside the others.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import Any, cast
 
 import redis
 
+from core.boxes.box_keys import frames_of, late_of
+from core.boxes.frame_signature import BoxIdentity
 from core.messages import Frame, FrameScores
 
 MAX_FRAMES = 500
@@ -23,6 +28,8 @@ MAX_LATE = 4_000
 MAX_SCORES = 2_000
 """Bound of ``scores``; the tracker also re-reads its newest minute when it starts."""
 MAX_DEAD = 200
+MAX_BOX_FRAMES, MAX_BOX_LATE = 250, 1_000
+"""Bounds of a box's own streams: it reads a few cameras."""
 
 DETECTORS = "detectors"
 TRACKER = "tracker"
@@ -60,26 +67,41 @@ def dead_stream(shard: int) -> str:
 class FrameStreams:
     """The streams of one shard. All methods raise redis-py's errors when the server is away."""
 
-    def __init__(self, client: redis.Redis, shard: int = 0) -> None:
+    def __init__(self, client: redis.Redis, shard: int = 0, box: str | None = None) -> None:
+        """``box``: those of its frames; scores are everybody's."""
         self.client = client
         self.shard = shard
-        self.frames = frames_stream(shard)
-        self.late = late_stream(shard)
+        self.box = box
+        self.frames = frames_stream(shard) if box is None else frames_of(shard, box)
+        self.late = late_stream(shard) if box is None else late_of(shard, box)
         self.scores = scores_stream(shard)
         self.dead = dead_stream(shard)
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """How many fresh frames, and late ones, may wait."""
+        return (MAX_FRAMES, MAX_LATE) if self.box is None else (MAX_BOX_FRAMES, MAX_BOX_LATE)
+
     # Readers -------------------------------------------------------------------------------------------------
 
-    def send_frames(self, frames: Sequence[Frame], *, late: bool = False) -> int:
-        """Append frames; returns how many old ones fell off the bounded stream's other end."""
-        stream, bound = (self.late, MAX_LATE) if late else (self.frames, MAX_FRAMES)
+    def send_frames(self, frames: Sequence[Frame], *, late: bool = False, by: BoxIdentity | None = None) -> int:
+        """Append frames, signed where a box sends them; returns how many old ones fell off the bounded stream's other
+        end."""
+        stream, bound = (self.late, self.bounds[1]) if late else (self.frames, self.bounds[0])
         pipe = self.client.pipeline(transaction=False)
         for frame in frames:
-            pipe.xadd(stream, cast(Any, frame.pack()))
+            pipe.xadd(stream, cast(Any, frame.pack() if by is None else by.signed(frame.pack())))
         pipe.xtrim(stream, maxlen=bound, approximate=False)
         return int(pipe.execute()[-1])
 
     # Detectors -----------------------------------------------------------------------------------------------
+
+    def hold_bounds(self) -> int:
+        """Cut the streams to their bounds, in case whoever writes them does not; returns how many entries fell off."""
+        return sum(
+            int(cast(Any, self.client.xtrim(stream, maxlen=bound, approximate=False)))
+            for stream, bound in zip((self.frames, self.late), self.bounds, strict=True)
+        )
 
     def ensure_group(self, stream: str, group: str) -> None:
         """Create a consumer group at the stream's beginning if it is missing (a new or emptied server)."""
@@ -191,6 +213,18 @@ class FrameStreams:
         except redis.ResponseError:
             return {}  # no such stream yet
         return next((row for row in groups if _text(row["name"]) == group), {})
+
+
+def read_first(
+    client: redis.Redis, streams: Sequence[str], group: str, consumer: str, count: int, block_ms: int
+) -> list[StreamEntry] | None:
+    """Wait for the first new entries of any of several streams. None: one of them has no such group (any more)."""
+    try:
+        return entries_of(client.xreadgroup(group, consumer, dict.fromkeys(streams, ">"), count=count, block=block_ms))
+    except redis.ResponseError as error:
+        if "NOGROUP" not in str(error):
+            raise
+        return None
 
 
 def _acknowledge_and_delete(pipe: Any, entry: StreamEntry, group: str) -> None:

@@ -8,13 +8,14 @@ the known empty picture (:mod:`detector.self_test`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.bundles.wanted_model import BundlePlace
 from detector.engines.engine import Engine
 from detector.models.bundle import BUILT_IN_NAME, ModelBundle
+from detector.models.signature import expect_signed
 from detector.self_test import SelfTest
 
 
@@ -40,11 +41,18 @@ class BundleLoader:
 
     ``configured`` is what the configuration names (:meth:`ModelBundle.open` takes it), ``data`` the data folder,
     ``engine_of`` makes a model run on this machine, ``threshold`` is the configured bear score, None: each model's own.
+    ``trusted`` are the keys of whom a configured directory must be signed by; what is registered is held by its hash.
     """
 
     def __init__(
-        self, configured: str, data: Path, engine_of: Callable[[ModelBundle], Engine], threshold: float | None
+        self,
+        configured: str,
+        data: Path,
+        engine_of: Callable[[ModelBundle], Engine],
+        threshold: float | None,
+        trusted: Collection[str] = (),
     ) -> None:
+        self._trusted = trusted
         self.configured = configured
         self._data = data.resolve()
         self._engine_of = engine_of
@@ -78,11 +86,19 @@ class BundleLoader:
 
     def _open(self, place: BundlePlace | None) -> ModelBundle:
         if place is None:
-            return ModelBundle.open(self.configured)
+            configured = ModelBundle.open(self.configured)
+            expect_signed(configured, self._trusted)
+            return configured
         if place.directory == BUILT_IN_NAME:
             bundle = ModelBundle.open(BUILT_IN_NAME)
         else:
             bundle = ModelBundle.load(self._below_data(place.directory))
+        if place.runs and bundle.digest == place.digest and bundle.runs != place.runs:
+            raise ModelRefused(
+                f"{place.directory} holds the model {bundle.digest[:12]}, but other graphs than were registered with "
+                "it: where nobody has exported it again, take the bundle again from where it came; where somebody has, "
+                "register it again with `bearwatch models add`"
+            )
         if bundle.digest != place.digest:
             raise ModelRefused(
                 f"{place.directory} holds the model {bundle.digest[:12]}, not {place.digest[:12]} that was promoted: "

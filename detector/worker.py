@@ -30,6 +30,7 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from core.boxes.box_door import RefusedFrame
 from core.bundles.challenger_counts import add_counts
 from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
@@ -37,9 +38,10 @@ from core.config import Detector
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.pictures.reader_requests import SprintRequest, ask_reader
 from core.redis_client import RedisDown
-from core.streams import DETECTORS, FrameStreams, StreamEntry
+from core.streams import DETECTORS, FrameStreams, StreamEntry, read_first
 from core.telemetry import Telemetry, counter
 from detector.batching import Waiting, choose
+from detector.box_streams import BoxStreams
 from detector.bundle_loader import LoadedModel
 from detector.classify import (
     ScoredFrame,
@@ -79,7 +81,8 @@ Token = tuple[StreamEntry, Frame]
 
 
 class DetectorWorker:
-    """The loop of one worker on one or more shards. Without a ``switch`` it keeps the engine that it was given."""
+    """The loop of one worker on one or more shards. Without a ``switch`` it keeps the engine that it was given, without
+    ``boxes`` there are none."""
 
     def __init__(
         self,
@@ -88,6 +91,7 @@ class DetectorWorker:
         client: redis.Redis,
         shards: Sequence[int],
         switch: ModelSwitch | None = None,
+        boxes: BoxStreams | None = None,
     ) -> None:
         self.engine = engine
         self.switch = switch
@@ -98,9 +102,11 @@ class DetectorWorker:
         self.telemetry = Telemetry(client)
         self.photos = PhotoService(engine.bundle, client)
         self.self_test = SelfTest(engine, detector.threshold)
-        self.shard_streams = [FrameStreams(client, shard) for shard in shards]
         self.closer_look = CloserLook(client, self.consumer)
         self.sprints = Sprints()
+        self.shards = list(shards)
+        self.boxes = boxes or BoxStreams(client, shards)
+        self.streams = [FrameStreams(client, shard) for shard in shards]
         self._start_over()
         self.counts: Counter[str] = Counter()
         self.recent: deque[tuple[float, int, float]] = deque(maxlen=200)
@@ -128,7 +134,7 @@ class DetectorWorker:
 
     def _start_over(self) -> None:
         """Forget what was read and not finished: it is still pending on the server."""
-        self.waiting: dict[int, list[Waiting[Token]]] = {streams.shard: [] for streams in self.shard_streams}
+        self.waiting: dict[str, list[Waiting[Token]]] = {streams.frames: [] for streams in self.streams}
         self.closer_look.start_over()
         self.groups_ready = False
 
@@ -141,25 +147,25 @@ class DetectorWorker:
         if ready is not None:
             self._use(ready)
         looked = self._finish_closer_looks()
-        fresh = sum(self._work(streams) for streams in self.shard_streams)
-        late = 0 if fresh else sum(self._work_late(streams) for streams in self.shard_streams)
+        fresh = sum(self._work(streams) for streams in self.streams)
+        late = 0 if fresh else sum(self._work_late(streams) for streams in self.streams)
         if not fresh and not late and not looked:
             self._wait()
 
     def _ensure_groups(self) -> None:
-        for streams in self.shard_streams:
+        for streams in self.streams:
             streams.ensure_group(streams.frames, DETECTORS)
             streams.ensure_group(streams.late, DETECTORS)
         self.groups_ready = True
 
     def _work(self, streams: FrameStreams) -> bool:
         """Read, choose and score one batch of fresh frames of a shard; returns whether there was any."""
-        waiting = [*self.waiting[streams.shard], *self._read_all(streams)]
+        waiting = [*self.waiting[streams.frames], *self._read_all(streams)]
         if not waiting:
             return False
         waiting = self._fill_up(streams, waiting)
         choice = choose(waiting, now_s(), self.detector.max_batch, self.detector.fresh_s)
-        self.waiting[streams.shard] = choice.wait
+        self.waiting[streams.frames] = choice.wait
         if choice.discard:
             streams.discard(DETECTORS, [frame.token[0] for frame in choice.discard])
             for frame in choice.discard:
@@ -173,13 +179,15 @@ class DetectorWorker:
         return bool(entries)
 
     def _wait(self) -> None:
-        """Sleep until a fresh frame comes; with several shards, look at each in turn."""
-        longest_ms = HELD_BLOCK_MS if self.closer_look.held else BLOCK_MS
-        several = max(5, BLOCK_MS // 20 // len(self.shard_streams))
-        block_ms = longest_ms if len(self.shard_streams) == 1 else min(several, longest_ms)
-        for streams in self.shard_streams:
-            entries = streams.read(streams.frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
-            self.waiting[streams.shard] += self._queue(entries)
+        """Sleep until a fresh frame comes, on whichever stream."""
+        of_frames = [streams.frames for streams in self.streams]
+        block_ms = HELD_BLOCK_MS if self.closer_look.held else BLOCK_MS
+        entries = read_first(self.client, of_frames, DETECTORS, self.consumer, READ_COUNT, block_ms)
+        if entries is None:
+            self.groups_ready = False  # the server lost its memory: start over with the same streams
+            return
+        for stream in of_frames:
+            self.waiting[stream] += self._queue([entry for entry in entries if entry.stream == stream])
 
     def _read_all(self, streams: FrameStreams) -> list[Waiting[Token]]:
         """Everything that waits on the server, so that an overload is seen for what it is."""
@@ -211,9 +219,15 @@ class DetectorWorker:
 
     def _unpack(self, entry: StreamEntry) -> Token | None:
         try:
+            self.boxes.door.check_signature(entry)
             frame = Frame.unpack(entry.fields)
+            self.boxes.door.check_camera(entry, frame)
             frame.refuse_future(now_s())
             return entry, frame
+        except RefusedFrame as refused:
+            self._streams_of(entry).discard(DETECTORS, [entry])
+            self.boxes.door.refusals.note(refused.box, refused.why)
+            return None
         except MalformedMessage as error:
             self._bury(entry, str(error))
             return None
@@ -236,13 +250,13 @@ class DetectorWorker:
         answers = score_prepared(self.engine, prepared, self.detector.threshold)
         self._note(len(decoded), time.perf_counter() - began)
         found = [(entry, frame, result) for (entry, frame, _image), result in zip(decoded, answers, strict=True)]
-        busy = bool(self.waiting[streams.shard])
+        busy = bool(self.waiting[streams.frames])
         self._ask_for_sprints([(frame, result) for _entry, frame, result in found], busy)
         ready = [each for each in found if not self.closer_look.hold(streams, *each, busy)]
         streams.publish_scores(DETECTORS, [(entry, self._scores(frame, result)) for entry, frame, result in ready])
         if self.switch is not None:
             self.switch.scored(now_s())
-        if self.live_shadow is not None and not self.waiting[streams.shard]:
+        if self.live_shadow is not None and not self.waiting[streams.frames]:
             seen = [(frame, one) for (_entry, frame, _image), one in zip(decoded, frames, strict=True)]
             self.live_shadow.look(seen, prepared, answers, self.engine.bundle.digest)
 
@@ -264,7 +278,7 @@ class DetectorWorker:
         answers = iter(score_frames(self.engine, [part for each in parts for part in each], self.detector.threshold))
         for (held, _answer), seen in zip(taken, parts, strict=True):
             result = self.closer_look.judged(held, [next(answers) for _part in seen])
-            self._ask_for_sprints([(held.frame, result)], busy=bool(self.waiting[held.streams.shard]))
+            self._ask_for_sprints([(held.frame, result)], busy=bool(self.waiting[held.streams.frames]))
             held.streams.publish_scores(DETECTORS, [(held.entry, self._scores(held.frame, result))])
         return True
 
@@ -281,7 +295,8 @@ class DetectorWorker:
         self.housekeeping_at = time.monotonic() + TAKE_OVER_EVERY_S
         self.self_test.run_if_due(time.monotonic())
         self._follow_registry()
-        for streams in self.shard_streams:
+        self._follow_boxes()
+        for streams in self.streams:
             for stream in (streams.frames, streams.late):
                 self._claim_abandoned(streams, stream)
         statuses = self.telemetry.cameras().values()
@@ -291,6 +306,18 @@ class DetectorWorker:
         looks, self.closer_look.counts = self.closer_look.counts, Counter()
         self.telemetry.count(counts + looks)
         self.telemetry.beat(f"detector:{self.consumer}", now_s(), self._facts())
+
+    def _follow_boxes(self) -> None:
+        """Read the streams of boxes that have come, no longer those of boxes that have gone; tell what was refused."""
+        if self.boxes.refresh():
+            site = [streams for streams in self.streams if streams.box is None]
+            self.streams = [*site, *self.boxes.streams]
+            self.waiting = {streams.frames: self.waiting.get(streams.frames, []) for streams in self.streams}
+            self._ensure_groups()
+        self.counts.update(self.boxes.report(now_s()))
+
+    def _streams_of(self, entry: StreamEntry) -> FrameStreams:
+        return next(streams for streams in self.streams if entry.stream in (streams.frames, streams.late))
 
     def _follow_registry(self) -> None:
         """Ask which model is wanted; give way to the one before when this one does not see the known bear any more."""
@@ -325,7 +352,7 @@ class DetectorWorker:
         self.photos.change_model(loaded.engine.bundle)
 
     def _claim_abandoned(self, streams: FrameStreams, stream: str) -> None:
-        mine = {frame.token[0].id for frame in self.waiting[streams.shard]} | self.closer_look.held
+        mine = {frame.token[0].id for frame in self.waiting[streams.frames]} | self.closer_look.held
         abandoned = streams.claim(stream, DETECTORS, self.consumer, CLAIM_AFTER_MS, CLAIM_COUNT)
         for entry, deliveries in abandoned:
             if entry.id in mine:
@@ -339,8 +366,7 @@ class DetectorWorker:
 
     def _bury(self, entry: StreamEntry, why: str) -> None:
         log.error("%s %s moved to the dead-letter stream: %s", entry.stream, entry.id, why)
-        streams = next(streams for streams in self.shard_streams if entry.stream in (streams.frames, streams.late))
-        streams.dead_letter(DETECTORS, entry, why)
+        self._streams_of(entry).dead_letter(DETECTORS, entry, why)
         self.counts[counter("bearwatch_dead_letters_total", stream="frames")] += 1
 
     def _note(self, frames: int, seconds: float) -> None:
@@ -355,7 +381,8 @@ class DetectorWorker:
             "model_change": self.switch.facts() if self.switch is not None else None,
             "challenger_left_out": self.live_shadow.why if self.live_shadow is not None else "",
             "device": self.engine.device,
-            "shards": [streams.shard for streams in self.shard_streams],
+            "shards": self.shards,
+            "boxes": len(self.boxes.streams),
             "self_test": self.self_test.last.facts(),
             "frames_per_s": round(frames / 10, 2),
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,

@@ -24,6 +24,7 @@ END: Final = "<!-- lines: until here -->"
 SECTIONS: Final = {
     "The dead-letter stream grows": ("dead letter", "dead-letter", "cannot be tracked", "cannot be any more"),
     "Another Redis, or none, counts attempts": ("core/rate_limit.py",),
+    "Frames of a box are refused": ("core/boxes/", "detector/box_streams.py", "processes/ingest.py"),
     "The page's second factors": ("second factors",),
     "A login elsewhere fails": ("auth/oidc",),
     "The service elsewhere": ("heartbeat_loop.py", "cli/processes/outside.py"),

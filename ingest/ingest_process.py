@@ -9,8 +9,9 @@ from threading import Event, Lock, Thread
 
 import redis
 
+from core.boxes.frame_signature import BoxIdentity
 from core.clock import ClockWatch, now_s
-from core.config import Config
+from core.config import Camera, Config
 from core.config_warnings import config_warnings, rate_problem
 from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
@@ -39,7 +40,7 @@ Follow = Callable[[Event, Callable[[Config, Config], None]], None]
 def run(config: Config, settings: Settings, stop: Event, follow: Follow | None = None) -> None:
     """Watch all enabled cameras until ``stop`` is set; returns within about three seconds of that."""
     keep_freed_memory()
-    ingest = Ingest(config, settings.redis, stop)
+    ingest = Ingest(config, settings.redis, stop, box=settings.box)
     if follow is not None:
         follow(stop, ingest.take)
     ingest.run()
@@ -48,20 +49,24 @@ def run(config: Config, settings: Settings, stop: Event, follow: Follow | None =
 class Ingest:
     """Everything that one ingest process holds."""
 
-    def __init__(self, config: Config, redis_url: str, stop: Event, spool: Spool | None = None) -> None:
+    def __init__(
+        self, config: Config, redis_url: str, stop: Event, spool: Spool | None = None, box: BoxIdentity | None = None
+    ) -> None:
         self._config = config
         self._stop = stop
         self._client = connect(redis_url)
-        self._telemetry = Telemetry(self._client)
+        self._box = box
+        self._telemetry = Telemetry(self._client, box.name if box else None)
+        self._elsewhere = self._read_elsewhere() or frozenset()
         self._counters = FrameCounters()
         self.spool = spool or Spool()
         self._guard = Lock()
         """Held while the set of cameras changes."""
-        self._watches = {name: self._watch(name, config) for name in config.enabled_cameras()}
+        self._watches = {name: self._watch(name, config) for name in self._ours(config)}
         self._leaving: list[CameraWatch] = []
         self._gone: set[str] = set()
         self._cameras_done = Event()
-        self._sender = FrameSender(self._client, self._shard_of, self.spool, self._counters, self._cameras_done)
+        self._sender = FrameSender(self._client, self._shard_of, self.spool, self._counters, self._cameras_done, box)
         self._requests = ReaderRequests(self._client, self._watch_of, self._crowded, self._counters, stop)
         self._reporting = False
         self._running = False
@@ -77,9 +82,12 @@ class Ingest:
         others = [
             Thread(target=self._sender.run, name="frame sender", daemon=True),
             Thread(target=self._report_for_ever, name="status reporter", daemon=True),
-            Thread(target=self._requests.listen, name="reader requests", daemon=True),
-            Thread(target=self._requests.answer, name="main stream answers", daemon=True),
         ]
+        if self._box is None:  # a box's user of Redis may hear nothing
+            others += [
+                Thread(target=self._requests.listen, name="reader requests", daemon=True),
+                Thread(target=self._requests.answer, name="main stream answers", daemon=True),
+            ]
         log.info("watching %d cameras", len(self._watches))
         _warn_of(self._config)
         with self._guard:
@@ -112,7 +120,7 @@ class Ingest:
         with self._guard:
             if self._stop.is_set():
                 return
-            wanted = config.enabled_cameras()
+            wanted = self._ours(config)
             ending = {name for name, watch in self._watches.items() if name not in wanted or watch.differs(config)}
             leaving = [self._watches.pop(name) for name in ending]
             for watch in leaving:
@@ -130,7 +138,32 @@ class Ingest:
         log.info("cameras that have come or changed: %s; gone: %s", _names(beginning), _names(ending - set(wanted)))
         _warn_of(config)
 
+    def _ours(self, config: Config) -> dict[str, Camera]:
+        """The cameras that are read here: a box's own, or those of the site that no box reads."""
+        return {name: camera for name, camera in config.enabled_cameras().items() if name not in self._elsewhere}
+
+    def _read_elsewhere(self) -> frozenset[str] | None:
+        """Cameras that boxes read; None while Redis does not say."""
+        if self._box is not None:
+            return frozenset()
+        try:
+            boxes = self._telemetry.boxes().values()
+        except redis.RedisError:
+            return None
+        return frozenset(camera for box in boxes for camera in box.cameras)
+
+    def _follow_boxes(self) -> None:
+        """A camera that a box has taken over is left to it; one that nobody reads any more is read here again."""
+        elsewhere = self._read_elsewhere()
+        if elsewhere is not None and elsewhere != self._elsewhere:
+            self._elsewhere = elsewhere
+            self.take(self._config, self._config)
+
     def _watch(self, name: str, config: Config) -> CameraWatch:
+        """A box does not read main streams: nobody can ask it for their pictures."""
+        if self._box is not None and config.cameras[name].record_url:
+            without = config.cameras[name].model_copy(update={"record_url": None})
+            config = config.model_copy(update={"cameras": {**config.cameras, name: without}})
         return CameraWatch(name, config, self.spool, self._counters)
 
     def _watch_of(self, name: str) -> CameraWatch | None:
@@ -146,6 +179,7 @@ class Ingest:
     def _report_for_ever(self) -> None:
         while not self._stop.wait(REPORT_EVERY_S):
             try:
+                self._follow_boxes()
                 self._report(now_s())
             except redis.RedisError as error:
                 if self._reporting:

@@ -8,6 +8,7 @@ from threading import Event
 
 import redis
 
+from core.boxes.frame_signature import BoxIdentity
 from core.clock import now_s
 from core.messages import Frame
 from core.streams import FrameStreams
@@ -26,9 +27,17 @@ class FrameSender:
     """Sends on the caller's thread until ``stop`` is set."""
 
     def __init__(
-        self, client: redis.Redis, shard_of: Callable[[str], int], spool: Spool, counters: FrameCounters, stop: Event
+        self,
+        client: redis.Redis,
+        shard_of: Callable[[str], int],
+        spool: Spool,
+        counters: FrameCounters,
+        stop: Event,
+        box: BoxIdentity | None = None,
     ) -> None:
+        """``box``: who signs the frames; None where this is the site itself."""
         self._client = client
+        self._box = box
         self._shard_of = shard_of
         self._spool = spool
         self._counters = counters
@@ -73,7 +82,7 @@ class FrameSender:
         for shard in list(by_shard):
             frames = by_shard[shard]
             try:
-                overflow = self._streams_of(shard).send_frames(frames, late=late)
+                overflow = self._streams_of(shard).send_frames(frames, late=late, by=self._box)
             except redis.OutOfMemoryError:
                 for frame in frames:
                     self._counters.dropped(frame.camera, REDIS_FULL)
@@ -93,4 +102,4 @@ class FrameSender:
             log.warning("Redis refused frames (%s); they are spooled in memory", error)
 
     def _streams_of(self, shard: int) -> FrameStreams:
-        return self._streams.setdefault(shard, FrameStreams(self._client, shard))
+        return self._streams.setdefault(shard, FrameStreams(self._client, shard, self._box.name if self._box else None))

@@ -25,12 +25,12 @@ from core.machine.disk_reserve import DiskReserve
 from core.media import MediaStore
 from core.rate_limit import RateLimiter
 from core.redis_client import connect
+from core.secret_box import SecretBox
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
 from review_ui.auth import totp
 from review_ui.auth.oidc import OpenId
-from review_ui.auth.secretbox import SecretBox
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.models.try_photo import PictureBodies

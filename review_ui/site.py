@@ -14,6 +14,7 @@ from core.config import Config
 from core.jobs import DELIVERIES, SWEEP_OUTBOX, enqueue
 from core.media import MediaStore
 from core.rate_limit import RateLimiter
+from core.secret_box import SecretBox
 from core.settings import Settings
 from core.telemetry import Telemetry
 from db.session import Database
@@ -22,7 +23,6 @@ from review_ui.auth.lanes import Lane
 from review_ui.auth.last_seen import LastSeenTracker
 from review_ui.auth.oidc import OpenId
 from review_ui.auth.rights import Right
-from review_ui.auth.secretbox import SecretBox
 from review_ui.auth.tokens import bearer_of, token_account
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard

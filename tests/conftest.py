@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from bearwatch.embedded import EmbeddedRedis
 from core.config import Config
 from core.redis_client import connect
+from core.secret_box import install
 from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
@@ -41,8 +42,10 @@ _database_names = (f"test{number}" for number in count())
 def fresh_settings() -> Iterator[None]:
     """No test acts on the environment that another one has read."""
     settings.cache_clear()
+    install(None)
     yield
     settings.cache_clear()
+    install(None)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,8 @@ COMMANDS = {
     "ledger": "verify the record of everything that happened",
     "labels": "take labels out, or bring them in: COCO, folders, Camtrap DP, MegaDetector, CSV",
     "weather": "bring weather observations in from a file, for the nights' timelines",
+    "box": "add and revoke boxes: machines at campsites that push frames of their own cameras",
+    "secrets": "take another key for what the database keeps sealed",
     "user": "add people and set passwords",
     "sort": "a folder of photographs from trail cameras: which of them show a bear",
     "evaluate": "measure a model on labelled pictures",

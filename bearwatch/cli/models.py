@@ -11,11 +11,13 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from bearwatch.account_proof import NotYou, account_named, prove_account
+from bearwatch.keys.model_signing import sign_bundle, verify_bundle
 from bearwatch.models_text import comparison_text, model_text, registry_text
 from bearwatch.output import Output
 from bearwatch.site_options import add_site_options, site_settings
@@ -53,6 +55,8 @@ ACTIONS = {
     "rollback": "go back to the model before the champion",
     "challenge": "let a model score beside the champion, alerting nobody: DIGEST",
     "withdraw": "let no challenger score any more",
+    "sign": "vouch for the bundle in DIRECTORY with the key of --key",
+    "verify": "whether every file of the bundle in DIRECTORY is what it says, and who signed it",
 }
 ARGUMENTS = {name: what.count("DIGEST") + what.count("DIRECTORY") for name, what in ACTIONS.items()}
 """So many names each action takes, as its words say."""
@@ -88,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="user", metavar="USER", help="your account (approve, promote; rollback and add)")
     parser.add_argument("--reason", default="", help="why (promote, rollback, approve)")
     parser.add_argument("--yes", action="store_true", help="you have read what it does to the rollout (promote)")
+    parser.add_argument("--key", type=Path, help="file of the key to sign with; made when there is none (sign)")
     add_site_options(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
 
@@ -98,6 +103,10 @@ def run(arguments: argparse.Namespace, clock: Callable[[], float] = now_s) -> in
         takes, what = ARGUMENTS[arguments.action], ACTIONS[arguments.action]
         print(f"bearwatch models {arguments.action} takes {takes} names ({what})", file=sys.stderr)
         return 2
+    if arguments.action == "sign":
+        return sign_bundle(arguments.names[0], arguments.key, arguments.json)
+    if arguments.action == "verify":
+        return verify_bundle(arguments.names[0], arguments.json)
     current = site_settings(arguments)
     database = open_existing(current.database)
     try:
@@ -153,7 +162,7 @@ def _add(call: Call) -> int:
     from bearwatch.model_files import bring_bundle
 
     by = _who(call).name if call.arguments.user else AT_THE_MACHINE
-    bundle = bring_bundle(call.names[0], call.settings.bearwatch_data, call.now, by)
+    bundle = bring_bundle(call.names[0], call.settings, call.now, by)
     with call.database.write() as session:
         row = register_model(session, bundle)
         told = {"digest": row.digest, "name": row.name, "directory": row.directory}

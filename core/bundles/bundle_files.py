@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from core.bundles.file_table import files_digest, files_of
+
 BUILT_IN: Final = Path(__file__).parents[2] / "detector" / "bundles"
 DESCRIPTION: Final = "bundle.json"
 DATASHEET: Final = "datasheet.md"
@@ -17,10 +19,14 @@ _MOST_BYTES: Final = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class BundleFiles:
-    """One bundle as its files describe it. ``evaluation`` and ``datasheet`` are None when there is no such file."""
+    """One bundle as its files describe it. ``evaluation`` and ``datasheet`` are None when there is no such file.
+
+    ``runs`` is the digest over every file that runs (:func:`core.bundles.file_table.files_digest`).
+    """
 
     directory: Path
     digest: str
+    runs: str
     name: str
     input_px: int
     labels: tuple[str, ...]
@@ -61,6 +67,7 @@ def read_bundle(directory: Path) -> BundleFiles | None:
         return BundleFiles(
             directory=directory,
             digest=str(described["digest"]) if described else "",
+            runs=files_digest(str(described["digest"]), files_of(described)) if described else "",
             name=str(decides["name"]),
             input_px=int(decides["input_px"]),
             labels=tuple(str(each) for each in decides["labels"]["names"]),

@@ -30,10 +30,14 @@ _MOST_DIRECTORY: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class BundlePlace:
-    """A model and where it lies: ``directory`` below the data folder, or ``built-in``."""
+    """A model and where it lies: ``directory`` below the data folder, or ``built-in``.
+
+    ``runs`` is the digest over every file of it that runs, as it was registered; empty: that is not known.
+    """
 
     digest: str
     directory: str
+    runs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class WantedModel:
 
     def pack(self) -> bytes:
         """As it is stored."""
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        return json.dumps(asdict(self, dict_factory=_as_said), sort_keys=True).encode()
 
     @classmethod
     def unpack(cls, raw: bytes) -> WantedModel:
@@ -99,13 +103,19 @@ def kept_wanted(data: Path) -> WantedModel | None:
         return None
 
 
+def _as_said(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Without what is not known of a place: detectors of before do not know the word either."""
+    return {name: value for name, value in fields if (name, value) != ("runs", "")}
+
+
 def _place(found: Mapping[str, Any], name: str) -> BundlePlace | None:
     value = found.get(name)
     if value is None:
         return None
     if not isinstance(value, dict):
         raise MalformedMessage(f"{name} is no object")
-    digest = text(value, "digest", 64)
-    if not _DIGEST.fullmatch(digest):
-        raise MalformedMessage(f"{name}: {digest!r} is no digest")
-    return BundlePlace(digest, text(value, "directory", _MOST_DIRECTORY))
+    digest, runs = text(value, "digest", 64), text({"runs": "", **value}, "runs", 64)
+    for said in (digest, runs):
+        if not _DIGEST.fullmatch(said) and (said or said is digest):
+            raise MalformedMessage(f"{name}: {said!r} is no digest")
+    return BundlePlace(digest, text(value, "directory", _MOST_DIRECTORY), runs)

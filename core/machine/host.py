@@ -80,7 +80,7 @@ class MachineReporter:
     """Reports this machine for as long as the process lives, on a thread of its own.
 
     ``shards`` are those that this machine works for, empty for all. ``name`` unset is its host name. ``reserve`` is
-    tended besides.
+    tended besides. A ``box`` has one machine, which is named after it.
     """
 
     def __init__(
@@ -90,12 +90,13 @@ class MachineReporter:
         shards: Sequence[int] = (),
         name: str | None = None,
         reserve: DiskReserve | None = None,
+        box: str | None = None,
     ) -> None:
-        self._telemetry = Telemetry(client)
+        self._telemetry = Telemetry(client, box)
         self._reserve = reserve
         self._disk = disk
         self._shards = list(shards)
-        self._name = f"{PREFIX}{name or socket.gethostname()}"
+        self._name = f"{PREFIX}{name or socket.gethostname()}" if box is None else PREFIX.rstrip(":")
         self._expected = 0
         self._throttles: int | None = None
         self._slowed_at = float("-inf")
@@ -108,7 +109,7 @@ class MachineReporter:
 
     def report(self) -> None:
         """Report once. Raises redis-py's errors."""
-        before = self._telemetry.heartbeats().get(self._name, {})
+        before = self._telemetry.own_heartbeat(self._name)
         self._expected = max(self._expected, int(before.get("gpus_expected") or 0))
         now_so = facts(self._disk, self._expected)
         self._expected = now_so["gpus_expected"]

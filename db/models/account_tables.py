@@ -93,6 +93,8 @@ class LoginSession(Base):
     address: Mapped[str | None] = mapped_column(String(64))
     browser: Mapped[str | None] = mapped_column(String(120))
     last_seen_at: Mapped[float | None]
+    new_device: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """The account had not logged in on this browser before: its owner is told in their other ones."""
 
     user: Mapped[User] = relationship()
 

@@ -12,6 +12,7 @@ from core.messages import EncounterKind
 from db.models.base import Base
 from db.models.encounter_tables import Encounter
 from db.models.place_tables import Camera, Campsite
+from db.sealed_text import SealedText
 
 
 class AlertStatus(StrEnum):
@@ -114,7 +115,8 @@ class Delivery(Base):
     """The rollout mode that allowed it."""
     held: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Waits for ``due_at`` for a ranger's veto, and is sent only if the mode is still automatic then."""
-    target: Mapped[str] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(SealedText("address of a message"))
+    """With its password or key, so sealed."""
     target_digest: Mapped[str] = mapped_column(String(32))
     title: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)

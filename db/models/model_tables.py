@@ -64,6 +64,8 @@ class RegisteredModel(Base):
     learning_run_id: Mapped[int | None]
     registered_at: Mapped[float]
     registered_by: Mapped[str] = mapped_column(String(80))
+    runs: Mapped[str] = mapped_column(String(64), server_default="")
+    """Digest over every file that runs, graphs too: detectors run no others. Empty: registered before that was kept."""
 
 
 class ModelChange(Base):

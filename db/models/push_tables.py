@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from db.models.account_tables import User
 from db.models.base import Base
+from db.sealed_text import SealedText
 
 
 class PushKey(Base):
@@ -15,8 +16,8 @@ class PushKey(Base):
     __tablename__ = "push_keys"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    private_key: Mapped[str] = mapped_column(Text)
-    """P-256, PKCS #8, PEM."""
+    private_key: Mapped[str] = mapped_column(SealedText("key of push messages"))
+    """P-256, PKCS #8, PEM; sealed."""
     public_key: Mapped[str] = mapped_column(String(100))
     """The uncompressed point, base64url: what browsers subscribe with."""
     created_at: Mapped[float]

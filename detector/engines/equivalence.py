@@ -1,8 +1,10 @@
 """The engine file of a bundle, and the pictures by which an engine proves that it says what torch says.
 
 ``engine.json`` stands beside the exported graphs, one for each size at which the model looks at pictures. It says whose
-graphs they are, the SHA-256 of each, and the logits that torch gave for the reference pictures. Nothing in it decides a
-score, so it is no part of the bundle's digest.
+graphs they are, the SHA-256 of each, and the logits that torch gave for the reference pictures. It and the graphs are
+no part of the bundle's digest. Their hashes stand in the table ``files`` of bundle.json: whoever changes a graph and
+writes its new hash here has still changed the bundle, and the registry and a signature tell
+(:mod:`core.bundles.file_table`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.models.bundle import BundleError, ModelBundle
+from core.bundles.file_table import files_of
+from detector.models.bundle import DESCRIPTION, BundleError, ModelBundle
 
 GRAPH, ENGINE_FILE = "model.onnx", "engine.json"
 FORMAT = 1
@@ -90,20 +93,30 @@ class EngineFile:
         (directory / ENGINE_FILE).write_text(json.dumps(found) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, directory: Path) -> EngineFile:
-        """Read it from a bundle's directory.
+    def read(cls, directory: Path, files: Mapping[str, str] | None = None) -> EngineFile:
+        """Read it from a bundle's directory. ``files`` is the bundle's table; None: as its description has it now.
 
         Raises:
-            EngineFileError: it is missing, or something else.
+            EngineFileError: it is missing, something else, or none of the bundle's files.
+            ChangedGraphError: it, or the hash of a graph in it, is not what the table says.
         """
         path = directory / ENGINE_FILE
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return cls._of(found)
+            content = path.read_bytes()
+            table = files_of(json.loads((directory / DESCRIPTION).read_bytes())) if files is None else files
+            _expect_listed(path, content, table)
+            found = cls._of(json.loads(content))
         except FileNotFoundError as error:
             raise EngineFileError(f"{directory} has no {ENGINE_FILE}; {_how_to_make(directory)}") from error
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise EngineFileError(f"{path} cannot be read: {error!r}; {_how_to_make(directory)}") from error
+        for graph in found.graphs.values():
+            if table.get(graph.file) != graph.sha256:
+                raise ChangedGraphError(
+                    f"{ENGINE_FILE} and {DESCRIPTION} in {directory} do not name the same {graph.file}; "
+                    "take the bundle again from where it came"
+                )
+        return found
 
     @classmethod
     def _of(cls, found: Mapping[str, Any]) -> EngineFile:
@@ -128,6 +141,20 @@ class EngineFile:
             sizes = ", ".join(map(str, sorted(self.graphs)))
             raise EngineFileError(f"{own.short_digest} was exported for {sizes} px, not for {bundle.input_px} px")
         return self.graphs[bundle.input_px]
+
+
+def _expect_listed(path: Path, content: bytes, table: Mapping[str, str]) -> None:
+    if path.name not in table:
+        raise EngineFileError(
+            f"{path} is none of the bundle's files: {DESCRIPTION} does not name it, as before graphs were counted "
+            f"among them; {_how_to_make(path.parent)}"
+        )
+    found = hashlib.sha256(content).hexdigest()
+    if found != table[path.name]:
+        raise ChangedGraphError(
+            f"{path} was changed or damaged: its SHA-256 is {found}, {DESCRIPTION} says {table[path.name]}; "
+            "take the bundle again from where it came"
+        )
 
 
 def _how_to_make(directory: Path | None) -> str:

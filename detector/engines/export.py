@@ -6,7 +6,8 @@
    ``weights.safetensors``, followed by a cast to single precision. So the graph is small (0.2 MB), there is one copy
    of the weights, and their SHA-256 guards both engines.
 3. Torch's logits for the reference pictures are written down beside the graph's SHA-256.
-4. The engine that will serve is loaded and has to agree; if not, nothing is left behind.
+4. The hashes of the graphs, and of what describes them, are written into the bundle's description.
+5. The engine that will serve is loaded and has to agree; if not, nothing is left behind.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from detector.engines.equivalence import (
 from detector.engines.network import load_network
 from detector.engines.onnx_engine import INPUT, OUTPUT, OnnxEngine
 from detector.engines.torch_engine import TorchEngine
-from detector.models.bundle import WEIGHTS, ModelBundle
+from detector.models.bundle import WEIGHTS, ModelBundle, write_file_table
 
 _PREFIX = "network."
 _HALF = ".half"
@@ -80,8 +81,10 @@ def export_onnx(directory: Path | str) -> list[Exported]:
     graphs = {px: _write_graph(model, home, bundle.input_px) for px, model in models.items()}
     made_with = {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
     EngineFile(bundle.digest, bundle.input_px, graphs, made_with).write(home)
+    write_file_table(home, [ENGINE_FILE, *(graph.file for graph in graphs.values())])
+    listed = ModelBundle.load(home)
     try:
-        return [_proven(model, graphs[px], home) for px, model in models.items()]
+        return [_proven(listed if px == bundle.input_px else listed.at_size(px), graphs[px], home) for px in models]
     except EngineFileError:
         remove_export(home)
         raise
@@ -91,6 +94,7 @@ def remove_export(directory: Path) -> None:
     """Remove the exported graphs of a bundle, if there are any: torch alone can run it then."""
     for path in (directory / ENGINE_FILE, *directory.glob("model*.onnx")):
         path.unlink(missing_ok=True)
+    write_file_table(directory, [])
 
 
 def _write_graph(bundle: ModelBundle, home: Path, own_px: int) -> Graph:

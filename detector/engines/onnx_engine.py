@@ -84,7 +84,7 @@ def _open(bundle: ModelBundle) -> tuple[Graph, onnxruntime.InferenceSession]:
     """The checked graph in a session. It reads the very bytes that were checked, never a file beside them."""
     if bundle.directory is None or bundle.content is None:
         raise EngineFileError(f"{bundle.label} comes from a package and has no exported graph; use torch, or a bundle")
-    graph = EngineFile.read(bundle.directory).graph_of(bundle)
+    graph = EngineFile.read(bundle.directory, bundle.files).graph_of(bundle)
     content = graph.read(bundle.directory)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -10,15 +10,19 @@
 
 The digest covers the weights and everything that decides what a picture scores: architecture, input size,
 preprocessing, lift of dark pictures, labels, temperature, crop policy, view of still pictures, thresholds, reference.
-Two bundles with the same digest say the same. A bundle whose digest does not match its content is not loaded. A bundle
-is a value: engines (:mod:`detector.engines`) run it, and :mod:`detector.predictor` says what it sees in a picture.
+Two bundles with the same digest say the same. A bundle whose digest does not match its content is not loaded. The
+graphs, which run in the network's place, are no part of it: their hashes stand in the table ``files`` of bundle.json,
+and what is not as it says there is not run (:mod:`core.bundles.file_table`). A bundle is a value: engines
+(:mod:`detector.engines`) run it, and :mod:`detector.predictor` says what it sees in a picture.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -30,6 +34,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from core.bundles.file_table import FILES, files_digest, files_of
 from detector.models.backbones import Backbone, backbone
 from detector.models.imagenet_labels import GENERIC, LabelMap, doubts, energies
 from detector.models.model import Model, Provenance, Thresholds
@@ -55,7 +60,7 @@ class ModelBundle:
     """A model with everything that belongs to it.
 
     ``model`` decides, ``provenance`` tells. ``directory`` is None for the pretrained networks. Unknown animals are told
-    as ``model.unknown_by`` says.
+    as ``model.unknown_by`` says. ``files`` are the graphs and what describes them, by name, with the SHA-256 of each.
     """
 
     def __init__(
@@ -65,8 +70,10 @@ class ModelBundle:
         directory: Path | None,
         content: bytes | None,
         reference: Reference | None = None,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model
+        self.files = dict(files or {})
         self.provenance = provenance
         self.directory = directory
         self.reference = reference
@@ -84,7 +91,7 @@ class ModelBundle:
         try:
             model = Model.from_json(found["decides"])
             provenance = Provenance(**found["provenance"])
-            claimed = found["digest"]
+            claimed, graphs = found["digest"], files_of(found)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError(f"{directory / DESCRIPTION} is not the description of a model: {error!r}") from error
         if model.digest != claimed:
@@ -93,7 +100,7 @@ class ModelBundle:
                 f"it says {claimed}; take the bundle again from where it came"
             )
         reference = _read_reference(directory, model.reference) if model.reference else None
-        return cls(model, provenance, directory, _read_weights(directory, model.weights), reference)
+        return cls(model, provenance, directory, _read_weights(directory, model.weights), reference, graphs)
 
     @classmethod
     def generic(cls, label: str) -> ModelBundle:
@@ -192,6 +199,20 @@ class ModelBundle:
         return self.model.digest if known is None else known.digest
 
     @property
+    def runs(self) -> str:
+        """SHA-256 (hex) over every file that runs: what :attr:`digest` covers, and the graphs."""
+        return files_digest(self.digest, self.files)
+
+    def check_files(self) -> None:
+        """Read each file of the table.
+
+        Raises:
+            BundleError: one is missing, or is not what the table says.
+        """
+        for name, sha256 in self.files.items():
+            _read_checked((self.directory or Path()) / name, sha256)
+
+    @property
     def label(self) -> str:
         """Name and input size, for people."""
         return f"{self.model.name}@{self.input_px}"
@@ -204,7 +225,7 @@ class ModelBundle:
     def at_size(self, input_px: int) -> ModelBundle:
         """The same network for larger or smaller pictures: another model, with a digest of its own."""
         model = Model.from_json(self.model.to_json() | {"input_px": input_px})
-        return ModelBundle(model, self.provenance, self.directory, self._content, self.reference)
+        return ModelBundle(model, self.provenance, self.directory, self._content, self.reference, self.files)
 
     def unknown_scores(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, outputs) logits to (n,) scores: the higher, the less like anything that the model knows."""
@@ -251,6 +272,20 @@ def write_bundle(
     }
     (directory / DESCRIPTION).write_text(_as_text(described), encoding="utf-8")
     return ModelBundle.load(directory)
+
+
+def write_file_table(directory: Path, names: Sequence[str]) -> None:
+    """Write into a bundle's description which files run besides its weights, as they are now.
+
+    Raises:
+        BundleError: the directory has no description.
+    """
+    described = _read_description(directory / DESCRIPTION)
+    table = {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in sorted(names)}
+    half = directory / f".{DESCRIPTION}.{secrets.token_hex(4)}"
+    half.write_text(_as_text({**described, FILES: table}), encoding="utf-8")
+    half.chmod((directory / DESCRIPTION).stat().st_mode & 0o777)
+    os.replace(half, directory / DESCRIPTION)
 
 
 def _as_text(value: Mapping[str, Any]) -> str:

@@ -157,5 +157,6 @@ def _register(session: Session, bundle: ModelBundle, row: LearningRun, site: Lea
         learning_run_id=row.id,
         at=now,
         name=bundle.short_digest,
+        runs=bundle.runs,
     )
     register_model(session, model)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from db.ledger import record
 from db.models import LoginSession, User
-from review_ui.auth.accounts import Account, RequiredAction, WrongLogin
+from review_ui.auth.accounts import Account, RequiredAction, WrongLogin, digest
 from review_ui.auth.passwords import WeakPassword, fits, hash_password
 from review_ui.auth.tokens import revoke_tokens
 
+NEW_FOR_S: Final = 86_400.0
+"""So long the owner of an account is told of a login on a new browser."""
 HANDLE_LENGTH: Final = 16
 """Hexadecimal digits of a session's hash: enough to name one of somebody's sessions, useless for anything else."""
 
@@ -29,28 +31,51 @@ class SessionView:
     created_at: float
     last_seen_at: float
     expires_at: float
+    new_device: bool = False
 
 
 def sessions_of(session: Session, user_id: int, now: float, here: str = "") -> list[SessionView]:
     """The sessions of a person that still open something, the newest first. ``here`` is the asking one's hash."""
-    rows = session.scalars(
-        select(LoginSession)
-        .where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None), LoginSession.expires_at > now)
-        .where(LoginSession.half.is_(False))
-        .order_by(LoginSession.created_at.desc())
+    rows = session.scalars(_alive(user_id, now).order_by(LoginSession.created_at.desc()))
+    return [_view(row, here) for row in rows]
+
+
+def mark_new_device(session: Session, token: str) -> None:
+    """This session was opened in a browser on which its account had not logged in before."""
+    session.execute(update(LoginSession).where(LoginSession.token_hash == digest(token)).values(new_device=True))
+
+
+def new_devices(session: Session, account: Account, now: float) -> list[SessionView]:
+    """Logins of one's account on new browsers within the last day, since this session was opened; the newest first.
+
+    Whoever has stolen a password is told nothing of the browsers that were there before.
+    """
+    own = select(LoginSession.created_at).where(LoginSession.token_hash == account.session).scalar_subquery()
+    rows = _alive(account.id, now).where(
+        LoginSession.new_device,
+        LoginSession.token_hash != account.session,
+        LoginSession.created_at > now - NEW_FOR_S,
+        LoginSession.created_at >= own,
     )
-    return [
-        SessionView(
-            row.token_hash[:HANDLE_LENGTH],
-            row.token_hash == here,
-            row.address or "unknown",
-            browser_name(row.browser or ""),
-            row.created_at,
-            row.last_seen_at or row.created_at,
-            row.expires_at,
-        )
-        for row in rows
-    ]
+    return [_view(row) for row in session.scalars(rows.order_by(LoginSession.created_at.desc()))]
+
+
+def _alive(user_id: int, now: float) -> Select[LoginSession]:
+    whole = LoginSession.half.is_(False), LoginSession.revoked_at.is_(None), LoginSession.expires_at > now
+    return select(LoginSession).where(LoginSession.user_id == user_id, *whole)
+
+
+def _view(row: LoginSession, here: str = "") -> SessionView:
+    return SessionView(
+        row.token_hash[:HANDLE_LENGTH],
+        row.token_hash == here,
+        row.address or "unknown",
+        browser_name(row.browser or ""),
+        row.created_at,
+        row.last_seen_at or row.created_at,
+        row.expires_at,
+        row.new_device,
+    )
 
 
 def end_session(session: Session, user_id: int, handle: str, actor: str, now: float) -> bool:

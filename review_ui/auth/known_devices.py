@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from core.secret_box import LostKey, SecretBox
 from review_ui.auth.accounts import digest
-from review_ui.auth.secretbox import LostKey, SecretBox
 
 _PREFIX: Final = "bearwatch-device-"
 

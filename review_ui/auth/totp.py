@@ -1,6 +1,6 @@
 """The second factor: codes of an authenticator app (RFC 6238), and recovery codes for the day the telephone is lost.
 
-The app's secret is kept sealed (:mod:`review_ui.auth.secretbox`): a stolen database makes no codes.
+The app's secret is kept sealed (:mod:`core.secret_box`): a stolen database makes no codes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.rate_limit import RateExceeded, RateLimit, RateLimiter
+from core.secret_box import LostKey, SecretBox, is_sealed
 from db.ledger import record
 from db.models import LoginSession, RecoveryCode, User
 from db.session import Database
@@ -29,7 +30,6 @@ from review_ui.auth.accounts import (
     open_session,
     tries,
 )
-from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def begin(session: Session, box: SecretBox, account: Account) -> str:
     if user.totp_confirmed_at is not None:
         raise WrongCode("there is a second factor already; remove it first")
     secret = pyotp.random_base32()
-    user.totp_sealed = box.seal(secret, _whose(user.id))
+    user.totp_sealed = box.seal(secret, owner_of_secret(user.id))
     session.flush()
     return secret
 
@@ -85,7 +85,7 @@ def is_lost(box: SecretBox, sealed: str | None) -> bool:
 def confirm(session: Session, box: SecretBox, account: Account, code: str, now: float) -> list[str]:
     """Switch the second factor on with a code that proves the app has the secret; returns the recovery codes.
 
-    Raises :class:`WrongCode`, and :class:`~review_ui.auth.secretbox.LostKey` when the key has changed meanwhile.
+    Raises :class:`WrongCode`, and :class:`~core.secret_box.LostKey` when the key has changed meanwhile.
     """
     user = session.get_one(User, account.id)
     if user.totp_confirmed_at is not None or not _use_step(session, box, user, code, now):
@@ -153,7 +153,7 @@ def finish(session: Session, box: SecretBox, token: str, user: User, code: str, 
     and forgets those before a success.
 
     The half session ends, and a fresh token opens the whole one. Where the site's key is not the one that the secret
-    was sealed with, a recovery code still opens it; any other code raises :class:`~review_ui.auth.secretbox.LostKey`.
+    was sealed with, a recovery code still opens it; any other code raises :class:`~core.secret_box.LostKey`.
     """
     user = session.get_one(User, user.id)
     if not (_use_recovery_code(session, user, code, now) or _use_step(session, box, user, code, now)):
@@ -194,20 +194,20 @@ def seal_what_is_clear(database: Database, box: SecretBox) -> int:
     with database.write() as session:
         for user_id, secret in clear:
             same = update(User).where(User.id == user_id, User.totp_sealed == secret)
-            session.execute(same.values(totp_sealed=box.seal(secret, _whose(user_id))))
+            session.execute(same.values(totp_sealed=box.seal(secret, owner_of_secret(user_id))))
     log.warning("%d second factors were kept in clear and are sealed now", len(clear))
     return len(clear)
 
 
-def _whose(user_id: int) -> str:
+def owner_of_secret(user_id: int) -> str:
     """What a secret is bound to: sealed for one person, it opens nobody else's account."""
     return f"second factor of user {user_id}"
 
 
 def _secret(box: SecretBox, user: User) -> str:
-    """The secret itself. Raises :class:`~review_ui.auth.secretbox.LostKey`."""
+    """The secret itself. Raises :class:`~core.secret_box.LostKey`."""
     kept = user.totp_sealed or ""
-    return box.open(kept, _whose(user.id)) if is_sealed(kept) else kept
+    return box.open(kept, owner_of_secret(user.id)) if is_sealed(kept) else kept
 
 
 def _use_step(session: Session, box: SecretBox, user: User, code: str, now: float) -> bool:

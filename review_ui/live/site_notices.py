@@ -1,5 +1,6 @@
 """What everybody has to know of the site itself, on every page: a full disk, a clock that was set, lines of the
-configuration that can hardly be meant so, cameras whose pictures come too rarely for any alert."""
+configuration that can hardly be meant so, cameras whose pictures come too rarely for any alert, boxes whose frames are
+refused."""
 
 from __future__ import annotations
 
@@ -31,8 +32,9 @@ SKEW_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SiteNotice:
-    """``kind`` is ``alert``, ``disk``, ``clock`` or ``configuration``; ``cameras`` are those it is about, none for the
-    site. An ``alert`` is one that could not be written down: it is hidden from whoever may not see its camera now.
+    """``kind`` is ``alert``, ``disk``, ``clock``, ``configuration`` or ``box``; ``cameras`` are those it is about, none
+    for the site. An ``alert`` is one that could not be written down: it is hidden from whoever may not see its camera
+    now.
     """
 
     kind: str
@@ -87,7 +89,8 @@ class SiteNotices:
         self.disk = self._reserve.state() if self._reserve is not None else DiskState.OK
         disk = (SiteNotice("disk", self.disk.text),) if self.disk.text else ()
         alerts = self._unwritten(wall) if ask_redis else ()
-        now = (*alerts, *disk, *self._refused_notices(), *self._clock_notices(wall, steady, ask_redis))
+        boxes = self._box_notices(wall) if ask_redis else ()
+        now = (*alerts, *disk, *self._refused_notices(), *self._clock_notices(wall, steady, ask_redis), *boxes)
         self.current = (*now, *self._fixed, *self._slow(statuses))
 
     def _unwritten(self, wall: float) -> tuple[SiteNotice, ...]:
@@ -119,6 +122,22 @@ class SiteNotices:
         more = f" (and {len(others)} more)" if others else ""
         text = f"the file is not taken as it stands now, what was in force stays in force: {first}{more}"
         return (SiteNotice("configuration", text),)
+
+    def _box_notices(self, wall: float) -> tuple[SiteNotice, ...]:
+        """Boxes that lately sent what was dropped unseen: broken, wrongly set up, or in somebody else's hands."""
+        try:
+            refused = self._telemetry.refused()
+        except redis.RedisError:
+            return ()  # that it is away is told elsewhere
+        return tuple(
+            SiteNotice(
+                "box",
+                f"box {name}: {why} were refused within the last hour. If nobody is at work on it, end its access: "
+                f"bearwatch box revoke {name}",
+            )
+            for name, (at, why) in sorted(refused.items())
+            if wall - at < SHOWN_FOR_S
+        )
 
     def _clock_notices(self, wall: float, steady: float, ask_redis: bool) -> tuple[SiteNotice, ...]:
         found = []

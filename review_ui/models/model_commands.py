@@ -41,6 +41,10 @@ def register(site: Site, account: Account, bundle: BundleFiles) -> None:
         raise BadRegistration(
             f"{bundle.short} does not lie in the data folder; `bearwatch models add` brings it there and registers it"
         )
+    if not built_in and site.settings.model_keys:
+        raise BadRegistration(
+            f"models from directories must be signed here; `bearwatch models add` looks at that of {bundle.short}"
+        )
     parent = bundle.provenance.get("parent")
     with site.database.write() as session:
         register_model(
@@ -54,6 +58,7 @@ def register(site: Site, account: Account, bundle: BundleFiles) -> None:
                 at=site.clock(),
                 name=bundle.short,
                 by=account.name,
+                runs="" if built_in else bundle.runs,
             ),
         )
     site.wake_pages()

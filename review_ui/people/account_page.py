@@ -9,13 +9,13 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from core.secret_box import LostKey
 from db.models import User
 from review_ui.auth import totp
 from review_ui.auth.accounts import Account, Client, TooManyLogins, WrongLogin, begin_try, forget_failures
 from review_ui.auth.browser_sessions import change_password, end_session, end_sessions, sessions_of
 from review_ui.auth.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD, UNUSABLE, Busy, WeakPassword
 from review_ui.auth.rights import RIGHT_WORDS, ROLE_WORDS, Right
-from review_ui.auth.secretbox import LostKey
 from review_ui.auth.tokens import GRANTABLE, BadScope, make_token, own_tokens, revoke_token
 from review_ui.site import SignedIn, Site, SiteDep
 from review_ui.web.page_chrome import page_chrome

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
+from core.secret_box import LostKey
 from review_ui.auth import totp
 from review_ui.auth.accounts import (
     DEVICE_S,
@@ -31,10 +32,10 @@ from review_ui.auth.accounts import (
     sign_out,
     slowed_s,
 )
+from review_ui.auth.browser_sessions import mark_new_device
 from review_ui.auth.known_devices import cookie_name, known_device, new_device
 from review_ui.auth.lanes import LaneFull
 from review_ui.auth.oidc import Begun, OpenIdError, account_of_identity
-from review_ui.auth.secretbox import LostKey
 from review_ui.rendering.pages import THEME_COOKIE, THEMES
 from review_ui.rendering.wording import age
 from review_ui.sightings.page import form_page
@@ -186,9 +187,12 @@ def openid_back(request: Request, site: SiteDep, code: str = "", state: str = ""
             required = site.settings.second_factor_roles
             signed_in = open_session(session, user, now, client, half=half, required=required)
     except OpenIdError as refused:
+        log.warning("auth: login failed from %s by OpenID: %s", client_of(request).address, refused)
         context = {"next": "/", "kept": None, "name": "", "error": str(refused)}
         response = _login_form(request, site, context, status=401)
     else:
+        if not signed_in.half:
+            log.info("auth: login of %r from %s by OpenID", signed_in.account.name, client.address)
         response = let_in(request, site, signed_in, local_path(begun.next), None)
     response.delete_cookie(OPENID_COOKIE, path="/login/openid")
     return response
@@ -243,6 +247,7 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
         samesite="lax",
     )
     if not signed_in.half:
+        _note_device(request, site, signed_in)
         response.set_cookie(
             cookie_name(signed_in.account.name),
             new_device(site.secrets, signed_in.account.name),
@@ -253,6 +258,16 @@ def let_in(request: Request, site: Site, signed_in: SignedIn, next_path: str, fo
             samesite="lax",
         )
     return response
+
+
+def _note_device(request: Request, site: Site, signed_in: SignedIn) -> None:
+    """A login on a browser that this account had not used before leaves a trace, and its owner is told."""
+    name = signed_in.account.name
+    if known_device(site.secrets, name, request.cookies):
+        return
+    log.warning("auth: new browser of %r from %s", name, client_of(request).address)
+    with site.database.write() as session:
+        mark_new_device(session, signed_in.token)
 
 
 def _login_form(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from db.ledger import head_seq
 from review_ui.auth.access_scope import AccessScope, access_scope
 from review_ui.auth.accounts import Account
+from review_ui.auth.browser_sessions import SessionView, new_devices
 from review_ui.auth.rights import Right
 from review_ui.live.broadcast import shape
 from review_ui.live.camera_status import CameraView, ModeView
@@ -43,6 +44,8 @@ class PageChrome:
     """Watches that nobody has taken over yet."""
     notices: tuple[SiteNotice, ...] = ()
     """What everybody has to know of the site itself."""
+    new_devices: tuple[SessionView, ...] = ()
+    """Logins of one's own account on browsers that were new, since this one was opened."""
     focus: str | None = None
     """The campsite that the page is about; None for all of them."""
     overridden: tuple[str, ...] = ()
@@ -116,6 +119,7 @@ def page_chrome(
         else 0,
         second_reviews=appeals.count_waiting(session, account.id, scope.hidden) if account.may(Right.REVIEW) else 0,
         handovers=_handovers(session, site, account, scope),
+        new_devices=tuple(new_devices(session, account, now)) if account.session else (),
         overridden=site.plan_watcher.current().overridden,
     )
 

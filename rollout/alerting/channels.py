@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import apprise
 
 from core.redaction import redacted
+from db.sealed_text import LOST
 from rollout.alerting.mqtt import LINES, NotDelivered, host_and_prefix
 from rollout.base.http import DIRECT
 
@@ -51,6 +52,12 @@ class Message:
 def send(message: Message, now: float) -> None:
     """Send it by the way that its address names. Raises :class:`rollout.alerting.mqtt.NotDelivered`."""
     scheme = message.target.partition("://")[0].lower()
+    if message.target.startswith(LOST):
+        raise NotDelivered(
+            "its address cannot be read: it was sealed with another key than this site has. Give back "
+            "BEARWATCH_SECRET_KEY, or the file secret.key in the data directory",
+            permanent=True,
+        )
     if scheme in ("hmac+https", "hmac+http"):
         _webhook(message, now)
     elif scheme in ("mqtt", "mqtts"):

@@ -69,7 +69,7 @@ def collect_telemetry(client: redis.Redis, config: Config, now: float) -> Teleme
             True,
             telemetry.cameras(),
             telemetry.heartbeats(),
-            {shard: _waiting(client, FrameStreams(client, shard), now) for shard in config.shards()},
+            {shard: _waiting(client, _streams(client, telemetry, shard), now) for shard in config.shards()},
             sum(Queue(name, connection=client).count for name in QUEUES),
         )
     except (*RedisDown, redis.RedisError) as error:
@@ -77,15 +77,22 @@ def collect_telemetry(client: redis.Redis, config: Config, now: float) -> Teleme
         return TelemetrySnapshot(now, False)
 
 
-def _waiting(client: redis.Redis, streams: FrameStreams, now: float) -> QueueDepth:
+def _streams(client: redis.Redis, telemetry: Telemetry, shard: int) -> list[FrameStreams]:
+    """The site's own of a shard, and those of its boxes."""
+    boxes = [name for name, said in telemetry.boxes().items() if shard in said.shards]
+    return [FrameStreams(client, shard), *(FrameStreams(client, shard, name) for name in boxes)]
+
+
+def _waiting(client: redis.Redis, of_shard: list[FrameStreams], now: float) -> QueueDepth:
     """Handled frames leave their stream, so that what is there waits, whether a detector has ever come or not. Scores
     stay, and only what the tracker has not acknowledged counts.
 
     Late frames count as entries and not for the age: they are old by their nature.
     """
-    frames = client.xlen(streams.frames) + client.xlen(streams.late)
-    scores = streams.waiting(streams.scores, TRACKER)
-    ages = (_oldest_frame_s(client, streams, now), _oldest_score_s(client, streams, now))
+    frames = sum(client.xlen(streams.frames) + client.xlen(streams.late) for streams in of_shard)
+    scores = of_shard[0].waiting(of_shard[0].scores, TRACKER)
+    oldest = (_oldest_frame_s(client, streams, now) for streams in of_shard)
+    ages = (*oldest, _oldest_score_s(client, of_shard[0], now))
     return QueueDepth(frames + sum(scores), max(ages))
 
 

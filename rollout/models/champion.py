@@ -132,7 +132,7 @@ def first_scored_at(session: Session, change_id: int) -> float | None:
 
 def _place(session: Session, digest: str | None) -> BundlePlace | None:
     row = session.get(RegisteredModel, digest) if digest is not None else None
-    return None if row is None else BundlePlace(row.digest, row.directory)
+    return None if row is None else BundlePlace(row.digest, row.directory, row.runs)
 
 
 def _change(row: ModelChange) -> ChampionChange:

@@ -34,7 +34,8 @@ class RegisteredBundle:
 
     ``digest`` is the bundle's own (SHA-256, 64 hexadecimal digits); ``directory`` its place below the data folder, as
     ``bundles/2026-12-01``, or ``built-in``; ``at`` in seconds since 1970. ``name`` is how detectors write it beside
-    scores (``campsite@224:1a2b3c4d``), ``by`` who brought it.
+    scores (``campsite@224:1a2b3c4d``), ``by`` who brought it. ``runs`` is the digest over every file that runs, the
+    exported graphs too: detectors run no other files than these; empty: not known.
     """
 
     digest: str
@@ -45,10 +46,13 @@ class RegisteredBundle:
     at: float
     name: str = ""
     by: str = "learning"
+    runs: str = ""
 
 
 def register_model(session: Session, bundle: RegisteredBundle) -> RegisteredModel:
     """Register a model inside the caller's writing transaction; one that is registered already is returned as it is.
+
+    Only its graphs may be others than they were, as after another export: that is written down.
 
     Raises:
         BadRegistration: the digest is none, or the directory does not lie below the data folder.
@@ -57,6 +61,7 @@ def register_model(session: Session, bundle: RegisteredBundle) -> RegisteredMode
     lock(session)
     known = session.get(RegisteredModel, bundle.digest)
     if known is not None:
+        _expect_graphs(session, known, bundle)
         return known
     row = RegisteredModel(
         digest=bundle.digest,
@@ -67,15 +72,28 @@ def register_model(session: Session, bundle: RegisteredBundle) -> RegisteredMode
         learning_run_id=bundle.learning_run_id,
         registered_at=bundle.at,
         registered_by=bundle.by,
+        runs=bundle.runs,
     )
     session.add(row)
     session.flush()
     record(
         session, at=bundle.at, kind="model.registered", subject=f"model:{bundle.digest[:12]}", actor=bundle.by,
         body={"digest": bundle.digest, "name": bundle.name, "directory": bundle.directory,
-              "parent": bundle.parent_digest, "origin": bundle.origin, "learning_run": bundle.learning_run_id},
+              "parent": bundle.parent_digest, "origin": bundle.origin, "learning_run": bundle.learning_run_id,
+              "runs": bundle.runs},
     )  # fmt: skip
     return row
+
+
+def _expect_graphs(session: Session, known: RegisteredModel, bundle: RegisteredBundle) -> None:
+    """From now on detectors run the graphs that lie there now."""
+    if not bundle.runs or bundle.runs == known.runs:
+        return
+    record(
+        session, at=bundle.at, kind="model.graphs", subject=f"model:{bundle.digest[:12]}", actor=bundle.by,
+        body={"digest": bundle.digest, "runs_before": known.runs, "runs": bundle.runs},
+    )  # fmt: skip
+    known.runs = bundle.runs
 
 
 def registered_models(session: Session) -> list[RegisteredModel]:
@@ -107,6 +125,8 @@ def _check(bundle: RegisteredBundle) -> None:
         raise BadRegistration(f"{bundle.digest!r} is no digest: 64 hexadecimal digits are")
     if bundle.parent_digest is not None and not _DIGEST.fullmatch(bundle.parent_digest):
         raise BadRegistration(f"the parent's {bundle.parent_digest!r} is no digest: 64 hexadecimal digits are")
+    if bundle.runs and not _DIGEST.fullmatch(bundle.runs):
+        raise BadRegistration(f"{bundle.runs!r} is no digest over files: 64 hexadecimal digits are")
     place = PurePosixPath(bundle.directory)
     if not bundle.directory or place.is_absolute() or ".." in place.parts or "\0" in bundle.directory:
         raise BadRegistration(

@@ -31,8 +31,10 @@ MAKERS = {"up", "migrate"}
 """They may make a new database; so may `demo`, in its own folder."""
 WITHOUT_DATABASE = {"check", "ingest", "detector", "alive"}
 PROCESSES = {"tracker", "controller", "jobs", "ui", "outside"}
-WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"]}
+WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"], "box": ["creek"]}
 """What else a command needs before it is understood."""
+SITELESS_WAYS = {("models", "sign"), ("models", "verify")}
+"""A bundle on its way between machines."""
 PLACES = (
     "regions: {r: {timezone: UTC}}\ncampsites: {upper-pines: {region: r}}\n"
     "cameras: {creek: {campsite: upper-pines, url: a.mp4}}\n"
@@ -49,6 +51,8 @@ def _ways(name: str) -> Iterator[list[str]]:
     """Every action of a command, as words."""
     positional = [action for action in _parser(name)._actions if not action.option_strings and action.choices]
     for chosen in product(*(map(str, action.choices or ()) for action in positional)):
+        if (name, *chosen) in SITELESS_WAYS:
+            continue
         yield [name, *chosen, *WORDS.get(name, []), *["12345678"] * (name == "models" and ARGUMENTS[chosen[0]])]
 
 

@@ -102,7 +102,7 @@ def test_a_model_is_added_compared_promoted_and_rolled_back(
     promote = ("promote", brought.digest[:12], "--as", "omar", "--reason", "sees more at night", "--yes", "--json")
     status, said = command(*promote)
     assert (status, said["kind"], said["to"], said["detectors_told"]) == (0, "promote", brought.digest, True)
-    assert read_wanted(redis_client) == WantedModel(said["change"], BundlePlace(brought.digest, place))
+    assert read_wanted(redis_client) == WantedModel(said["change"], BundlePlace(brought.digest, place, brought.runs))
     listed = command("list")[1]
     assert f"Champion: {brought.short_digest}" in listed
     assert "A rollback leads to: the model that the configuration names" in listed

@@ -19,13 +19,13 @@ from sqlalchemy import select
 
 from core.config import Config
 from core.media import MediaStore
+from core.secret_box import SecretBox
 from core.settings import Settings
 from db.ledger import verify
 from db.migrate import upgrade
 from db.models import Alert, AlertStatus, AuditSheet, LabelChange, LedgerEntry, RolloutEvent, Sighting, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.auth.secretbox import SecretBox
 from review_ui.ledger.view import APPEAL_KINDS
 from review_ui.sightings.sealing import intact
 from rollout.control.analysis_store import courses, last_analysis

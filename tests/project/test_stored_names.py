@@ -138,13 +138,13 @@ QUANTITY_NAMES = (
     "unknown_animal_share loop_e planted_clip_missed self_proof_failed lease_expired"
 )
 LEDGER = (
-    "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn "
-    "breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
+    "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn box.added "
+    "box.revoked breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
-    "labels.import_undone labels.imported learning.ended model.challenges model.in_use model.promoted model.refused "
-    "model.registered model.rolled_back model.withdrawn page.written "
-    "push.asked push.ended review.made review.undone session.revoked sight.closed sight.lost sight.returned "
-    "sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
+    "labels.import_undone labels.imported learning.ended model.challenges model.graphs model.in_use model.promoted "
+    "model.refused model.registered model.rolled_back model.withdrawn page.written "
+    "push.asked push.ended review.made review.undone secrets.rotated session.revoked sight.closed sight.lost "
+    "sight.returned sighting.sealed threshold.moved token.made token.revoked user.activate user.add user.changed "
     "user.deactivate user.password user.recovery_code user.recovery_codes user.second_factor watch.confirmed "
     "watch.ended watch.started watches.drawn weather.stored"
 )

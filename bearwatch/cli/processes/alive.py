@@ -12,6 +12,7 @@ from bearwatch.site_options import add_site_options, site_settings
 from core.clock import now_s
 from core.config_file import load_config
 from core.redis_client import RedisDown, connect
+from core.settings import Settings
 from core.telemetry import Telemetry
 
 FRESH_S = 30.0
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0 when such a process has reported within the last half minute; of trackers and detectors one for every shard."""
     chosen = site_settings(arguments)
     try:
-        beats = Telemetry(connect(chosen.redis)).heartbeats()
+        beats = _beats(chosen)
     except RedisDown as error:
         return _say(arguments, None, f"Redis is unreachable: {error}")
     now = now_s()
@@ -46,6 +47,15 @@ def run(arguments: argparse.Namespace) -> int:
         return _say(arguments, None, f"nobody has ever reported for shard {', '.join(missing)}")
     shard, age_s = max(((shard, age_s or 0.0) for shard, age_s in ages.items()), key=lambda pair: pair[1])
     return _say(arguments, age_s, f"reported {age_s:.1f} s ago for shard {shard}, the longest silent of {len(ages)}")
+
+
+def _beats(chosen: Settings) -> Mapping[str, Mapping[str, Any]]:
+    """A box sees its own only."""
+    telemetry = Telemetry(connect(chosen.redis), chosen.bearwatch_box)
+    if chosen.bearwatch_box is None:
+        return telemetry.heartbeats()
+    own = telemetry.own_heartbeat("ingest")
+    return {"ingest": own} if own else {}
 
 
 def age_of_shard(beats: Mapping[str, Mapping[str, Any]], shard: int, now: float) -> float | None:

@@ -9,6 +9,7 @@ import threading
 from bearwatch.config_following import begin_again_when, but_the_plan
 from bearwatch.processes import begin
 from bearwatch.site_options import add_site_options
+from core.boxes.box_keeper import BoxKeeper
 from core.redis_client import connect
 from db.existing import open_existing
 from db.migrate import upgrade
@@ -34,7 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
         sync_places(session, process.config)
     pager = threading.Thread(target=keep_paging, args=(database, process.stop), daemon=True)
     pager.start()
+    own = process.settings
+    boxes = BoxKeeper(connect(own.redis), own.bearwatch_data, lambda: process.config).start(process.stop)
     Controller(plan, database, connect(process.settings.redis)).run(process.stop)
     pager.join(timeout=2)
+    boxes.join(timeout=2)
     database.close()
     return 0

@@ -49,11 +49,13 @@ def _wanted(client: redis.Redis, data: Path) -> WantedModel | None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM. Exit status 2: the model cannot be used here; the log says why."""
+    from detector.box_streams import BoxStreams
     from detector.bundle_loader import BundleLoader
     from detector.engines.choose import EngineError, choose_engine, engine_for
     from detector.model_switch import ModelSwitch
     from detector.models.backbones import BackboneError
-    from detector.models.bundle import BundleError
+    from detector.models.bundle import BundleError, ModelBundle
+    from detector.models.signature import expect_signed
     from detector.worker import DetectorWorker
 
     process = begin("detector", arguments)
@@ -65,14 +67,17 @@ def run(arguments: argparse.Namespace) -> int:
         engine_for, device=arguments.device, threads=arguments.threads, runtime=detector.engine, measure=False
     )
     configured = partial(choose_engine, arguments.device, detector.backbone, arguments.threads, detector.engine)
-    loader = BundleLoader(detector.backbone, own.bearwatch_data, engine_of, detector.threshold)
+    loader = BundleLoader(detector.backbone, own.bearwatch_data, engine_of, detector.threshold, own.model_keys)
     switch = ModelSwitch(loader, own.bearwatch_data)
     try:
+        if own.model_keys:
+            expect_signed(ModelBundle.open(detector.backbone), own.model_keys)
         engine = switch.begin(_wanted(client, own.bearwatch_data), configured).engine
     except (BackboneError, BundleError, EngineError) as error:
         log.error("the model %s cannot be used: %s", detector.backbone, error)
         return 2
-    worker = DetectorWorker(engine, detector, watched, process.config.shards(), switch)
+    boxes = BoxStreams(watched, process.config.shards(), own.bearwatch_data)
+    worker = DetectorWorker(engine, detector, watched, process.config.shards(), switch, boxes)
     worker.photos.prepare()
     reserve = DiskReserve(own.bearwatch_data, own.bearwatch_disk_reserve_mb << 20)
     reporter = MachineReporter(client, own.bearwatch_data, process.config.shards(), own.bearwatch_machine, reserve)

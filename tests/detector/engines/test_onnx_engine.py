@@ -33,7 +33,7 @@ from detector.engines.equivalence import (
 from detector.engines.onnx_engine import CHUNK, OnnxEngine
 from detector.engines.torch_engine import TorchEngine
 from detector.learn.student import start, student_labels
-from detector.models.bundle import BUILT_IN, WEIGHTS, BundleError, ModelBundle, write_bundle
+from detector.models.bundle import BUILT_IN, WEIGHTS, BundleError, ModelBundle, write_bundle, write_file_table
 from detector.models.crops import cut
 from detector.models.model import Model, Provenance, Thresholds
 from detector.models.view import View
@@ -138,6 +138,7 @@ def test_a_graph_that_says_something_else_than_torch_gives_way_to_torch(
     found = json.loads((copied / ENGINE_FILE).read_text())
     found["graphs"][str(PX)]["logits"][1][7] += 2 * TOLERANCE
     (copied / ENGINE_FILE).write_text(json.dumps(found))
+    write_file_table(copied, [ENGINE_FILE, GRAPH])
     with pytest.raises(EngineFileError, match="does not say what torch says"):
         choose_engine("cpu", str(copied), runtime="onnx")
     with caplog.at_level(logging.WARNING):
@@ -162,6 +163,7 @@ def test_a_size_that_was_not_exported_is_run_by_torch(exported: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 7}', '{"format": 1}'])
 def test_anything_else_is_no_engine_file(copied: Path, text: str) -> None:
     (copied / ENGINE_FILE).write_text(text)
+    write_file_table(copied, [ENGINE_FILE, GRAPH])
     with pytest.raises(EngineFileError, match=r"engine\.json cannot be read.*run: bearwatch export"):
         OnnxEngine(ModelBundle.load(copied))
 

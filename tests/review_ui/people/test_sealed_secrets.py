@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from sqlalchemy import select, update
 
 from core.config import Config
+from core.secret_box import LostKey, SecretBox, is_sealed
 from core.settings import Settings
 from db.models import Role, User
 from db.session import Database
 from review_ui.app import create_app
-from review_ui.auth.secretbox import LostKey, SecretBox, is_sealed
 from review_ui.auth.totp import STEP_S, begin, confirm, seal_what_is_clear
 from tests.support.pages import PASSWORD, Clock, Stage, stage
 

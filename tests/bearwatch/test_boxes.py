@@ -1,0 +1,221 @@
+"""Two boxes and a centre, each with a process of its own; one of the boxes is in somebody else's hands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from bearwatch.cli import main
+from bearwatch.embedded import EmbeddedRedis
+from bearwatch.keys.box_files import with_login
+from core.config import Detector
+from core.messages import CameraHealth, FrameScores
+from core.redis_client import connect
+from core.settings import settings
+from core.streams import FrameStreams
+from core.telemetry import Telemetry, counter
+from db.ledger import verify
+from db.models import LedgerEntry
+from db.session import Database
+from detector.box_streams import REFUSED, BoxStreams
+from detector.engines.choose import choose_engine
+from detector.worker import DetectorWorker
+from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+ESSENTIAL = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+"""What a box's process is given of this one's environment: nothing of the site."""
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """A configured site with its own Valkey, in the working directory; its client may do everything."""
+    pictures = [noisy(with_animal(ground(), 10 + 2 * number), number) for number in range(60)]
+    clip = write_video(tmp_path / "clip.mp4", pictures)
+    shutil.copy(migrated_file, tmp_path / "bearwatch.sqlite3")
+    cameras = {
+        "creek": {"campsite": "pines", "url": str(clip)},
+        "trail": {"campsite": "pines", "url": "rtsp://127.0.0.1:1/x", "username": "viewer", "password": "${TRAIL_PW}"},
+        "meadow": {"campsite": "pines", "url": "rtsp://127.0.0.1:1/y"},
+    }
+    written = {
+        "regions": {"sierra": {"timezone": "America/Los_Angeles"}},
+        "campsites": {"pines": {"region": "sierra", "notify": ["json://127.0.0.1/secret-key"]}},
+        "cameras": cameras,
+        "blind_after_s": 4.0,
+    }
+    (tmp_path / "bearwatch.yaml").write_text(yaml.safe_dump(written))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRAIL_PW", "known-to-the-site-only")
+    with EmbeddedRedis(tmp_path / "redis") as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        monkeypatch.setenv("BEARWATCH_DATA", str(tmp_path))
+        settings.cache_clear()
+        client = connect(server.url)
+        yield client
+        client.close()
+
+
+@pytest.fixture
+def detector_at_work(site: redis.Redis, tmp_path: Path) -> Iterator[None]:
+    """The real detector of the centre."""
+    client, stop = connect(os.environ["REDIS_URL"]), threading.Event()
+    engine = choose_engine("cpu", "built-in", threads=1, runtime="onnx")
+    worker = DetectorWorker(engine, Detector(), client, [0], boxes=BoxStreams(client, [0], tmp_path))
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    client.close()
+
+
+def add(name: str, cameras: str) -> Path:
+    """Add a box as its operator does; returns its folder."""
+    status = main(
+        ["box", "add", name, "--cameras", cameras, "--redis", os.environ["REDIS_URL"], "--out", f"box-{name}"]
+    )
+    assert status == 0
+    return Path(f"box-{name}").resolve()
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """That of a box's process: what its file says, and nothing of the site's."""
+    lines = [line for line in (folder / "box.env").read_text().splitlines() if line and not line.startswith("#")]
+    said = dict(shlex.split(line)[0].split("=", 1) for line in lines)
+    said["TRAIL_PW"] = "of-the-camera"
+    essential = {name: os.environ[name] for name in ESSENTIAL if name in os.environ}
+    return {**essential, **said, "PYTHONPATH": str(ROOT), "BEARWATCH_DATA": str(folder)}
+
+
+def scored_cameras(client: redis.Redis) -> set[str]:
+    """Whose frames the detector has scored."""
+    streams = FrameStreams(client, 0)
+    return {FrameScores.unpack(entry.fields).frame.camera for entry in streams.newest(streams.scores, 1000)}
+
+
+def refusals(client: redis.Redis) -> dict[str, int]:
+    """How many frames were refused, by reason, of the box trail."""
+    counted = Telemetry(client).counters()
+    reasons = ("unsigned", "forged", "anothers_camera")
+    return {reason: counted.get(counter(REFUSED, box="trail", reason=reason), 0) for reason in reasons}
+
+
+def test_a_hostile_box_reaches_nothing_but_its_own_camera_while_the_other_goes_on(
+    site: redis.Redis, detector_at_work: None
+) -> None:
+    honest, stolen = add("creek", "creek"), add("trail", "trail")
+    reader = subprocess.Popen(
+        [sys.executable, "-m", "bearwatch", "ingest"], cwd=honest, env=environment_of(honest), stderr=subprocess.PIPE
+    )
+    thief = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.hostile_box", "trail", "creek"],
+        cwd=stolen, env=environment_of(stolen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert thief.stdout is not None
+        tried = json.loads(thief.stdout.readline())
+        assert [what for what, allowed in tried.items() if allowed] == [
+            "signed frame of its own camera", "signed frame of another's camera", "unsigned frame",
+            "frame with another key", "broken picture", "status of another's camera",
+        ]  # fmt: skip
+        wait_for(lambda: refusals(site) == {"unsigned": 1, "forged": 2, "anothers_camera": 1})
+        wait_for(lambda: scored_cameras(site) == {"creek", "trail"})
+        wait_for(lambda: Telemetry(site).cameras()["creek"].health is CameraHealth.LIVE)
+        assert Telemetry(site).cameras().keys() == {"creek"}
+        assert Telemetry(site).heartbeats()["ingest:creek"]["live"] == 1
+        assert set(Telemetry(site).refused()) == {"trail"}
+
+        assert main(["box", "revoke", "trail"]) == 0
+        assert thief.communicate("")[0].strip() == "false"
+        before = Telemetry(site).cameras()["creek"].reported_at
+        wait_for(lambda: Telemetry(site).cameras()["creek"].reported_at > before)
+    finally:
+        for process in (reader, thief):
+            process.kill()
+            process.communicate()
+
+
+def test_a_box_is_given_its_own_part_of_the_configuration_and_no_secret_of_the_site(
+    site: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = add("trail", "trail,meadow")
+    text = (folder / "bearwatch.yaml").read_text()
+    said = yaml.safe_load(text)
+    assert set(said) == {"regions", "campsites", "cameras", "blind_after_s"}
+    assert set(said["cameras"]) == {"trail", "meadow"}
+    assert said["cameras"]["trail"]["password"] == "${TRAIL_PW}"
+    assert said["campsites"] == {"pines": {"region": "sierra"}}
+    assert "known-to-the-site-only" not in text + (folder / "box.env").read_text()
+    assert [file.stat().st_mode & 0o777 for file in sorted(folder.iterdir())] == [0o600, 0o600]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert main(["box", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out.splitlines()[-1])["boxes"]
+    assert [(each["name"], each["cameras"]) for each in listed] == [("trail", ["trail", "meadow"])]
+
+
+def test_what_is_done_with_boxes_stands_in_the_ledger(site: redis.Redis) -> None:
+    add("trail", "trail")
+    assert main(["box", "revoke", "trail"]) == 0
+    assert main(["box", "revoke", "trail"]) == 1
+    database = Database(settings().database)
+    with database.read() as session:
+        kinds = [row.kind for row in session.query(LedgerEntry).order_by(LedgerEntry.seq)]
+        assert kinds == ["box.added", "box.revoked"]
+        assert verify(session).broken_at is None
+    database.close()
+    add("trail-2", "trail")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["trail", "--cameras", "nowhere"], "names nowhere; known are "),
+        (["trail"], "names none"),
+        (["creek", "--cameras", "trail", "--out", "elsewhere"], "There is a box creek already"),
+        (["trail", "--cameras", "trail,creek"], "Box creek reads creek already"),
+        (["trail", "--cameras", "trail", "--redis", "redis://centre.example:6379"], "goes to centre.example in clear"),
+        (["trail", "--cameras", "trail", "--out", "."], "exists already"),
+    ],
+)
+def test_a_box_that_cannot_be_is_refused_in_words(
+    site: redis.Redis, capsys: pytest.CaptureFixture[str], words: list[str], says: str
+) -> None:
+    add("creek", "creek")
+    address = [] if "--redis" in words else ["--redis", os.environ["REDIS_URL"]]
+    assert main(["box", "add", *words, *address]) == 1
+    assert says in capsys.readouterr().err
+    assert set(Telemetry(site).boxes()) == {"creek"}
+
+
+def test_a_reader_with_an_address_in_clear_does_not_begin(
+    site: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://centre.example:6379/0")
+    settings.cache_clear()
+    assert main(["ingest"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rediss://centre.example:6380/0", "rediss://box-creek:p%2Fw@centre.example:6380/0"),
+        ("rediss://old:secret@centre.example", "rediss://box-creek:p%2Fw@centre.example"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock?username=box-creek&password=p%2Fw"),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1&username=box-creek&password=p%2Fw"),
+    ],
+)
+def test_an_address_carries_the_boxs_own_login(url: str, expected: str) -> None:
+    assert with_login(url, "box-creek", "p/w") == expected
