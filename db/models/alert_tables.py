@@ -52,6 +52,7 @@ class Alert(Base):
     encounter: Mapped[Encounter] = relationship()
     camera: Mapped[Camera] = relationship()
     campsite: Mapped[Campsite] = relationship()
+    resembles: Mapped[Alert | None] = relationship(remote_side=[id])
 
 
 class Audience(StrEnum):
