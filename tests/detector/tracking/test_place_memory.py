@@ -63,7 +63,8 @@ class Place:
 
     def extend(self, *crops: CropScore) -> None:
         """One more frame of the newest encounter."""
-        one = replace(scored(0.9, at=self.at + 1.0), crops=crops)
+        self.at += 1.0
+        one = replace(scored(0.9, at=self.at), crops=crops)
         with self.database.write() as session:
             self.writer.write(session, "upper-creek", False, [Extended(one, keep=True, is_peak=False)])
 
