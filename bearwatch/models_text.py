@@ -19,6 +19,7 @@ def registry_text(status: ModelRegistryStatus, unregistered: Sequence[tuple[str,
     parts: list[RenderableType] = [Text(f"Champion: {status.champion_name}")]
     before = status.previous_name if status.may_roll_back else "nothing: it is the model that the configuration names"
     parts.append(Text(f"A rollback leads to: {before}"))
+    parts += [Text(f"OVERRIDDEN when it was promoted: {sentence}") for sentence in status.overridden]
     if status.challenger is not None:
         parts.append(challenger_text(status.challenger, zone))
     if status.models:
@@ -64,6 +65,10 @@ def model_text(each: RegisteredView, zone: str, thresholds: dict[str, float] | N
         f"ancestors   {' ← '.join(digest[:12] for digest in each.lineage) or 'none known'}",
         f"approved by {', '.join(each.approved_by) or 'nobody'}",
     ]
+    if each.conditions:
+        lines.append("to promote:")
+        lines += [f"  {'holds   ' if c.passed else 'LACKING '} {c.name}: {c.sentence}" for c in each.conditions]
+        lines += [f"           {c.remedy}" for c in each.conditions if not c.passed and c.remedy]
     if each.learning_run is not None:
         lines.append(f"learned in  run {each.learning_run}")
     if thresholds is None:
@@ -99,6 +104,7 @@ def change_text(each: ModelChangeView, zone: str) -> str:
     frame = f"; first frame after {each.took_s:.1f} s" if each.took_s is not None else "; no frame scored yet"
     lines = [f"{civil(each.at, zone):%Y-%m-%d %H:%M:%S} {each.kind} to {each.to_name} ({who}{frame})"]
     lines += [f"    {each.reason}"] if each.reason else []
+    lines += [f"    OVERRIDDEN: {sentence}" for sentence in each.overridden]
     return "\n".join([*lines, *(f"    refused by {refusal.process}: {refusal.why}" for refusal in each.refusals)])
 
 

@@ -10,6 +10,7 @@ only ever added, beside those that are there, and what a message lacks has a def
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -28,6 +29,10 @@ WHOLE_FRAME: Box = (0.0, 0.0, 1.0, 1.0)
 
 OLD_THRESHOLD = 0.3
 """The bear score from which a frame agrees, for scores of a detector that did not say: it knew no other default."""
+
+
+MAX_FEATURES = 256
+"""Numbers that describe one crop."""
 
 
 class EncounterKind(StrEnum):
@@ -116,6 +121,8 @@ class CropScore:
     """Whether the crop shows an animal, no bear, that the model does not know."""
     unknown_score: float = 0.0
     """The higher, the less like anything that the model knows; its unit belongs to the model."""
+    features: bytes = b""
+    """What the network made of it: a unit vector, 127 times, as int8; empty for a crop that comes to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +178,7 @@ class FrameScores:
         extra = {
             "crops": [[list(c.box), c.bear, c.label, c.label_probability] for c in self.crops],
             "unknown": [[c.unknown, c.unknown_score] for c in self.crops],
+            "features": [base64.b64encode(c.features).decode() for c in self.crops],
             "infrared": self.infrared,
             "threshold": self.threshold,
             "model": self.model,
@@ -329,9 +337,12 @@ def _frame_fields(header: Mapping[str, Any]) -> dict[str, Any]:
 def _crops(header: Mapping[str, Any]) -> Iterator[CropScore]:
     crops = read.parts(header, "crops")
     unknown = read.parts({"unknown": [[False, 0.0]] * len(crops), **header}, "unknown")
+    features = read.parts({"features": [""] * len(crops), **header}, "features")
+    if len(crops) != len(features):
+        raise MalformedMessage(f"{len(crops)} crops, and features of {len(features)}")
     if len(crops) != len(unknown):
         raise MalformedMessage(f"{len(crops)} crops, and {len(unknown)} of them with a word on unknown animals")
-    for crop, strange in zip(crops, unknown, strict=True):
+    for crop, strange, made_of_it in zip(crops, unknown, features, strict=True):
         box, bear, label, probability = _parts_of(crop, 4)
         is_unknown, score = _parts_of(strange, 2)
         yield CropScore(
@@ -341,7 +352,20 @@ def _crops(header: Mapping[str, Any]) -> Iterator[CropScore]:
             read.number_in(probability, "a label's probability", 0.0, _ONE),
             read.flag_in(is_unknown, "unknown"),
             read.number_in(score, "an unknown animal's score"),
+            _features(made_of_it),
         )
+
+
+def _features(value: Any) -> bytes:
+    if not isinstance(value, str) or len(value) > 2 * MAX_FEATURES:
+        raise MalformedMessage(f"a crop's features are no text of at most {2 * MAX_FEATURES} letters")
+    try:
+        found = base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise MalformedMessage("a crop's features are no base64") from error
+    if len(found) > MAX_FEATURES:
+        raise MalformedMessage(f"a crop has {len(found)} features; at most {MAX_FEATURES} are read")
+    return found
 
 
 _ONE = 1.0 + 1e-6

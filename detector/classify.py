@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.messages import Box, CropScore, Frame, FrameScores, Reason
 from detector.engines.engine import Engine
 from detector.jpeg import UndecodableFrame, decode_jpeg
+from detector.models.crop_features import crop_features
 from detector.models.crops import CropPolicy, crops_for, cut
 from detector.models.infrared import is_infrared
 from detector.models.model import Model
@@ -24,6 +25,9 @@ __all__ = [
 
 MAX_BATCH = 256
 """Most crops handed to the engine at once: 256 crops of 224 px are 39 MB."""
+
+_TOLD_FROM = 0.5
+"""Features are told of crops from this share of the threshold on: a camera's own may be lower than the model's."""
 
 Seen = tuple[NDArray[np.uint8], Sequence[Box], Reason]
 """A decoded frame (height, width, 3) BGR, the boxes in which something moved, and why it was sent."""
@@ -108,7 +112,8 @@ def score_prepared(
     logits = np.empty((len(prepared.crops), bundle.labels.outputs), dtype=np.float32)
     for start in range(0, len(prepared.crops), max_batch):
         logits[start : start + max_batch] = engine.infer(prepared.crops[start : start + max_batch])
-    answers = zip(bundle.labels.probabilities(logits), bundle.unknown_scores(logits).tolist(), strict=True)
+    shares = bundle.labels.probabilities(logits)
+    answers = zip(shares, bundle.unknown_scores(logits).tolist(), crop_features(bundle, logits), strict=True)
     return [
         _scored_frame(bundle.model, [(box, next(answers)) for box in of_frame], dark, threshold, moved)
         for of_frame, dark, moved in zip(prepared.boxes, prepared.infrared, prepared.moved, strict=True)
@@ -142,15 +147,17 @@ def classify(
 
 def _scored_frame(
     model: Model,
-    answers: Sequence[tuple[Box, tuple[NDArray[np.float32], float]]],
+    answers: Sequence[tuple[Box, tuple[NDArray[np.float32], float, NDArray[np.int8]]]],
     infrared: bool,
     threshold: float | None,
     moved: bool,
 ) -> ScoredFrame:
-    """``answers``: each crop's box with its probabilities (labels,) and its unknown score."""
+    """``answers``: each crop's box with its probabilities (labels,), its unknown score and its features."""
     bear_from = model.thresholds.bear(infrared) if threshold is None else threshold
     crops = []
-    for box, (shares, strange) in answers:
+    for box, (shares, strange, features) in answers:
         said = verdict_of(model, shares, strange, infrared, bear_from)
-        crops.append(CropScore(box, said.bear, said.label, said.probability, moved and said.unknown, strange))
+        unknown = moved and said.unknown
+        told = features.tobytes() if unknown or said.bear >= _TOLD_FROM * bear_from else b""
+        crops.append(CropScore(box, said.bear, said.label, said.probability, unknown, strange, told))
     return ScoredFrame(tuple(crops), infrared, bear_from)

@@ -91,6 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="DIGEST", help="digests (eight letters or more), or a directory")
     parser.add_argument("--as", dest="user", metavar="USER", help="your account (approve, promote; rollback and add)")
     parser.add_argument("--reason", default="", help="why (promote, rollback, approve)")
+    parser.add_argument(
+        "--override", action="store_true", help="although a condition does not hold; --reason says why (promote)"
+    )
     parser.add_argument("--yes", action="store_true", help="you have read what it does to the rollout (promote)")
     parser.add_argument("--key", type=Path, help="file of the key to sign with; made when there is none (sign)")
     add_site_options(parser)
@@ -191,7 +194,9 @@ def _promote(call: Call) -> int:
     if not call.arguments.yes:
         raise NotSure(" ".join([*told, "Add --yes when you have read this."]))
     with call.database.write() as session:
-        change = promote_model(session, call.plan, call.names[0], by, call.now, call.arguments.reason)
+        change = promote_model(
+            session, call.plan, call.names[0], by, call.now, call.arguments.reason, override=call.arguments.override
+        )
         said = _change(change)
     return _changed(call, said)
 

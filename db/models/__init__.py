@@ -6,7 +6,7 @@ from db.models.audit_tables import AuditAnswer, AuditDraw, AuditSheet, BearSeen,
 from db.models.base import Base
 from db.models.breaker_tables import BreakerState, BreakerTrip, CanaryRun, WatchDrill
 from db.models.camper_tables import Appeal, AppealOutcome, CamperMessage, MessageKind, SenderKey
-from db.models.encounter_tables import CameraHour, Encounter, EncounterFrame, Recording
+from db.models.encounter_tables import CameraHour, Encounter, EncounterCrop, EncounterFrame, Recording
 from db.models.experiment_tables import NightExperiment, RandomWatch
 from db.models.freshness_tables import CameraFreshness, FreshnessGap
 from db.models.host_tables import CameraCount, GpuSample, MachineSample, QueueSample
@@ -75,6 +75,7 @@ __all__ = [
     "DeliveryStatus",
     "EditAction",
     "Encounter",
+    "EncounterCrop",
     "EncounterFrame",
     "FreshnessGap",
     "GateResultRow",

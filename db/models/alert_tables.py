@@ -47,9 +47,13 @@ class Alert(Base):
     version: Mapped[int] = mapped_column(default=1)
     """Counts the decisions, and that an unknown animal became a bear; a decision names the version that was seen."""
 
+    resembles_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"))
+    """The rejected alert of this camera that all of it resembles closely; it waits below the others."""
+
     encounter: Mapped[Encounter] = relationship()
     camera: Mapped[Camera] = relationship()
     campsite: Mapped[Campsite] = relationship()
+    resembles: Mapped[Alert | None] = relationship(remote_side=[id])
 
 
 class Audience(StrEnum):

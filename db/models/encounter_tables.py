@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.messages import Box, EncounterKind
@@ -92,6 +92,22 @@ class Recording(Base):
     clip_s: Mapped[float | None]
     why: Mapped[str] = mapped_column(Text)
     """Why something is missing, for people; empty when both were kept."""
+
+
+class EncounterCrop(Base):
+    """A crop that agreed in an encounter: where it was, and what the network made of it. The memory of a place is made
+    of those whose alerts a ranger rejected."""
+
+    __tablename__ = "encounter_crops"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    encounter_id: Mapped[int] = mapped_column(ForeignKey("encounters.id"), index=True)
+    box: Mapped[Box]
+    infrared: Mapped[bool]
+    model: Mapped[str] = mapped_column(String(100))
+    """Whose features these are; those of another model say nothing."""
+    features: Mapped[bytes] = mapped_column(LargeBinary)
+    """A unit vector, 127 times, as int8."""
 
 
 class CameraHour(Base):

@@ -82,6 +82,8 @@ class ModelChange(Base):
     requested_by: Mapped[str] = mapped_column(String(80))
     approved_by: Mapped[list[str]]
     reason: Mapped[str] = mapped_column(Text)
+    overridden: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    """Conditions of a promotion that did not hold, in sentences: it was made all the same."""
 
 
 class ModelChangeReport(Base):

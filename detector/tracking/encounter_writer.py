@@ -20,6 +20,7 @@ from core.messages import WHOLE_FRAME, EncounterKind, FrameScores
 from db.ledger import record
 from db.models import Alert, AlertStatus, Encounter, EncounterFrame
 from detector.tracking.camera_hours import count_unknown
+from detector.tracking.place_memory import keep_crops, put_back, put_below
 from detector.tracking.tracker import (
     AlertRule,
     Change,
@@ -121,6 +122,10 @@ class EncounterWriter:
         for scores in draft.hits:
             session.add(self._frame(encounter, scores, agrees=True))
         self._announce(session, encounter)
+        keep_crops(session, encounter, draft.hits)
+        alert = session.scalar(select(Alert).where(Alert.encounter_id == encounter.id))
+        if alert is not None:
+            put_below(session, alert, draft.hits, self.clock())
         return encounter
 
     def _announce(self, session: Session, encounter: Encounter) -> None:
@@ -170,6 +175,8 @@ class EncounterWriter:
             self._end(session, known, draft.hits[0].frame.captured_at)
             return self._begin(session, known.camera_id, late, draft)
         self._rewrite(session, known, draft)
+        keep_crops(session, known, draft.hits)
+        put_back(session, known, draft.hits, self.clock())
         if alert is None:
             raise_alert(session, known, self.clock(), Recipients.of(self.config))
         else:
@@ -244,6 +251,8 @@ class EncounterWriter:
         same = (EncounterFrame.captured_at == hit.frame.captured_at) & (EncounterFrame.sequence == hit.frame.sequence)
         if session.scalar(select(EncounterFrame.id).where(EncounterFrame.encounter_id == encounter.id, same)):
             return
+        keep_crops(session, encounter, (hit,))
+        put_back(session, encounter, (hit,), self.clock())
         encounter.hits += 1
         encounter.first_at = min(encounter.first_at, hit.frame.captured_at)
         encounter.last_at = max(encounter.last_at, hit.frame.captured_at)

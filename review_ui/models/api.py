@@ -52,6 +52,14 @@ class ModelChangeIn(ModelProved):
     reason: str = Field(default="", max_length=LONGEST_WORDS)
 
 
+class ModelPromoteIn(ModelChangeIn):
+    """Promote a model, if need be although a condition does not hold."""
+
+    override: bool = Field(
+        default=False, description="although conditions of the registry do not hold; `reason` must say why"
+    )
+
+
 @router.get("/registry", summary="Champion, the model before it, registered models, and what was changed")
 def get_registry(site: SiteDep, account: Viewer) -> ModelRegistryStatus:
     """The newest twenty changes; `consequences` is what another model does to the rollout."""
@@ -83,11 +91,30 @@ def post_model_approval(site: SiteDep, account: Approver, digest: Digest, body: 
 
 @router.post("/{digest}/promote", summary="Make a registered model the champion", responses=REFUSED)
 def post_model_promotion(
-    site: SiteDep, account: ModelOwner, digest: Digest, body: ModelChangeIn
+    site: SiteDep, account: ModelOwner, digest: Digest, body: ModelPromoteIn
 ) -> ModelRegistryStatus:
-    """Read `consequences` of the registry before: evidence starts anew, and authority ends where it holds."""
+    """Read `consequences` of the registry before: evidence starts anew, and authority ends where it holds.
+
+    It is refused while one of the model's `conditions` does not hold, unless `override` and `reason` say otherwise.
+    """
     _prove(site, account, body, programs=True)
-    return _answer(site, account, lambda: model_commands.promote(site, account, digest, storable(body.reason)))
+    return _answer(
+        site,
+        account,
+        lambda: model_commands.promote(site, account, digest, storable(body.reason), override=body.override),
+    )
+
+
+@router.post("/{digest}/challenge", summary="Let a registered model score beside the champion", responses=REFUSED)
+def post_challenge(site: SiteDep, account: ModelOwner, digest: Digest, body: StrictBody) -> ModelRegistryStatus:
+    """Its live shadow: counted, alerting nobody. One at a time; any other challenger goes."""
+    return _answer(site, account, lambda: model_commands.start_shadow(site, account, digest))
+
+
+@router.post("/withdraw", summary="Let no challenger score any more", responses=REFUSED)
+def post_withdrawal(site: SiteDep, account: ModelOwner, body: StrictBody) -> ModelRegistryStatus:
+    """What it was counted so far stays."""
+    return _answer(site, account, lambda: model_commands.end_shadow(site, account))
 
 
 @router.get("/{digest}/compare/{other}", summary="Two models side by side")

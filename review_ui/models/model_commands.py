@@ -13,6 +13,7 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.site import Site
 from rollout.control.model_approval import approve_model
+from rollout.models.challenger import challenge, withdraw
 from rollout.models.model_changes import promote_model, roll_back
 from rollout.models.model_follower import tell_detectors
 from rollout.models.model_status import ModelRegistryStatus, model_registry_status
@@ -74,11 +75,28 @@ def approve(site: Site, account: Account, digest: str, note: str) -> None:
     site.wake_pages()
 
 
-def promote(site: Site, account: Account, digest: str, reason: str) -> None:
-    """Make a model the champion, and tell the detectors. Raises as :func:`approve`."""
+def promote(site: Site, account: Account, digest: str, reason: str, *, override: bool = False) -> None:
+    """Make a model the champion, and tell the detectors. Raises as :func:`approve`.
+
+    ``override``: although the gate says no; the reason must be given.
+    """
     plan = site.plan_watcher.current()
     with site.database.write() as session:
-        promote_model(session, plan, digest, _person(account), site.clock(), reason, _actor(account))
+        promote_model(session, plan, digest, _person(account), site.clock(), reason, _actor(account), override=override)
+    _told(site)
+
+
+def start_shadow(site: Site, account: Account, digest: str) -> None:
+    """Let a registered model score beside the champion from now on. Raises as :func:`approve`."""
+    with site.database.write() as session:
+        challenge(session, digest, account.name, site.clock(), _actor(account))
+    _told(site)
+
+
+def end_shadow(site: Site, account: Account) -> None:
+    """Let no challenger score any more. Raises :class:`rollout.stages.commands.Refused` where none does."""
+    with site.database.write() as session:
+        withdraw(session, account.name, site.clock(), _actor(account))
     _told(site)
 
 

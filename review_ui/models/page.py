@@ -46,6 +46,8 @@ DONE: Final = {
     "promoted": "It is champion. The detectors take it once they have proved it; the first frame is written below.",
     "rolled-back": "The champion was rolled back. The detectors have the model before it loaded.",
     "approved": "Your approval is written down.",
+    "challenging": "It scores beside the champion from now on, and alerts nobody.",
+    "withdrawn": "No model scores beside the champion any more. What was counted stays.",
     "registered": "The model is registered: it can be promoted now.",
 }
 
@@ -123,12 +125,41 @@ def model_page(request: Request, site: SiteDep, account: Viewer, digest: Digest,
     return _one(request, site, account, digest, notice=DONE.get(done, ""))
 
 
+@router.post("/models/withdraw")
+def withdraw(request: Request, site: SiteDep, account: ModelOwner) -> Response:
+    """Let no challenger score any more."""
+    problem = _obeyed(lambda: model_commands.end_shadow(site, account))
+    if problem is not None:
+        return _list(request, site, account, problem=problem[0], status=problem[1])
+    return _back("/models", "withdrawn")
+
+
+@router.post("/models/{digest}/challenge")
+def challenge(request: Request, site: SiteDep, account: ModelOwner, digest: Digest) -> Response:
+    """Let it score beside the champion."""
+    problem = _obeyed(lambda: model_commands.start_shadow(site, account, digest))
+    if problem is not None:
+        return _one(request, site, account, digest, problem=problem[0], status=problem[1])
+    return _back(f"/models/{digest}", "challenging")
+
+
 @router.post("/models/{digest}/promote")
 def promote(
-    request: Request, site: SiteDep, account: ModelOwner, digest: Digest, reason: Words = "", password: Password = ""
+    request: Request,
+    site: SiteDep,
+    account: ModelOwner,
+    digest: Digest,
+    reason: Words = "",
+    password: Password = "",
+    override: Annotated[bool, Form()] = False,
 ) -> Response:
     """Make it the champion."""
-    problem = _done(site, account, password, lambda: model_commands.promote(site, account, digest, storable(reason)))
+    problem = _done(
+        site,
+        account,
+        password,
+        lambda: model_commands.promote(site, account, digest, storable(reason), override=override),
+    )
     if problem is not None:
         return _one(request, site, account, digest, problem=problem[0], status=problem[1], typed=reason)
     return _back("/models", "promoted")
@@ -159,9 +190,15 @@ def _done(site: Site, account: Account, password: str, command: Callable[[], Non
     """Obey; returns what is wrong and the HTTP status, or None when it was done."""
     try:
         prove(site, account, password)
-        command()
     except NotProved as not_proved:
         return str(not_proved), not_proved.status
+    return _obeyed(command)
+
+
+def _obeyed(command: Callable[[], None]) -> tuple[str, int] | None:
+    """Obey what needs no proof, as :func:`_done`."""
+    try:
+        command()
     except (Refused, BadRegistration, UnknownModel) as refused:
         text = in_words(str(refused))
         return f"{text[:1].upper()}{text[1:].rstrip('.')}. Nothing was changed.", 409

@@ -48,6 +48,8 @@ class AlertCard:
     box: Box
     picture: PictureView | None
     crop: Crop | None
+    remembered_at: float | None = None
+    """When the rejected alert was that it resembles closely; None where there is none, or where it is hidden."""
 
     @property
     def unknown(self) -> bool:
@@ -76,9 +78,18 @@ class Queue:
     """What the watch page shows of the alerts."""
 
     waiting: tuple[AlertCard, ...]
+    """What resembles something rejected comes last."""
     waiting_count: int
     unsure: tuple[DecidedCard, ...]
     decided: tuple[DecidedCard, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[AlertCard, ...]], ...]:
+        """What waits behind the first: what is new, then what resembles something rejected."""
+        new = tuple(card for card in self.waiting[1:] if card.remembered_at is None)
+        old = tuple(card for card in self.waiting[1:] if card.remembered_at is not None)
+        named = (("Also waiting", new), ("As before at the same place, not a bear then", old))
+        return tuple((words, cards) for words, cards in named if cards)
 
     @property
     def bears_first(self) -> bool:
@@ -106,11 +117,17 @@ def queue(session: Session, media: MediaStore, scope: AccessScope, now: float) -
 
 
 def open_alerts(session: Session, scope: AccessScope, limit: int) -> Sequence[Alert]:
-    """Unreviewed alerts: bears before animals that the model does not know, and of each the oldest first."""
+    """Unreviewed alerts: bears before animals that the model does not know, and of each the oldest first; then what
+    resembles closely what was rejected at the same place."""
     return session.scalars(
         select(Alert)
         .where(Alert.status == AlertStatus.OPEN, scope.alerts())
-        .order_by(case((Alert.kind == EncounterKind.BEAR, 0), else_=1), Alert.captured_at, Alert.id)
+        .order_by(
+            case((Alert.resembles_id.is_(None), 0), else_=1),
+            case((Alert.kind == EncounterKind.BEAR, 0), else_=1),
+            Alert.captured_at,
+            Alert.id,
+        )
         .options(*FULL)
         .limit(limit)
     ).all()
@@ -156,7 +173,16 @@ def card_of(alert: Alert, media: MediaStore, scope: AccessScope) -> AlertCard:
         box=box,
         picture=cover,
         crop=crop(cover, box) if cover else None,
+        remembered_at=_remembered_at(alert, scope),
     )
+
+
+def _remembered_at(alert: Alert, scope: AccessScope) -> float | None:
+    """Nothing of a decision is told to whoever may take the second review of either."""
+    before = alert.resembles
+    if before is None or {alert.id, before.id} & set(scope.second_reviews):
+        return None
+    return before.captured_at
 
 
 def standing_review(reviews: Sequence[Review]) -> Review | None:

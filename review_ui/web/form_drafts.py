@@ -40,8 +40,8 @@ _PAGES: Final = tuple(
         (r"/people", "/people"),
         (rf"/people/{_NUMBER}(?:/[a-z-]+)?", r"/people/\1"),
         (r"/account/[a-z0-9/-]+", "/account"),
-        (r"/models/rollback", "/models"),
-        (r"/models/([0-9a-f]{8,64})/(?:approve|promote|register)", r"/models/\1"),
+        (r"/models/(?:rollback|withdraw)", "/models"),
+        (r"/models/([0-9a-f]{8,64})/(?:approve|promote|register|challenge)", r"/models/\1"),
         (r"/ledger/verify", "/ledger"),
         (r"/try", "/try"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from rollout.alerting import appeals
 from rollout.alerting import camper_messages as messages_of_campers
 from rollout.authority.freshness import StaleCamera
 from rollout.control.open_status import HandoverView, handovers_for, open_handovers
+from rollout.models.champion import OverriddenChampion, overridden_champion
 from rollout.stages.event_store import load
 
 
@@ -50,6 +51,8 @@ class PageChrome:
     """The campsite that the page is about; None for all of them."""
     overridden: tuple[str, ...] = ()
     """Stages of the rollout plan that ask for less than the floors, and why they may."""
+    overridden_model: OverriddenChampion = field(default_factory=OverriddenChampion)
+    """What did not hold when the champion was promoted."""
 
     def about(self, campsite_id: str) -> PageChrome:
         """The same frame around a page that is about one campsite."""
@@ -121,6 +124,7 @@ def page_chrome(
         handovers=_handovers(session, site, account, scope),
         new_devices=tuple(new_devices(session, account, now)) if account.session else (),
         overridden=site.plan_watcher.current().overridden,
+        overridden_model=overridden_champion(session),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
@@ -60,8 +61,12 @@ def change_champion(
     approved_by: Sequence[str],
     reason: str,
     at: float,
+    overridden: Sequence[str] = (),
 ) -> ModelChange:
-    """Write a change and its entry in the ledger. Whether it may be is asked before, under the ledger's lock."""
+    """Write a change and its entry in the ledger. Whether it may be is asked before, under the ledger's lock.
+
+    ``overridden``: what did not hold when it was made all the same, in sentences.
+    """
     row = ModelChange(
         at=at,
         kind=kind,
@@ -71,6 +76,7 @@ def change_champion(
         requested_by=by,
         approved_by=list(approved_by),
         reason=reason,
+        overridden=list(overridden),
     )
     session.add(row)
     session.flush()
@@ -78,7 +84,7 @@ def change_champion(
         session, at=at, kind="model.promoted" if kind is ChangeKind.PROMOTE else "model.rolled_back",
         subject=f"model:{(to_digest or CONFIGURED)[:12]}", actor=actor,
         body={"change": row.id, "trigger": trigger, "from": row.from_digest, "to": to_digest, "by": by,
-              "approved_by": list(approved_by), "reason": reason},
+              "approved_by": list(approved_by), "reason": reason, "overridden": list(overridden)},
     )  # fmt: skip
     return row
 
@@ -104,6 +110,27 @@ def change_challenger(session: Session, to_digest: str | None, by: str, actor: s
         body={"change": row.id, "beside": row.from_digest, "challenger": to_digest, "by": by},
     )  # fmt: skip
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class OverriddenChampion:
+    """What did not hold when the present champion was promoted, with who promoted it all the same, and why."""
+
+    sentences: tuple[str, ...] = ()
+    by: str = ""
+    reason: str = ""
+
+
+def overridden_champion(session: Session) -> OverriddenChampion:
+    """Of the promotion by which the champion became it; empty where everything held."""
+    now = standing(session).champion
+    if now is None:
+        return OverriddenChampion()
+    query = select(ModelChange).where(ModelChange.kind == ChangeKind.PROMOTE, ModelChange.to_digest == now)
+    row = session.scalar(query.order_by(ModelChange.id.desc()).limit(1))
+    return (
+        OverriddenChampion() if row is None else OverriddenChampion(tuple(row.overridden), row.requested_by, row.reason)
+    )
 
 
 def changes(session: Session, limit: int = 100, before: int | None = None) -> list[ModelChange]:

@@ -3,6 +3,8 @@
 In shadow one person with the right promotes a model: nothing leaves the building, and its evidence starts anew. As soon
 as campers may be warned anywhere, or a watch waits to be taken over, it takes the people whom the rollout plan names
 for the next stage (``approvals.promote``), and whoever asks for it is none of them. A rollback needs nobody else.
+Before that the model answers to :mod:`rollout.models.promotion_gate`; who promotes it all the same gives a reason, and
+the change is kept, and shown, as overridden.
 
 What detectors do about it is in :mod:`detector.model_switch`; what the rollout does when they report another model, in
 :mod:`rollout.stages.decide`: evidence starts anew, and authority ends where it holds.
@@ -19,6 +21,7 @@ from db.ledger import lock
 from db.models import ChangeKind, ChangeTrigger, ModelChange, RegisteredModel
 from rollout.base.scopes import campsites_of
 from rollout.models.champion import change_champion, standing
+from rollout.models.promotion_gate import promotion_conditions
 from rollout.models.registry import model_named
 from rollout.stages.account_checks import as_accounts_stand
 from rollout.stages.approvals import agreed, counting, still_needed
@@ -27,23 +30,39 @@ from rollout.stages.event_store import load
 from rollout.stages.plan import RolloutPlan
 from rollout.stages.state import State
 
+OVERRIDE = "Whoever may promote can override this with a reason; it is then shown as OVERRIDDEN"
 NOTHING_BEFORE = "the model that the configuration names is in use; there is none before it to roll back to"
 
 
 def promote_model(
-    session: Session, plan: RolloutPlan, digest: str, by: Person, now: float, reason: str = "", actor: str = ""
+    session: Session,
+    plan: RolloutPlan,
+    digest: str,
+    by: Person,
+    now: float,
+    reason: str = "",
+    actor: str = "",
+    *,
+    override: bool = False,
 ) -> ModelChange:
     """Make a registered model the champion. ``digest`` may be its beginning, ``actor`` is how the ledger names ``by``.
 
+    ``override``: although conditions of the gate do not hold; they are kept with the reason, which must be given.
+
     Raises:
         UnknownModel: no such model is registered.
-        Refused: it is the champion already, or people are missing; nothing was written.
+        Refused: it is the champion already, a condition does not hold, or people are missing; nothing was written.
     """
     lock(session)
     model = model_named(session, digest)
     state = as_accounts_stand(session, load(session))
     if model.digest == standing(session).champion:
         raise Refused(f"{_name(model)} is the champion already")
+    failing = [each.words for each in promotion_conditions(session, model, now) if not each.passed]
+    if failing and not override:
+        raise Refused(f"{_name(model)} may not be promoted yet: {'; '.join(failing)}. {OVERRIDE}")
+    if failing and not reason.strip():
+        raise Refused("whoever overrides what does not hold says why: the reason is empty")
     lack = approvals_lacking(plan, state, model.digest, by.name, now)
     if lack is not None:
         raise Refused(lack)
@@ -57,6 +76,7 @@ def promote_model(
         approved_by=approvers(plan, state, model.digest, by.name, now),
         reason=reason,
         at=now,
+        overridden=failing,
     )
 
 

@@ -13,8 +13,16 @@ from sqlalchemy.orm import Session
 
 from db.models import ChangeTrigger, ModelChange, ModelChangeReport, RegisteredModel, ReportOutcome
 from rollout.models.challenger import agreements
-from rollout.models.champion import CHALLENGER_EVERY, challenger_change, changes, reports_on, standing
+from rollout.models.champion import (
+    CHALLENGER_EVERY,
+    challenger_change,
+    changes,
+    overridden_champion,
+    reports_on,
+    standing,
+)
 from rollout.models.model_changes import approvals_lacking, approvers, consequences, needs_approval
+from rollout.models.promotion_gate import promotion_conditions
 from rollout.models.registry import registered_models
 from rollout.stages.account_checks import as_accounts_stand
 from rollout.stages.event_store import load
@@ -43,6 +51,9 @@ class RegisteredView(_Values):
     is_champion: bool
     is_previous: bool = Field(description="a rollback leads to it")
     approved_by: tuple[str, ...] = Field(description="who has agreed to promote it, as far as it counts now")
+    conditions: tuple[PromotionConditionView, ...] = Field(
+        description="what must hold before it may be promoted; none of the champion"
+    )
 
 
 class RefusalView(_Values):
@@ -51,6 +62,15 @@ class RefusalView(_Values):
     process: str
     at: float
     why: str
+
+
+class PromotionConditionView(_Values):
+    """One condition of a promotion."""
+
+    name: str
+    passed: bool
+    sentence: str = Field(description="with its number")
+    remedy: str = Field(description="what to do where it does not hold")
 
 
 class ModelChangeView(_Values):
@@ -67,6 +87,7 @@ class ModelChangeView(_Values):
     requested_by: str
     approved_by: tuple[str, ...]
     reason: str
+    overridden: tuple[str, ...] = Field(description="what did not hold when it was promoted all the same")
     first_scored_at: float | None = Field(description="when the first frame was scored by the new model")
     took_s: float | None = Field(description="from the change to that frame")
     refusals: tuple[RefusalView, ...]
@@ -105,6 +126,7 @@ class ModelRegistryStatus(_Values):
     previous: str | None = Field(description="digest of the model that a rollback leads to; null: the configured one")
     previous_name: str | None = Field(description="null: there is nothing to roll back to")
     may_roll_back: bool
+    overridden: tuple[str, ...] = Field(description="what did not hold when the champion was promoted all the same")
     challenger: ChallengerView | None = Field(description="the model that scores beside the champion, if one does")
     models: tuple[RegisteredView, ...]
     changes: tuple[ModelChangeView, ...] = Field(description="the newest first")
@@ -134,6 +156,7 @@ def model_registry_status(
         previous=previous,
         previous_name=model_words(by_digest, previous) if there.may_roll_back else None,
         may_roll_back=there.may_roll_back,
+        overridden=overridden_champion(session).sentences,
         challenger=_challenger(session, by_digest, knows_all),
         models=tuple(
             RegisteredView(
@@ -148,6 +171,7 @@ def model_registry_status(
                 is_champion=row.digest == there.champion,
                 is_previous=there.may_roll_back and row.digest == previous,
                 approved_by=approvers(plan, state, row.digest, "", now),
+                conditions=() if row.digest == there.champion else _conditions(session, row, now),
             )
             for row in rows
         ),
@@ -211,6 +235,13 @@ def _challenger(session: Session, by_digest: dict[str, RegisteredModel], knows_a
     )
 
 
+def _conditions(session: Session, row: RegisteredModel, now: float) -> tuple[PromotionConditionView, ...]:
+    return tuple(
+        PromotionConditionView(name=each.name, passed=each.passed, sentence=each.sentence, remedy=each.remedy)
+        for each in promotion_conditions(session, row, now)
+    )
+
+
 def _change(
     row: ModelChange, said: Iterable[ModelChangeReport], by_digest: dict[str, RegisteredModel], knows_all: bool
 ) -> ModelChangeView:
@@ -229,6 +260,7 @@ def _change(
         requested_by=row.requested_by,
         approved_by=tuple(row.approved_by),
         reason=HIDDEN if hidden else row.reason,
+        overridden=tuple(row.overridden),
         first_scored_at=first,
         took_s=None if first is None else round(max(0.0, first - row.at), 2),
         refusals=tuple(

@@ -106,7 +106,7 @@ def test_the_detector_process_follows_the_registry_and_comes_up_with_the_champio
         place = RegisteredBundle(second.digest, "bundles/second", None, ModelOrigin.FILE, None, now_s())
         register_model(session, place)
     with sqlite_database.write() as session:
-        change = promote_model(session, controller.watcher.plan, second.digest, OWNER, now_s())
+        change = promote_model(session, controller.watcher.plan, second.digest, OWNER, now_s(), "fog", override=True)
         number, asked_at = change.id, change.at
     assert tell_detectors(sqlite_database, client)
     wait_for(lambda: detectors.newest() == second.short_digest, WITHIN_S)

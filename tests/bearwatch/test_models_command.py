@@ -101,10 +101,17 @@ def test_a_model_is_added_compared_promoted_and_rolled_back(
     assert "Add --yes when you have read this." in said
     promote = ("promote", brought.digest[:12], "--as", "omar", "--reason", "sees more at night", "--yes", "--json")
     status, said = command(*promote)
+    assert (status, "0 of 24 different hours" in said["why"][0]) == (1, True)
+    assert "LACKING  24 h of live shadow" in command("show", brought.digest[:8])[1]
+    status, said = command(*promote[:4], "--override", "--yes")
+    assert (status, "the reason is empty" in said) == (1, True)
+    promote = (*promote, "--override")
+    status, said = command(*promote)
     assert (status, said["kind"], said["to"], said["detectors_told"]) == (0, "promote", brought.digest, True)
     assert read_wanted(redis_client) == WantedModel(said["change"], BundlePlace(brought.digest, place, brought.runs))
     listed = command("list")[1]
     assert f"Champion: {brought.short_digest}" in listed
+    assert "OVERRIDDEN" in listed
     assert "A rollback leads to: the model that the configuration names" in listed
     assert "sees more at night" in " ".join(listed.split())
 

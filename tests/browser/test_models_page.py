@@ -26,6 +26,7 @@ from tests.support.browser.chromium import DESKTOP, PHONE
 from tests.support.browser.night import THEMES
 from tests.support.bundles import changed_bundle
 from tests.support.pages import PASSWORD, Clock, Stage, served
+from tests.support.rollout.live_shadows import scored_for_a_day
 from tests.support.rollout.rollout_pages import STAGES, RolloutStage, with_plan
 from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER
 
@@ -107,6 +108,7 @@ def test_the_pages_read_well_in_every_theme_and_on_a_phone(registry: Registry) -
     for wanted in (built_in.digest, digest):
         for by in (LEAD, OWNER):
             there.give(c.Approve(by=by, step=Step.MODEL, latch=wanted))
+        scored_for_a_day(there.page.database, wanted, there.page.clock.now)
         with there.page.database.write() as session:
             change = promote_model(session, there.plan, wanted, OPERATOR, there.page.clock.now, "sees more at dusk")
             session.add(_report(change.id, there.page.clock.now, ReportOutcome.IN_USE))

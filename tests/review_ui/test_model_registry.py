@@ -22,6 +22,7 @@ from rollout.stages.commands import Step
 from tests.support.blindness_leaks import go_on_watch
 from tests.support.bundles import changed_bundle
 from tests.support.pages import PASSWORD
+from tests.support.rollout.live_shadows import scored_for_a_day
 from tests.support.rollout.rollout_pages import RolloutStage, rollout_stage, with_plan
 from tests.support.rollout.rollout_plans import LEAD, OPERATOR, OWNER
 
@@ -61,6 +62,7 @@ def test_an_owner_registers_promotes_and_rolls_back_on_the_page(
     assert "Evidence starts anew" in shown
     assert "Nobody else has to" in shown
     assert "Beside the champion" not in shown, "which model the configuration means is not known before it runs"
+    scored_for_a_day(there.page.database, night_model.digest, there.page.clock.now)
 
     answer = omar.post(f"{path}/promote", data=WITH)
     assert (answer.status_code, answer.headers["location"]) == (303, "/models?done=promoted")
@@ -108,6 +110,41 @@ def test_without_the_right_password_nothing_is_done_and_what_was_typed_stays(
     assert registry(there)["champion"] is None
 
 
+def test_a_model_without_its_day_in_shadow_is_refused_and_overridden_only_with_a_reason(
+    there: RolloutStage, night_model: ModelBundle, redis_client: redis.Redis
+) -> None:
+    omar, path = there.page.person("omar"), f"/models/{night_model.digest}"
+    omar.post(f"{path}/register", data={"password": PASSWORD})
+    assert omar.post(f"{path}/challenge").headers["location"] == f"{path}?done=challenging"
+    wanted = read_wanted(redis_client)
+    assert wanted is not None
+    assert wanted.challenger == BundlePlace(night_model.digest, "bundles/night-model")
+    shown = omar.get(path).text
+    assert "in 0 of 24 different hours" in shown
+    assert "Promote it although 1 condition does not hold" in shown
+    for form in (WITH, {"password": PASSWORD, "override": "true"}):
+        refused = omar.post(f"{path}/promote", data=form)
+        assert (refused.status_code, "Nothing was changed." in refused.text) == (409, True)
+    answer = omar.post(f"/api/v1{path}/promote", json=WITH)
+    assert (answer.status_code, "24 different hours" in answer.json()["detail"]) == (409, True)
+    assert omar.post(f"{path}/promote", data={**WITH, "override": "true"}).status_code == 303
+    for page in ("/models", "/"):
+        assert "OVERRIDDEN" in there.page.person("rosa").get(page).text
+    assert registry(there)["overridden"] == registry(there)["changes"][0]["overridden"] != []
+
+
+def test_a_live_shadow_is_started_and_ended_by_programs_too(there: RolloutStage, night_model: ModelBundle) -> None:
+    omar, path = there.page.person("omar"), "/api/v1/models"
+    assert omar.post(f"{path}/{night_model.digest}/challenge", json={}).status_code == 404
+    omar.post(f"{path}/{night_model.digest}/register", json={"password": PASSWORD})
+    started = omar.post(f"{path}/{night_model.digest}/challenge", json={}).json()
+    assert started["challenger"]["digest"] == night_model.digest
+    assert "End its live shadow" in omar.get("/models").text
+    assert omar.post(f"{path}/withdraw", json={}).json()["challenger"] is None
+    refused = omar.post("/models/withdraw")
+    assert (refused.status_code, "no challenger scores" in refused.text.lower()) == (409, True)
+
+
 def test_where_campers_are_warned_it_takes_two_others_and_the_page_says_what_ends(
     there: RolloutStage, night_model: ModelBundle
 ) -> None:
@@ -130,6 +167,7 @@ def test_where_campers_are_warned_it_takes_two_others_and_the_page_says_what_end
     assert omar.post(f"{path}/promote", json={"password": PASSWORD}).status_code == 409, "he asks and agrees"
     there_now = registry(there)
     assert set(there_now["models"][0]["approved_by"]) >= {"omar"}
+    scored_for_a_day(there.page.database, digest, there.page.clock.now)
     done = ana.post(f"{path}/promote", json={"password": PASSWORD, "reason": "better at dusk"}).json()
     assert done["champion"] == digest
     assert (done["changes"][0]["requested_by"], len(done["changes"][0]["approved_by"])) == ("ana", 2)
@@ -154,6 +192,7 @@ def test_two_models_are_shown_side_by_side(there: RolloutStage, night_model: Mod
     assert all(each["first"] == each["second"] for each in found["slices"])
     for digest in (built_in.digest, night_model.digest):
         assert omar.post(f"/models/{digest}/register", data={"password": PASSWORD}).status_code == 303
+    scored_for_a_day(there.page.database, built_in.digest, there.page.clock.now)
     assert omar.post(f"/models/{built_in.digest}/promote", data=WITH).status_code == 303
     assert "They differ in their weights alone." in omar.get(f"/models/{night_model.digest}").text
 
@@ -169,6 +208,7 @@ def test_what_a_breaker_found_is_kept_from_whoever_watches_or_has_one_campsite(
         session.add(UserCampsite(user_id=there.page.user_id("lena"), campsite_id="lower-pines"))
     for by in (LEAD, OWNER):
         there.give(c.Approve(by=by, step=Step.MODEL, latch=night_model.digest))
+    scored_for_a_day(there.page.database, night_model.digest, there.page.clock.now)
     with there.page.database.write() as session:
         promote_model(session, there.plan, night_model.digest, OPERATOR, there.page.clock.now)
         roll_back(session, "controller", there.page.clock.now, found, trigger=ChangeTrigger.BREAKER)

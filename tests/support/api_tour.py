@@ -29,6 +29,7 @@ from rollout.reports.build import make
 from rollout.reports.document import Kind
 from tests.support.factories import T0, jpeg
 from tests.support.pages import PASSWORD, report, served
+from tests.support.rollout.live_shadows import scored_for_a_day
 from tests.support.rollout.report_season import asked
 from tests.support.rollout.rollout_pages import RolloutStage
 from tests.support.waiting import wait_for
@@ -163,9 +164,13 @@ def _models(tour: Tour) -> None:
     for browser in (lena, omar):
         note = {**again, "note": "looked through what it missed in the last two weeks"}
         tour.ask(browser, "POST", f"{path}/{{digest}}/approvals", note, digest=built_in)
+    tour.ask(ana, "POST", f"{path}/{{digest}}/challenge", {}, digest=built_in)
+    scored_for_a_day(tour.there.page.database, built_in, tour.there.page.clock.now)
     why = {**again, "reason": "sees more at dusk, nothing lost by day"}
     tour.ask(ana, "POST", f"{path}/{{digest}}/promote", why, digest=built_in)
     tour.ask(ana, "POST", f"{path}/rollback", {**again, "reason": "two false alarms an hour in the rain"})
+    tour.ask(ana, "POST", f"{path}/{{digest}}/challenge", {}, digest=built_in)
+    tour.ask(ana, "POST", f"{path}/withdraw", {})
     tour.ask(ana, "GET", f"{path}/registry")
     tour.ask(ana, "GET", f"{path}/{{digest}}/compare/{{other}}", digest=built_in, other=built_in)
 

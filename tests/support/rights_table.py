@@ -204,6 +204,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/api/v1/models/{digest}/register"): Door(Right.MODELS, json={}),
     ("POST", "/api/v1/models/{digest}/approvals"): Door(Right.APPROVE_PROMOTION, json={}),
     ("POST", "/api/v1/models/{digest}/promote"): Door(Right.MODELS, json={}),
+    ("POST", "/api/v1/models/{digest}/challenge"): Door(Right.MODELS, json={}),
+    ("POST", "/api/v1/models/withdraw"): Door(Right.MODELS, json={}),
     ("GET", "/api/v1/models/{digest}/compare/{other}"): Door(Right.VIEW),
     ("GET", "/api/v1/models/{digest}"): Door(Right.VIEW),
     ("GET", "/models"): Door(Right.VIEW),
@@ -211,6 +213,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "/models/{digest}"): Door(Right.VIEW),
     ("POST", "/models/{digest}/approve"): Door(Right.APPROVE_PROMOTION),
     ("POST", "/models/{digest}/promote"): Door(Right.MODELS),
+    ("POST", "/models/{digest}/challenge"): Door(Right.MODELS),
+    ("POST", "/models/withdraw"): Door(Right.MODELS),
     ("POST", "/models/{digest}/register"): Door(Right.MODELS),
     # Rollout
     ("GET", "/api/v1/rollout"): Door(Right.VIEW),

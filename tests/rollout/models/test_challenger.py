@@ -101,7 +101,7 @@ def test_one_challenger_at_a_time_is_wanted_until_it_is_withdrawn_or_champion(si
         with pytest.raises(Refused, match="no challenger scores"):
             withdraw(session, "omar", site.now)
         challenge(session, A, "omar", site.now)
-        promote_model(session, site.watcher.plan, A, OWNER, site.now)
+        promote_model(session, site.watcher.plan, A, OWNER, site.now, "a test", override=True)
         assert wanted(session).challenger is None
         with pytest.raises(Refused, match="it is the champion"):
             challenge(session, A, "omar", site.now)

@@ -28,6 +28,7 @@ from rollout.stages import commands as c
 from rollout.stages.commands import Person, Refused, Step
 from rollout.stages.state import Phase
 from tests.support.rollout.controller_site import UPPER, ControllerSite
+from tests.support.rollout.live_shadows import scored_for_a_day
 from tests.support.rollout.rollout_plans import CHIEF, DIGEST, LEAD, OPERATOR, OWNER
 
 A, B = "a1" * 32, "b2" * 32
@@ -48,6 +49,7 @@ def site(tmp_path: Path, sqlite_database: Database, redis_client: redis.Redis) -
 
 def promote(site: ControllerSite, digest: str = A, by: Person = OWNER) -> ModelChange:
     """Somebody promotes a model."""
+    scored_for_a_day(site.database, {A[:8]: A}.get(digest, digest), site.now)
     with site.database.write() as session:
         return promote_model(session, site.watcher.plan, digest, by, site.now, "sees more at night")
 
