@@ -46,12 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=None, help="same seed, same pictures, same augmentations (1)")
     parser.add_argument(
-        "--average-with",
-        default=None,
-        metavar="BUNDLE",
-        help="an earlier bundle, or `built-in`, whose weights are averaged with the trained ones (none)",
-    )
-    parser.add_argument(
         "--from",
         dest="parent",
         default=None,
@@ -77,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from detector.learn.fit import TrainingDiverged
     from detector.learn.training import TrainingError, train
     from detector.models.backbones import BackboneError
-    from detector.models.bundle import BundleError, ModelBundle
+    from detector.models.bundle import BundleError
 
     try:
         _refuse_at_odds(arguments)
@@ -85,8 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.parent is not None:
             return _go_on(arguments, pictures)
         with _bars() as progress:
-            earlier = None if arguments.average_with is None else ModelBundle.open(arguments.average_with)
-            trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress), earlier)
+            trained = train(pictures, arguments.out, _recipe(arguments), _shop(arguments, progress))
     except (ManifestError, TrainingError, TrainingDiverged, BackboneError, BundleError, ValueError) as error:
         print(f"bearwatch train: {error}", file=sys.stderr)
         return 2
@@ -99,12 +92,10 @@ def _refuse_at_odds(arguments: argparse.Namespace) -> None:
     if arguments.parent is None and arguments.layers is not None:
         raise ValueError("--layers goes with --from; from the pretrained weights the recipe says which layers learn")
     if arguments.parent is not None:
-        for name in ("average_with", "input_px", "view"):
+        for name in ("input_px", "view"):
             if getattr(arguments, name) is not None:
                 option = "--" + name.replace("_", "-")
-                raise ValueError(
-                    f"{option} does not go with --from: the bundle decides that, or is averaged with itself"
-                )
+                raise ValueError(f"{option} does not go with --from: the bundle decides that")
 
 
 def _go_on(arguments: argparse.Namespace, pictures: Any) -> int:

@@ -53,7 +53,6 @@ def _head(model: Model, recipe: Recipe, evaluation: Mapping[str, Any]) -> str:
 
 {model.architecture}, pretrained on ImageNet, fine-tuned for {recipe.epochs:g} epochs at {recipe.train_px} px and
 averaged with the pretrained weights ({share:.0%} trained, {1 - share:.0%} pretrained). {verdict}
-{_earlier(evaluation, recipe)}
 
 It says how likely a picture shows a bear, and the likeliest of: {", ".join(model.labels.names)}.
 It is meant for motion crops and still frames of fixed cameras, as one witness whose word a ranger checks. It is not
@@ -75,19 +74,6 @@ really see.
 {_lift(model)}
 
 Temperature: {model.labels.temperature}."""
-
-
-def _earlier(evaluation: Mapping[str, Any], recipe: Recipe) -> str:
-    """What an earlier bundle has to do with it."""
-    earlier = evaluation.get("averaged_with")
-    if not earlier:
-        return ""
-    return (
-        f"\nThe weights are then averaged with those of an earlier bundle, `{earlier}`, which gets "
-        f"{recipe.ancestor_share:.0%}. **All figures below are of sources\nof which that bundle has not seen a picture "
-        "either**, each judged by a network of a fold, averaged in the same way: few pictures, but\nhonest ones. What "
-        "that bundle was trained on is in its own datasheet, and among the training pictures below."
-    )
 
 
 def _floor(recipe: Recipe) -> str:

@@ -34,12 +34,6 @@ class HeldOut:
     mixes: Mapping[float, NDArray[np.float32]]
     withheld: str = ""
 
-    def of(self, inside: NDArray[np.bool_]) -> HeldOut:
-        """Those pictures for which ``inside`` (n,) is true."""
-        pictures = [self.pictures[place] for place in np.flatnonzero(inside).tolist()]
-        mixes = {share: logits[inside] for share, logits in self.mixes.items()}
-        return HeldOut(pictures, self.fold[inside], self.generic[inside], mixes, self.withheld)
-
     @property
     def is_bear(self) -> NDArray[np.bool_]:
         """The truth (n,)."""

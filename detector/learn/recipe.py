@@ -19,10 +19,6 @@ class Recipe:
     larger than whole pictures do, so a smaller training size sees them at the same scale and costs half.
     ``epochs`` are passes over the pictures of a fold's network; the one trained on everything gets as many steps.
     The network's first layers and ``frozen_stages`` of its stages stay as they were pretrained, which halves the cost.
-    Every network is trained ``soup`` times with other seeds, and the weights are averaged (Wortsman et al., "Model
-    soups", 2022): the runs need not wait for each other, and the average is steadier than any of them.
-    An earlier bundle that is averaged with gets ``ancestor_share`` (:mod:`detector.learn.ancestor`); without one it
-    says nothing.
     No threshold for live crops is below ``live_at_least``: what staged scenes and clips without a bear were seen to
     need, of which no labelled pictures know.
     ``keep`` weighs what the pretrained network said of the clean picture against the labels. Pictures of camera traps
@@ -53,8 +49,6 @@ class Recipe:
     lift: float = 0.0
     smoothing: float = 0.05
     folds: int = 2
-    soup: int = 1
-    ancestor_share: float = 0.5
     live_at_least: float = 0.0
     mixes: tuple[float, ...] = (0.3, 0.5, 0.7)
     withheld: str = "raccoon"
@@ -68,13 +62,11 @@ class Recipe:
             raise ValueError("camera_trap_weight must be above 0")
         if not all(0 <= share < 1 for share in (self.night_share, self.pasted_bears, self.pasted_others, self.lift)):
             raise ValueError("night_share, pasted_bears, pasted_others and lift must be from 0 to below 1")
-        if not 0 <= self.ancestor_share < 1 or not 0 <= self.live_at_least < 1:
-            raise ValueError("ancestor_share and live_at_least must be from 0 to below 1")
+        if not 0 <= self.live_at_least < 1:
+            raise ValueError("live_at_least must be from 0 to below 1")
         if self.frozen_stages < 0:
             raise ValueError("frozen_stages must be 0 or more")
         View.parse(self.view)
-        if self.soup < 1:
-            raise ValueError("soup must be above 0")
         if self.folds < 2:
             raise ValueError("honest numbers need at least 2 folds")
 
@@ -85,7 +77,7 @@ RECIPES = {
     "standard": Recipe(),
     "night": Recipe(
         train_px=176,
-        epochs=1.15,
+        epochs=5.4,
         frozen_stages=2,
         learning_rate=3e-4,
         camera_trap_weight=3.0,
@@ -93,10 +85,8 @@ RECIPES = {
         pasted_bears=0.3,
         pasted_others=0.15,
         lift=0.35,
-        soup=2,
         mixes=(0.75,),
-        live_at_least=0.85,
+        live_at_least=0.62,
     ),
 }
-"""``night`` alone sees more bears at night and raises more false alarms by day; averaged with the first built-in model
-it made the present one (docs/decisions/0019-the-night-recipe.md)."""
+"""``night`` made the present built-in model (docs/decisions/0019-the-night-recipe.md)."""

@@ -7,13 +7,9 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
 from detector.learn.fit import PROGRESS, TRAINED, Run, fit
-from detector.learn.student import interpolate_weights
 
 Watcher = Callable[[str, int, int, float], None]
 """Called with a run's name, its step, its number of steps and its last loss."""
@@ -51,21 +47,3 @@ def _report(folder: Path, run: Run, watch: Watcher) -> None:
     except FileNotFoundError:
         return
     watch(folder.name, found["step"], found["steps"], found["loss"])
-
-
-def soup_of(run: Run) -> list[Run]:
-    """The same run with one seed after another."""
-    recipe, folder = run.recipe, run.folder
-    seeds = range(recipe.seed, recipe.seed + recipe.soup)
-    return [
-        replace(run, recipe=replace(recipe, seed=seed), folder=folder.with_name(f"{folder.name}-seed-{seed}"))
-        for seed in seeds
-    ]
-
-
-def averaged(run: Run) -> dict[str, Tensor]:
-    """The state that the run's seeds have in common."""
-    found = fit(soup_of(run)[0])
-    for number, seeded in enumerate(soup_of(run)[1:], start=2):
-        found = interpolate_weights(found, fit(seeded), 1 / number)
-    return found

@@ -31,12 +31,11 @@ from detector.engines.choose import DEFAULT_BACKBONE
 from detector.engines.engine import Device
 from detector.engines.torch_engine import TorchEngine
 from detector.evaluate.manifest import LabelledPicture, snapshot_hash
-from detector.learn.ancestor import Ancestor
 from detector.learn.calibrate import LIVE_RATE, STILL_RATE, bear_thresholds, fit_temperature, unknown_limits
 from detector.learn.cutouts import Cutouts, cutout_places, make_cutouts
 from detector.learn.datasheet import datasheet
 from detector.learn.exported import export_if_possible
-from detector.learn.fit import Run
+from detector.learn.fit import Run, fit
 from detector.learn.folds import assign_folds
 from detector.learn.held_out_thresholds import JudgedPictures, operating_point
 from detector.learn.heldout import (
@@ -52,7 +51,7 @@ from detector.learn.heldout import (
 from detector.learn.intake import TrainingError, claim, contents_key, usable_pictures
 from detector.learn.judge import FoldPredictors
 from detector.learn.recipe import NEW_LABELS, Recipe
-from detector.learn.runs import Watcher, averaged, fit_all, soup_of
+from detector.learn.runs import Watcher, fit_all
 from detector.learn.student import Start, interpolate_weights, start, student_labels
 from detector.learn.teacher import remembered, whole_logits
 from detector.learn.unseen_animals import better_way, compare, reference_places
@@ -94,14 +93,8 @@ class TrainingSetup:
     advance: Callable[[str, int, int], None] = lambda stage, more, total: None
 
 
-def train(
-    pictures: Sequence[LabelledPicture],
-    out: Path,
-    recipe: Recipe,
-    setup: TrainingSetup,
-    earlier: ModelBundle | None = None,
-) -> Trained:
-    """Train, measure, and write ``<out>/bundle``. ``earlier`` is averaged with (:mod:`detector.learn.ancestor`).
+def train(pictures: Sequence[LabelledPicture], out: Path, recipe: Recipe, setup: TrainingSetup) -> Trained:
+    """Train, measure, and write ``<out>/bundle``.
 
     Raises:
         TrainingError: a label is unknown, there are no bears or only bears, or ``out`` holds another training.
@@ -112,10 +105,7 @@ def train(
     usable, left_out = usable_pictures(pictures, labels)
     key = contents_key(usable)
     claim(out / WORK, key, recipe)
-    ancestor = None if earlier is None else Ancestor(earlier, recipe.ancestor_share)
-    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key, ancestor)
-    if ancestor is not None:
-        ancestor.check(context.beginning, _parent(context.beginning))
+    context = _TrainingContext(start(recipe.backbone), labels, recipe, setup, out / WORK, key)
     held_out, fold_states, state_of_all = _learn(usable, context)
     found = table(held_out, labels)
     chosen = choose_mix(found)
@@ -129,7 +119,7 @@ def train(
         out / BUNDLE,
         model,
         {name: each.numpy() for name, each in _floats(state).items()},
-        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, _said_of(recipe, earlier)),
+        Provenance(_parent(context.beginning), snapshot_hash(usable), CODE_VERSION, asdict(recipe)),
         datasheet(model, usable, recipe, evaluation, left_out),
         evaluation,
         _reference(state, usable, context) if way == NEIGHBOURS else None,
@@ -148,17 +138,10 @@ class _TrainingContext:
     setup: TrainingSetup
     work: Path
     key: str
-    ancestor: Ancestor | None = None
 
     def mixed(self, trained: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-        """``share`` of trained weights, the rest pretrained; averaged with the earlier bundle, if there is one."""
-        state = interpolate_weights(self.beginning.state, trained, share)
-        return state if self.ancestor is None else self.ancestor.averaged(state)
-
-    @property
-    def tag(self) -> str:
-        """Of what depends on the earlier bundle, by weights or because other pictures are held out."""
-        return "" if self.ancestor is None else self.ancestor.tag
+        """``share`` of trained weights, the rest pretrained."""
+        return interpolate_weights(self.beginning.state, trained, share)
 
     def bundle(self, state: Any, labels: LabelMap | None = None) -> ModelBundle:
         """A network in the very form in which it is served, in memory."""
@@ -186,10 +169,6 @@ class _TrainingContext:
         return self.remember(name, compute)
 
 
-def _said_of(recipe: Recipe, earlier: ModelBundle | None) -> dict[str, Any]:
-    return asdict(recipe) | ({} if earlier is None else {"average_with": earlier.digest})
-
-
 def _learn(
     usable: Sequence[LabelledPicture], context: _TrainingContext
 ) -> tuple[HeldOut, list[dict[str, Tensor]], dict[str, Tensor]]:
@@ -201,21 +180,18 @@ def _learn(
     everything = Run(usable, generic[:, :IMAGENET_CLASSES], recipe, context.work / "all", *_means(setup), cutouts)
     runs = [_without(everything, fold, number, context.work / f"fold-{number}") for number in range(recipe.folds)]
     everything = _as_long_as(runs, everything)
-    fit_all([seeded for run in (*runs, everything) for seeded in soup_of(run)], setup.jobs, setup.watch)
-    states = [averaged(run) for run in runs]
-    ancestor = context.ancestor
-    judged_at_all = np.ones(len(usable), dtype=bool) if ancestor is None else ancestor.unseen(usable)
+    fit_all([*runs, everything], setup.jobs, setup.watch)
+    states = [fit(run) for run in runs]
     mixes: dict[float, NDArray[np.float32]] = {}
     for share in recipe.mixes:
         mixes[share] = np.zeros((len(usable), context.labels.outputs), dtype=np.float32)
         for number, trained in enumerate(states):
-            inside = np.flatnonzero((fold == number) & judged_at_all)
+            inside = np.flatnonzero(fold == number)
             state = context.mixed(trained, share)
             judged = [usable[place] for place in inside.tolist()]
             stage = f"held out {number + 1}/{recipe.folds}, share {share:g}"
-            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}{context.tag}", stage, state, judged)
-    held_out = HeldOut(usable, fold, generic, mixes, recipe.withheld).of(judged_at_all)
-    return held_out, states, averaged(everything)
+            mixes[share][inside] = context.say(f"heldout-{number}-{share:g}", stage, state, judged)
+    return HeldOut(usable, fold, generic, mixes, recipe.withheld), states, fit(everything)
 
 
 def _cutouts(usable: Sequence[LabelledPicture], context: _TrainingContext) -> Cutouts | None:
@@ -276,7 +252,6 @@ def _calibrated(
         "what": "held-out sources: each picture was judged by a network that saw nothing of its source",
         "held_out": found,
         "by_source": by_source(held_out, warm, share),
-        "averaged_with": "" if context.ancestor is None else context.ancestor.bundle.short_digest,
         "at_thresholds": {
             "still pictures": operating_point(JudgedPictures(sample, trained), still_limits, STILL_RATE),
             "whole pictures, seen once": operating_point(JudgedPictures(pictures, bear), limits, LIVE_RATE),
@@ -322,7 +297,7 @@ def _fold_predictors(
     def remember(name: str, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """What the pretrained network says depends on no mix."""
         mix = "" if name.endswith(GENERIC_KEY) else f"-{share:g}-{labels.temperature:g}"
-        return context.remember(f"{name}{mix}{context.tag}", compute)
+        return context.remember(f"{name}{mix}", compute)
 
     return FoldPredictors(
         pictures=held_out.pictures,

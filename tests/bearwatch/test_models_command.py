@@ -105,8 +105,7 @@ def test_a_model_is_added_compared_promoted_and_rolled_back(
     assert "LACKING  24 h of live shadow" in command("show", brought.digest[:8])[1]
     status, said = command(*promote[:4], "--override", "--yes")
     assert (status, "the reason is empty" in said) == (1, True)
-    promote = (*promote, "--override")
-    status, said = command(*promote)
+    status, said = command(*promote, "--override")
     assert (status, said["kind"], said["to"], said["detectors_told"]) == (0, "promote", brought.digest, True)
     assert read_wanted(redis_client) == WantedModel(said["change"], BundlePlace(brought.digest, place, brought.runs))
     listed = command("list")[1]
