@@ -12,7 +12,7 @@ BENCHMARKS = (
     "bench.backbone_speed",
     "bench.detector_worker",
     "bench.challenger_cost",
-    "bench.closer_look",
+    "bench.small_animals",
     "bench.load",
     "bench.gpu",
     "bench.latency",

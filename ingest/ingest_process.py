@@ -18,7 +18,7 @@ from core.redis_client import connect
 from core.settings import Settings
 from core.telemetry import Telemetry
 from ingest.allocator import keep_freed_memory
-from ingest.reader_requests import ReaderRequests
+from ingest.request_answers import ReaderRequests
 from ingest.sender import FrameSender
 from ingest.spool import Spool
 from ingest.tally import FrameCounters, counter_names

@@ -32,7 +32,7 @@ from core.pictures.reader_requests import (
 )
 from core.redis_client import connect
 from core.telemetry import Telemetry, counter
-from ingest.reader_requests import ANSWERS, SPRINTS
+from ingest.request_answers import ANSWERS, SPRINTS
 from ingest.sources.hardware import decoding_for, why_not
 from simulation.cameras.builtin import walk
 from simulation.cameras.fault_injection import CameraFault

@@ -1,6 +1,6 @@
 """What the memory of a place takes off the rangers' page, and whether it ever puts a bear below: staged cameras.
 
-    python -m bench.place_memory            # a day camera and an infra-red one, 40 visits each
+    python -m bench.stump            # a day camera and an infra-red one, 40 visits each
 
 On each camera stands a carved bear: a bear's cut-out that never moves, the hardest stump there is. Leaves before it
 move, so that it raises an alert every time. A ranger rejects each alert of it. In every fourth visit a bear of flesh
