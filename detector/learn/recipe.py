@@ -86,7 +86,7 @@ RECIPES = {
         pasted_others=0.15,
         lift=0.35,
         mixes=(0.75,),
-        live_at_least=0.62,
+        live_at_least=0.79,
     ),
 }
 """``night`` made the present built-in model (docs/decisions/0019-the-night-recipe.md)."""
