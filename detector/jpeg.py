@@ -34,6 +34,14 @@ def decode_jpeg(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], image)
 
 
+def decoded_or_why(data: bytes) -> NDArray[np.uint8] | UndecodableFrame:
+    """:func:`decode_jpeg`, with its error as an answer: of many pictures decoded side by side, one may be broken."""
+    try:
+        return decode_jpeg(data)
+    except UndecodableFrame as error:
+        return error
+
+
 def check_jpeg(data: bytes, max_pixels: int = MAX_PIXELS) -> None:
     """Look at a JPEG's markers before anybody decodes it.
 

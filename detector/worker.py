@@ -26,9 +26,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import redis
-from numpy.typing import NDArray
 
 from core.boxes.box_door import RefusedFrame
 from core.bundles.challenger_counts import add_counts
@@ -45,14 +43,13 @@ from detector.box_streams import BoxStreams
 from detector.bundle_loader import LoadedModel
 from detector.classify import (
     ScoredFrame,
-    UndecodableFrame,
-    decode_jpeg,
     prepare_frames,
     score_frames,
     score_prepared,
 )
 from detector.closer_look import CloserLook
 from detector.engines.engine import Engine
+from detector.jpeg import UndecodableFrame, decoded_or_why
 from detector.live_shadow import LiveShadow
 from detector.model_switch import ModelSwitch
 from detector.models.crops import crops_for
@@ -234,7 +231,7 @@ class DetectorWorker:
 
     def _score(self, streams: FrameStreams, tokens: Sequence[Token]) -> None:
         decoded = []
-        images = side_by_side(_decoded, [frame for _entry, frame in tokens], self.engine.threads)
+        images = side_by_side(decoded_or_why, [frame.jpeg for _entry, frame in tokens], self.engine.threads)
         for (entry, frame), image in zip(tokens, images, strict=True):
             if isinstance(image, UndecodableFrame):
                 # Left pending on purpose: it is taken over, and buried after MAX_TRIES.
@@ -388,13 +385,6 @@ class DetectorWorker:
             "mean_batch": round(frames / len(recent), 2) if recent else 0.0,
             "busy": round(sum(seconds for _frames, seconds in recent) / 10, 3),
         }
-
-
-def _decoded(frame: Frame) -> NDArray[np.uint8] | UndecodableFrame:
-    try:
-        return decode_jpeg(frame.jpeg)
-    except UndecodableFrame as error:
-        return error
 
 
 def _count_of(name: str, camera: str, outcome: str, **labels: str) -> str:

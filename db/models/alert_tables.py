@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship, remote
 
 from core.messages import EncounterKind
 from db.models.base import Base
@@ -47,13 +47,16 @@ class Alert(Base):
     version: Mapped[int] = mapped_column(default=1)
     """Counts the decisions, and that an unknown animal became a bear; a decision names the version that was seen."""
 
-    resembles_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"))
-    """The rejected alert of this camera that all of it resembles closely; it waits below the others."""
+    resembles_id: Mapped[int | None]
+    """The rejected alert of this camera that all of it resembles closely; it waits below the others. No foreign key:
+    SQLite would have to copy the table to add one, under everything that refers to it."""
 
     encounter: Mapped[Encounter] = relationship()
     camera: Mapped[Camera] = relationship()
     campsite: Mapped[Campsite] = relationship()
-    resembles: Mapped[Alert | None] = relationship(remote_side=[id])
+    resembles: Mapped[Alert | None] = relationship(
+        primaryjoin=lambda: foreign(Alert.resembles_id) == remote(Alert.id), viewonly=True
+    )
 
 
 class Audience(StrEnum):

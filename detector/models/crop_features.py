@@ -20,7 +20,8 @@ _FULL: Final = 127.0
 
 
 def crop_features(bundle: ModelBundle, logits: NDArray[np.float32]) -> NDArray[np.int8]:
-    """(n, outputs) logits to (n, d) unit vectors, 127 times, rounded."""
+    """(n, outputs) logits to (n, d) unit vectors, 127 times, rounded; zeros where the network answers no numbers."""
+    logits = np.where(np.isfinite(logits).all(axis=1, keepdims=True), logits, 0.0)
     if bundle.reference is not None:
         vectors = bundle.reference.describe(logits)
     else:

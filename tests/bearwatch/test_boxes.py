@@ -133,6 +133,7 @@ def test_a_hostile_box_reaches_nothing_but_its_own_camera_while_the_other_goes_o
         ]  # fmt: skip
         wait_for(lambda: refusals(site) == {"unsigned": 1, "forged": 2, "anothers_camera": 1})
         wait_for(lambda: scored_cameras(site) == {"creek", "trail"})
+        wait_for(lambda: "creek" in Telemetry(site).cameras())
         wait_for(lambda: Telemetry(site).cameras()["creek"].health is CameraHealth.LIVE)
         assert Telemetry(site).cameras().keys() == {"creek"}
         assert Telemetry(site).heartbeats()["ingest:creek"]["live"] == 1

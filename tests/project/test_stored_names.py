@@ -138,7 +138,8 @@ QUANTITY_NAMES = (
     "unknown_animal_share loop_e planted_clip_missed self_proof_failed lease_expired"
 )
 LEDGER = (
-    "alert.raised alert.recognised appeal.answered appeal.opened appeal.settled audit.answered audit.drawn box.added "
+    "alert.raised alert.recognised alert.resembles alert.resembles_no_more appeal.answered appeal.opened "
+    "appeal.settled audit.answered audit.drawn box.added "
     "box.revoked breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
     "labels.import_undone labels.imported learning.ended model.challenges model.graphs model.in_use model.promoted "

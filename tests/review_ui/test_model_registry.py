@@ -71,7 +71,7 @@ def test_an_owner_registers_promotes_and_rolls_back_on_the_page(
     assert "No frame was scored by it yet." in listed
     assert "sees more at night" in listed
     wanted = read_wanted(redis_client)
-    assert wanted == WantedModel(1, BundlePlace(night_model.digest, "bundles/night-model"))
+    assert wanted == WantedModel(1, BundlePlace(night_model.digest, "bundles/night-model", night_model.runs))
 
     assert omar.post("/models/rollback", data=WITH).headers["location"] == "/models?done=rolled-back"
     assert read_wanted(redis_client) == WantedModel(2)
@@ -118,7 +118,7 @@ def test_a_model_without_its_day_in_shadow_is_refused_and_overridden_only_with_a
     assert omar.post(f"{path}/challenge").headers["location"] == f"{path}?done=challenging"
     wanted = read_wanted(redis_client)
     assert wanted is not None
-    assert wanted.challenger == BundlePlace(night_model.digest, "bundles/night-model")
+    assert wanted.challenger == BundlePlace(night_model.digest, "bundles/night-model", night_model.runs)
     shown = omar.get(path).text
     assert "in 0 of 24 different hours" in shown
     assert "Promote it although 1 condition does not hold" in shown
@@ -153,6 +153,7 @@ def test_where_campers_are_warned_it_takes_two_others_and_the_page_says_what_end
     path = f"/api/v1/models/{digest}"
     assert ana.post(f"{path}/register", json={"password": PASSWORD}).status_code == 200
     there.go_live()
+    scored_for_a_day(there.page.database, digest, there.page.clock.now)
     shown = ana.get(f"/models/{digest}").text
     assert "Authority ends at upper-pines" in shown
     assert "2 people with distinct roles out of lead ranger, model owner must agree; so far: nobody." in shown

@@ -128,14 +128,10 @@ def _a_site_in_which_something_happens(tour: Tour, redis_url: str) -> None:
         )  # fmt: skip
         session.add(
             RandomWatch(
-                campsite_id="upper-pines",
-                starts_at=T0 + 7200,
-                ends_at=T0 + 10800,
-                probability=0.1,
-                seed="1",
+                campsite_id="upper-pines", starts_at=T0 + 7200, ends_at=T0 + 10800, probability=0.1, seed="1",
                 drawn_at=T0,
             )
-        )
+        )  # fmt: skip
 
 
 def _rollout(tour: Tour) -> None:

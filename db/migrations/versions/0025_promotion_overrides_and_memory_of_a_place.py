@@ -13,9 +13,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("model_changes", sa.Column("overridden", sa.JSON(), nullable=False, server_default="[]"))
-    with op.batch_alter_table("alerts") as alerts:
-        alerts.add_column(sa.Column("resembles_id", sa.Integer(), nullable=True))
-        alerts.create_foreign_key(op.f("fk_alerts_resembles_id_alerts"), "alerts", ["resembles_id"], ["id"])
+    op.add_column("alerts", sa.Column("resembles_id", sa.Integer(), nullable=True))
     op.create_table(
         "encounter_crops",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -34,7 +32,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("encounter_crops")
-    with op.batch_alter_table("alerts") as alerts:
-        alerts.drop_constraint(op.f("fk_alerts_resembles_id_alerts"), type_="foreignkey")
-        alerts.drop_column("resembles_id")
+    op.drop_column("alerts", "resembles_id")
     op.drop_column("model_changes", "overridden")

@@ -14,3 +14,8 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("registered_models", sa.Column("runs", sa.String(length=64), nullable=False, server_default=""))
     op.add_column("login_sessions", sa.Column("new_device", sa.Boolean(), nullable=False, server_default=sa.false()))
+
+
+def downgrade() -> None:
+    op.drop_column("login_sessions", "new_device")
+    op.drop_column("registered_models", "runs")

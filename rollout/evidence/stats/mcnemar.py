@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import binom, norm  # type: ignore[import-untyped] # it has no types
-
 
 def mcnemar_mid_p(wins: int, losses: int) -> float:
     """One-sided mid-p value of McNemar's test of "not better": small when the first is better.
@@ -17,6 +15,8 @@ def mcnemar_mid_p(wins: int, losses: int) -> float:
     Half of the probability of what was found, and all of what would be more extreme. The exact test promises the same
     and finds less (Fagerland, Lydersen and Laake, 2013).
     """
+    from scipy.stats import binom  # type: ignore[import-untyped] # no types; here, since processes without it import this
+
     differ = wins + losses
     return float(binom.sf(wins, differ, 0.5) + 0.5 * binom.pmf(wins, differ, 0.5))
 
@@ -29,6 +29,8 @@ def non_inferiority_p(wins: int, losses: int, n: int, margin: float) -> float:
     """
     if not 0 < margin < 1 or wins < 0 or losses < 0 or n < 1 or wins + losses > n:
         raise ValueError(f"{wins} wins and {losses} losses of {n} events with a margin of {margin} cannot be tested")
+    from scipy.stats import norm
+
     gap = -margin
     linear = -wins - losses + (2 * n - wins + losses) * gap
     expected = (math.sqrt(linear**2 + 8 * n * losses * gap * (1 - gap)) - linear) / (4 * n)

@@ -75,8 +75,8 @@ def test_the_live_picture_shows_the_subject_where_the_truth_says(cameras: Staged
 
 def test_two_viewers_see_the_same_moment(cameras: StagedCameras) -> None:
     with viewing_all([cameras.url("gate")] * 2) as (one, two):
-        first = {shot.tobytes() for _, shot in one.shots(12)}
-        second = {shot.tobytes() for _, shot in two.shots(12)}
+        first = {shot.tobytes() for _, shot in one.shots(24)}
+        second = {shot.tobytes() for _, shot in two.shots(24)}
         assert cameras.viewers("gate") == 2
     assert len(first & second) >= 8
 
