@@ -15,7 +15,7 @@ STILL_RATE = 0.025
 LIVE_RATE = 0.025
 """Share of held-out camera-trap pictures without a bear that exceed a threshold. Behind that of live crops stands the
 rule for visits: several frames have to agree."""
-KNOWN_SHARE = 0.99
+KNOWN_SHARE = 0.995
 _FEWEST = 30
 _TEMPERATURES = np.geomspace(0.5, 3.0, 37)
 _LOWEST, _HIGHEST = 0.05, 0.9
@@ -62,7 +62,7 @@ def unknown_limits(
     known: NDArray[np.bool_],
     share: float = KNOWN_SHARE,
 ) -> tuple[float, float]:
-    """Unknown scores, by day and for infra-red, that 1% of the ``known`` held-out pictures (n,) exceed.
+    """Unknown scores, by day and for infra-red, that 0.5% of the ``known`` held-out pictures (n,) exceed.
 
     ``share`` is that of the known pictures which do not.
     """

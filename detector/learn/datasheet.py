@@ -232,7 +232,7 @@ def _unknown(evaluation: Mapping[str, Any], model: Model) -> str:
 
 How strange a picture is, is told by {how}.
 Above {limits.unknown_day} by day and {limits.unknown_infrared} for infra-red or grey pictures it is called an unknown
-animal, unless it is called a bear; 1% of known held-out pictures lie above."""
+animal, unless it is called a bear; 0.5% of known held-out pictures lie above."""
     rows = []
     for label, found in evaluation["unknown_animals"].items():
         for each in WAYS:

@@ -79,6 +79,8 @@ def registry(
 
 
 def test_on_a_phone_a_model_is_promoted_and_rolled_back_after_its_consequences_were_read(registry: Registry) -> None:
+    stage = registry.there.page
+    scored_for_a_day(stage.database, registry.night_model.digest, stage.clock.now)
     page = registry.page(f"/models/{registry.night_model.digest}", "omar", PHONE)
     expect(page.get_by_text("Evidence starts anew")).to_be_visible()
     expect(page.get_by_role("button", name="Make it the champion")).to_be_hidden()
