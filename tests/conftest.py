@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -23,6 +24,7 @@ from core.settings import settings
 from db.migrate import upgrade
 from db.places import sync_places
 from db.session import Database
+from review_ui.auth import passwords
 from tests.support.services.servers import create_database, drop_database, postgresql_server
 
 pytest_plugins = ("tests.support.page_fixtures",)
@@ -46,6 +48,17 @@ def fresh_settings() -> Iterator[None]:
     yield
     settings.cache_clear()
     install(None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """argon2 is slow on purpose: with the product's cost it took four tenths of the time of the people's tests.
+
+    What the product asks of it is tested in a process of its own: review_ui/people/test_login.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from core.config import Config
@@ -25,6 +28,7 @@ from review_ui.auth.accounts import (
     ensure_first_account,
     hash_password,
 )
+from review_ui.auth.passwords import fits, rehashed
 from tests.support.pages import PASSWORD, SAME_ORIGIN, Stage
 
 
@@ -40,6 +44,21 @@ def test_the_first_account_gets_a_password_that_nobody_knew_before(database: Dat
     assert user.password_hash.startswith("$argon2id$")
     assert password not in user.password_hash
     assert ensure_first_account(database, None) is None
+
+
+def test_a_password_costs_whoever_guesses_64_mib_and_three_passes() -> None:
+    """RFC 9106, its second recommended option; asked in a process of its own, since tests use a cheaper cost."""
+    code = f"from review_ui.auth.passwords import hash_password; print(hash_password({PASSWORD!r}))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
+def test_a_hash_of_another_cost_is_made_anew_at_the_next_login() -> None:
+    other = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1).hash(PASSWORD)
+    anew = rehashed(other, PASSWORD)
+    assert anew is not None
+    assert fits(anew, PASSWORD)
+    assert rehashed(anew, PASSWORD) is None
 
 
 def test_of_two_processes_that_start_at_once_one_makes_the_first_account(database: Database) -> None:
