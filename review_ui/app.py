@@ -69,6 +69,7 @@ MODULES: Final = tuple(
         "review_ui.people.page",
         "review_ui.labels.page",
         "review_ui.labels.api",
+        "review_ui.labels.unnamed",
         "review_ui.models.api",
         "review_ui.models.page",
         "review_ui.ledger.page",

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from core.messages import Box, CropScore, FrameScores
 from db.ledger import record
 from db.models import Alert, AlertStatus, CameraHour, Encounter, EncounterCrop
+from rollout.evidence.stats.likeness import unit_vector
 
 ALIKE: Final = 0.955
 """Cosine from which two crops show the same; staged, a carved bear had .96 and more, a bear in front of it .94 at most
@@ -42,7 +43,6 @@ SCENE_GAP: Final = 40.0
 """Grey levels of an hour's most different block from the mean picture; in so many hours running, the scene changed."""
 SCENE_HOURS: Final = 3
 _HOUR_S: Final = 3600.0
-_FULL: Final = 127.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +179,6 @@ def scene_changed_at(session: Session, camera: str) -> float | None:
         if hours[newest] - hours[newest + SCENE_HOURS - 1] == (SCENE_HOURS - 1) * _HOUR_S:
             return hours[newest]
     return None
-
-
-def unit_vector(features: bytes) -> NDArray[np.float32] | None:
-    """(d,) from its bytes; None where there are none."""
-    found = np.frombuffer(features, dtype=np.int8).astype(np.float32) / _FULL
-    length = float(np.linalg.norm(found))
-    return np.asarray(found / length, dtype=np.float32) if length else None
 
 
 def overlap(one: Box, other: Box) -> float:

@@ -68,7 +68,7 @@ def labels_page(
             "chrome": around,
             "total": len(everything),
             "chosen": len(chosen),
-            "cards": [_card(site, each, draft, _together(each, visits[each.visit]), why) for each in cards],
+            "cards": [card_of(site, each, draft, _together(each, visits[each.visit]), why) for each in cards],
             "counts": Counter(each.label for each in everything if not each.removed),
             "filters": {"label": label, "campsite": campsite, "shown": shown, "page": page},
             "pages": -(-len(chosen) // PAGE),
@@ -78,7 +78,7 @@ def labels_page(
             "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
             "problem": problem,
             "left_out": [(REASONS[reason], count) for reason, count in Counter(why.values()).most_common()],
-            **_words(session, site, account),
+            **words_of(session, site, account),
         }
         return site.pages.render(request, "labels.html", context)
 
@@ -219,9 +219,10 @@ class Card:
     """Why it is not learnt from."""
 
 
-def _card(
+def card_of(
     site: Site, each: Labelled, draft: LabelChange | None, together: int = 1, why: Mapping[str, LeftOut] = NOTHING
 ) -> Card:
+    """A label's card, with what ``draft`` says of it, and ``why`` it is not learnt from."""
     shown = picture(site.media, each.media)
     edit = next((edit for edit in draft.edits if edit.item == each.item), None) if draft else None
     around = crop(shown, each.box) if shown and each.box else None
@@ -239,11 +240,11 @@ def _answer(request: Request, site: Site, account: Account, item: str, problem: 
             raise HTTPException(404, "There is no such label.")
         draft = work.draft_of(session, account.id)
         why = left_out(session, labels, site.media, site.clock())
-        cards = [_card(site, each, draft, _together(each, labels), why) for each in labels]
+        cards = [card_of(site, each, draft, _together(each, labels), why) for each in labels]
         cards[0] = replace(cards[0], problem=problem)
         context = {"cards": cards, "draft": draft, "address": "/labels",
                    "tally": Counter(edit.action for edit in draft.edits) if draft else Counter(),
-                   **_words(session, site, account)}  # fmt: skip
+                   **words_of(session, site, account)}  # fmt: skip
         return site.pages.render(request, "_label_answer.html", context)
 
 
@@ -301,20 +302,21 @@ def _change_page(
             "digest": work.digest(change.edits),
             "problem": problem,
             "reason": reason,
-            **_words(session, site, account),
+            **words_of(session, site, account),
         }
         return site.pages.render(request, "label_change.html", context, status=409 if problem else 200)
 
 
 def _picture_of(site: Site, line: DiffLine) -> Card | None:
-    return _card(site, line.now, None) if line.now else None
+    return card_of(site, line.now, None) if line.now else None
 
 
 def timezones(site: Site) -> dict[str, str]:
     return {key: site.config.regions[each.region].timezone for key, each in site.config.campsites.items()}
 
 
-def _words(session: Session, site: Site, account: Account) -> dict[str, Any]:
+def words_of(session: Session, site: Site, account: Account) -> dict[str, Any]:
+    """The words and names that every page about labels writes."""
     vocabulary = read_vocabulary(session)
     return {
         "names": vocabulary.names,

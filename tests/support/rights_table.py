@@ -182,6 +182,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/api/v1/labels/edits"): Door(Right.LABEL),
     ("GET", "/labels"): Door(Right.LABEL),
     ("GET", "/labels.csv"): Door(Right.LABEL),
+    ("GET", "/labels/groups"): Door(Right.LABEL),
+    ("POST", "/labels/groups"): Door(Right.LABEL),
     ("GET", "/labels/changes"): Door(Right.LABEL),
     ("GET", "/labels/changes/{change_id:int}"): Door(Right.LABEL),
     ("POST", "/labels/changes/{change_id:int}/apply"): Door(Right.LABEL),

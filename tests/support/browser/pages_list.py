@@ -39,6 +39,7 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("models", "/models"),
     Sheet("model", "/models/{model}", "/models/{digest}"),
     Sheet("labels", "/labels", who="rosa"),
+    Sheet("label-groups", "/labels/groups", who="rosa"),
     Sheet("label-changes", "/labels/changes", who="rosa"),
     Sheet("label-change", "/labels/changes/{change}", "/labels/changes/{change_id:int}", who="rosa"),
     Sheet("try", "/try"),

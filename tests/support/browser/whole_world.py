@@ -27,6 +27,7 @@ from db.models import (
     AuditSheet,
     AuthorityLease,
     CameraHour,
+    EncounterCrop,
     LabelChange,
     MessageKind,
     SheetKind,
@@ -133,6 +134,7 @@ def _whole_world(
     names = _night(stage, painter, now)
     _sheets(stage, painter, now, thumbnails)
     names |= _by_hand(stage, stage.person("root"))
+    _unnamed(stage, painter, now)
     with served(app) as url:
         yield World(url, there, names)
 
@@ -160,6 +162,20 @@ def _night(stage: Stage, painter: Painter, now: float) -> dict[str, str]:
         receive(stage.database, stage.app.state.site.limiter, message, now)
     night = str(date_of(now - 700, ZONE))
     return {"open": "4", "decided": "3", "night": night, "appeal": "1", "person": str(stage.user_id("rosa"))}
+
+
+def _unnamed(stage: Stage, painter: Painter, now: float) -> None:
+    """Three visits of an animal that nobody has named."""
+    for number in range(3):
+        alert = _alert(stage, painter, "upper-trail", now - 9000 + 900 * number)
+        with stage.database.write() as session:
+            ranger = session.scalars(select(User.id).where(User.name == "rosa")).one()
+            rejected = Decision(alert, ranger, Verdict.NOT_A_BEAR, 1, f"an-unnamed-{number}", score_hidden=True)
+            decide(session, rejected, Recipients.of(stage.config), now - 8900 + 900 * number)
+            box, features = (0.1, 0.4, 0.3, 0.8), bytes([90 + number] * 2 + [0] * 62)
+            encounter = session.get_one(Alert, alert).encounter_id
+            crop = EncounterCrop(encounter_id=encounter, box=box, infrared=False, model="campsite", features=features)
+            session.add(crop)
 
 
 def _alert(stage: Stage, painter: Painter, camera: str, start: float) -> int:
