@@ -116,5 +116,6 @@ def _summary(
         "new": len(new),
         "replayed": len(drawn),
         "new_by_label": dict(sorted(Counter(each.label for each in new).items())),
+        "new_by_labeller": {str(who): n for who, n in sorted(Counter(w for e in new for w in e.labellers).items())},
         "selected_share": round(SelectedShare.of(kept).share, 4),
     }

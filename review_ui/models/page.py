@@ -23,6 +23,7 @@ from review_ui.auth.passwords import LONGEST_PASSWORD
 from review_ui.models import model_commands
 from review_ui.models.api import Digest, named_bundle
 from review_ui.models.bundle_comparison import compare_models
+from review_ui.models.learning_nights import learning_nights
 from review_ui.models.model_commands import LONGEST_WORDS
 from review_ui.models.view import CHART_RATE, RATES, evaluation, recall_rows
 from review_ui.rendering.cursors import AfterKey, Limit, NextAfterKey, page_of
@@ -32,6 +33,7 @@ from review_ui.web.page_chrome import page_chrome
 from review_ui.web.sighting_form import storable
 from review_ui.web.step_up import NotProved, prove
 from rollout.control.status_words import in_words
+from rollout.evidence.labels.vocabulary import read_vocabulary
 from rollout.models.model_status import RegisteredView, lacking_for
 from rollout.models.registry import BadRegistration, UnknownModel
 from rollout.stages.commands import Refused
@@ -224,8 +226,9 @@ def _list(
     with site.database.read() as session:
         registry = model_commands.registry_status(session, site, account)
         registered = {each.digest for each in registry.models}
+        around = page_chrome(session, site, account, site.clock())
         context = {
-            "chrome": page_chrome(session, site, account, site.clock()),
+            "chrome": around,
             "registry": registry,
             "bundles": {each.digest: each for each in bundles},
             "unregistered": [each for each in bundles if each.digest not in registered],
@@ -233,6 +236,8 @@ def _list(
             "redis_away": working is None,
             "live": {b.digest for b in bundles for w in working or () if not w.silent and b.is_named(w.model)},
             "used": _used(session),
+            "learning": learning_nights(session, around.timezone),
+            "label_names": read_vocabulary(session).names,
             "configured": site.config.detector.backbone,
             "notice": notice,
             "problem": problem,

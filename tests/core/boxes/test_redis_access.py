@@ -134,7 +134,8 @@ TRIES: dict[str, Callable[[redis.Redis], object]] = {
 
 
 @pytest.fixture(scope="module")
-def creek(server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+def creek(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A box at a server of its own: other tests end all users of theirs."""
     config = Config.model_validate(
         {
             "regions": {"sierra": {"timezone": "America/Los_Angeles"}},
@@ -142,12 +143,12 @@ def creek(server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> It
             "cameras": {"upper-creek": {"campsite": "pines", "url": "rtsp://127.0.0.1:1/x"}},
         }
     )
-    there = Centre(server.url, tmp_path_factory.mktemp("data"), config)
-    client, _ = there.add("creek", "upper-creek")
-    yield client
-    there.client.acl_deluser("box-creek")
-    there.client.close()
-    client.close()
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
+        there = Centre(server.url, tmp_path_factory.mktemp("data"), config)
+        client, _ = there.add("creek", "upper-creek")
+        yield client
+        there.client.close()
+        client.close()
 
 
 @pytest.mark.parametrize("what", TRIES)

@@ -37,6 +37,7 @@ def test_half_of_every_batch_is_new_and_half_is_old() -> None:
     found = curriculum(older_and_new(), EVEN, PLAN)
     assert found.new == 40
     assert found.summary["steps"] == 24
+    assert found.summary["new_by_labeller"] == {"1": 40}
     batches = found.order.reshape(-1, 8)
     assert ((batches < 40).sum(axis=1) == 4).all()
 
