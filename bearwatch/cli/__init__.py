@@ -37,6 +37,8 @@ COMMANDS = {
     "drill": "rehearse the manual watch, and write down how it went",
     "alive": "whether a kind of process has reported lately",
     "migrate": "bring the database to the current schema",
+    "backup": "the whole site as one archive: database, pictures, models, keys, configuration",
+    "restore": "a site from such an archive, into an empty place",
     "ledger": "verify the record of everything that happened",
     "labels": "take labels out, or bring them in: COCO, folders, Camtrap DP, MegaDetector, CSV",
     "weather": "bring weather observations in from a file, for the nights' timelines",
@@ -53,6 +55,9 @@ COMMANDS = {
 
 PROCESSES = frozenset({"ingest", "detector", "tracker", "controller", "jobs", "ui", "outside", "alive"})
 """Those whose modules are in :mod:`bearwatch.cli.processes`."""
+
+UPKEEP = frozenset({"backup", "restore"})
+"""Those whose modules are in :mod:`bearwatch.cli.upkeep`."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,7 +100,8 @@ def _run(words: list[str]) -> int:
 
 def module_of(command: str) -> str:
     """Where a subcommand is written."""
-    return f"bearwatch.cli.{'processes.' * (command in PROCESSES)}{command.replace('-', '_')}"
+    folder = "processes." * (command in PROCESSES) + "upkeep." * (command in UPKEEP)
+    return f"bearwatch.cli.{folder}{command.replace('-', '_')}"
 
 
 def _overview() -> argparse.ArgumentParser:

@@ -40,6 +40,16 @@ def reseal(database: Database, box: SecretBox) -> Resealed:
     return found
 
 
+def lost_secrets(database: Database, box: SecretBox) -> int:
+    """How many sealed texts no key of this site opens."""
+    lost = 0
+    with database.read() as session:
+        for sealed in (User.totp_sealed, PushKey.private_key, Delivery.target):
+            texts = session.scalars(select(type_coerce(sealed, Text())).where(sealed.is_not(None)))
+            lost += sum(1 for text in texts if text and is_sealed(text) and not box.fits(text))
+    return lost
+
+
 def _reseal(
     database: Database,
     box: SecretBox,

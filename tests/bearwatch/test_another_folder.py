@@ -27,11 +27,12 @@ from tests.support.services.servers import create_database, drop_database
 ROOT = Path(__file__).parents[2]
 SITELESS = {"demo", "init", "replay", "simulate", "evaluate", "train", "export", "camera-sim", "sort"}
 """They work on no site: `demo` makes one of its own, `replay` takes a configuration only if it is given one."""
-MAKERS = {"up", "migrate"}
+MAKERS = {"up", "migrate", "restore"}
 """They may make a new database; so may `demo`, in its own folder."""
 WITHOUT_DATABASE = {"check", "ingest", "detector", "alive"}
 PROCESSES = {"tracker", "controller", "jobs", "ui", "outside"}
-WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"], "box": ["creek"]}
+WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"], "box": ["creek"],
+         "backup": ["."]}  # fmt: skip
 """What else a command needs before it is understood."""
 SITELESS_WAYS = {("models", "sign"), ("models", "verify")}
 """A bundle on its way between machines."""

@@ -102,7 +102,7 @@ def size(jpeg: bytes) -> tuple[int, ...]:
     """Of a picture."""
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    return picture.shape[:2]
+    return tuple(picture.shape[:2])
 
 
 def test_pictures_of_two_cameras_come_in_one_stream_with_their_age_and_who_looked_is_written_down(house: House) -> None:
