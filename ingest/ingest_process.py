@@ -87,6 +87,7 @@ class Ingest:
             others += [
                 Thread(target=self._requests.listen, name="reader requests", daemon=True),
                 Thread(target=self._requests.answer, name="main stream answers", daemon=True),
+                Thread(target=self._requests.show, name="live pictures", daemon=True),
             ]
         log.info("watching %d cameras", len(self._watches))
         _warn_of(self._config)

@@ -1,7 +1,8 @@
 """Hears what is asked of the cameras that are read here, and answers (:mod:`core.pictures.reader_requests`).
 
-A sprint is begun at once. Pictures and clips of the main stream are made one after another on a thread of their own,
-and only a few wait for each camera: whoever asks for more is told so at once.
+A sprint is begun at once. Whoever looks at a camera gets its newest pictures for a few seconds. Pictures and clips of
+the main stream are made one after another on a thread of their own, and only a few wait for each camera: whoever asks
+for more is told so at once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue, SimpleQueue
 from threading import Event, Lock
 from typing import Any, Final, cast
 
@@ -18,9 +19,11 @@ import redis
 
 from core.clock import now_s
 from core.message_fields import MalformedMessage
+from core.pictures.live_pictures import LivePicture, put_live_picture
 from core.pictures.reader_requests import (
     CHANNEL,
     ClipRequest,
+    LiveRequest,
     PictureRequest,
     ReaderAnswer,
     SprintRequest,
@@ -38,6 +41,8 @@ ANSWERS: Final = "bearwatch_main_stream_answers_total"
 SPRINTS: Final = "bearwatch_sprints_total"
 MOST_WAITING: Final = 3
 """Questions about one camera's main stream that wait at the same time."""
+MOST_LIVE: Final = 32
+"""Pictures for people who look that wait to be sent; more are let go."""
 AWAY_S: Final = 1.0
 """Of a main stream that is away, a picture so long before the moment that is asked for shows another one."""
 LONGEST_WHY: Final = 200
@@ -46,7 +51,7 @@ RETRY_S: Final = 1.0
 
 
 class ReaderRequests:
-    """Two loops: :meth:`listen` and :meth:`answer`, each on a thread of its own until ``stop`` is set.
+    """Three loops: :meth:`listen`, :meth:`answer` and :meth:`show`, each on a thread of its own until ``stop`` is set.
 
     ``watch_of`` gives the watch of a camera that is read here; ``crowded`` says whether frames wait to be sent.
     """
@@ -67,6 +72,7 @@ class ReaderRequests:
         self._lock = Lock()
         self._waiting: Counter[str] = Counter()
         self._questions: SimpleQueue[PictureRequest | ClipRequest] = SimpleQueue()
+        self._live: Queue[LivePicture] = Queue(MOST_LIVE)
 
     def listen(self) -> None:
         """Hear questions; while Redis is away none are asked."""
@@ -97,6 +103,16 @@ class ReaderRequests:
             except Exception:
                 log.exception("camera %s: its main stream was asked for and cannot be shown", question.camera)
 
+    def show(self) -> None:
+        """Put the newest pictures of cameras at which people look where they find them."""
+        while not self._stop.is_set():
+            try:
+                put_live_picture(self._client, self._live.get(timeout=LISTEN_S))
+            except Empty:
+                continue
+            except redis.RedisError:
+                self._stop.wait(RETRY_S)  # the pictures of that moment are not shown; the next ones are
+
     def _hear(self, raw: bytes) -> None:
         try:
             request = unpack_request(raw)
@@ -108,6 +124,8 @@ class ReaderRequests:
             return  # another process reads that camera
         if isinstance(request, SprintRequest):
             self._sprint(watch)
+        elif isinstance(request, LiveRequest):
+            watch.live.ask(time.monotonic(), self._live)
         elif not self._take_in(request):
             self._reply(request, "busy", "its reader has more to answer than it can")
 

@@ -8,6 +8,7 @@ from threading import Event, Lock, Thread
 
 from core.config import Camera, Config, Motion
 from core.messages import CameraStatus
+from ingest.live_view import LiveView
 from ingest.main_stream.main_stream import MainStream
 from ingest.scene.frames import FrameMaker
 from ingest.scene.liveness import REMEMBERED, Liveness, content_of
@@ -52,6 +53,7 @@ class CameraWatch:
         self._analysed = RateMeter()
         self._reader = CameraReader(name, camera, read_timeout_s(config.blind_after_s), stop, self._lost)
         self._maker = FrameMaker(name, camera, config.motion)
+        self.live = LiveView(name)
         self._counted = {UNDECODABLE: 0, BEHIND: 0}
         self.thread = Thread(target=self._run, name=f"camera {name}", daemon=True)
         timeout_s = read_timeout_s(config.blind_after_s)
@@ -120,6 +122,8 @@ class CameraWatch:
         1. Its content says whether the camera sees.
         2. A picture that was there before is not sent again: a frozen bear would look like many agreeing frames.
         3. Any other goes through the gate, and what is worth sending into the spool.
+
+        While somebody looks at the camera, its pictures are shown, also those that are not sent.
         """
         for captured in self._reader.captured_frames():
             if self._stop.is_set():
@@ -128,6 +132,7 @@ class CameraWatch:
             with self._lock:
                 is_new = self._liveness.saw(content, captured.came_at, self._alive_at(captured))
             self._analysed.tick(time.monotonic())
+            self.live.saw(captured.picture, captured.captured_at, captured.came_at)
             if is_new:
                 for frame in self._maker.frames_of(captured.picture, captured.captured_at, captured.came_at):
                     for lost in self._spool.put(frame):

@@ -33,6 +33,7 @@ from review_ui.auth import totp
 from review_ui.auth.oidc import OpenId
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
+from review_ui.live.live_pictures import LivePictures
 from review_ui.models.try_photo import PictureBodies
 from review_ui.rendering import openapi
 from review_ui.rendering.concurrency_limit import ConcurrencyLimit
@@ -73,6 +74,7 @@ MODULES: Final = tuple(
         "review_ui.models.api",
         "review_ui.models.page",
         "review_ui.ledger.page",
+        "review_ui.cameras.live_view",
         "review_ui.cameras.page",
         "review_ui.reports.page",
         "review_ui.rollout.page",
@@ -106,9 +108,11 @@ def create_app(
         await site.hub.start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(site.hub.run)
+            tasks.start_soon(site.live_pictures.run)
             tasks.start_soon(keep_going, site)
             yield
             site.hub.close()
+            site.live_pictures.close()
             tasks.cancel_scope.cancel()
         if redis_client is None:
             site.telemetry.client.close()
@@ -179,6 +183,7 @@ def _site(
         telemetry=telemetry,
         media=MediaStore(settings.media_dir),
         board=board,
+        live_pictures=LivePictures(client),
         hub=LiveHub(database, board, settings.redis, clock, lambda: plan_watcher.evidence_rule().match),
         pages=Pages(clock),
         clock=clock,

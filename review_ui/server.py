@@ -7,7 +7,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
-from review_ui.live.broadcast import LiveHub
+from review_ui.site import Site
 
 STOP_WITHIN_S = 5
 
@@ -28,11 +28,12 @@ class Server(uvicorn.Server):
                 proxy_headers=False,  # review_ui.web.proxy_trust decides whom to believe
             )
         )
-        self.hub: LiveHub = app.state.site.hub
+        self.site: Site = app.state.site
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then stop as usual."""
-        self.hub.close()
+        self.site.hub.close()
+        self.site.live_pictures.close()
         await super().shutdown(sockets)
 
     @property

@@ -27,6 +27,7 @@ from review_ui.auth.tokens import bearer_of, token_account
 from review_ui.live.broadcast import LiveHub
 from review_ui.live.camera_status import CameraBoard
 from review_ui.live.latencies import Latencies
+from review_ui.live.live_pictures import LivePictures
 from review_ui.rendering.pages import Pages
 from rollout.evidence.matching import MatchRule
 from rollout.stages.plan_watcher import PlanWatcher
@@ -45,6 +46,7 @@ class Site:
     media: MediaStore
     board: CameraBoard
     hub: LiveHub
+    live_pictures: LivePictures
     pages: Pages
     clock: Callable[[], float]
     openid: OpenId

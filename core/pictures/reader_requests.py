@@ -38,6 +38,13 @@ class SprintRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """Show this camera's newest pictures for a few seconds (:mod:`core.pictures.live_pictures`): somebody looks."""
+
+    camera: str
+
+
+@dataclass(frozen=True, slots=True)
 class PictureRequest:
     """Parts of the main stream's picture taken nearest to ``at``, at full resolution.
 
@@ -64,7 +71,7 @@ class ClipRequest:
     good_until: float
 
 
-ReaderRequest = SprintRequest | PictureRequest | ClipRequest
+ReaderRequest = SprintRequest | LiveRequest | PictureRequest | ClipRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ def pack_request(request: ReaderRequest) -> bytes:
     """As JSON."""
     if isinstance(request, SprintRequest):
         return json.dumps({"ask": "sprint", "camera": request.camera}).encode()
+    if isinstance(request, LiveRequest):
+        return json.dumps({"ask": "live", "camera": request.camera}).encode()
     fields: dict[str, Any] = {
         "id": request.id,
         "camera": request.camera,
@@ -184,6 +193,8 @@ def unpack_request(raw: bytes) -> ReaderRequest:
     kind = read.text(fields, "ask")
     if kind == "sprint":
         return SprintRequest(read.camera(fields))
+    if kind == "live":
+        return LiveRequest(read.camera(fields))
     if kind == "picture":
         boxes = tuple(read.box(box) for box in read.parts(fields, "boxes"))
         if not 1 <= len(boxes) <= MOST_BOXES:

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 from db.models import Verdict
 from review_ui.alerts.decisions import Conflict, DecisionAnswer, apply
 from review_ui.alerts.search import FiltersDep, cards_found, csv_of, models_that_alerted, people_who_decided
-from review_ui.alerts.view import alert_detail
+from review_ui.alerts.view import alert_detail, camera_now
 from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.rendering.cursors import Before, next_after
@@ -114,4 +114,12 @@ def _context(session: Session, site: Site, account: Account, alert_id: int) -> d
     file = alert_detail(session, site.media, site.config, alert_id, around.scope)
     if file is None:
         raise HTTPException(404, NO_SUCH_ALERT)
-    return {"chrome": around.about(file.card.campsite_id), "file": file, "card": file.card, "key": str(uuid.uuid4())}
+    card = file.card
+    hidden = around.scope.hides_camera(card.camera_id, card.campsite_id)
+    return {
+        "chrome": around.about(card.campsite_id),
+        "file": file,
+        "card": card,
+        "key": str(uuid.uuid4()),
+        "now_view": None if hidden else camera_now(site.config, card.camera_id),
+    }

@@ -17,6 +17,20 @@ from review_ui.web.alert_cards import AlertCard, DecidedCard, card_of, find_aler
 
 
 @dataclass(frozen=True, slots=True)
+class CameraNow:
+    """A camera that can be looked at now."""
+
+    id: str
+    name: str
+
+
+def camera_now(config: Config, camera: str) -> CameraNow | None:
+    """None where the camera is no longer read."""
+    known = config.cameras.get(camera)
+    return CameraNow(camera, known.name or camera) if known is not None and known.enabled else None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameView:
     """One kept frame. ``box`` is None when nothing was found in it."""
 

@@ -37,6 +37,7 @@ _PAGES: Final = tuple(
         (r"/rollout/(?:ack|analysis|approve|promote|extend|demote|breakers/reset)", "/rollout"),
         (r"/cameras/([a-z0-9][a-z0-9_-]{0,62})/(?:areas|test)", r"/cameras/\1"),
         (rf"/experiments(?:/{_NUMBER}/end)?", "/experiments"),
+        (r"/labels/groups", "/labels/groups"),
         (r"/people", "/people"),
         (rf"/people/{_NUMBER}(?:/[a-z-]+)?", r"/people/\1"),
         (r"/account/[a-z0-9/-]+", "/account"),

@@ -123,8 +123,14 @@ def test_the_worker_shows_what_comes_and_a_test_without_a_sound(telephone: Brows
 
     soon(page, ours)
     number = ours()[0]
-    for said in ({"body": "A test", "quiet": True}, {}):
-        message = {"origin": origin, "registrationId": number, "data": json.dumps(said)}
-        worker.send("ServiceWorker.deliverPushMessage", message)
-    soon(page, lambda: len(page.evaluate(SHOWN)) >= 2)
+
+    def both_shown() -> bool:
+        # The tool's own delivery is dropped where the worker just went to sleep; one that comes again shows no third.
+        for said in ({"body": "A test", "quiet": True}, {}):
+            message = {"origin": origin, "registrationId": number, "data": json.dumps(said)}
+            worker.send("ServiceWorker.deliverPushMessage", message)
+        page.wait_for_timeout(500)
+        return len(page.evaluate(SHOWN)) >= 2
+
+    soon(page, both_shown)
     assert sorted(page.evaluate(SHOWN)) == [["queue", False, "Look at the queue."], ["test", True, "A test"]]

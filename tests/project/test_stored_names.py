@@ -140,7 +140,8 @@ QUANTITY_NAMES = (
 LEDGER = (
     "alert.raised alert.recognised alert.resembles alert.resembles_no_more appeal.answered appeal.opened "
     "appeal.settled audit.answered audit.drawn box.added "
-    "box.revoked breaker.reset breaker.tripped camper.handled delivery.cancelled drill.begun drill.finished "
+    "box.revoked breaker.reset breaker.tripped camera.viewed camper.handled delivery.cancelled "
+    "drill.begun drill.finished "
     "encounter.closed encounter.held experiment.ended experiment.scheduled labels.animal_added labels.changed "
     "labels.import_undone labels.imported learning.ended model.challenges model.graphs model.in_use model.promoted "
     "model.refused model.registered model.rolled_back model.withdrawn page.written "

@@ -196,7 +196,10 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/api/v1/cameras/{camera}/areas"): Door(Right.OPERATE, json={"masks": []}),
     ("POST", "/api/v1/cameras/{camera}/test"): Door(Right.OPERATE),
     ("GET", "/cameras"): Door(Right.VIEW),
+    ("GET", "/cameras/live"): Door(Right.VIEW),
+    ("GET", "/cameras/now"): Door(Right.VIEW),
     ("GET", "/cameras/{camera}"): Door(Right.VIEW),
+    ("GET", "/cameras/{camera}/still.jpg"): Door(Right.VIEW),
     ("POST", "/cameras/{camera}/areas"): Door(Right.OPERATE),
     ("POST", "/cameras/{camera}/test"): Door(Right.OPERATE),
     # Models

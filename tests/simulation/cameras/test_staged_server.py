@@ -29,6 +29,7 @@ from tests.support.rtsp_viewing import (
     viewing,
     viewing_all,
 )
+from tests.support.waiting import wait_for
 
 
 def test_a_viewer_gets_every_frame_at_the_pace_of_the_camera(cameras: StagedCameras) -> None:
@@ -61,7 +62,8 @@ def test_the_stream_goes_on_without_a_break_when_the_loop_begins_again(cameras: 
 
 def test_the_live_picture_shows_the_subject_where_the_truth_says(cameras: StagedCameras) -> None:
     with viewing(cameras.url("gate")) as client:
-        for _ in range(3):
+
+        def there() -> bool:
             client.shots(6)
             (seen,) = cameras.truth("gate")
             _, shot = client.shots(1)[0]
@@ -69,8 +71,12 @@ def test_the_live_picture_shows_the_subject_where_the_truth_says(cameras: Staged
             rows = slice(round(seen.box.top * HEIGHT), round(seen.box.bottom * HEIGHT))
             columns = slice(round(seen.box.left * WIDTH), round(seen.box.right * WIDTH))
             inside = differs[rows, columns].sum()
-            assert inside > 0.25 * differs[rows, columns].size
-            assert inside > 0.8 * differs[: int(HEIGHT * 0.9)].sum()
+            return bool(
+                inside > 0.25 * differs[rows, columns].size and inside > 0.8 * differs[: int(HEIGHT * 0.9)].sum()
+            )
+
+        for _ in range(3):
+            wait_for(there)  # on a busy machine a picture may be seconds behind the truth
 
 
 def test_two_viewers_see_the_same_moment(cameras: StagedCameras) -> None:

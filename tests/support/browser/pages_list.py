@@ -44,6 +44,7 @@ PAGES: tuple[Sheet, ...] = (
     Sheet("label-change", "/labels/changes/{change}", "/labels/changes/{change_id:int}", who="rosa"),
     Sheet("try", "/try"),
     Sheet("cameras", "/cameras"),
+    Sheet("cameras-now", "/cameras/now"),
     Sheet("camera", "/cameras/upper-creek", "/cameras/{camera}"),
     Sheet("people", "/people"),
     Sheet("person", "/people/{person}", "/people/{user_id:int}"),

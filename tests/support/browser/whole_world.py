@@ -59,6 +59,7 @@ NO_PAGES = frozenset(
         "/healthz", "/metrics", "/sw.js", "/manifest.webmanifest", "/account/push", "/alerts.csv", "/labels.csv",
         "/ledger.jsonl",
         "/media/{key:path}", "/login/openid", "/login/openid/back", "/login/code", "/alerts/{alert_id:int}/panel",
+        "/cameras/live", "/cameras/{camera}/still.jpg",
         "/sightings/{sighting_id:int}/match", "/nights/{date}/frames", "/audit/sheets/{sheet_id:int}/{index:int}.jpg",
         "/reports/{kind}/{suffix}", "/reports/stored/{day}/{campsite}/{suffix}",
     }
