@@ -57,7 +57,7 @@ bench: $(VENV)/.dev ## measure on this machine, and print tables with ratios
 	@$(BIN)/python -m bench
 
 chaos: $(VENV)/.dev ## long fault-injection runs (kill, freeze, cut, fill the disk)
-	@$(BIN)/python -m pytest -m chaos --timeout 900
+	@BEARWATCH_RECORD_RELIABILITY=1 $(BIN)/python -m pytest -m chaos --timeout 7200
 
 examples: $(VENV)/.dev ## record the examples of the API's description at a real site
 	@BEARWATCH_RECORD_EXAMPLES=1 $(BIN)/python -m pytest -q tests/review_ui/test_api_contract.py -k what_a_site_answers

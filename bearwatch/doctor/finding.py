@@ -23,7 +23,7 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.text}" + (f". Do: {self.remedy}" if self.remedy else "")
+        return f"{self.what}: {self.text.rstrip('.')}" + (f". Do: {self.remedy}" if self.remedy else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,12 @@ def certificate(what: str, host: str, number: int, patient: Patient, context: ss
                      "renew it, or name the authority that signed it")  # fmt: skip
     except OSError as error:
         return wrong(what, f"{where} does not answer: {error}", "look at the name, the proxy and the firewall")
-    days = (ssl.cert_time_to_seconds(str(shown["notAfter"])) - patient.now) / DAY_S
-    text = f"the certificate of {where} holds for {days:.0f} days"
-    return good(what, text) if days > SOON_DAYS else doubtful(what, text, "renew it now: look why nothing has")
+    begins, ends = (ssl.cert_time_to_seconds(str(shown[name])) for name in ("notBefore", "notAfter"))
+    left_s = ends - patient.now
+    soon_s = min(SOON_DAYS * DAY_S, (ends - begins) / 4)  # one that lives for hours is renewed each few hours
+    length = f"{left_s / DAY_S:.0f} days" if left_s > 2 * DAY_S else f"{left_s / 3600:.0f} hours"
+    text = f"the certificate of {where} holds for {length}"
+    return good(what, text) if left_s > soon_s else doubtful(what, text, "renew it now: look why nothing has")
 
 
 def cameras(patient: Patient) -> Iterator[Finding]:

@@ -199,11 +199,11 @@ def test_a_public_address_in_clear_is_doubtful_and_cookies_in_clear_behind_https
 
 
 @contextmanager
-def tls_server(folder: Path, days: float) -> Iterator[tuple[int, Path]]:
+def tls_server(folder: Path, days: float, lives_days: float = 300.0) -> Iterator[tuple[int, Path]]:
     """A server that shows a certificate for 127.0.0.1 which ends in ``days``; its port and who signed it."""
     signer = authority(folder)
     until = datetime.now(UTC) + timedelta(days=days)
-    chain, key = signed_for(signer, folder, "127.0.0.1", until)
+    chain, key = signed_for(signer, folder, "127.0.0.1", until, until - timedelta(days=lives_days))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -238,6 +238,16 @@ def test_a_certificate_is_believed_while_it_holds(
         patient = Patient(Settings(), None, now_s(), 5.0)
         finding = certificate("public_url", "127.0.0.1", port, patient, context)
     assert (finding.level, said in finding.text) == (level, True), finding
+
+
+@pytest.mark.parametrize(("hours", "level"), [(8, "good"), (2, "doubtful")])
+def test_a_certificate_that_lives_for_hours_only_is_judged_by_its_life(
+    tmp_path: Path, hours: float, level: str
+) -> None:
+    with tls_server(tmp_path, (hours + 0.3) / 24, lives_days=0.5) as (port, signer):
+        context = ssl.create_default_context(cafile=str(signer))
+        finding = certificate("public_url", "127.0.0.1", port, Patient(Settings(), None, now_s(), 5.0), context)
+    assert (finding.level, f"holds for {hours} hours" in finding.text) == (level, True), finding
 
 
 def test_an_examination_that_fails_is_a_line_and_hides_no_other() -> None:

@@ -40,13 +40,15 @@ def authority(folder: Path) -> Authority:
     return Authority(made, key, file)
 
 
-def signed_for(signer: Authority, folder: Path, address: str, until: datetime | None = None) -> tuple[Path, Path]:
+def signed_for(
+    signer: Authority, folder: Path, address: str, until: datetime | None = None, since: datetime | None = None
+) -> tuple[Path, Path]:
     """A server's certificate for an IP address, and its key: ``server.pem`` and ``server.key``."""
     key = ec.generate_private_key(ec.SECP256R1())
     made = (
         x509.CertificateBuilder().subject_name(_name(address)).issuer_name(signer.certificate.subject)
         .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - timedelta(days=300))
+        .not_valid_before(since or datetime.now(UTC) - timedelta(days=300))
         .not_valid_after(until or datetime.now(UTC) + timedelta(days=300))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key()), critical=False)
