@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "staged cameras, a bear, and the ranger's page: everything on this machine",
     "init": "write a commented configuration file",
     "check": "check the configuration and open every camera",
+    "doctor": "what is wrong here, and what to do: ports, disk, clock, servers, rights, cameras, certificates",
     "up": "run everything on this machine",
     "replay": "run recorded footage through the gate, the detector and the tracker",
     "simulate": "play whole seasons against the rollout's decision code: who was promoted, who was unprotected",
@@ -56,7 +57,7 @@ COMMANDS = {
 PROCESSES = frozenset({"ingest", "detector", "tracker", "controller", "jobs", "ui", "outside", "alive"})
 """Those whose modules are in :mod:`bearwatch.cli.processes`."""
 
-UPKEEP = frozenset({"backup", "restore"})
+UPKEEP = frozenset({"doctor", "backup", "restore"})
 """Those whose modules are in :mod:`bearwatch.cli.upkeep`."""
 
 

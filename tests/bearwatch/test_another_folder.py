@@ -29,7 +29,7 @@ SITELESS = {"demo", "init", "replay", "simulate", "evaluate", "train", "export",
 """They work on no site: `demo` makes one of its own, `replay` takes a configuration only if it is given one."""
 MAKERS = {"up", "migrate", "restore"}
 """They may make a new database; so may `demo`, in its own folder."""
-WITHOUT_DATABASE = {"check", "ingest", "detector", "alive"}
+WITHOUT_DATABASE = {"check", "doctor", "ingest", "detector", "alive"}
 PROCESSES = {"tracker", "controller", "jobs", "ui", "outside"}
 WORDS = {"weather": ["weather.csv"], "user": ["night-ranger"], "labels": ["labels.csv"], "box": ["creek"],
          "backup": ["."]}  # fmt: skip
