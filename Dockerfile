@@ -24,6 +24,16 @@ COPY review_ui review_ui
 COPY simulation simulation
 COPY bearwatch bearwatch
 
+# `docker compose exec ui bearwatch user add NAME`, from whatever folder.
+ENV PYTHONPATH=/app
+RUN printf '#!/bin/sh\nexec python -m bearwatch "$@"\n' > /usr/local/bin/bearwatch && chmod 755 /usr/local/bin/bearwatch
+
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Bearwatch" org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}" \
+      bearwatch.requirements="${SET}"
+
 USER bearwatch
-ENV BEARWATCH_DATA=/data BEARWATCH_CONFIG=/etc/bearwatch/bearwatch.yaml
+ENV BEARWATCH_DATA=/data BEARWATCH_CONFIG=/etc/bearwatch/bearwatch.yaml BEARWATCH_ALIVE_FILE=/tmp/alive
 ENTRYPOINT ["python", "-m", "bearwatch"]

@@ -9,6 +9,7 @@ from typing import Final
 import redis
 
 from core.clock import now_s
+from core.machine.life_sign import give_life_sign
 from core.redis_client import RedisDown
 from core.site_config import Outside
 from core.telemetry import Telemetry, counter
@@ -35,6 +36,7 @@ class Caller:
         """Call until ``stop`` is set. What goes wrong in one round is told in the next."""
         called_at = float("-inf")
         while not stop.is_set():
+            give_life_sign()
             now = now_s()
             if self._asked.ping_url is not None and not 0 <= now - called_at < self._asked.every_s:
                 self.step(now)

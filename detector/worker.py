@@ -33,6 +33,7 @@ from core.bundles.challenger_counts import add_counts
 from core.bundles.wanted_model import read_wanted
 from core.clock import now_s
 from core.config import Detector
+from core.machine.life_sign import give_life_sign
 from core.messages import Frame, FrameScores, MalformedMessage, canary_camera
 from core.pictures.reader_requests import SprintRequest, ask_reader
 from core.redis_client import RedisDown
@@ -118,6 +119,7 @@ class DetectorWorker:
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            give_life_sign()
             try:
                 self._round()
             except RedisDown as error:

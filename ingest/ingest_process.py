@@ -13,6 +13,7 @@ from core.boxes.frame_signature import BoxIdentity
 from core.clock import ClockWatch, now_s
 from core.config import Camera, Config
 from core.config_warnings import config_warnings, rate_problem
+from core.machine.life_sign import give_life_sign
 from core.messages import CameraHealth, CameraStatus
 from core.redis_client import connect
 from core.settings import Settings
@@ -179,6 +180,7 @@ class Ingest:
 
     def _report_for_ever(self) -> None:
         while not self._stop.wait(REPORT_EVERY_S):
+            give_life_sign()
             try:
                 self._follow_boxes()
                 self._report(now_s())

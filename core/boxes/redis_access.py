@@ -20,9 +20,11 @@ log = logging.getLogger(__name__)
 
 USER: Final = "box-"
 """So begins the name of a box's user."""
+SINCE_7_2: Final = "+client|setinfo"
+"""A client says its name and version so, and goes on where it may not."""
 HASHES: Final = ("cameras", "heartbeats", "counters")
 COMMANDS: Final = (
-    "-@all", "+auth", "+hello", "+ping", "+client|setinfo", "+client|setname", "+xadd", "+xtrim", "+hset", "+hdel",
+    "-@all", "+auth", "+hello", "+ping", SINCE_7_2, "+client|setname", "+xadd", "+xtrim", "+hset", "+hdel",
     "+hincrby", "+hget",
 )  # fmt: skip
 """Everything that `bearwatch ingest` asks for."""
@@ -67,10 +69,21 @@ def keep_access(client: redis.Redis, boxes: Mapping[str, EdgeBox], shard_of: Sha
         shards = sorted({shard for camera in box.cameras if (shard := shard_of(camera)) is not None})
         said[box.name] = json.dumps({"cameras": list(box.cameras), "shards": shards}).encode()
         if anew or box.name not in known:
-            _ask(client, "ACL", "SETUSER", user_of(box.name), *rules(box, shards))
+            _grant(client, box, shards)
             log.info("box %s may push frames of %s", box.name, ", ".join(box.cameras))
     _publish(client, said)
     return [name for name in boxes if _hold_bounds(client, name)]
+
+
+def _grant(client: redis.Redis, box: EdgeBox, shards: Iterable[int]) -> None:
+    """Servers before 7.2 (Debian 12 has 7.0) do not know :data:`SINCE_7_2`, and refuse a user who may call it."""
+    wanted = rules(box, shards)
+    try:
+        _ask(client, "ACL", "SETUSER", user_of(box.name), *wanted)
+    except redis.ResponseError as error:
+        if isinstance(error, redis.exceptions.NoPermissionError):
+            raise
+        _ask(client, "ACL", "SETUSER", user_of(box.name), *(word for word in wanted if word != SINCE_7_2))
 
 
 def end_access(client: redis.Redis, box: str) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
+from core.machine.life_sign import give_life_sign
 from core.machine.unwritten_alerts import UnwrittenAlert, tell_unwritten
 from core.media import MediaFull, MediaStore
 from core.messages import FrameScores, MalformedMessage, Reason
@@ -91,6 +92,7 @@ class TrackWorker:
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one round, never the loop."""
         while not stop.is_set():
+            give_life_sign()
             try:
                 self._round()
             except RedisDown as error:

@@ -23,6 +23,7 @@ from core.bundles.wanted_model import WantedModel, publish_wanted
 from core.clock import now_s
 from core.config import Config
 from core.lease import Lease
+from core.machine.life_sign import give_life_sign
 from core.redis_client import RedisDown
 from core.telemetry import Telemetry
 from db.ledger import lock
@@ -107,6 +108,7 @@ class Controller:
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set. Errors of the servers end one tick, never the loop."""
         while not stop.is_set():
+            give_life_sign()
             again_at = time.monotonic() + TICK_S
             try:
                 working = self._is_leader()

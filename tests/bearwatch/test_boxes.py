@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -20,43 +19,25 @@ from bearwatch.cli import main
 from bearwatch.embedded import EmbeddedRedis
 from bearwatch.keys.box_files import with_login
 from core.config import Detector
-from core.messages import CameraHealth, FrameScores
+from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import settings
-from core.streams import FrameStreams
-from core.telemetry import Telemetry, counter
+from core.telemetry import Telemetry
 from db.ledger import verify
 from db.models import LedgerEntry
 from db.session import Database
-from detector.box_streams import REFUSED, BoxStreams
+from detector.box_streams import BoxStreams
 from detector.engines.choose import choose_engine
 from detector.worker import DetectorWorker
-from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
+from tests.support.box_site import add, environment_of, refusals, scored_cameras, write_configuration
 from tests.support.waiting import wait_for
-
-ROOT = Path(__file__).parents[2]
-ESSENTIAL = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
-"""What a box's process is given of this one's environment: nothing of the site."""
 
 
 @pytest.fixture
 def site(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """A configured site with its own Valkey, in the working directory; its client may do everything."""
-    pictures = [noisy(with_animal(ground(), 10 + 2 * number), number) for number in range(60)]
-    clip = write_video(tmp_path / "clip.mp4", pictures)
+    write_configuration(tmp_path)
     shutil.copy(migrated_file, tmp_path / "bearwatch.sqlite3")
-    cameras = {
-        "creek": {"campsite": "pines", "url": str(clip)},
-        "trail": {"campsite": "pines", "url": "rtsp://127.0.0.1:1/x", "username": "viewer", "password": "${TRAIL_PW}"},
-        "meadow": {"campsite": "pines", "url": "rtsp://127.0.0.1:1/y"},
-    }
-    written = {
-        "regions": {"sierra": {"timezone": "America/Los_Angeles"}},
-        "campsites": {"pines": {"region": "sierra", "notify": ["json://127.0.0.1/secret-key"]}},
-        "cameras": cameras,
-        "blind_after_s": 4.0,
-    }
-    (tmp_path / "bearwatch.yaml").write_text(yaml.safe_dump(written))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRAIL_PW", "known-to-the-site-only")
     with EmbeddedRedis(tmp_path / "redis") as server:
@@ -80,37 +61,6 @@ def detector_at_work(site: redis.Redis, tmp_path: Path) -> Iterator[None]:
     stop.set()
     thread.join()
     client.close()
-
-
-def add(name: str, cameras: str) -> Path:
-    """Add a box as its operator does; returns its folder."""
-    status = main(
-        ["box", "add", name, "--cameras", cameras, "--redis", os.environ["REDIS_URL"], "--out", f"box-{name}"]
-    )
-    assert status == 0
-    return Path(f"box-{name}").resolve()
-
-
-def environment_of(folder: Path) -> dict[str, str]:
-    """That of a box's process: what its file says, and nothing of the site's."""
-    lines = [line for line in (folder / "box.env").read_text().splitlines() if line and not line.startswith("#")]
-    said = dict(shlex.split(line)[0].split("=", 1) for line in lines)
-    said["TRAIL_PW"] = "of-the-camera"
-    essential = {name: os.environ[name] for name in ESSENTIAL if name in os.environ}
-    return {**essential, **said, "PYTHONPATH": str(ROOT), "BEARWATCH_DATA": str(folder)}
-
-
-def scored_cameras(client: redis.Redis) -> set[str]:
-    """Whose frames the detector has scored."""
-    streams = FrameStreams(client, 0)
-    return {FrameScores.unpack(entry.fields).frame.camera for entry in streams.newest(streams.scores, 1000)}
-
-
-def refusals(client: redis.Redis) -> dict[str, int]:
-    """How many frames were refused, by reason, of the box trail."""
-    counted = Telemetry(client).counters()
-    reasons = ("unsigned", "forged", "anothers_camera")
-    return {reason: counted.get(counter(REFUSED, box="trail", reason=reason), 0) for reason in reasons}
 
 
 def test_a_hostile_box_reaches_nothing_but_its_own_camera_while_the_other_goes_on(

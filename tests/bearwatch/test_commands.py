@@ -56,6 +56,24 @@ def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
     assert "unknown command 'wacth'" in done.stderr
 
 
+def test_init_writes_to_standard_output_where_no_file_can_be(tmp_path: Path) -> None:
+    said = bearwatch("init", "-")
+    assert said.returncode == 0
+    assert "cameras:" in said.stdout
+    refused = bearwatch("init", str(tmp_path / "nowhere" / "bearwatch.yaml"))
+    assert (refused.returncode, "bearwatch init -" in refused.stderr, "Traceback" in refused.stderr) == (1, True, False)
+
+
+def test_init_writes_an_environment_with_fresh_secrets_that_is_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    assert bearwatch("init", "--env", str(file)).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    first, second = file.read_text(), bearwatch("init", "--env", "-").stdout
+    assert first.count("PASSWORD") == second.count("PASSWORD")
+    assert not {line for line in first.splitlines() if "PASSWORD_" in line} & set(second.splitlines())
+    assert bearwatch("init", "--env", str(file)).returncode == 1
+
+
 def test_init_writes_a_file_once_and_check_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "bearwatch.yaml"
     assert bearwatch("init", str(file)).returncode == 0

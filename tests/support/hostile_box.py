@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import redis
 
+from core.boxes.box_keys import frames_of
 from core.boxes.frame_signature import BoxIdentity
 from core.messages import CameraHealth, CameraStatus, FrameScores
 from core.redis_client import connect
@@ -40,10 +41,14 @@ def main() -> None:
         "broken picture": lambda: client.xadd(streams.frames, {"h": b"{", "j": jpeg(), "s": b"x" * 32}),
         "status of another's camera": lambda: told.report_cameras([_live(others, now)]),
         "frame on the site's stream": lambda: FrameStreams(client, 0).send_frames([frame(others, now, 5)]),
+        "frame on the other box's stream": lambda: client.xadd(frames_of(0, others), forged),  # type: ignore[arg-type]
+        "frames of the other box read": lambda: client.xrange(frames_of(0, others)),
+        "its own frames read": lambda: client.xrange(streams.frames),
         "scores": lambda: client.xadd(scores_stream(0), forged),  # type: ignore[arg-type]
         "status for the site": lambda: Telemetry(client).report_cameras([_live(others, now)]),
         "heartbeat": lambda: Telemetry(client).beat("controller", now, {}),
         "lease": lambda: client.set("lease:tracker:0", "mine", px=600_000),
+        "users": lambda: client.acl_setuser(f"box-{own}", enabled=True, keys=["*"], commands=["+@all"]),
         "everything": lambda: client.flushall(),
     }
     print(json.dumps({what: _allowed(each) for what, each in tries.items()}), flush=True)

@@ -48,6 +48,7 @@ from core.jobs import (
 )
 from core.machine.disk_reserve import DiskReserve
 from core.machine.host import MachineReporter
+from core.machine.life_sign import give_life_sign
 from core.media import MediaStore
 from core.redis_client import RedisDown, connect
 from core.telemetry import Telemetry
@@ -137,6 +138,7 @@ def _keep_time(process: Process) -> None:
     client = connect(process.settings.redis)
     telemetry, table = Telemetry(client), timetable()
     while not process.stop.wait(1):
+        give_life_sign()
         try:
             queue_due(client, table)
             telemetry.beat("jobs", now_s(), {})

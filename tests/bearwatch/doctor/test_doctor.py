@@ -30,8 +30,8 @@ from db.ledger import record
 from db.models import PushKey
 from db.places import sync_places
 from db.session import Database
-from tests.support.certificates import authority, signed_for
 from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
+from tests.support.services.certificates import authority, signed_for
 
 PLACES = (
     "regions: {r: {timezone: UTC}}\ncampsites: {upper-pines: {region: r}}\n"
