@@ -7,10 +7,10 @@ from typing import Any
 
 from core.clock import now_s
 from core.config import Camera
-from core.config_file import load_config
 from core.redis_client import connect
 from core.settings import settings
 from core.telemetry import Telemetry
+from rollout.stages.plan_watcher import in_force
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ PATIENCE_S = 8.0
 def probe_camera(camera: str) -> bool:
     """Open a camera and report what it showed; returns whether it can be used."""
     current = settings()
-    configured = load_config(current.bearwatch_config).cameras.get(camera)
+    configured = in_force(current.bearwatch_config).config.cameras.get(camera)
     facts = (
         _no(f"the camera {camera!r} is not in this process's configuration")
         if configured is None

@@ -12,7 +12,6 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from core.clock import now_s
-from core.config_file import load_config
 from core.media import MediaStore
 from core.redis_client import connect
 from core.settings import settings
@@ -43,7 +42,8 @@ from rollout.evidence.audits.contact_sheets import day_to_draw
 from rollout.evidence.weekly_watches import draw_week
 from rollout.reports.archive import Archive
 from rollout.reports.nightly import write_finished
-from rollout.stages.spec_file import Configured, load_configured
+from rollout.stages.plan_watcher import in_force
+from rollout.stages.spec_file import Configured
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ AUDITS_EVERY_S = 3600
 def sweep_outbox() -> int:
     """Page about alerts that nobody looks at, and try every delivery that is due; returns how many were sent."""
     current = settings()
-    recipients = recipients_of(load_configured(current.bearwatch_config))
+    recipients = recipients_of(in_force(current.bearwatch_config))
     database = Database(current.database)
     try:
         with database.write() as session:
@@ -84,7 +84,7 @@ def draw_audits() -> int:
     """Draw the contact sheets of the newest day that is over and of days on which this did not run; returns how many
     were drawn."""
     current = settings()
-    retention, database = load_config(current.bearwatch_config).retention, Database(current.database)
+    retention, database = in_force(current.bearwatch_config).config.retention, Database(current.database)
     try:
         with database.write() as session:
             return draw_audits_until(session, retention, now_s())
@@ -104,7 +104,7 @@ def draw_audits_until(session: Session, retention: Retention, now: float) -> int
 def remind_of_drills() -> int:
     """Page about campsites whose manual-watch drill is overdue; returns how many there are."""
     current = settings()
-    configured = load_configured(current.bearwatch_config)
+    configured = in_force(current.bearwatch_config)
     config, plan = configured
     targets = recipients_of(configured).staff
     every_s = plan.defaults.manual_watch.rehearse_every.nominal_s
@@ -129,7 +129,7 @@ def draw_watch_hours() -> int:
 def write_reports() -> int:
     """Write the daily reports of the day that is over, where there is none yet; returns how many were written."""
     current = settings()
-    configured = load_configured(current.bearwatch_config)
+    configured = in_force(current.bearwatch_config)
     config, plan = configured
     database, client, now = Database(current.database), connect(current.redis), now_s()
     try:
@@ -152,7 +152,7 @@ def keep_house() -> int:
     current, now = settings(), now_s()
     database = Database(current.database)
     try:
-        retention = load_config(current.bearwatch_config).retention
+        retention = in_force(current.bearwatch_config).config.retention
         removed = remove_old_pictures(database, MediaStore(current.media_dir), retention, now)
         forget_rows(database, retention, now)
         Archive(current.bearwatch_data / "reports").forget(date.fromisoformat(_day(now, retention.reports_days)))

@@ -19,11 +19,11 @@ from sqlalchemy.orm import Session
 from bearwatch.embedded import die_with_parent
 from core.clock import now_s
 from core.config import Config
-from core.config_file import load_config
 from core.settings import settings
 from db.models import LearningRun, LearningStatus
 from db.session import Database
 from detector.nightly.run_store import SILENT_AFTER_S, last_night
+from rollout.stages.plan_watcher import in_force
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _running: list[subprocess.Popen[bytes]] = []
 def learn_tonight() -> int:
     """Begin tonight's run if it is due, or one again whose process died; returns 1 when it did, else 0."""
     current = settings()
-    config, now = load_config(current.bearwatch_config), now_s()
+    config, now = in_force(current.bearwatch_config).config, now_s()
     database = Database(current.database)
     try:
         with database.read() as session:

@@ -8,6 +8,7 @@ import sys
 BENCHMARKS = (
     "bench.queue",
     "bench.ingest_cost",
+    "bench.live_view",
     "bench.engines",
     "bench.backbone_speed",
     "bench.detector_worker",

@@ -49,8 +49,8 @@ def configuration(cameras: StagedCameras, blind_after_s: float = 15.0) -> Config
     """All staged cameras at one campsite."""
     return Config.model_validate(
         {
-            "regions": {"bench": {"timezone": "UTC"}},
-            "campsites": {"bench": {"region": "bench"}},
+            "regions": {"bench-county": {"timezone": "UTC"}},
+            "campsites": {"bench": {"region": "bench-county"}},
             "cameras": {name: {"campsite": "bench", "url": cameras.url(name)} for name in cameras.names},
             "blind_after_s": blind_after_s,
         }

@@ -47,6 +47,10 @@ class Crop:
         """The ``viewBox`` that shows the crop and nothing else."""
         return f"{self.x:.1f} {self.y:.1f} {self.side:.1f} {self.side:.1f}"
 
+    def enlarged(self, share: float) -> float:
+        """How many times larger it shows things than the whole picture does, where it has ``share`` of its width."""
+        return share * self.picture.width / self.side
+
 
 def picture(store: MediaStore, key: str | None) -> PictureView | None:
     """The picture behind a media key, or None when there is none (any more)."""

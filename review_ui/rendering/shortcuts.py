@@ -45,6 +45,8 @@ GROUPS: Final = (
         Key(("←", "→"), "Ten frames", shift=True),
         Key(("Space",), "Play, pause"),
         Key(("O",), "Boxes on, off"),
+        Key(("+", "-"), "Larger, smaller"),
+        Key(("L",), "See the camera now"),
         Key(("J", "K"), "Newer, older alert"),
     )),
     Group("audit", "A contact sheet", r"/audit.*", (

@@ -6,13 +6,14 @@ import logging
 import os
 import threading
 from pathlib import Path
+from typing import Final
 
 from core.config import Config
 from core.config_file import ConfigError, Document
 from core.file_stamps import Stamp, config_stamps
 from rollout.evidence.comparison import EvidenceRule
 from rollout.stages.plan import RolloutPlan, empty_plan
-from rollout.stages.spec_file import load_configured, plan_in
+from rollout.stages.spec_file import Configured, load_configured, plan_in
 
 log = logging.getLogger(__name__)
 
@@ -82,3 +83,20 @@ class PlanWatcher:
 
     def _stamps(self) -> list[Stamp]:
         return config_stamps(self.path, self.config)
+
+
+def in_force(path: Path) -> Configured:
+    """What holds now for a job of this process: the file as it is, or as it was before somebody made a mistake in it.
+
+    Raises :class:`core.config_file.ConfigError` where this process has never read it without a mistake.
+    """
+    with _GUARD:
+        watcher = _WATCHERS.get(path)
+        if watcher is None:
+            watcher = _WATCHERS[path] = PlanWatcher.load(path)
+    watcher.refresh()
+    return Configured(watcher.config, watcher.plan)
+
+
+_WATCHERS: Final[dict[Path, PlanWatcher]] = {}
+_GUARD: Final = threading.Lock()

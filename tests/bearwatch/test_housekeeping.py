@@ -7,20 +7,30 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from bearwatch.housekeeping import remove_old_pictures
+from bearwatch.housekeeping import (
+    draw_audits,
+    draw_watch_hours,
+    keep_house,
+    remind_of_drills,
+    remove_old_pictures,
+    sweep_outbox,
+    write_reports,
+)
 from core.config import Config
+from core.config_file import ConfigError
 from core.media import MediaStore
 from core.site_config import Retention
 from db.models import Alert, Delivery, DeliveryStatus, Encounter, Mode, Verdict
 from db.session import Database
 from rollout.alerting.alerts import Decision, decide
 from rollout.alerting.recipients import Recipients
+from rollout.stages.plan_watcher import in_force
 from tests.support.cast import add_user, grant, open_encounter
 from tests.support.factories import T0, jpeg
 from tests.support.services.webhook import Webhook, serving
@@ -56,6 +66,34 @@ def test_when_the_evidence_goes_its_rows_stay_and_say_so(database: Database, con
         assert [frame.media for frame in encounter.frames] == [None, None, None]
         assert encounter.peak_score == pytest.approx(0.9)
     assert media.days() == []
+
+
+@pytest.mark.parametrize(
+    "job", [sweep_outbox, keep_house, remind_of_drills, write_reports, draw_audits, draw_watch_hours]
+)
+def test_a_mistake_in_the_configuration_stops_no_job(
+    sqlite_database: Database, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Callable[[], int]
+) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    places = "regions: {r: {timezone: UTC}}\ncampsites: {c: {region: r}%s}\ncameras: {k: {campsite: c, url: x.mp4}}\n"
+    file.write_text(places % "")
+    monkeypatch.setenv("BEARWATCH_CONFIG", str(file))
+    monkeypatch.setenv("BEARWATCH_DATA", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", str(sqlite_database.url))
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    assert list(in_force(file).config.campsites) == ["c"]
+    file.write_text("cameras: {")
+    job()
+    assert list(in_force(file).config.campsites) == ["c"]
+    file.write_text(places % ", d: {region: r}")
+    assert list(in_force(file).config.campsites) == ["c", "d"]
+
+
+def test_a_process_that_never_read_its_configuration_does_no_job(tmp_path: Path) -> None:
+    file = tmp_path / "bearwatch.yaml"
+    file.write_text("cameras: {")
+    with pytest.raises(ConfigError, match="not YAML"):
+        in_force(file)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ WHERE = {
     "js/page.js": ("watch", "alert"), "js/decide.js": ("alert",), "_panel.html": ("alert",), "audit.html": ("audit",),
     "night.html": ("night",), "appeal.html": ("second-review",), "appeals.html": ("second-reviews",),
     "macros.html": ("watch", "alert"), "alert.html": ("alert",),
+    "js/zoom.js": ("alert",),
 }  # fmt: skip
 """On which pages each file's keys work. A file with a key that is not named here fails the test."""
 

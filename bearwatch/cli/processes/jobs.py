@@ -60,8 +60,7 @@ from rollout.alerting.alerts import escalate_unacknowledged
 from rollout.alerting.mqtt import LINES
 from rollout.alerting.outbox import sweep
 from rollout.alerting.recipients import Recipients
-from rollout.stages.plan_watcher import PlanWatcher
-from rollout.stages.spec_file import load_configured
+from rollout.stages.plan_watcher import PlanWatcher, in_force
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     # The plan as well: it says who is told.
     process.follower.start(process.stop, begin_again_when(lambda before, after: before != after))
     open_existing(process.settings.database, patient=True).close()
-    recipients = recipients_of(load_configured(process.settings.bearwatch_config))
+    recipients = recipients_of(in_force(process.settings.bearwatch_config))
     LINES.open(
         [*recipients.rangers, *recipients.staff, *(a for addresses in recipients.campers.values() for a in addresses)]
     )

@@ -1,5 +1,6 @@
 // The flipbook: frames as they came, at the speed at which they came.
 import { onKey } from "./keys.js";
+import { animalAt } from "./zoom.js";
 
 const LONGEST_WAIT_MS = 1000; // between two frames, however long the camera was silent
 const book = document.getElementById("flipbook");
@@ -8,6 +9,7 @@ const links = [...document.querySelectorAll("[data-frame]")];
 const scrub = document.getElementById("scrub");
 const playButton = document.getElementById("play");
 const boxesButton = document.getElementById("boxes");
+const file = document.getElementById("frame-file");
 const counter = document.getElementById("counter");
 const preloaded = links.map((link) => Object.assign(new Image(), { src: link.href }));
 let at = Number(book.dataset.cover) - 1;
@@ -19,6 +21,8 @@ function show(index, scroll = true) {
   image.src = link.href;
   image.alt = `Frame ${at + 1} of ${links.length}, ${link.dataset.clock}`;
   drawBox(link.dataset.box);
+  animalAt(link.dataset.box);
+  file.href = link.href;
   scrub.value = String(at + 1);
   counter.textContent = `${at + 1} / ${links.length}`;
   for (const other of links) other.removeAttribute("aria-current");
