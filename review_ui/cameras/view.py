@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.charts.strip import Mark
@@ -39,18 +39,41 @@ class ShownHour:
 def uptime(
     session: Session, cameras: Collection[str], now: float, hours: int = DAY_HOURS
 ) -> dict[str, tuple[ShownHour, ...]]:
-    """The last hours of these cameras, oldest first; the hour that is not over yet counts so far."""
+    """The last hours of these cameras, oldest first; the hour that is not over yet counts so far.
+
+    Nobody could look through a camera before it was there: until its first minute nothing is missing.
+    """
     first = hour_start(now) - 3600 * (hours - 1)
     query = select(CameraHour.camera_id, CameraHour.hour_at, CameraHour.minutes).where(
         CameraHour.camera_id.in_(cameras), CameraHour.hour_at >= first
     )
     bits = {(camera, int(at)): minutes for camera, at, minutes in session.execute(query)}
+    began = _began(session, cameras)
     return {
         camera: tuple(
-            _hour(first + 3600 * step, bits.get((camera, first + 3600 * step), 0), now) for step in range(hours)
+            _hour(first + 3600 * step, bits.get((camera, first + 3600 * step), 0), now, began.get(camera, now))
+            for step in range(hours)
         )
         for camera in cameras
     }
+
+
+def _began(session: Session, cameras: Collection[str]) -> dict[str, float]:
+    """When the first frame of each camera was scored, to the minute."""
+    firsts = (
+        select(CameraHour.camera_id, func.min(CameraHour.hour_at).label("hour_at"))
+        .where(CameraHour.camera_id.in_(cameras))
+        .group_by(CameraHour.camera_id)
+        .subquery()
+    )
+    query = select(CameraHour.camera_id, CameraHour.hour_at, CameraHour.minutes).join(
+        firsts, (firsts.c.camera_id == CameraHour.camera_id) & (firsts.c.hour_at == CameraHour.hour_at)
+    )
+    return {camera: at + 60 * _first_minute(minutes) for camera, at, minutes in session.execute(query)}
+
+
+def _first_minute(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1 if bits else 0
 
 
 def share(hours: Sequence[ShownHour]) -> float | None:
@@ -84,7 +107,8 @@ def newest_picture(session: Session, media: MediaStore, camera: str) -> tuple[Pi
     return None
 
 
-def _hour(at: int, bits: int, now: float) -> ShownHour:
+def _hour(at: int, bits: int, now: float, began: float) -> ShownHour:
     """Minutes of the running hour count once they are over; the last two may not be written yet."""
-    over = max(0, min(60, int((now - 120.0 - at) // 60)))
+    over = min(60, int((now - 120.0 - at) // 60)) - max(0, int((began - at) // 60))
+    over = max(0, over)
     return ShownHour(float(at), min(bits.bit_count(), over), over)

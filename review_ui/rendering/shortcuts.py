@@ -34,7 +34,7 @@ _VERDICTS: Final = (Key(("B",), "Bear"), Key(("N",), "Not a bear"), Key(("U",), 
 GROUPS: Final = (
     Group("watch", "Watch", r"/", (
         Key(("J", "K"), "Next, previous alert"),
-        Key(("Enter",), "Open what has waited longest"),
+        Key(("Enter",), "Open the first alert"),
         Key(("Z",), "Undo the last decision"),
     )),
     Group("alert", "An alert", r"/alerts/\d+", (

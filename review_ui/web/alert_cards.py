@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,8 @@ from rollout.base.review_rules import PastReview, standing
 QUEUE_SHOWN: Final = 30
 DECIDED_SHOWN: Final = 8
 DECIDED_FOR_S: Final = 12 * 3600.0
+THERE_FOR_S: Final = 120.0
+"""So long after its last frame an animal counts as there now."""
 GROWS_FOR_S: Final = 600.0
 """An encounter without a new frame for so long grows no more, even where no tracker is left to close it."""
 
@@ -60,6 +62,11 @@ class AlertCard:
         """Whether more frames may still be added to what it is about."""
         return not self.closed and now - self.last_at < GROWS_FOR_S
 
+    def is_danger(self, now: float) -> bool:
+        """Whether it is about a bear that is there now, and nothing that was rejected resembles it."""
+        there = not self.closed and now - self.last_at < THERE_FOR_S
+        return there and not self.unknown and self.remembered_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class DecidedCard:
@@ -78,10 +85,19 @@ class Queue:
     """What the watch page shows of the alerts."""
 
     waiting: tuple[AlertCard, ...]
-    """What resembles something rejected comes last."""
+    """A bear that is there now comes first, what resembles something rejected last."""
     waiting_count: int
     unsure: tuple[DecidedCard, ...]
     decided: tuple[DecidedCard, ...]
+    there_now: bool = False
+    """Whether the first of those that wait is about a bear that is still seen."""
+
+    @property
+    def longest_wait(self) -> AlertCard | None:
+        """What has waited longest of what is new, where something else stands before it."""
+        new = [card for card in self.waiting if card.remembered_at is None]
+        oldest = min(new, key=lambda card: card.captured_at, default=None)
+        return None if oldest is None or oldest is self.waiting[0] else oldest
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[AlertCard, ...]], ...]:
@@ -108,12 +124,28 @@ def queue(session: Session, media: MediaStore, scope: AccessScope, now: float) -
         )
         for alert, review in decided
     ]  # fmt: skip
+    if len(waiting) == QUEUE_SHOWN:
+        waiting = [*waiting, *_newest_bear(session, scope, {alert.id for alert in waiting})]
+    shown = danger_first([card_of(alert, media, scope) for alert in waiting], now)[:QUEUE_SHOWN]
     return Queue(
-        waiting=tuple(card_of(alert, media, scope) for alert in waiting),
+        waiting=tuple(shown),
+        there_now=bool(shown) and shown[0].is_danger(now),
         waiting_count=count_open(session, scope),
         unsure=tuple(card for card in cards if card.verdict is Verdict.UNSURE),
         decided=tuple(card for card in cards if card.verdict is not Verdict.UNSURE)[:DECIDED_SHOWN],
     )
+
+
+def danger_first(cards: Sequence[AlertCard], now: float) -> list[AlertCard]:
+    """The bear that came last of those that are there now in front, everything else as it was. Pure.
+
+    Whoever opens the page at night looks at what happens, not at what has waited since supper.
+    """
+    there = [card for card in cards if card.is_danger(now)]
+    if not there:
+        return list(cards)
+    first = max(there, key=lambda card: (card.captured_at, card.id))
+    return [first, *(card for card in cards if card is not first)]
 
 
 def open_alerts(session: Session, scope: AccessScope, limit: int) -> Sequence[Alert]:
@@ -131,6 +163,13 @@ def open_alerts(session: Session, scope: AccessScope, limit: int) -> Sequence[Al
         .options(*FULL)
         .limit(limit)
     ).all()
+
+
+def _newest_bear(session: Session, scope: AccessScope, known: Collection[int]) -> Sequence[Alert]:
+    """The bear that came last, where so many wait that it is not among those that are shown."""
+    query = select(Alert).where(Alert.status == AlertStatus.OPEN, scope.alerts(), Alert.kind == EncounterKind.BEAR)
+    found = session.scalars(query.order_by(Alert.captured_at.desc(), Alert.id.desc()).options(*FULL).limit(1)).all()
+    return [alert for alert in found if alert.id not in known]
 
 
 def count_open(session: Session, scope: AccessScope) -> int:

@@ -12,7 +12,7 @@ from core.redis_client import connect
 from core.telemetry import Telemetry
 from db.models import CameraHour, OperatingPointChange, Role, UserCampsite
 from review_ui.cameras.areas import Areas, as_yaml, read
-from review_ui.cameras.view import ShownHour, share
+from review_ui.cameras.view import ShownHour, marks, share, uptime
 from tests.support.factories import T0, jpeg
 from tests.support.pages import Stage, report
 
@@ -92,6 +92,20 @@ def test_an_hour_is_full_only_when_every_minute_was_scored() -> None:
     assert ShownHour(0, 0, 0).heat == 0
     assert share([ShownHour(0, 30, 60), ShownHour(1, 60, 60)]) == 0.75
     assert share([ShownHour(0, 0, 0)]) is None
+
+
+def test_a_camera_that_came_an_hour_ago_was_not_missing_before(page: Stage) -> None:
+    now = page.clock.now
+    with page.database.write() as session:
+        hour = {"frames": {}, "histogram": [0] * 20, "max_score": 0.1, "thumbnails": []}
+        for at, minutes in ((hour_start(now) - 10800, ((1 << 20) - 1) << 40), (hour_start(now) - 7200, (1 << 30) - 1)):
+            session.add(CameraHour(camera_id="upper-creek", hour_at=float(at), minutes=minutes, **hour))
+    with page.database.read() as session:
+        (hours,) = uptime(session, ["upper-creek"], now).values()
+    assert [(each.scored, each.of) for each in hours if each.of][:2] == [(20, 20), (30, 60)]
+    assert len(marks(hours)) <= 4
+    never = page.person().get("/api/v1/cameras/upper-trail").json()["hours"]
+    assert {each["of"] for each in never} == {0}
 
 
 def test_the_last_picture_is_shown_but_not_to_whoever_watches_blind(page: Stage) -> None:

@@ -38,6 +38,8 @@ def bear(start: float, camera: str = "upper-creek") -> list[FrameScores]:
 def test_the_queue_says_that_it_is_an_unknown_animal_and_shows_bears_first(page: Stage) -> None:
     sees(page, stranger(T0))
     sees(page, bear(T0 + 20, "upper-trail"))
+    assert "There now" in page.person().get("/").text
+    page.clock.now = T0 + 400
     text = page.person().get("/").text
     assert "Bears first" in text
     assert text.index("/alerts/2") < text.index("/alerts/1")
