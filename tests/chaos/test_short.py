@@ -1,4 +1,4 @@
-"""Every kind of fault once, when a bear has just come before every camera: each visit has exactly one alert afterwards."""
+"""Faults come when a bear has just come before every camera: each visit has exactly one alert afterwards."""
 
 from __future__ import annotations
 
