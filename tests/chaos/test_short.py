@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.staged_park import StagedPark, is_small_disk, staged_park
+from tests.support.chaos.staged_park import StagedPark, is_small_disk, staged_park
 
 NAMES = ("tracker", "detector", "controller", "jobs")
 

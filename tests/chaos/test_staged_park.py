@@ -14,8 +14,8 @@ from time import monotonic
 
 import pytest
 
-from tests.support.reliability_table import Measured, write_table
-from tests.support.staged_park import CAMERAS, StagedPark, is_small_disk, staged_park
+from tests.support.chaos.reliability_table import Measured, write_table
+from tests.support.chaos.staged_park import CAMERAS, StagedPark, is_small_disk, staged_park
 
 NAMES = ("tracker", "detector", "controller", "jobs", "ui")
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "4"))
