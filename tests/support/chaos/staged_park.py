@@ -112,8 +112,8 @@ class StagedPark:
     clock_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(CAMERAS, 0.0))
     """By how much each reader's clock is wrong."""
 
-    def walk_by(self, fault: Callable[[StagedPark], None] | None = None, steps: int = 14, at_step: int = 4) -> float:
-        """A bear before every camera; the fault comes while it is there. Returns the moment of the fault."""
+    def walk_by(self, fault: Callable[[StagedPark], None] | None = None, steps: int = 14, at_step: int = 1) -> float:
+        """A bear before every camera; the fault comes when it has just come, before any alert. Returns that moment."""
         for camera in CAMERAS:  # the one before is over, by the camera's own clock
             last = max((each.ended_at for each in self.visits if each.camera == camera), default=0.0)
             wait_for(lambda last=last, camera=camera: self._now(camera) > last + APART_FROM_NEXT_S)  # type: ignore[misc]
