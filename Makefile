@@ -27,20 +27,20 @@ site: $(VENV)/.site ## set up for cameras of your own: PostgreSQL, faster statis
 test: $(VENV)/.dev ## set up, then pass the test suite
 	@scripts/ensure-chromium
 	@scripts/ensure-command strace strace 'the test of who is called'
-	@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
+	-@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-long: $(VENV)/.dev ## what takes longer: whole sites, trainings, every page in a browser
 	@scripts/ensure-chromium
 	@scripts/ensure-command strace strace 'the test of who is called'
-	@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
+	-@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
 	@$(BIN)/python -m pytest -n 3 --dist loadfile -m long
 
 # The seed stands at the head of what pytest prints; SEED=… gives the same order again.
 test-random: $(VENV)/.dev ## the same in random order: no test may need what another one left
 	@scripts/ensure-chromium
 	@scripts/ensure-command strace strace 'the test of who is called'
-	@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
+	-@scripts/ensure-command redis-check-rdb redis-tools 'a Redis that speaks TLS itself'
 	@$(BIN)/python -m pytest -m 'not chaos' -p randomly $(if $(SEED),--randomly-seed=$(SEED)) -n 3 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy (strict) and the import rules
