@@ -28,7 +28,7 @@ def _tab_to(page: Page, selector: str) -> None:
 
 
 def test_the_whole_way_by_keyboard_alone(night: Night) -> None:
-    older, newer = night.alert(ago_s=300), night.alert("upper-trail", 60)
+    older, newer = night.alert(ago_s=300), night.alert("upper-trail", 250)
     with night.database.write() as session:
         session.add(User(name="ben", password_hash=hash_password(PASSWORD), role="ranger", created_at=time.time()))
     page = night.page("/", context=night.context(None))

@@ -147,7 +147,7 @@ def test_the_flipbook_turns_by_keys_plays_and_hides_its_boxes(night: Night) -> N
 
 
 def test_j_and_k_walk_through_the_waiting_alerts(night: Night) -> None:
-    older, newer = night.alert("upper-creek", 300), night.alert("upper-trail", 100)
+    older, newer = night.alert("upper-creek", 300), night.alert("upper-trail", 250)
     page = night.page()
     is_live(page)
     page.keyboard.press("j")
