@@ -28,6 +28,7 @@ from review_ui.auth.access_scope import access_scope
 from review_ui.auth.accounts import Account
 from review_ui.auth.rights import Right
 from review_ui.auth.tokens import still_here
+from review_ui.cameras.page import NO_SUCH_CAMERA
 from review_ui.live.camera_status import CameraView
 from review_ui.live.live_pictures import FETCH_EVERY_S, MOST_CAMERAS, TooManyLook
 from review_ui.site import Site, SiteDep, Viewer
@@ -42,7 +43,6 @@ STILL_WITHIN_S: Final = 3.0
 FRESH_S: Final = 0.5
 """A picture taken so long before somebody asked is one of now."""
 MAIN_STREAM_WITHIN_S: Final = 2.0
-NO_SUCH_CAMERA: Final = "There is no such camera among yours."
 HIDDEN: Final = "What this camera shows is hidden while you are on watch there. It comes back when your watch ends."
 TOO_MANY: Final = "Too many people look at cameras just now. Try again in a minute."
 NO_PICTURE: Final = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -67,9 +66,9 @@ class LivePictures:
                 self.newest, self._asked = NOBODY, {}
                 self._wanted.clear()
                 await self._wanted.wait()
-            wanted = Counter(camera for cameras in self._looking for camera in cameras)
+            wanted = {camera for cameras in self._looking for camera in cameras}
             try:
-                self.newest = await anyio.to_thread.run_sync(self._fetch, list(wanted), abandon_on_cancel=True)
+                self.newest = await anyio.to_thread.run_sync(self._fetch, sorted(wanted), abandon_on_cancel=True)
                 self.away = False
             except redis.RedisError:
                 self.newest, self.away = NOBODY, True

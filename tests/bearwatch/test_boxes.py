@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +15,6 @@ import yaml
 from bearwatch.cli import main
 from bearwatch.embedded import EmbeddedRedis
 from bearwatch.keys.box_files import with_login
-from core.config import Detector
 from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import settings
@@ -26,10 +22,14 @@ from core.telemetry import Telemetry
 from db.ledger import verify
 from db.models import LedgerEntry
 from db.session import Database
-from detector.box_streams import BoxStreams
-from detector.engines.choose import choose_engine
-from detector.worker import DetectorWorker
-from tests.support.box_site import add, environment_of, refusals, scored_cameras, write_configuration
+from tests.support.box_site import (
+    add,
+    detector_of_centre,
+    reader_and_thief,
+    refusals,
+    scored_cameras,
+    write_configuration,
+)
 from tests.support.waiting import wait_for
 
 
@@ -52,28 +52,15 @@ def site(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def detector_at_work(site: redis.Redis, tmp_path: Path) -> Iterator[None]:
     """The real detector of the centre."""
-    client, stop = connect(os.environ["REDIS_URL"]), threading.Event()
-    engine = choose_engine("cpu", "built-in", threads=1, runtime="onnx")
-    worker = DetectorWorker(engine, Detector(), client, [0], boxes=BoxStreams(client, [0], tmp_path))
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-    client.close()
+    with detector_of_centre(os.environ["REDIS_URL"], tmp_path):
+        yield
 
 
 def test_a_hostile_box_reaches_nothing_but_its_own_camera_while_the_other_goes_on(
     site: redis.Redis, detector_at_work: None
 ) -> None:
     honest, stolen = add("creek", "creek"), add("trail", "trail")
-    reader = subprocess.Popen(
-        [sys.executable, "-m", "bearwatch", "ingest"], cwd=honest, env=environment_of(honest), stderr=subprocess.PIPE
-    )
-    thief = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.hostile_box", "trail", "creek"],
-        cwd=stolen, env=environment_of(stolen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    reader, thief = reader_and_thief(honest, stolen)
     try:
         assert thief.stdout is not None
         tried = json.loads(thief.stdout.readline())

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +11,19 @@ import pytest
 import redis
 
 from bearwatch.cli import main
-from core.config import Detector
 from core.messages import CameraHealth
 from core.redis_client import connect
 from core.settings import settings
 from core.telemetry import Telemetry
-from detector.box_streams import BoxStreams
-from detector.engines.choose import choose_engine
-from detector.worker import DetectorWorker
-from tests.support.box_site import add, environment_of, refusals, scored_cameras, write_configuration
+from tests.support.box_site import (
+    add,
+    detector_of_centre,
+    environment_of,
+    reader_and_thief,
+    refusals,
+    scored_cameras,
+    write_configuration,
+)
 from tests.support.services.redis_of_roles import RedisOfRoles, redis_of_roles, speaks_tls_itself
 from tests.support.waiting import wait_for
 
@@ -62,15 +63,8 @@ def site(server: RedisOfRoles) -> Iterator[redis.Redis]:
 @pytest.fixture
 def detector_at_work(server: RedisOfRoles, tmp_path: Path) -> Iterator[None]:
     """The real detector of the centre, with the rights of a detector."""
-    client, stop = connect(server.url("detector")), threading.Event()
-    engine = choose_engine("cpu", "built-in", threads=1, runtime="onnx")
-    worker = DetectorWorker(engine, Detector(), client, [0], boxes=BoxStreams(client, [0], tmp_path))
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
-    client.close()
+    with detector_of_centre(server.url("detector"), tmp_path):
+        yield
 
 
 def test_a_hostile_box_pushes_its_own_frames_through_tls_and_reaches_nothing_else(
@@ -78,13 +72,7 @@ def test_a_hostile_box_pushes_its_own_frames_through_tls_and_reaches_nothing_els
 ) -> None:
     honest, stolen = add("creek", "creek", server.secured_url()), add("trail", "trail", server.secured_url())
     assert "rediss://box-creek:" in (honest / "box.env").read_text()
-    reader = subprocess.Popen(
-        [sys.executable, "-m", "bearwatch", "ingest"], cwd=honest, env=environment_of(honest), stderr=subprocess.PIPE
-    )
-    thief = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.hostile_box", "trail", "creek"],
-        cwd=stolen, env=environment_of(stolen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    reader, thief = reader_and_thief(honest, stolen)
     try:
         assert thief.stdout is not None
         tried = json.loads(thief.stdout.readline())

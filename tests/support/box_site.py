@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 import yaml
 
 from bearwatch.cli import main
+from core.config import Detector
 from core.messages import FrameScores
+from core.redis_client import connect
 from core.streams import FrameStreams
 from core.telemetry import Telemetry, counter
-from detector.box_streams import REFUSED
+from detector.box_streams import REFUSED, BoxStreams
+from detector.engines.choose import choose_engine
+from detector.worker import DetectorWorker
 from tests.support.drawn_scenes import ground, noisy, with_animal, write_video
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +63,32 @@ def environment_of(folder: Path) -> dict[str, str]:
     said["TRAIL_PW"] = "of-the-camera"
     essential = {name: os.environ[name] for name in ESSENTIAL if name in os.environ}
     return {**essential, **said, "PYTHONPATH": str(ROOT), "BEARWATCH_DATA": str(folder)}
+
+
+@contextmanager
+def detector_of_centre(address: str, data: Path) -> Iterator[None]:
+    """The real detector of the centre, until the block ends."""
+    client, stop = connect(address), threading.Event()
+    engine = choose_engine("cpu", "built-in", threads=1, runtime="onnx")
+    worker = DetectorWorker(engine, Detector(), client, [0], boxes=BoxStreams(client, [0], data))
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+    client.close()
+
+
+def reader_and_thief(honest: Path, stolen: Path) -> tuple[subprocess.Popen[bytes], subprocess.Popen[str]]:
+    """The reader of one box, and whoever has stolen another one's credentials."""
+    reader = subprocess.Popen(
+        [sys.executable, "-m", "bearwatch", "ingest"], cwd=honest, env=environment_of(honest), stderr=subprocess.PIPE
+    )
+    thief = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.hostile_box", "trail", "creek"],
+        cwd=stolen, env=environment_of(stolen), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return reader, thief
 
 
 def scored_cameras(client: redis.Redis) -> set[str]:
