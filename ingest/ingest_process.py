@@ -54,6 +54,8 @@ class Ingest:
         self, config: Config, redis_url: str, stop: Event, spool: Spool | None = None, box: BoxIdentity | None = None
     ) -> None:
         self._config = config
+        self._shards = _shards(config)
+        """By camera, those that are gone too: what they still showed waits in the spool."""
         self._stop = stop
         self._client = connect(redis_url)
         self._box = box
@@ -129,6 +131,7 @@ class Ingest:
                 watch.end()
             self._leaving = [watch for watch in (*self._leaving, *leaving) if watch.is_alive]
             self._config = config
+            self._shards = {**self._shards, **_shards(config)}
             beginning = [name for name in wanted if name not in self._watches]
             for name in beginning:
                 self._watches[name] = self._watch(name, config)
@@ -176,7 +179,7 @@ class Ingest:
         return self.spool.load()[0] > CROWDED_FRAMES
 
     def _shard_of(self, camera: str) -> int:
-        return self._config.shard_of(camera)
+        return self._shards[camera]
 
     def _report_for_ever(self) -> None:
         while not self._stop.wait(REPORT_EVERY_S):
@@ -250,6 +253,10 @@ def _warn_of(config: Config) -> None:
 
 def _threads(watches: Iterable[CameraWatch]) -> list[Thread]:
     return [thread for watch in watches for thread in watch.threads]
+
+
+def _shards(config: Config) -> dict[str, int]:
+    return {name: config.shard_of(name) for name in config.cameras}
 
 
 def _names(cameras: Iterable[str]) -> str:

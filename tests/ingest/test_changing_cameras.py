@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from ingest.ingest_process import Ingest
 from simulation.cameras.builtin import walk
 from simulation.cameras.scene import Scene
 from simulation.cameras.staged_server import StagedCameras
+from tests.support.factories import frame
 from tests.support.ingest_run import config_of, fresh, running, status
 from tests.support.waiting import wait_for
 
@@ -69,6 +71,21 @@ def test_a_camera_that_is_switched_off_is_forgotten_and_comes_back(
         wait_for(lambda: status(redis_client, "one") is None)
         ingest.take(off, on)
         wait_for(lambda: live(redis_client, "one"))
+
+
+def test_frames_of_a_camera_that_is_gone_are_sent_and_end_nothing(
+    staged: StagedCameras, redis_url: str, redis_client: redis.Redis
+) -> None:
+    one = {"url": staged.url("one")}
+    both = config_of({"one": one, "gone": {"url": staged.url("two")}})
+    with running(both, redis_url) as ingest:
+        wait_for(lambda: live(redis_client, "gone"))
+        ingest.take(both, config_of({"one": one}))
+        late = frame("gone", at=time.time(), sequence=1_000_000)
+        ingest.spool.put(late)
+        wait_for(lambda: late.key in {each.key for each in fresh(redis_client)})
+        after = time.time()
+        wait_for(lambda: any(f.camera == "one" and f.captured_at > after for f in fresh(redis_client)))
 
 
 def test_a_change_while_everything_stops_starts_nothing(staged: StagedCameras, redis_url: str) -> None:
