@@ -37,8 +37,9 @@ class Then(StrEnum):
 class DetectorSpec(StrEnum):
     """Sequential detectors, for what one number at one moment cannot show."""
 
-    CUSUM_LR = "cusum_lr"
-    """Likelihood-ratio e-CUSUM over hits and misses of blind encounters."""
+    LIKELIHOOD_RATIO = "cusum_lr"
+    """Mixture of likelihood-ratio e-detectors (Shiryaev-Roberts) over hits and misses of bears that people found
+    without the model's help. The word in a plan is of the CUSUM that it was at first."""
     BETTING_MIX = "betting_mix"
     """Mixture of bets against "the capped mean is at most ``mean0``", a step a day."""
     BLOCK_PERM_OR_OOD_BETTING = "block_perm_or_ood_betting"
@@ -48,7 +49,7 @@ class DetectorSpec(StrEnum):
 
 
 PARAMETERS: Final[dict[DetectorSpec, dict[str, float | str]]] = {
-    DetectorSpec.CUSUM_LR: {"p0": 0.10, "p1": 0.30, "c": 200.0, "unit": "blind_encounter"},
+    DetectorSpec.LIKELIHOOD_RATIO: {"p0": 0.10, "p1": 0.30, "c": 200.0, "unit": "blind_encounter"},
     DetectorSpec.BETTING_MIX: {"mean0": 0.5, "cap": 4.0, "c": 1000.0, "unit": "day"},
     DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: {"c": 1000.0, "unit": "day"},
     DetectorSpec.EFFORT_EPROCESS: {"delta": 0.5, "e_alarm": 100.0, "unit": "independent_positive"},
@@ -70,7 +71,7 @@ class BreakerSpec(Strict):
         default=None, description="when a camera trips: true of its campsite, it is the campsite's trip too"
     )
     p0: Probability | None = Field(default=None, description="share of misses that is still good")
-    p1: Probability | None = Field(default=None, description="share of misses to find out soon")
+    p1: Probability | None = Field(default=None, description="share of misses to find out soon, as are those around it")
     mean0: float | None = Field(default=None, gt=0.0, description="mean per camera-day that is still good")
     cap: float | None = Field(default=None, gt=0.0, description="counts above this count as this")
     c: float | None = Field(
@@ -102,7 +103,7 @@ class BreakerSpec(Strict):
                 raise ValueError(f"`{name}` does not belong here; {belongs}")
         if self.unit is not None and self.unit != allowed.get("unit"):
             raise ValueError(f"unit {self.unit!r} is not what {self.detector} counts; write {allowed['unit']}")
-        if self.detector is DetectorSpec.CUSUM_LR and not self.number("p0") < self.number("p1"):
+        if self.detector is DetectorSpec.LIKELIHOOD_RATIO and not self.number("p0") < self.number("p1"):
             raise ValueError("p0 must be below p1: p0 is the share of misses that is still good")
         if self.detector is DetectorSpec.BETTING_MIX and not self.number("mean0") < self.number("cap"):
             raise ValueError("mean0 must be below cap")
@@ -139,7 +140,7 @@ class Breakers(Strict):
     """All breakers. What a configuration leaves out keeps its default."""
 
     missed_sighting_1: BreakerSpec = _when("missed_confirmed_sightings_24h >= 2", Scope.SITE)
-    recall_edetector: BreakerSpec = BreakerSpec(detector=DetectorSpec.CUSUM_LR, scope=Scope.ROLLOUT)
+    recall_edetector: BreakerSpec = BreakerSpec(detector=DetectorSpec.LIKELIHOOD_RATIO, scope=Scope.ROLLOUT)
     false_alarm_burst: BreakerSpec = _when("false_alarms_1h_camera >= 6", Scope.CAMERA, Then.RATE_LIMIT_AND_REVIEW)
     false_alarm_rate: BreakerSpec = BreakerSpec(detector=DetectorSpec.BETTING_MIX, scope=Scope.ROLLOUT)
     latency: BreakerSpec = _when("alert_end_to_end_p99_s > 30 for 5m", Scope.REGION)

@@ -7,6 +7,7 @@ to a breaker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
@@ -14,11 +15,12 @@ import numpy.typing as npt
 
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.evidence.stats.change_detectors import (
+    MIXED,
     BettingMixture,
-    bernoulli_ratio,
     ecusum_step,
     expected_shares,
     loop_eprocess_step,
+    sr_mixture_step,
 )
 from rollout.evidence.stats.drift import REFERENCE_WEEKS, week_p
 
@@ -28,6 +30,8 @@ UNKNOWN_SHARE: Final = 0.02
 CAMERA_MEAN, CAMERA_CAP = 2.0, 24.0
 """False alarms a day of one camera that are still good, and what more than that counts as."""
 CAMERA_BETS: Final = (1.0, 3.0, 6.0, 11.0)
+MAD_CAMERA_SHARE: Final = 20.0
+"""All cameras' own detectors together spend a twentieth of what the one over all of them does."""
 SERIES_POINTS: Final = 60
 TEST_DAYS: Final = 7
 LEAST_DAYS: Final = 4
@@ -39,9 +43,13 @@ Histograms = npt.NDArray[np.float64]
 
 
 def recall_step(memory: DetectorState, missed: bool, at: float, spec: BreakerSpec) -> DetectorState:
-    """One blind encounter: a hit or a miss."""
-    ratio = bernoulli_ratio(missed, spec.number("p0"), spec.number("p1"))
-    return _at(memory, at, ecusum_step(memory.get("level", 1.0), ratio))
+    """One bear that was found without the model's help: a hit or a miss.
+
+    What an e-CUSUM remembered before there was a mixture is never more than the mixture would: it goes on from there.
+    """
+    before = memory.get("levels") or [memory.get("level", 0.0)] * len(MIXED)
+    after = sr_mixture_step(before, missed, spec.number("p0"), spec.number("p1"))
+    return _at({**memory, "levels": list(after)}, at, fmean(after))
 
 
 def false_alarm_step(memory: DetectorState, counts: Sequence[int], at: float, spec: BreakerSpec) -> DetectorState:
@@ -54,6 +62,11 @@ def camera_alarm_step(memory: DetectorState, count: int, at: float) -> DetectorS
     before = BettingMixture(CAMERA_MEAN, CAMERA_CAP, CAMERA_BETS, tuple(memory.get("levels", ())))
     after = before.step([float(count)])
     return _at({**memory, "levels": list(after.levels)}, at, after.level)
+
+
+def mad_camera_alarm(spec: BreakerSpec, cameras: int) -> float:
+    """The level of :func:`camera_alarm_step` at which a camera trips, so that many together keep their budget."""
+    return MAD_CAMERA_SHARE * spec.number("c") * max(cameras, 1)
 
 
 def unknown_step(memory: DetectorState, share: float | None, at: float) -> DetectorState:

@@ -1,12 +1,13 @@
 """How often all is well and a breaker trips all the same: the false-alarm budget. Pure.
 
-An e-CUSUM that alarms at ``c`` is wrong at most once in ``c`` steps on average; the loop's e-process, which begins
+A detector that alarms at ``c`` is wrong at most once in ``c`` steps on average; the loop's e-process, which begins
 again every year, is wrong in a year with probability at most ``1 / e_alarm``. The other breakers compare facts: when
 they trip, the fact was there.
 
-What a step is differs: a blind encounter, a day, a day at one campsite. More campsites take more steps a day, so that
-the same levels would be wrong more often. Levels that nobody has written grow with the county (:func:`fitted`); those
-that somebody has written are held against the budget when the plan is loaded (:func:`too_eager`).
+What a step is differs: a bear that people found without the model's help, a day, a day at one campsite. More campsites
+take more steps a day, so that the same levels would be wrong more often. Levels that nobody has written grow with the
+county (:func:`fitted`); those that somebody has written are held against the budget when the plan is loaded
+(:func:`too_eager`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from rollout.breakers.breaker_spec import Breakers, BreakerSpec, DetectorSpec
 
 BUDGET_PER_DAY: Final = 1 / 90
 """All detectors together: at most one false alarm in ninety days."""
-BLIND_A_SITE_AND_DAY: Final = 0.25
-"""Blind encounters that are reckoned with: half a bear a campsite and day, watched somewhat less than half of the time.
-Never less than one a day for the whole county."""
-_SHARE: Final = {DetectorSpec.CUSUM_LR: 0.005, DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: 0.005}
+FOUND_A_SITE_AND_DAY: Final = 0.3
+"""Bears that people find without the model's help, as reckoned with: half a bear a campsite and day, watched blind
+somewhat less than half of the time (.25), and on contact sheets a tenth of the rest (.05). Never less than one a day
+for the whole county."""
+_SHARE: Final = {DetectorSpec.LIKELIHOOD_RATIO: 0.005, DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: 0.005}
 """What each of the two that grow with the county may spend a day; the two others spend 0.00103 by default."""
 _LEVEL: Final = {DetectorSpec.EFFORT_EPROCESS: "e_alarm"}
 """Under which name a detector's level is written; ``c`` otherwise."""
@@ -41,9 +43,9 @@ class TooEager:
     """With this level and the others fitted, the budget is kept."""
 
 
-def blind_encounters_per_day(sites: int) -> float:
-    """How many blind encounters a day a county of so many campsites is reckoned to have."""
-    return max(1.0, BLIND_A_SITE_AND_DAY * sites)
+def found_per_day(sites: int) -> float:
+    """How many bears a day people are reckoned to find without the model's help in a county of so many campsites."""
+    return max(1.0, FOUND_A_SITE_AND_DAY * sites)
 
 
 def false_alarms_per_day(specs: Mapping[str, BreakerSpec], sites: int) -> dict[str, float]:
@@ -96,8 +98,8 @@ def _fitting(spec: BreakerSpec, sites: int) -> float:
 
 def _steps(spec: BreakerSpec, sites: int) -> float:
     """How many steps a detector takes a day."""
-    if spec.detector is DetectorSpec.CUSUM_LR:
-        return blind_encounters_per_day(sites)
+    if spec.detector is DetectorSpec.LIKELIHOOD_RATIO:
+        return found_per_day(sites)
     if spec.detector is DetectorSpec.BLOCK_PERM_OR_OOD_BETTING:
         return float(sites)
     return 1 / 365 if spec.detector is DetectorSpec.EFFORT_EPROCESS else 1.0

@@ -14,7 +14,7 @@ from db.animals import kinds_of_bear
 from db.models import Alert, AlertStatus, Encounter, Sighting
 from rollout.evidence.comparison import EvidenceRule
 from rollout.evidence.loader import timezones_of
-from rollout.evidence.matching import Detection, match, timelines
+from rollout.evidence.matching import Detection, Timeline, match, timelines
 from rollout.evidence.sealed_sightings import intact_seal
 from rollout.evidence.seals import LATE_S
 from rollout.evidence.stats.visits import SeenVisit, Visit, night_of, visits_of
@@ -125,6 +125,11 @@ def settled(
         if now - outcome.end < rule.gap_s + rule.match.after_s or now < outcome.open_until(within_s)
     }
     return [outcome for outcome in listed if outcome.campsite not in waiting]
+
+
+def confirmed_timelines(session: Session, since: float) -> dict[str, Timeline]:
+    """What the model raised since then and somebody confirmed, by campsite."""
+    return dict(timelines(_detections(session, since)[0]))
 
 
 def _night(row: Sighting, timezone: str) -> tuple[str, str]:

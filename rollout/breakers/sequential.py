@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from core.messages import EncounterKind, Reason
 from db.models import Alert, AlertStatus, CameraHour, Review, Sighting
+from rollout.breakers.audited_visits import new_finds
 from rollout.breakers.breaker_spec import BreakerSpec, DetectorSpec
 from rollout.breakers.collect import CollectContext
 from rollout.breakers.detector_state import DetectorStates
@@ -20,6 +21,7 @@ from rollout.breakers.detector_steps import (
     day_histograms,
     false_alarm_step,
     loop_step,
+    mad_camera_alarm,
     recall_step,
     unknown_step,
     week_step,
@@ -34,8 +36,6 @@ REVIEWED_AFTER_S: Final = 6 * 3600.0
 MOST_DAYS: Final = 30
 """Days that are caught up with after the controller was away."""
 MAD_CAMERA: Final = "evidence that this one camera gives too many false alarms"
-MAD_CAMERA_SHARE: Final = 20.0
-"""All cameras' own detectors together spend a twentieth of what the one over all of them does."""
 EFFORT_WINDOW_S: Final = 28 * DAY_S
 DRIFT_WORDS: Final = {
     "unknown": "evidence that unknown animals have become frequent",
@@ -53,7 +53,9 @@ def run(name: str, spec: BreakerSpec, context: CollectContext, detector_states: 
 
 def _recall(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:
     memory = detector_states.of(name, EVERYTHING)
-    for outcome in _new_outcomes(context, memory):
+    found = _new_outcomes(context, memory)
+    found += new_finds(context.session, memory, context.now, context.rule, REVIEWED_AFTER_S)
+    for outcome in sorted(found, key=lambda each: each.start):
         memory = recall_step(memory, outcome.missed, outcome.start, spec)
     yield from _judge(
         name, spec, EVERYTHING, memory, detector_states, spec.number("c"), "evidence that recall has dropped"
@@ -136,7 +138,7 @@ def _one_camera(
 ) -> Found:
     """Each camera by itself: one that alarms all day is lost in the mean of many. A trip is that camera's alone."""
     cameras = context.places.units(Scope.CAMERA)
-    alarm = MAD_CAMERA_SHARE * spec.number("c") * max(len(cameras), 1)
+    alarm = mad_camera_alarm(spec, len(cameras))
     for unit in cameras:
         memory = detector_states.of(name, unit)
         for day, counts, scoring in days:
@@ -237,7 +239,7 @@ def _tripping(
 
 
 DETECTORS: Final[dict[DetectorSpec, Callable[[str, BreakerSpec, CollectContext, DetectorStates], Found]]] = {
-    DetectorSpec.CUSUM_LR: _recall,
+    DetectorSpec.LIKELIHOOD_RATIO: _recall,
     DetectorSpec.BETTING_MIX: _false_alarms,
     DetectorSpec.BLOCK_PERM_OR_OOD_BETTING: _drift,
     DetectorSpec.EFFORT_EPROCESS: _loop,

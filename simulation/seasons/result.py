@@ -17,6 +17,8 @@ class Result:
     handovers: int = 0
     escalations: int = 0
     trips: Counter[str] = field(default_factory=Counter)
+    tripped_units: list[str] = field(default_factory=list)
+    """Each trip as its latch is called: a breaker, and what it tripped for."""
     bear_s: dict[str, float] = field(default_factory=dict)
     """Bear seconds by what they could rely on (:meth:`Protection.during`)."""
     longest_unknown_s: dict[str, float] = field(default_factory=dict)
@@ -24,6 +26,8 @@ class Result:
     false_warnings: int = 0
     missed_live: int = 0
     """Bears that a live campsite's model missed although its cameras worked."""
+    live_when_bad: bool = False
+    """Whether any camera was live when the model had become bad."""
     bad_live_d: float = 0.0
     """Days between a model's decay and the end of its authority."""
     held_by: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil
 from typing import Final
 
 
@@ -32,8 +33,16 @@ class Scenario:
     drift_day: int | None = None
     """From this day on its recall is ``recall_after``."""
     recall_after: float = 0.70
+    drift_days: int = 0
+    """It gets there in a straight line over so many days; 0: at once."""
     difficulty_sd: float = 0.0
     """How far visits differ in how hard they are to see, for model and ranger alike (logits)."""
+    weather: float = 0.0
+    """The part of that which a night has in common everywhere, and which lasts for days (rain, fog, moon)."""
+    returns: bool = False
+    """Every bear comes twice a night, as hard to see the second time as the first."""
+    summer: float = 1.0
+    """How many times as many bears come from June to August as before and after."""
     visits_per_day: float = 0.5
     """A campsite's, on average."""
     night_share: float = 0.7
@@ -50,6 +59,14 @@ class Scenario:
     a campsite with twice the alerts draws sixteen times the watches, at 1 twice. None: watches follow nothing."""
     false_alarms: float = 0.2
     """Per camera-day."""
+    mad_camera: float = 0.0
+    """Of the first camera, from day 100 on, beside its others: a branch before the lens."""
+    no_bears: float = 0.0
+    """Share of what rangers enter as a bear that is none: of these the model sees nothing."""
+    undecided: float = 0.0
+    """Share of the model's alerts of bears that nobody ever decides."""
+    late: float = 0.0
+    """Share of sightings that are entered too late to be blind."""
     clumping: float = 0.3
     """Shape of the negative binomial that false alarms follow: the smaller, the more come at once."""
     answers: float = 0.9
@@ -72,6 +89,15 @@ class Scenario:
     missed_elsewhere: bool = False
     """A service elsewhere, which the machine calls every minute, pages people when the calls stop."""
 
+    def bad_from_day(self) -> int | None:
+        """When a model that gets worse is below .90, which the gates demand; None for one that does not."""
+        if self.drift_day is None:
+            return None
+        if self.drift_days == 0:
+            return self.drift_day
+        lost = self.recall_dark - self.recall_after
+        return self.drift_day + ceil((self.recall_dark - 0.90) / lost * self.drift_days)
+
 
 _ALL: Final = (
     Scenario("good", "a good model (recall .97), rangers and machines as they are"),
@@ -86,6 +112,19 @@ _ALL: Final = (
     Scenario("mild-loop", "the same, but watches follow alerts in proportion (as in Polya's urn)", Truth.BAD,
           recall_light=0.98, recall_dark=0.98, recall_far=0.6, effort_power=1.0, false_alarms=0.05),
     Scenario("drifting", "good (.97) for 120 days, then .70", Truth.CHANGING, drift_day=120),
+    Scenario("decaying", "good (.97) for 120 days, then slowly to .70 within 60 more", Truth.CHANGING, drift_day=120,
+             drift_days=60),
+    Scenario("weather", "good, but nights differ much, everywhere alike and for days", difficulty_sd=1.5, weather=0.7),
+    Scenario("weather-borderline", "the same nights, with a model exactly at the gate (.90)", Truth.BAD,
+             recall_light=0.9, recall_dark=0.9, difficulty_sd=1.5, weather=0.7),
+    Scenario("alike", "good, but bears come twice a night, and who was hard to see stays so", difficulty_sd=1.5,
+             returns=True),
+    Scenario("summer", "good, but six in seven bears come between June and August", summer=6.0),
+    Scenario("rangers-60", "good, but rangers on watch see only 60% of the bears", ranger_sees=0.6),
+    Scenario("no-bears", "good, but 3% of what rangers enter as a bear is none", no_bears=0.03),
+    Scenario("undecided", "good, but nobody decides one in ten of its alerts of bears", undecided=0.1),
+    Scenario("late", "good, but a third of the sightings are entered too late to be blind", late=0.33),
+    Scenario("mad-camera", "good, but from day 100 on one camera gives 40 false alarms a day", mad_camera=40.0),
     Scenario("noisy", "good, but 1.2 false alarms a camera-day, in clumps", Truth.BAD, false_alarms=1.2),
     Scenario("dead-cameras", "good, but cameras fail 30 times a season", cameras_lost=30.0),
     Scenario("sleeping", "good, but three of four pages go unanswered", answers=0.25, cameras_lost=8.0),

@@ -12,7 +12,15 @@ import numpy as np
 from rollout.base.scopes import campsites_of
 from rollout.breakers.breaker_spec import BreakerSpec
 from rollout.breakers.conditions import evaluate
-from rollout.breakers.detector_steps import DetectorState, false_alarm_step, loop_step, recall_step, restarted
+from rollout.breakers.detector_steps import (
+    DetectorState,
+    camera_alarm_step,
+    false_alarm_step,
+    loop_step,
+    mad_camera_alarm,
+    recall_step,
+    restarted,
+)
 from rollout.breakers.trip_scope import EVERYTHING, Scope, Unit
 from rollout.breakers.trips import ACTION_OF, Trip
 from rollout.control.controller import tripped
@@ -55,6 +63,9 @@ ASK_BEFORE_END_S: Final = 3600.0
 DRILL_EVERY_D: Final = 25
 THOUGHT_OVER_S: Final = 3 * DAY_S
 """So long people look for the cause of what only evidence has shown, before they reset its breaker."""
+
+AUDITED_AFTER_S: Final = 36 * 3600.0
+"""When an audit's answer counts: sheets are drawn the day after and fall due in two days."""
 
 
 class Season:
@@ -115,8 +126,9 @@ class Season:
         elif isinstance(event, e.WatchTaken):
             self.result.waited_s.append(event.waited_s)
         elif isinstance(event, e.BreakerClosed):
-            breaker = event.latch.partition("@")[0]
-            self.memories[breaker] = restarted(self.memories.get(breaker, {}))
+            breaker, _, unit = event.latch.partition("@")
+            memory = unit.removeprefix("camera:") if unit.startswith("camera:") else breaker
+            self.memories[memory] = restarted(self.memories.get(memory, {}))
             self.counted_from |= dict.fromkeys(SITES, now) if breaker == "missed_sighting_1" else {}
         elif isinstance(event, e.StageStarted) and event.deadline_at is not None:
             self._began(event, now)
@@ -233,6 +245,9 @@ class Season:
         site = SITES[bear_visit.site]
         statuses = {self.protection.status(camera, now) for camera in bear_visit.cameras}
         live = ProtectionStatus.LIVE in statuses
+        if not bear_visit.is_bear:
+            self.agenda.schedule(now + RULE.match.after_s, partial(self._judge, bear_visit, False, live))
+            return
         works = self.protection.works(bear_visit.cameras, now)
         saw = bear_visit.model_sees and works
         if live and works and not saw:
@@ -251,20 +266,27 @@ class Season:
         blind_share = share * (scenario.watched_blind_live if live else scenario.watched)
         share *= scenario.watched_live if live else scenario.watched
         ranger_saw = bear_visit.ranger_sees and bear_visit.watch_draw < share
-        blind = bear_visit.watch_draw < blind_share
+        blind = bear_visit.watch_draw < blind_share and bear_visit.in_time
+        saw = saw and bear_visit.decided  # an alert that nobody decides has seen nothing
         effort = self._efforts(now) if ranger_saw and blind else {}
         self.ledger.note(bear_visit, saw, ranger_saw, blind, not live)
         if saw:
             self._reviewed(bear_visit.at, site)
+        if bear_visit.sheets_with_it and not (ranger_saw and blind):
+            self.agenda.schedule(now + AUDITED_AFTER_S, partial(self._found_without_the_model, bear_visit.at, not saw))
         if not ranger_saw:
             return
         if not saw:
             self._missed_one(site, bear_visit.at, now)
         if blind:
-            self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, not saw, bear_visit.at, s))
+            self._found_without_the_model(bear_visit.at, not saw, now)
             self._detect(
                 "loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, bear_visit.at, s.number("delta"))
             )
+
+    def _found_without_the_model(self, at: float, missed: bool, now: float) -> None:
+        """Somebody blind, or an auditor, has found a bear: one step of the recall breaker."""
+        self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, missed, at, s))
 
     def _missed_one(self, site: str, at: float, now: float) -> None:
         self.missed.append((at, site))
@@ -290,6 +312,11 @@ class Season:
                 self.trip(BURST, Unit(Scope.CAMERA, camera), now, now + 1.0)
         day_at = now - DAY_S
         self._detect("false_alarm_rate", "c", now, lambda m, s: false_alarm_step(m, counts.tolist(), day_at, s))
+        alarm = mad_camera_alarm(self.specs["false_alarm_rate"], len(CAMERAS))
+        for camera, count in zip(CAMERAS, counts, strict=True):
+            memory = self.memories[camera] = camera_alarm_step(self.memories.get(camera, {}), int(count), day_at)
+            if memory["level"] >= alarm:
+                self.trip("false_alarm_rate", Unit(Scope.CAMERA, camera), now, now + THOUGHT_OVER_S)
 
     def _warn_falsely(self, camera: str, number: int, at: float) -> None:
         if self.protection.status(camera, at) is not ProtectionStatus.LIVE:
@@ -322,6 +349,7 @@ class Season:
         found = Trip(0, name, unit, ACTION_OF[self.specs[name].then], now, None, None, "in a simulated season")
         if any(isinstance(event, e.BreakerOpened) for event in self.give(tripped(found, places()), now)):
             self.result.trips[name] += 1
+            self.result.tripped_units.append(latch_id(name, str(unit)))
             self.repaired_at[latch_id(name, str(unit))] = repaired_at
 
     def lose_lease(self, command: c.Command, now: float, repaired_at: float) -> None:
@@ -334,17 +362,19 @@ class Season:
     def _summed(self, until: float) -> Result:
         result = self.result
         result.held_by = self.ledger.red if result.first_live_d is None else ""
-        result.bear_s = dict(self.protection.totals(each for each in self.draws.passings if each.end <= until))
+        bears = (each for each in self.draws.passings if each.is_bear and each.end <= until)
+        result.bear_s = dict(self.protection.totals(bears))
         longest: dict[str, float] = {}
         for cause, length in self.protection.stretches():
             longest[cause] = max(longest.get(cause, 0.0), length)
         result.longest_unknown_s = longest
-        decay = START + (self.scenario.drift_day or DAYS) * DAY_S
+        decay = START + (self.scenario.bad_from_day() or DAYS) * DAY_S
         for course in self.protection.changes.values():
             for (start, status), (end, _next) in zip(
                 course, [*course[1:], (until, ProtectionStatus.NEVER)], strict=True
             ):
                 if status is ProtectionStatus.LIVE:
+                    result.live_when_bad |= start <= decay < end
                     result.live_camera_days += (end - start) / DAY_S
                     result.bad_live_d += max(0.0, end - max(start, decay)) / DAY_S / len(CAMERAS)
         return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 from typing import Any, Final
 
 from rollout.evidence.stats.proportions import clopper_pearson_lower, clopper_pearson_upper
@@ -79,7 +79,12 @@ class SeasonRow:
     """Median wait for somebody to take over the watch; ``waited_longest_s`` the longest."""
     waited_longest_s: float | None
     bad_live_days: float
-    """Days of authority of a model that had gone bad."""
+    """Days of authority of a model that had gone bad, over all seasons."""
+    live_when_bad: float
+    """Share of the seasons in which it had authority when it had gone bad."""
+    bad_live_days_then: float | None
+    """Days of authority in those seasons alone: their mean; ``bad_live_days_q90`` nine in ten of them had fewer."""
+    bad_live_days_q90: float | None
     trips: dict[str, float]
     held_by: dict[str, float]
     """Which gate was red at the end of the seasons that never left shadow, as a share of all."""
@@ -88,6 +93,7 @@ class SeasonRow:
 def row_of(scenario: Scenario, policy: str, results: Sequence[Result]) -> SeasonRow:
     """Sum up the seasons of one policy in one scenario."""
     n = len(results)
+    bad = [result.bad_live_d for result in results if result.live_when_bad]
     waits = [wait for result in results for wait in result.waited_s]
     kinds = sorted({kind for result in results for kind in result.bear_s if kind.startswith("beyond:")})
     causes = sorted({cause for result in results for cause in result.longest_unknown_s})
@@ -121,6 +127,9 @@ def row_of(scenario: Scenario, policy: str, results: Sequence[Result]) -> Season
         waited_s=median(waits) if waits else None,
         waited_longest_s=max(waits) if waits else None,
         bad_live_days=fmean(result.bad_live_d for result in results),
+        live_when_bad=len(bad) / n,
+        bad_live_days_then=fmean(bad) if bad else None,
+        bad_live_days_q90=quantiles(bad, n=10)[-1] if len(bad) > 1 else None,
         trips={name: fmean(result.trips.get(name, 0) for result in results) for name in breakers},
         held_by={gate: times / n for gate, times in Counter(r.held_by for r in results if r.held_by).most_common()},
     )

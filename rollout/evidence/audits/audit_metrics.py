@@ -85,6 +85,13 @@ def answered(session: Session, campsites: Collection[str] | None, hours_since: f
     return _sheets(session, campsites, *where)
 
 
+def answered_between(session: Session, after: float, until: float) -> list[Answered]:
+    """Sheets of all campsites with an answer after the one moment and not after the other, each with its newest."""
+    between = (AuditAnswer.answered_at > after, AuditAnswer.answered_at <= until)
+    ids = session.scalars(select(AuditAnswer.sheet_id).where(*between).distinct()).all()
+    return _sheets(session, None, AuditSheet.id.in_(ids)) if ids else []
+
+
 def _sheets(session: Session, campsites: Collection[str] | None, *where: ColumnElement[bool]) -> list[Answered]:
     later = aliased(AuditAnswer)
     newest = select(func.max(later.id)).where(later.sheet_id == AuditSheet.id).correlate(AuditSheet).scalar_subquery()

@@ -2,9 +2,9 @@
 
 A breaker watches for months, so that a test at a fixed level would trip sooner or later whatever happens. These
 detectors multiply e-values instead. For an alarm level ``c`` the mean time between false alarms of one that restarts
-(:func:`ecusum_step`, :class:`BettingMixture`) is at least ``c`` observations, whatever the data look like as long as
-the null hypothesis holds (Shin, Ramdas & Rinaldo, "E-detectors", 2022). One that never restarts
-(:func:`loop_eprocess_step`) ever reaches ``c`` with probability at most ``1 / c`` (Ville's inequality).
+(:func:`ecusum_step`, :func:`sr_mixture_step`, :class:`BettingMixture`) is at least ``c`` observations, whatever the
+data look like as long as the null hypothesis holds (Shin, Ramdas & Rinaldo, "E-detectors", 2022). One that never
+restarts (:func:`loop_eprocess_step`) ever reaches ``c`` with probability at most ``1 / c`` (Ville's inequality).
 
 A level is a plain number that begins at 1: the caller stores it and hands it back with the next observation.
 """
@@ -21,6 +21,9 @@ HIGHEST: Final = 1e12
 BETS: Final = (1.0, 3.0, 5.0, 7.0)
 SMALLEST_SHARE: Final = 0.005
 """Shares of effort below this count as this, so that one bear at a forgotten campsite is no infinite evidence."""
+MIXED: Final = (0.35, 0.75, 1.5, 2.5)
+"""Where the alternatives of :func:`sr_mixture_step` lie: so many times as far from ``p0`` as ``p1`` does."""
+HIGHEST_SHARE: Final = 0.95
 
 
 def ecusum_step(level: float, ratio: float) -> float:
@@ -40,6 +43,23 @@ def bernoulli_ratio(happened: bool, p0: float, p1: float) -> float:
     if not 0.0 < p0 < p1 < 1.0:
         raise ValueError(f"need 0 < p0 < p1 < 1, not p0={p0}, p1={p1}")
     return p1 / p0 if happened else (1.0 - p1) / (1.0 - p0)
+
+
+def sr_mixture_step(levels: Sequence[float], happened: bool, p0: float, p1: float) -> tuple[float, ...]:
+    """The next levels of a Shiryaev-Roberts mixture, one for each alternative around ``p1``; their mean is the
+    evidence.
+
+    Each level adds up the likelihood ratios of a change before each observation so far, where an e-CUSUM takes the
+    largest: ``(1 + level) * ratio``, from 0. While the event happens with probability ``p0`` at most, the mean grows by
+    1 an observation at most, so that alarms at ``c`` are at least ``c`` observations apart on average (Shin, Ramdas &
+    Rinaldo, section 3). An e-CUSUM with the same ``c`` keeps that promise many times over, and pays for it with delay.
+    """
+    before = levels or (0.0,) * len(MIXED)
+    shares = [min(p0 + far * (p1 - p0), HIGHEST_SHARE) for far in MIXED]
+    return tuple(
+        min((1.0 + level) * bernoulli_ratio(happened, p0, share), HIGHEST)
+        for level, share in zip(before, shares, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from rollout.evidence.stats.change_detectors import (
     BETS,
+    HIGHEST,
     BettingMixture,
     bernoulli_ratio,
     ecusum_step,
     expected_shares,
     loop_eprocess_step,
     loop_ratio,
+    sr_mixture_step,
 )
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
@@ -35,11 +37,6 @@ def _first_alarm(draw: Draw, c: float, runs: int, longest: int, seed: int = 1) -
     return alarm
 
 
-def _misses(share: float) -> Draw:
-    missed, seen = bernoulli_ratio(True, 0.1, 0.3), bernoulli_ratio(False, 0.1, 0.3)
-    return lambda rng, runs: np.where(rng.random(runs) < share, missed, seen)
-
-
 def test_the_steps_are_those_that_were_simulated() -> None:
     level = 1.0
     for missed in (True, False, True):
@@ -48,11 +45,36 @@ def test_the_steps_are_those_that_were_simulated() -> None:
     assert ecusum_step(0.2, 2.0) == 2.0
 
 
+def _mixture_alarms(share: float, c: float, runs: int, longest: int) -> NDArray[np.float64]:
+    """The mixture of :func:`sr_mixture_step`, many at once, with a closed form of its own."""
+    rng, levels = np.random.default_rng(5), np.zeros((4, runs))
+    worse = np.array([0.17, 0.25, 0.40, 0.60])[:, None]
+    alarm, waiting = np.full(runs, float(longest)), np.ones(runs, dtype=bool)
+    for step in range(1, longest + 1):
+        missed = rng.random(runs) < share
+        levels = (1 + levels) * np.where(missed, worse / 0.1, (1 - worse) / 0.9)
+        now = waiting & (levels.mean(axis=0) >= c)
+        alarm[now], waiting = step, waiting & ~now
+    return alarm
+
+
 def test_the_recall_detector_seldom_raises_a_false_alarm_and_notices_soon() -> None:
-    """c = 100: hundreds of good encounters between false alarms; a bad model is noticed after 24, 10 or 6."""
-    assert _first_alarm(_misses(0.1), 100, 200, 1500).mean() > 600
-    for share, median in ((0.3, 24), (0.5, 10), (0.8, 6)):
-        assert np.median(_first_alarm(_misses(share), 100, 1000, 400)) == pytest.approx(median, abs=2)
+    """c = 100: at least that many good encounters between false alarms; a bad model is noticed after 14, 7 or 4."""
+    assert 100 < _mixture_alarms(0.1, 100, 400, 1500).mean() < 400, "the promise is kept, and made use of"
+    assert _mixture_alarms(0.03, 100, 400, 1500).mean() > 1200
+    for share, median in ((0.3, 14), (0.5, 7), (0.8, 4)):
+        assert np.median(_mixture_alarms(share, 100, 1000, 400)) == pytest.approx(median, abs=2)
+
+
+def test_the_mixture_steps_as_it_was_simulated_and_stays_finite() -> None:
+    levels: tuple[float, ...] = ()
+    for missed in (True, False, True):
+        levels = sr_mixture_step(levels, missed, 0.1, 0.3)
+    by_hand = [((1 + (1 + p / 0.1) * (1 - p) / 0.9) * p / 0.1) for p in (0.17, 0.25, 0.40, 0.60)]
+    assert levels == pytest.approx(by_hand)
+    for _ in range(100):
+        levels = sr_mixture_step(levels, True, 0.3, 0.6)
+    assert max(levels) == HIGHEST
 
 
 def _clumps(mean: float, cameras: int) -> Callable[[np.random.Generator, int], NDArray[np.int64]]:

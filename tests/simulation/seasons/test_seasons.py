@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import correlation, fmean
 from xml.etree import ElementTree
 
 import pytest
@@ -175,6 +176,62 @@ def test_a_drifting_model_loses_its_authority_soon() -> None:
     )
     assert protected.county_d is not None
     assert protected.bad_live_d < 0.7 * alone.bad_live_d
+
+
+def test_a_slow_decay_is_slow_and_counts_as_bad_from_where_the_gates_would_refuse_it() -> None:
+    scenario = replace(SCENARIOS["decaying"], visits_per_day=20.0)
+    assert scenario.bad_from_day() == 120 + 16
+    by_day = [(int((each.at - START) // DAY_S), each.model_sees) for each in draw(scenario, 3).passings]
+
+    def recall(first: int, last: int) -> float:
+        return fmean(sees for day, sees in by_day if first <= day < last)
+
+    assert recall(100, 120) == pytest.approx(0.97, abs=0.02)
+    assert recall(145, 155) == pytest.approx(0.835, abs=0.03)
+    assert recall(185, 210) == pytest.approx(0.70, abs=0.03)
+
+
+def test_what_a_ranger_takes_for_a_bear_is_a_miss_and_no_bear_is_in_danger() -> None:
+    scenario = replace(CALM, no_bears=0.2, watched=1.0, watched_blind_live=1.0, watched_live=1.0)
+    played = season(scenario, days=10)
+    wrong = [each for each in draw(scenario, SEED).passings if not each.is_bear and each.at < START + 9.9 * DAY_S]
+    assert len(wrong) > 5
+    missed = {each.visit.start for each in played.ledger.blind if not each.hit}
+    assert {each.at for each in wrong} <= missed
+    assert played.result.missed_live == 0
+
+
+def test_an_alert_that_nobody_decides_has_seen_nothing() -> None:
+    decided, undecided = (season(replace(CALM, undecided=share), days=10).ledger for share in (0.0, 1.0))
+    assert any(each.hit for each in decided.blind)
+    assert not any(each.hit for each in undecided.blind)
+    assert undecided.seen == []
+
+
+def test_what_is_entered_late_is_seen_and_not_blind() -> None:
+    ledger = season(replace(CALM, late=1.0), days=10).ledger
+    assert ledger.anybody
+    assert ledger.blind == []
+
+
+def test_one_mad_camera_loses_its_own_authority_and_the_county_goes_on() -> None:
+    scenario = replace(CALM, mad_camera=40.0)
+    result = season(scenario, days=120).result
+    units = [latch for latch in result.tripped_units if latch.startswith("false_alarm_rate")]
+    assert f"false_alarm_rate@camera:{CAMERAS[0]}" in units
+    assert all(unit.endswith(CAMERAS[0]) for unit in units)
+
+
+def test_bears_that_come_twice_come_to_the_same_place_and_hard_weather_lasts() -> None:
+    visits = draw(replace(SCENARIOS["alike"], visits_per_day=2.0), 5).passings
+    starts = {(each.site, round(each.at)) for each in visits}
+    assert sum((site, at + 7200) in starts for site, at in starts) >= len(visits) // 2 - 1
+    stormy = draw(replace(SCENARIOS["weather"], visits_per_day=20.0), 5).passings
+    nights: dict[int, list[bool]] = {}
+    for each in stormy:
+        nights.setdefault(int((each.at - START) // DAY_S), []).append(each.model_sees)
+    shares = [fmean(seen) for _day, seen in sorted(nights.items())]
+    assert correlation(shares[:-1], shares[1:]) > 0.3
 
 
 def test_a_fault_that_is_over_before_it_counts_is_no_trip() -> None:
