@@ -249,6 +249,7 @@ PLAN_KEYS: Mapping[str, str] = {
     "approvals": "who must agree to what",
     "gate_sets": "gates that several stages share",
     "stages": "the rollout plan, in order; unset: the default plan",
+    "freezes": "times in which nothing is promoted",
     "breakers": "circuit breakers",
     "on_call": "who takes over the watch; without it nothing goes live",
 }

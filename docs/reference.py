@@ -26,7 +26,7 @@ from review_ui.monitoring.prometheus import METRICS as PAGE_METRICS
 from review_ui.rendering.routes import every_route
 from review_ui.site import require, signed_in, visitor
 from rollout.base.metrics import METRICS as EVIDENCE
-from rollout.stages import approval_spec, spec
+from rollout.stages import approval_spec, spec, time_rules
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "reference.md"
@@ -53,7 +53,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "rollout.defaults.evidence": spec.Evidence,
     "rollout.defaults.extension": spec.Extension,
     "rollout.defaults.manual_watch": spec.ManualWatch,
-    "rollout.defaults.lease": spec.LeaseTimes,
+    "rollout.defaults.lease": time_rules.LeaseTimes,
+    "rollout.freezes[]": time_rules.Freeze,
     "rollout.approvals": approval_spec.Approvals,
     "rollout.approvals.promote": approval_spec.ApprovalRule,
     "rollout.approvals.demote": approval_spec.OnePerson,

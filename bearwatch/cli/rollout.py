@@ -7,10 +7,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from rich.live import Live
+from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,7 +35,7 @@ from review_ui.web.viewer_scope import configured, reader_of
 from rollout.base.durations import Duration
 from rollout.control.reader import Names, Reader
 from rollout.control.service import CommandOutcome, more_time, perform, person, promote
-from rollout.control.status import overview
+from rollout.control.status import RolloutStatus, overview
 from rollout.control.status_redaction import redact
 from rollout.control.verification import verify_rollout
 from rollout.stages.commands import (
@@ -40,6 +44,7 @@ from rollout.stages.commands import (
     Command,
     Demote,
     EmergencyStop,
+    Hold,
     Person,
     Refused,
     Step,
@@ -58,12 +63,14 @@ ACTIONS = {
     "extend": "give the running stage more time",
     "demote": "take power back, down to an earlier stage or from some campsites",
     "stop": "end authority at once, everywhere or at some campsites",
+    "hold": "go no further until two people close it; what is live goes on",
     "ack": "say that you have taken over the watch",
     "reset": "close a breaker, with a written cause",
     "history": "what has happened, newest first",
     "verify": "prove that events, ledger and authority agree",
 }
 AS = "your account; it must exist. `status` and `plan` then show what it may see now"
+WATCH_EVERY_S = 3.0
 AT_THE_MACHINE = "operator at the machine"
 
 
@@ -88,7 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--breaker", help="which one to reset, as `status` names it; with one open it may be left out")
     parser.add_argument("--cause", default="", help="what the cause was, in a sentence (reset)")
-    parser.add_argument("--reason", default="", help="why (demote, stop)")
+    parser.add_argument("--reason", default="", help="why (demote, stop, hold)")
+    parser.add_argument("--watch", action="store_true", help="show it again every few seconds, until Ctrl-C (status)")
     parser.add_argument("--to", metavar="STAGE", help="an earlier stage (demote)")
     parser.add_argument("--campsite", action="append", help="only there (demote, stop); may be repeated")
     parser.add_argument("--longer", default="24h", help="by how much (extend)")
@@ -138,15 +146,38 @@ def _refused(arguments: argparse.Namespace, why: str) -> int:
 
 
 def _status(call: Call) -> int:
-    config = load_config(call.arguments.config)
-    with call.database.read() as session:
-        view = overview(session, call.plan, call.now, configured(config), fresh=True)
-        view = redact(view, _reader(call, session, config))
     planning = call.arguments.action == "plan"
+    if call.arguments.watch and not planning:
+        return _watch_status(call)
+    view = _view(call, fresh=True)
     if call.arguments.json:
         print(view.model_dump_json(include={"phase", "here", "blockers", "stages"} if planning else None))
     else:
         print(plan_text(view) if planning else status_text(view))
+    return 0
+
+
+def _view(call: Call, fresh: bool) -> RolloutStatus:
+    config = load_config(call.arguments.config)
+    with call.database.read() as session:
+        view = overview(session, call.plan, call.now, configured(config), fresh=fresh)
+        return redact(view, _reader(call, session, config))
+
+
+def _watch_status(call: Call) -> int:
+    """Show it again and again, by the last analysis, until Ctrl-C: in place on a terminal, else one after the other;
+    with ``--json`` a line each time.
+    """
+    on_screen = sys.stdout.isatty() and not call.arguments.json
+    with suppress(KeyboardInterrupt), Live(screen=True, auto_refresh=False) if on_screen else nullcontext() as screen:
+        while True:
+            view = _view(replace(call, plan=_plan(call.arguments), now=now_s()), fresh=False)
+            text = view.model_dump_json() if call.arguments.json else status_text(view)
+            if screen is None:
+                print(text, flush=True)
+            else:
+                screen.update(Text(text), refresh=True)
+            time.sleep(WATCH_EVERY_S)
     return 0
 
 
@@ -217,6 +248,10 @@ def _stop(call: Call) -> int:
     )
 
 
+def _hold(call: Call) -> int:
+    return _perform(call, Hold(by=_person(call), reason=call.arguments.reason))
+
+
 def _ack(call: Call) -> int:
     return _perform(call, WatchAck(by=_person(call)))
 
@@ -284,6 +319,7 @@ _DO: dict[str, Callable[[Call], int]] = {
     "extend": _extend,
     "demote": _demote,
     "stop": _stop,
+    "hold": _hold,
     "ack": _ack,
     "reset": _reset,
     "history": _history,

@@ -86,6 +86,13 @@ class StopIn(StrictBody):
     idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
 
 
+class HoldIn(StrictBody):
+    """Hold the rollout where it is."""
+
+    reason: str = Field(default="", max_length=LONGEST_WORDS)
+    idempotency_key: str | None = Field(default=None, pattern=KEY_PATTERN)
+
+
 class TakeOverIn(StrictBody):
     """ "I have taken over the watch"."""
 
@@ -167,6 +174,12 @@ def get_history(site: SiteDep, account: Viewer, before: Before = None, limit: Li
 def post_stop(site: SiteDep, account: Stopper, body: StopIn) -> OutcomeOut:
     """Anybody may, from every state. It is latched: two people close it again."""
     return _answer(lambda: give.stop(site, account, body.campsites, storable(body.reason), body.idempotency_key))
+
+
+@router.post("/hold", summary="Hold: promote nothing for now", responses=REFUSED)
+def post_hold(site: SiteDep, account: Stopper, body: HoldIn) -> OutcomeOut:
+    """Anybody may. What is live goes on; two people close it again, as a breaker."""
+    return _answer(lambda: give.hold(site, account, storable(body.reason), body.idempotency_key))
 
 
 @router.post("/watch", summary="Say that you have taken over the watch", responses=REFUSED)

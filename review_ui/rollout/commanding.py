@@ -65,6 +65,11 @@ def stop(site: Site, account: Account, campsites: Collection[str], reason: str, 
     return _obey(site, account, c.EmergencyStop(by=person(account), campsites=where, reason=reason, key=key))
 
 
+def hold(site: Site, account: Account, reason: str, key: str | None) -> CommandOutcome:
+    """Go no further until two people close it; what is live goes on."""
+    return _obey(site, account, c.Hold(by=person(account), reason=reason, key=key))
+
+
 def take_over(site: Site, account: Account, handover: int | None) -> CommandOutcome:
     """ "I have taken over the watch"."""
     chosen = None if handover is None else (handover,)

@@ -57,6 +57,7 @@ DONE: Final = {
     "demoted": "Power was taken back.",
     "taken": "You have taken over the watch. Now go on watch, so that it is on record that somebody looks.",
     "agreed": "Your agreement to close the breaker is written down; somebody else must agree too.",
+    "held-here": "Nothing is promoted until two people close the hold, below. Warnings go on as they are.",
     "closed": "The breaker is closed and watches again.",
 }
 
@@ -184,6 +185,13 @@ def promote(
     except Refused as refused:
         return _page(request, site, account, problem=_said(refused), status=409)
     return _back("held" if outcome.held else "promoted")
+
+
+@router.post("/rollout/hold")
+def hold(site: SiteDep, account: Stopper, reason: Words = "", idempotency_key: Key = "") -> Response:
+    """Go no further for now; what is live goes on."""
+    give.hold(site, account, storable(reason), idempotency_key or None)
+    return _back("held-here")
 
 
 @router.post("/rollout/extend")

@@ -34,7 +34,7 @@ _PAGES: Final = tuple(
         (r"/labels/(?:edits|animals)", "/labels"),
         (rf"/labels/changes/{_NUMBER}/(?:apply|withdraw|revert)", r"/labels/changes/\1"),
         (r"/rollout/stop", "/rollout/stop"),
-        (r"/rollout/(?:ack|analysis|approve|promote|extend|demote|breakers/reset)", "/rollout"),
+        (r"/rollout/(?:ack|analysis|approve|hold|promote|extend|demote|breakers/reset)", "/rollout"),
         (r"/cameras/([a-z0-9][a-z0-9_-]{0,62})/(?:areas|test)", r"/cameras/\1"),
         (rf"/experiments(?:/{_NUMBER}/end)?", "/experiments"),
         (r"/labels/groups", "/labels/groups"),

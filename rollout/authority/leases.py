@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from db.models import AuthorityLease, Mode
 from rollout.authority.authority import granted
-from rollout.stages.spec import FreshnessTimes
 from rollout.stages.state import Grant, State, grants
+from rollout.stages.time_rules import FreshnessTimes
 
 OVER: Final = 0.0
 """When a lease ended that was taken back: by no clock is it alive."""

@@ -17,6 +17,7 @@ from db.models import AnalysisReason
 from db.session import Database
 from rollout.control.analysis import Measure, run_analysis
 from rollout.control.analysis_store import last_analysis, store, thin
+from rollout.control.gate_turns import act_on
 from rollout.stages.event_store import load
 from rollout.stages.plan import RolloutPlan
 
@@ -92,4 +93,5 @@ def run_analysis_if_older(
         found = run_analysis(session, plan, state, now, measures)
     with database.write() as session:
         store(session, plan, found, reason)
+        act_on(session, plan, earlier, found, now)
     return True

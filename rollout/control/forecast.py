@@ -95,7 +95,7 @@ def _stage(
     )
     chosen = stage.duration.min or stage.duration.longest
     shortest = chosen.nominal_s / 86400
-    known = [each.days for each in demands]
+    known = [each.days for each, gate in zip(demands, stage.gates, strict=True) if not gate.dry_run]
     return StageForecast(
         index=index,
         name=stage.name,

@@ -27,6 +27,7 @@ class GateView(Values):
     metric: str
     title: str = Field(description="the metric in words")
     wants: str = Field(description="what is demanded, in words")
+    dry_run: bool = Field(description="whether it holds nothing, whatever it says")
     outcome: str = Field(description="passed, failed, inconclusive; hidden while you watch blind")
     value: float | None = Field(description="the point estimate")
     compared: float | None = Field(description="what was compared with the limit: the bound, or the estimate")
@@ -57,7 +58,8 @@ class GateView(Values):
             gate=result.gate,
             metric=gate.metric,
             title=kind.summary[:1].upper() + kind.summary[1:],
-            wants=wants(gate),
+            wants=_said(gate, wants(gate)),
+            dry_run=gate.dry_run,
             outcome=result.outcome.value,
             value=result.value,
             compared=result.compared,
@@ -113,6 +115,13 @@ def wants(gate: Gate) -> str:
     if gate.bound:
         text += ", even at the 95 % bound"
     return text if gate.window == "stage" else f"{text}, in the last {gate.window}"
+
+
+def _said(gate: Gate, text: str) -> str:
+    """With what becomes of it, where that is not the usual."""
+    if gate.dry_run:
+        return f"{text} (a dry run: it holds nothing)"
+    return f"{text} (where it fails twice, a live stage ends)" if gate.on_fail == "handover" else text
 
 
 def missing(result: GateResult, demand: Demand, gate: Gate) -> str:

@@ -296,9 +296,10 @@ def in_the_way(gates: Sequence[GateView]) -> list[BlockerView]:
         ("inconclusive", "cannot be decided yet", "cannot be decided yet"),
         ("hidden", "is hidden", "are hidden"),
     ):
-        number = sum(gate.shown == outcome for gate in gates)
+        binding = [gate for gate in gates if not gate.dry_run]
+        number = sum(gate.shown == outcome for gate in binding)
         if number:
-            text = f"{number} of {len(gates)} gates {one if number == 1 else many}."
+            text = f"{number} of {len(binding)} gates {one if number == 1 else many}."
             listed.append(BlockerView(kind=f"gates_{outcome}", text=text))
     return listed
 

@@ -67,6 +67,14 @@ BREAKERS: Final[dict[str, tuple[str, str]]] = {
         "Stopped by a person",
         "Talk with whoever stopped it. When the reason is gone, two people close this with what they found.",
     ),
+    "hold": (
+        "Held by a person",
+        "Talk with whoever held it. Warnings go on as they are; when the reason is gone, two people close this.",
+    ),
+    "gate": (
+        "A gate failed in a live stage",
+        "The plan lets this gate end a stage. Look at its course on this page, find what changed, then close this.",
+    ),
     "effective-mode": (
         "What holds is not what was granted",
         "Somebody or something wrote to the database beside the rollout. Run the verification and read the ledger "

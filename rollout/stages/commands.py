@@ -116,6 +116,13 @@ class EmergencyStop(ByPerson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold(ByPerson):
+    """Go no further for now: nothing is promoted until two people close it, and what is live goes on. Anybody may."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchAck(ByPerson):
     """ "I have taken over the watch", by somebody on call."""
 
@@ -197,6 +204,7 @@ Command = (
     | Extend
     | Demote
     | EmergencyStop
+    | Hold
     | WatchAck
     | BreakerReset
     | Tick

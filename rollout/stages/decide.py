@@ -25,6 +25,7 @@ from rollout.stages.rollback import (
     demote,
     emergency_stop,
     hand_over,
+    hold,
     latched,
     watch_ack,
 )
@@ -261,6 +262,7 @@ _DECIDE: Final[dict[type[Any], Callable[[RolloutPlan, State, Any, float], list[e
     c.Extend: extend,
     c.Demote: demote,
     c.EmergencyStop: emergency_stop,
+    c.Hold: hold,
     c.WatchAck: watch_ack,
     c.BreakerReset: close_breaker,
     c.Tick: _tick,

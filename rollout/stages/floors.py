@@ -24,6 +24,7 @@ LONGEST_ANSWER_S: Final = 900.0
 
 def below_floors(stage: StageSpec) -> list[str]:
     """What a stage lacks, each with what to write; empty when it asks for enough."""
+    stage = stage.model_copy(update={"gates": [gate for gate in stage.gates if not gate.dry_run]})
     found = [*_toothless(stage), *(_shadow(stage) if stage.mode is Mode.SHADOW else _live(stage))]
     if stage.mode is Mode.AUTOMATIC:
         found += _automatic(stage)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import time
+from typing import Any
 
 from db.models import Mode
 from rollout.base.durations import Duration, last_local_time
@@ -26,6 +27,7 @@ from rollout.stages.spec import (
     RolloutSection,
     StageDuration,
     WatchRule,
+    unsaid,
 )
 
 STRENGTH = {Mode.SHADOW: 0, Mode.ASSISTED: 1, Mode.AUTOMATIC: 2}
@@ -81,6 +83,8 @@ class RolloutPlan:
     """What is under evidence beside the model, by name, each as a digest."""
     cameras: tuple[tuple[str, str], ...] = ()
     """Campsite and name of each camera that is switched on."""
+    freezes: tuple[tuple[float, float, str], ...] = ()
+    """When nothing is promoted: from, until, and why."""
     overridden: tuple[str, ...] = ()
     """Stages that ask for less than the floors, and why they may: every page says so."""
 
@@ -170,11 +174,22 @@ def digest_of(section: RolloutSection, stages: Iterable[Stage]) -> str:
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call"})
     for stage in said["stages"]:
         del stage["overridden"]  # a plan from before there were floors is the same plan; its terms hold it
+    without_unsaid(said)
     said["roster"] = {key: entry.user for key, entry in section.on_call.items()}
     if section.metadata.name == DEFAULT_NAME:
         said["metadata"]["name"] = "road"  # what a plan without a name was called at first
     said["places"] = [place_lines(stage.places) for stage in stages]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def without_unsaid(said: dict[str, Any]) -> None:
+    """Leave out, in place, what came later and is as it would be without it: a plan from before stays the same plan."""
+    if not said["freezes"]:
+        del said["freezes"]
+    for gates in (*(stage["gates"] for stage in said["stages"]), *said.get("gate_sets", {}).values()):
+        for gate in gates:
+            for key in unsaid(gate):
+                del gate[key]
 
 
 def place_lines(places: Places) -> list[str]:

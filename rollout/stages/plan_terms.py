@@ -11,6 +11,7 @@ import json
 from typing import Any, Final
 
 from core.config import Config
+from rollout.stages.plan import without_unsaid
 from rollout.stages.spec import RolloutSection
 
 Rules = tuple[tuple[str, str], ...]
@@ -21,8 +22,9 @@ _NOT_SCORING: Final = {
 """Keys of ``detector:`` that change no alert about a bear; the backbone is the model itself, which has its own name."""
 _NOT_SEEING: Final = {"campsite", "url", "username", "password", "record_url", "name", "enabled", "zones"}
 """Keys of a camera that change nothing of what its pictures show."""
-_FREE: Final = {"metadata", "apiVersion", "kind", "gate_sets", "roster"}
-"""Keys of the plan that loosen nothing: names, who is on call, and gate sets, which stand in the stages too."""
+_FREE: Final = {"metadata", "apiVersion", "kind", "gate_sets", "roster", "freezes"}
+"""Keys of the plan that loosen nothing: names, who is on call, gate sets, which stand in the stages too, and freezes:
+without one a promotion takes two people all the same."""
 
 
 def scoring_rules(config: Config, timezone: str) -> Rules:
@@ -55,6 +57,7 @@ def merged_rules(before: Rules, after: Rules) -> Rules:
 def terms_of(section: RolloutSection) -> str:
     """A digest over all that can be loosened. Another name, author or person on call is no other promise."""
     said = section.model_dump(mode="json", by_alias=True, exclude={"on_call", "metadata", "gate_sets"})
+    without_unsaid(said)
     return _digest({key: value for key, value in said.items() if key not in _FREE})
 
 

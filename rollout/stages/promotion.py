@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from core.clock import civil
 from db.models import Mode
 from rollout.base.durations import tzdata_version
 from rollout.stages import commands as c
@@ -49,6 +50,8 @@ def blockers(plan: RolloutPlan, state: State, command: c.Promote, now: float) ->
     elif plan.digest != state.plan_digest:
         found.append(Blocker("plan", "the configuration has changed and the controller has not read it yet"))
     found += [Blocker("breaker", f"breaker {latch.id} is open: {latch.reason}") for latch in state.latches]
+    if next_stage(plan, state, command.rerun_stage) > state.stage:
+        found += _freezes(plan, now)
     if len(plan.stages) < 2:
         found.append(Blocker("plan", "the rollout plan has no stage beyond shadow"))
     early = analysis_opens_at(plan, state)
@@ -76,6 +79,15 @@ def blockers(plan: RolloutPlan, state: State, command: c.Promote, now: float) ->
     return found
 
 
+def _freezes(plan: RolloutPlan, now: float) -> list[Blocker]:
+    """To begin the last stage anew is no step further: a freeze leaves that alone."""
+    return [
+        Blocker("freeze", f"promotions are frozen until {civil(ends, plan.timezone):%a %-d %b, %H:%M}: {why}")
+        for begins, ends, why in plan.freezes
+        if begins <= now < ends
+    ]
+
+
 def _asked_by(state: State, command: c.Promote) -> State:
     """The same, without the approval of whoever asks for the step: neither of the two may have asked for it."""
     return replace(state, approvals=tuple(a for a in state.approvals if a.by != command.by.name))
@@ -85,6 +97,8 @@ def _gate_blockers(plan: RolloutPlan, state: State, command: c.Promote) -> list[
     gates = plan.stages[state.stage].gates
     found = []
     for gate, result in zip(gates, answers(gates, command.gates), strict=True):
+        if gate.dry_run:
+            continue
         if result is None:
             found.append(Blocker("gate_missing", f"{gate}: nobody has analysed it"))
         elif result.outcome is GateOutcome.INCONCLUSIVE:
@@ -216,6 +230,8 @@ def _refuse_by_gates(plan: RolloutPlan, state: State, command: c.Extend) -> None
     gates = plan.stages[state.stage].gates
     for gate, result in zip(gates, answers(gates, command.gates), strict=True):
         outcome = result.outcome if result else GateOutcome.INCONCLUSIVE
+        if gate.dry_run:
+            continue
         if outcome is GateOutcome.FAILED and {"gates_green", "gates_not_red"} & set(plan.extension.requires):
             raise Refused(f"gate {gate} fails")
         if outcome is GateOutcome.INCONCLUSIVE and "gates_green" in plan.extension.requires:

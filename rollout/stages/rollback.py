@@ -16,6 +16,7 @@ from rollout.stages.promotion import approve
 from rollout.stages.state import Approval, State
 
 EMERGENCY_STOP: Final = "kill"
+HOLD: Final = "hold"
 SHORTEST_CAUSE: Final = 10
 """Letters of a written cause: enough that it says something."""
 
@@ -89,6 +90,13 @@ def emergency_stop(plan: RolloutPlan, state: State, command: c.EmergencyStop, no
         trip = c.BreakerTripped(breaker=EMERGENCY_STOP, unit=unit, reason=cause, campsites=sites)
         events += latched(state, now, command.by.name, trip)
     return [*events, *hand_over(plan, state, now, command.by.name, cause, chosen)]
+
+
+def hold(_plan: RolloutPlan, state: State, command: c.Hold, now: float) -> list[e.Event]:
+    """Anybody, from every state: the rollout goes no further, and nobody loses a warning by it."""
+    cause = _cause(f"held by {command.by.name}", command.reason)
+    trip = c.BreakerTripped(breaker=HOLD, unit="", reason=cause, effect=Effect.HOLD)
+    return latched(state, now, command.by.name, trip)
 
 
 def demote(plan: RolloutPlan, state: State, command: c.Demote, now: float) -> list[e.Event]:

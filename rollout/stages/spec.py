@@ -7,6 +7,7 @@ code uses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
@@ -19,6 +20,7 @@ from rollout.base.durations import CivilDuration, Duration
 from rollout.base.metrics import METRICS
 from rollout.breakers.breaker_spec import Breakers
 from rollout.stages.approval_spec import Approvals, OnCallEntry, StrList
+from rollout.stages.time_rules import Freeze, FreshnessTimes, LeaseTimes
 
 DEFAULT_NAME: Final = "rollout"
 """What a rollout plan is called that says no name."""
@@ -104,6 +106,11 @@ class Gate(Strict):
     min_camera_days: float | None = Field(default=None, gt=0, description="the same, for rates")
     e_min: float | None = Field(default=None, gt=1, description="bound eprocess: the e-value that is enough")
     r0: float | None = Field(default=None, gt=0, lt=1, description="bound eprocess: what the e-value speaks against")
+    dry_run: bool = Field(default=False, description="true: measured, shown and told of, but it holds nothing")
+    on_fail: Literal["hold", "handover"] = Field(
+        default="hold",
+        description="handover: two analyses in a row in which it fails end a live stage, also before its last day",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Gate:
@@ -121,6 +128,8 @@ class Gate(Strict):
             raise ValueError("`e_min` and `r0` belong to `bound: eprocess`")
         if not eprocess and (self.op is None or self.value is None):
             raise ValueError("write `op` and `value`")
+        if self.dry_run and self.on_fail != "hold":
+            raise ValueError("a dry run ends nothing; leave `on_fail` out, or `dry_run`")
         return self
 
     @property
@@ -131,7 +140,7 @@ class Gate(Strict):
     @property
     def key(self) -> str:
         """Everything that it says: two gates of the same text may still demand different things."""
-        return self.model_dump_json()
+        return self.model_dump_json(exclude=unsaid(self.model_dump()))
 
     @property
     def e_bound(self) -> str:
@@ -141,9 +150,17 @@ class Gate(Strict):
     def __str__(self) -> str:
         what = f"{self.metric} ({self.bound})" if self.bound else self.metric
         if self.bound == "eprocess":
-            return f"{what} >= {self.e_min:g}"
+            return self._with_dry_run(f"{what} >= {self.e_min:g}")
         text = f"{what} {self.op} {self.value:g}"
-        return text if self.window == "stage" else f"{text} in {self.window}"
+        return self._with_dry_run(text if self.window == "stage" else f"{text} in {self.window}")
+
+    def _with_dry_run(self, text: str) -> str:
+        return f"{text}, dry run" if self.dry_run else text
+
+
+def unsaid(gate: Mapping[str, Any]) -> set[str]:
+    """Keys that came later and are as they would be without them: a gate from before says the same, and is the same."""
+    return {key for key, usual in (("dry_run", False), ("on_fail", "hold")) if gate[key] == usual}
 
 
 class WatchRule(Strict):
@@ -267,41 +284,6 @@ class ManualWatch(Strict):
     rehearse_every: CivilDuration = Field(default=Duration(30, 0), description="a drill at least this often")
 
 
-class LeaseTimes(Strict):
-    """Authority dies by itself."""
-
-    ttl: CivilDuration = Field(default=Duration(0, 120), description="it is dead this long after its last renewal")
-    renew: CivilDuration = Field(default=Duration(0, 30), description="the controller renews it this often")
-
-    @model_validator(mode="after")
-    def _renewed_in_time(self) -> LeaseTimes:
-        if not 1 <= self.renew.nominal_s * 2 <= self.ttl.nominal_s <= 600:
-            raise ValueError("renew at least twice within ttl, and let ttl be ten minutes at most")
-        return self
-
-
-class FreshnessTimes(Strict):
-    """How fresh a camera's pictures must be; otherwise its warnings are paused."""
-
-    within: CivilDuration = Field(
-        default=Duration(0, 30), description="a camera whose last handled picture is older has no authority"
-    )
-    back_after: CivilDuration = Field(
-        default=Duration(0, 15), description="it has it again when pictures have come for so long"
-    )
-    clips_every: CivilDuration = Field(
-        default=Duration(0, 900), description="a test clip is sent down each live camera's path this often"
-    )
-
-    @model_validator(mode="after")
-    def _soon(self) -> FreshnessTimes:
-        if not 5 <= self.within.nominal_s <= 120 or not 0 <= self.back_after.nominal_s <= 600:
-            raise ValueError("let `within` be 5 s to 2 min, and `back_after` ten minutes at most")
-        if not 180 <= self.clips_every.nominal_s <= 3600:
-            raise ValueError("let `clips_every` be 3 min to 1 h")
-        return self
-
-
 def _at_noon(text: Any) -> Any:
     if text is False or text is None:
         return None
@@ -359,6 +341,9 @@ class RolloutSection(Strict):
     gate_sets: dict[Name, list[Gate]] = Field(default_factory=dict, description="gates that several stages share")
     stages: list[StageSpec] = Field(
         default_factory=list, description="the rollout plan, in order; the first is always shadow"
+    )
+    freezes: list[Freeze] = Field(
+        default_factory=list, max_length=100, description="times in which nothing is promoted; what is live goes on"
     )
     breakers: Breakers = Field(
         default_factory=Breakers, description="circuit breakers: what differs from their defaults"

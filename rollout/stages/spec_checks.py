@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
+from zoneinfo import ZoneInfo
 
 from core.config import Config
 from core.config_file import KeyPath
@@ -67,6 +69,9 @@ def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[
         terms=terms_of(section),
         rules=scoring_rules(config, timezone),
         cameras=tuple(sorted((camera.campsite, name) for name, camera in config.enabled_cameras().items())),
+        freezes=tuple(
+            (_local(each.begins, timezone), _local(each.ends, timezone), each.why) for each in section.freezes
+        ),
         overridden=tuple(
             f"{stage.name} ({len(below_floors(stage))} floors): {stage.overridden}"
             for stage in section.stages
@@ -74,6 +79,10 @@ def resolve(section: RolloutSection, config: Config) -> tuple[RolloutPlan, list[
         ),
     )
     return plan, found
+
+
+def _local(moment: datetime, timezone: str) -> float:
+    return moment.replace(tzinfo=ZoneInfo(timezone)).timestamp()
 
 
 def _timezone(section: RolloutSection, config: Config, found: list[Misfit]) -> str:

@@ -19,7 +19,8 @@ from rollout.evidence.stats.recapture import Overlap
 from rollout.evidence.stats.visits import SeenVisit, Visit
 from rollout.evidence.stats.weighted import audited_recall
 from rollout.stages.gates import GateOutcome, GateResult, assess_gate
-from rollout.stages.spec import FreshnessTimes, Gate
+from rollout.stages.spec import Gate
+from rollout.stages.time_rules import FreshnessTimes
 from simulation.seasons.fixture_site import CAMERAS, CAMERAS_EACH, SITES
 from simulation.seasons.random_streams import (
     AUDITOR_SEES,
@@ -100,7 +101,7 @@ class EvidenceLedger:
         if asked.now < self.not_before:
             return None
         # What was red yesterday is analysed first today; false alarms that are too many, in a few days again.
-        for gate in sorted(gates, key=lambda gate: str(gate) != self.red):
+        for gate in sorted((gate for gate in gates if not gate.dry_run), key=lambda gate: str(gate) != self.red):
             if self._too_few_nights(gate):
                 self.red = str(gate)
                 return None

@@ -18,7 +18,7 @@ from rollout.breakers.gate_metrics import CLIP_CHECK_EVERY_S, JUDGED_AFTER_S
 from rollout.breakers.samples import Inputs, Sample, label
 from rollout.breakers.trip_scope import Scope, Unit
 from rollout.control.controller import TICK_S
-from rollout.stages.spec import FreshnessTimes
+from rollout.stages.time_rules import FreshnessTimes
 
 REGION: Final = Unit(Scope.REGION, "sierra")
 KEEPALIVE_S: Final = Motion().keepalive_s

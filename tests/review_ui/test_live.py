@@ -194,7 +194,7 @@ def test_while_redis_is_away_alerts_come_and_every_camera_is_blind(
         ear.wait_for(_raised)
         assert "Redis is unreachable" in ben.get("/").text
         assert ben.get("/healthz").json() == {"database": True, "redis": False, "disk": "ok", "clock": []}
-        assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics").text
+        assert "bearwatch_redis_up 0" in httpx.get(f"{house.url}/metrics", timeout=60).text
         body = {"verdict": "bear", "seen_version": 1, "idempotency_key": "without-redis"}
         assert ben.post("/api/v1/alerts/1/decisions", json=body).status_code == 200
 
@@ -300,7 +300,7 @@ def test_when_a_watch_begins_open_pages_are_told_to_look_again(house: House) -> 
 def test_logging_out_ends_the_stream(house: House) -> None:
     browser = house.browser()
     ear = house.listen_with(browser)
-    with httpx.Client(base_url=house.url, cookies=dict(browser.cookies)) as same:
+    with httpx.Client(base_url=house.url, cookies=dict(browser.cookies), timeout=60) as same:
         same.post("/logout")
     assert ear.ended.wait(WAIT_S)
 

@@ -138,7 +138,7 @@ def test_a_still_of_now_is_the_main_streams_where_there_is_one(house: House) -> 
 
 
 def test_only_those_of_the_campsite_may_look(house: House) -> None:
-    with httpx.Client(base_url=house.url) as stranger:
+    with httpx.Client(base_url=house.url, timeout=WITHIN_S) as stranger:
         assert stranger.get("/cameras/live?camera=creek").status_code in (303, 401)
     elsewhere = house.browser("of-the-oaks", "oaks")
     assert elsewhere.get("/cameras/live?camera=creek").status_code == 404

@@ -272,6 +272,7 @@ def _stop(tour: Tour) -> None:
     for browser in (lena, omar):
         cause = {"password": PASSWORD, "breaker": plan["breakers"][0]["id"], "cause": "the clock of the jobs was wrong"}
         tour.ask(browser, "POST", f"{path}/breakers/reset", cause)
+    tour.ask(rosa, "POST", f"{path}/hold", {"reason": "the lead ranger is away this week", "idempotency_key": None})
     tour.ask(rosa, "GET", f"{path}/history")
 
 
@@ -292,12 +293,8 @@ def _people(tour: Tour) -> None:
 def _tokens(tour: Tour) -> None:
     rosa, path = tour.who("rosa"), "/api/v1/tokens"
     siren = {
-        "name": "siren at the gate",
-        "rights": ["view"],
-        "campsites": ["upper-pines"],
-        "days": 90,
-        "password": PASSWORD,
-    }
+        "name": "siren at the gate", "rights": ["view"], "campsites": ["upper-pines"], "days": 90, "password": PASSWORD,
+    }  # fmt: skip
     made = tour.ask(rosa, "POST", path, siren)["id"]
     tour.ask(rosa, "GET", path)
     tour.ask(rosa, "DELETE", f"{path}/{{token_id}}", token_id=made)

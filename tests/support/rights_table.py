@@ -230,6 +230,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/api/v1/rollout/extend"): Door(Right.OPERATE, json={}),
     ("POST", "/api/v1/rollout/analysis"): Door(Right.VIEW),
     ("POST", "/api/v1/rollout/demote"): Door(Right.STOP, json={}),
+    ("POST", "/api/v1/rollout/hold"): Door(Right.STOP, json={}),
     ("POST", "/api/v1/rollout/stop"): Door(Right.STOP, json={}),
     ("POST", "/api/v1/rollout/watch"): Door(Right.WATCH, json={}),
     ("POST", "/api/v1/rollout/promote"): Door(Right.OPERATE, json={}),
@@ -243,6 +244,7 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "/rollout/extend"): Door(Right.OPERATE),
     ("POST", "/rollout/analysis"): Door(Right.VIEW),
     ("POST", "/rollout/demote"): Door(Right.STOP),
+    ("POST", "/rollout/hold"): Door(Right.STOP),
     ("POST", "/rollout/stop"): Door(Right.STOP),
     ("POST", "/rollout/promote"): Door(Right.OPERATE),
     # Audits

@@ -41,7 +41,7 @@ class House:
         """Start at the page, log in at the provider; returns where the provider sends the browser back to."""
         away = browser.get("/login/openid", params={"next": next_path})
         assert away.status_code == 303, away.text
-        answer = httpx.get(away.headers["location"])
+        answer = httpx.get(away.headers["location"], timeout=60)
         assert answer.status_code == 302
         parts = urlsplit(answer.headers["location"])
         return f"{parts.path}?{parts.query}"

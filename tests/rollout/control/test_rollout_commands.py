@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,33 @@ def test_stop_needs_no_account_and_no_good_configuration(place: Database, capsys
     status, said = rollout(capsys, "stop", "--reason", "a fire")
     assert (status, said["done"]) == (0, True)
     assert [event["kind"] for event in said["events"]] == ["killed", "breaker_opened"]
+
+
+def test_a_hold_keeps_the_rollout_where_it_is_and_is_closed_by_two(
+    place: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, said = rollout(capsys, "hold", "--reason", "the lead ranger is away", "--as", "rosa")
+    assert (status, [event["latch"] for event in said["events"]]) == (0, ["hold"])
+    assert main(["rollout", "status"]) == 0
+    assert "held by rosa: the lead ranger is away" in capsys.readouterr().out
+    for who in ("lena", "omar"):
+        status, _said = rollout(capsys, "reset", "--breaker", "hold", "--cause", "she is back again", "--as", who)
+        assert status == 0
+    assert rollout(capsys, "verify")[0] == 0
+
+
+def test_status_can_be_watched_until_somebody_has_seen_enough(place: Database) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "bearwatch", "rollout", "status", "--watch", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert watching.stdout is not None
+        first, second = (json.loads(watching.stdout.readline()) for _ in range(2))
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=30)
+    assert first["phase"] == second["phase"] == "shadow"
+    assert watching.returncode == 0
 
 
 def test_two_people_close_a_breaker_and_the_plan_is_proved(place: Database, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,8 @@ from rollout.evidence.stats.intervals import Interval
 from rollout.stages.default_plan import HEALTH
 from rollout.stages.events import HandoverBegan, WatchTaken, kind_of, to_json
 from rollout.stages.gates import GateOutcome, assess_gate
-from rollout.stages.spec import FreshnessTimes, Gate
+from rollout.stages.spec import Gate
+from rollout.stages.time_rules import FreshnessTimes
 from tests.support.cast import add_user
 from tests.support.factories import T0
 from tests.support.rollout.evidence_rows import MODEL, add_bear, add_hours, add_sighting, add_watch, assessed
