@@ -121,7 +121,7 @@ def _said(gate: Gate, text: str) -> str:
     """With what becomes of it, where that is not the usual."""
     if gate.dry_run:
         return f"{text} (a dry run: it holds nothing)"
-    return f"{text} (where it fails twice, a live stage ends)" if gate.on_fail == "handover" else text
+    return f"{text} (where it fails for an hour, a live stage ends)" if gate.on_fail == "handover" else text
 
 
 def missing(result: GateResult, demand: Demand, gate: Gate) -> str:

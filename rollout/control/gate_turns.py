@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.models import AnalysisRunRow, GateResultRow
 from rollout.alerting.alerts import page
 from rollout.control.analysis import AnalysisRun
 from rollout.control.service import execute
@@ -22,6 +25,10 @@ log = logging.getLogger(__name__)
 
 GATE: Final = "gate"
 """The breaker of a gate that fails in a stage which it may end."""
+FOR_S: Final = 3000.0
+"""So long it must have failed at every analysis: one of them may fall into a bad quarter of an hour. They come hourly,
+and whenever somebody asks for one."""
+MOST_RUNS: Final = 200
 WORDS: Final = {
     GateOutcome.PASSED: "passes now",
     GateOutcome.FAILED: "fails now",
@@ -40,8 +47,11 @@ def act_on(session: Session, plan: RolloutPlan, before: AnalysisRun | None, foun
     state = load(session)
     if not state.live or state.run != found.run:
         return
-    for gate in failing_twice(before, found):
-        why = f"{gate} fails for the second analysis in a row"
+    for gate in found.stage.gates:
+        since = failing_since(session, found, gate) if gate.on_fail == "handover" else None
+        if since is None or found.at - since < FOR_S:
+            continue
+        why = f"{gate} has failed for {(found.at - since) / 60:.0f} minutes on end"
         log.warning("%s: the stage ends", why)
         execute(session, plan, c.BreakerTripped(breaker=GATE, unit="", reason=why), now)
 
@@ -56,15 +66,20 @@ def turned(before: AnalysisRun, found: AnalysisRun) -> list[tuple[Gate, GateOutc
     return [(gate, outcome) for gate, outcome in turns if outcome is GateOutcome.PASSED or not _only_counts(gate)]
 
 
-def failing_twice(before: AnalysisRun, found: AnalysisRun) -> list[Gate]:
-    """Gates that may end a stage, and failed in both analyses: one alone may be a bad hour."""
-    gates = [gate for gate in found.stage.gates if gate.on_fail == "handover"]
-    pairs = zip(gates, answers(gates, before.gates), answers(gates, found.gates), strict=True)
-    return [
-        gate
-        for gate, was, is_ in pairs
-        if was and is_ and was.outcome is is_.outcome is GateOutcome.FAILED and not _only_counts(gate)
-    ]
+def failing_since(session: Session, found: AnalysisRun, gate: Gate) -> float | None:
+    """Since which stored analysis of this run of the stage a gate has failed without a break; None if it does not."""
+    if _only_counts(gate):
+        return None
+    rows = session.execute(
+        select(AnalysisRunRow.at, GateResultRow.outcome)
+        .join(GateResultRow, GateResultRow.run_id == AnalysisRunRow.id)
+        .where(AnalysisRunRow.stage == found.stage.name, AnalysisRunRow.run == found.run)
+        .where(AnalysisRunRow.since == found.since, GateResultRow.gate == str(gate), AnalysisRunRow.at <= found.at)
+        .order_by(AnalysisRunRow.at.desc(), AnalysisRunRow.id.desc())
+        .limit(MOST_RUNS)
+    ).all()
+    failed = [at for at, _outcome in takewhile(lambda row: row[1] == GateOutcome.FAILED, rows)]
+    return min(failed, default=None)
 
 
 def message(found: AnalysisRun, turns: Sequence[tuple[Gate, GateOutcome]]) -> tuple[str, str]:

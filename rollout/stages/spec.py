@@ -109,7 +109,7 @@ class Gate(Strict):
     dry_run: bool = Field(default=False, description="true: measured, shown and told of, but it holds nothing")
     on_fail: Literal["hold", "handover"] = Field(
         default="hold",
-        description="handover: two analyses in a row in which it fails end a live stage, also before its last day",
+        description="handover: when it has failed at every analysis for an hour, a live stage ends, whatever its day",
     )
 
     @model_validator(mode="after")

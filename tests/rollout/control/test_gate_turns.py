@@ -1,4 +1,4 @@
-"""Gates that turn between two analyses: staff are told; one that may end a live stage does so at its second failure."""
+"""Gates that turn between two analyses: staff are told; one that may end a live stage does so after an hour."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from db.models import Delivery
+from db.models import AnalysisReason, Delivery
 from db.session import Database
 from rollout.control.analysis import AnalysisRun, run_analysis
-from rollout.control.gate_turns import act_on, failing_twice, turned
+from rollout.control.analysis_store import store
+from rollout.control.gate_turns import act_on, turned
 from rollout.stages.gates import GateOutcome, GateResult
 from rollout.stages.plan import Stage
 from rollout.stages.spec import Gate
@@ -47,7 +48,13 @@ def analysis(site: RolloutSite, *outcomes: GateOutcome) -> AnalysisRun:
 
 def act(site: RolloutSite, before: AnalysisRun | None, found: AnalysisRun) -> None:
     with site.database.write() as session:
-        act_on(session, site.plan, before, found, site.now)
+        store(session, site.plan, found, AnalysisReason.HOURLY)
+        act_on(session, site.plan, before, found, found.at)
+
+
+def later(found: AnalysisRun, seconds: float) -> AnalysisRun:
+    """The same, some time after."""
+    return replace(found, at=found.at + seconds)
 
 
 def told(site: RolloutSite) -> list[str]:
@@ -75,24 +82,33 @@ def test_nobody_is_told_when_nothing_has_turned_nor_at_the_first_analysis(live: 
     assert told(live) == []
 
 
-def test_one_failure_ends_nothing_and_the_second_in_a_row_hands_over(live: RolloutSite) -> None:
+def test_a_gate_that_fails_for_an_hour_hands_over_and_not_before(live: RolloutSite) -> None:
     good, bad = analysis(live, PASSED, OPEN, OPEN), analysis(live, FAILED, OPEN, OPEN)
     act(live, good, bad)
-    assert live.state.live
-    act(live, bad, bad)
+    act(live, bad, later(bad, 10 * 60))
+    assert live.state.live, "somebody has asked for another analysis, which makes ten minutes no hour"
+    act(live, bad, later(bad, 3600))
     state = live.state
     assert not state.live
     assert state.handovers
     latch = state.latch("gate")
     assert latch is not None
-    assert latch.reason == "camera_uptime >= 0.9 fails for the second analysis in a row"
+    assert latch.reason == "camera_uptime >= 0.9 has failed for 60 minutes on end"
+
+
+def test_a_gate_that_passes_in_between_begins_its_hour_anew(live: RolloutSite) -> None:
+    good, bad = analysis(live, PASSED, OPEN, OPEN), analysis(live, FAILED, OPEN, OPEN)
+    act(live, good, bad)
+    act(live, bad, later(good, 1800))
+    act(live, good, later(bad, 3600))
+    assert live.state.live
 
 
 def test_a_gate_that_may_only_hold_ends_nothing_and_neither_does_too_little_evidence(live: RolloutSite) -> None:
     bad = analysis(live, PASSED, FAILED, FAILED)
     act(live, bad, bad)
+    act(live, bad, later(bad, 7200))
     assert live.state.live
-    assert failing_twice(bad, bad) == []
     assert turned(analysis(live, PASSED, FAILED, OPEN), bad) == [], "too few bears so far is no turn"
 
 
@@ -100,4 +116,5 @@ def test_in_shadow_there_is_nothing_to_end(sqlite_database: Database) -> None:
     site = RolloutSite(sqlite_database)
     bad = analysis(site, FAILED, OPEN, OPEN)
     act(site, bad, bad)
+    act(site, bad, later(bad, 7200))
     assert site.state.latches == ()
