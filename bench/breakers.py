@@ -80,7 +80,9 @@ def runs(
 
 def recall(rng: np.random.Generator, miss: float) -> Callable[[DetectorState, int], DetectorState]:
     """Blind encounters of which a share is missed."""
-    return lambda memory, n: recall_step(memory, bool(rng.random() < miss), n, SPECS["recall_edetector"])
+    return lambda memory, n: recall_step(
+        memory, bool(rng.random() < miss), n, SPECS["recall_edetector"], f"site {rng.integers(6)}"
+    )
 
 
 def alarms(rng: np.random.Generator, mean: float) -> Callable[[DetectorState, int], DetectorState]:

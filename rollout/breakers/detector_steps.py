@@ -42,14 +42,27 @@ Histograms = npt.NDArray[np.float64]
 """(days, bins): each row sums to 1."""
 
 
-def recall_step(memory: DetectorState, missed: bool, at: float, spec: BreakerSpec) -> DetectorState:
-    """One bear that was found without the model's help: a hit or a miss.
+def recall_step(memory: DetectorState, missed: bool, at: float, spec: BreakerSpec, campsite: str) -> DetectorState:
+    """One bear that was found at a campsite without the model's help: a hit or a miss.
 
-    What an e-CUSUM remembered before there was a mixture is never more than the mixture would: it goes on from there.
+    Half of the evidence is of all campsites together, half is the sum of what each has by itself: a campsite where the
+    model has gone blind is lost in the mean of many. Each half grows by one a bear at most while all is well, and so
+    does their mean. What an e-CUSUM remembered before is never more than the mixture would: it goes on from there.
     """
+    p0, p1 = spec.number("p0"), spec.number("p1")
     before = memory.get("levels") or [memory.get("level", 0.0)] * len(MIXED)
-    after = sr_mixture_step(before, missed, spec.number("p0"), spec.number("p1"))
-    return _at({**memory, "levels": list(after)}, at, fmean(after))
+    together = sr_mixture_step(before, missed, p0, p1)
+    sites = {**memory.get("sites", {})}
+    sites[campsite] = list(sr_mixture_step(sites.get(campsite, ()), missed, p0, p1))
+    level = (fmean(together) + sum(map(fmean, sites.values()))) / 2.0
+    return _at({**memory, "levels": list(together), "sites": sites}, at, level)
+
+
+def worst_campsite(memory: DetectorState) -> str | None:
+    """The campsite that has more evidence by itself than all have together; None where it is not one campsite alone."""
+    sites = {campsite: fmean(levels) for campsite, levels in memory.get("sites", {}).items()}
+    worst = max(sites, key=lambda campsite: sites[campsite], default=None)
+    return worst if len(sites) > 1 and worst and sites[worst] > fmean(memory["levels"]) else None
 
 
 def false_alarm_step(memory: DetectorState, counts: Sequence[int], at: float, spec: BreakerSpec) -> DetectorState:
@@ -112,7 +125,7 @@ def loop_step(
 
 def restarted(memory: DetectorState) -> DetectorState:
     """The memory after a reset: the evidence is gone, and what it was held against; what was counted stays counted."""
-    gone = ("level", "levels", "since", "series", "reference")
+    gone = ("level", "levels", "sites", "since", "series", "reference")
     kept = {key: value for key, value in memory.items() if key not in gone}
     return {key: restarted(value) if isinstance(value, dict) else value for key, value in kept.items()}
 

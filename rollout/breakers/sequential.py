@@ -25,6 +25,7 @@ from rollout.breakers.detector_steps import (
     recall_step,
     unknown_step,
     week_step,
+    worst_campsite,
 )
 from rollout.breakers.input_metrics import DAY_S
 from rollout.breakers.matched_visits import MatchOutcome, one_a_night, outcomes, settled, uncounted
@@ -56,10 +57,10 @@ def _recall(name: str, spec: BreakerSpec, context: CollectContext, detector_stat
     found = _new_outcomes(context, memory)
     found += new_finds(context.session, memory, context.now, context.rule, REVIEWED_AFTER_S)
     for outcome in sorted(found, key=lambda each: each.start):
-        memory = recall_step(memory, outcome.missed, outcome.start, spec)
-    yield from _judge(
-        name, spec, EVERYTHING, memory, detector_states, spec.number("c"), "evidence that recall has dropped"
-    )
+        memory = recall_step(memory, outcome.missed, outcome.start, spec, outcome.campsite)
+    worst = worst_campsite(memory)
+    what = "evidence that recall has dropped" + (f", above all at {worst}" if worst else "")
+    yield from _judge(name, spec, EVERYTHING, memory, detector_states, spec.number("c"), what)
 
 
 def _loop(name: str, spec: BreakerSpec, context: CollectContext, detector_states: DetectorStates) -> Found:

@@ -273,20 +273,21 @@ class Season:
         if saw:
             self._reviewed(bear_visit.at, site)
         if bear_visit.sheets_with_it and not (ranger_saw and blind):
-            self.agenda.schedule(now + AUDITED_AFTER_S, partial(self._found_without_the_model, bear_visit.at, not saw))
+            self.agenda.schedule(now + AUDITED_AFTER_S, partial(self._found_without_the_model, bear_visit, not saw))
         if not ranger_saw:
             return
         if not saw:
             self._missed_one(site, bear_visit.at, now)
         if blind:
-            self._found_without_the_model(bear_visit.at, not saw, now)
+            self._found_without_the_model(bear_visit, not saw, now)
             self._detect(
                 "loop", "e_alarm", now, lambda m, s: loop_step(m, site, effort, bear_visit.at, s.number("delta"))
             )
 
-    def _found_without_the_model(self, at: float, missed: bool, now: float) -> None:
+    def _found_without_the_model(self, bear: BearVisit, missed: bool, now: float) -> None:
         """Somebody blind, or an auditor, has found a bear: one step of the recall breaker."""
-        self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, missed, at, s))
+        site = SITES[bear.site]
+        self._detect("recall_edetector", "c", now, lambda m, s: recall_step(m, missed, bear.at, s, site))
 
     def _missed_one(self, site: str, at: float, now: float) -> None:
         self.missed.append((at, site))

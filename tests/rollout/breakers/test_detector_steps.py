@@ -22,6 +22,7 @@ from rollout.breakers.detector_steps import (
     restarted,
     unknown_step,
     week_step,
+    worst_campsite,
 )
 from rollout.breakers.false_trip_budget import BUDGET_PER_DAY, false_alarms_per_day, fitted, too_eager, within_budget
 from rollout.evidence.stats.drift import week_p
@@ -44,7 +45,7 @@ def test_a_model_as_good_as_asked_for_trips_rarely_and_a_bad_one_soon() -> None:
 
     def run(miss: float, most: int) -> int | None:
         return steps_until(
-            200, lambda m, n: recall_step(m, bool(rng.random() < miss), n, SPECS["recall_edetector"]), most
+            200, lambda m, n: recall_step(m, bool(rng.random() < miss), n, SPECS["recall_edetector"], "a"), most
         )
 
     good = [run(0.10, 400) for _ in range(40)]
@@ -56,16 +57,40 @@ def test_a_model_as_good_as_asked_for_trips_rarely_and_a_bad_one_soon() -> None:
     assert np.median([steps or 400 for steps in bad]) <= 16
 
 
-def _days_until_noticed(rng: np.random.Generator, found_a_day: float, alarm: float) -> int:
-    """A county's model falls from .97 to .70 on a day; so many bears a day are found without its help."""
+def _days_until_noticed(
+    rng: np.random.Generator, found_a_day: float, alarm: float, misses: tuple[float, ...] = (0.30,) * 6
+) -> int:
+    """A model that missed 3% misses so much at each campsite from a day on; so many bears a day are found in all."""
     memory: DetectorState = {}
     for day in range(-60, 400):
         for _ in range(rng.poisson(found_a_day)):
-            missed = bool(rng.random() < (0.03 if day < 0 else 0.30))
-            memory = recall_step(memory, missed, day, SPECS["recall_edetector"])
+            site = int(rng.integers(len(misses)))
+            missed = bool(rng.random() < (0.03 if day < 0 else misses[site]))
+            memory = recall_step(memory, missed, day, SPECS["recall_edetector"], str(site))
             if memory["level"] >= alarm:
                 return day
     return 400
+
+
+def test_a_model_that_is_blind_at_one_campsite_of_six_is_noticed_although_the_mean_is_good() -> None:
+    rng, alarm = np.random.default_rng(4), fitted(Breakers(), 6).specs()["recall_edetector"].number("c")
+    days = [_days_until_noticed(rng, 0.75, alarm, (0.70, *(0.03,) * 5)) for _ in range(40)]
+    assert min(days) >= 0
+    assert fmean(days) < 75, "all together alone took 146 days, and did not find one in seven"
+
+
+def test_the_campsite_that_the_evidence_is_about_is_named() -> None:
+    memory: DetectorState = {}
+    for n in range(30):
+        for site in "abcdef":
+            memory = recall_step(memory, site == "c" and n % 2 == 0, n, SPECS["recall_edetector"], site)
+    assert worst_campsite(memory) == "c"
+    everywhere: DetectorState = {}
+    for n in range(30):
+        for site in "abc":
+            everywhere = recall_step(everywhere, n % 2 == 0, n, SPECS["recall_edetector"], site)
+    assert worst_campsite(everywhere) is None
+    assert worst_campsite({}) is None
 
 
 def test_a_model_that_has_become_worse_is_noticed_within_weeks_and_sooner_with_audits() -> None:
@@ -79,7 +104,7 @@ def test_a_model_that_has_become_worse_is_noticed_within_weeks_and_sooner_with_a
 
 
 def test_a_plan_of_before_goes_on_from_what_its_cusum_remembered() -> None:
-    memory = recall_step({"level": 40.0}, True, 0.0, SPECS["recall_edetector"])
+    memory = recall_step({"level": 40.0}, True, 0.0, SPECS["recall_edetector"], "a")
     assert memory["level"] > 40.0
 
 
